@@ -1,0 +1,28 @@
+/* An arena: memory given out piece by piece and taken back all at once.
+ *
+ * All memory of the library's own comes through arena_take(), so a test that makes it fail (see
+ * tests/test_faults.c) makes every allocation fail. Blocks are kept over a reset, so an arena that is
+ * used alike each time stops growing after the first. Large blocks ask for huge pages: first touch of
+ * small pages costs more than the arithmetic on them. One thread at a time. */
+#ifndef AUTOGRAD_BASE_ARENA_H
+#define AUTOGRAD_BASE_ARENA_H
+
+#include <stdint.h>
+
+typedef struct ArenaBlock ArenaBlock;
+
+typedef struct Arena {
+    ArenaBlock *first, *current;
+    int64_t used;     /* bytes of the current block given out */
+    int64_t reserved; /* bytes of all blocks */
+} Arena;
+
+void *arena_take(Arena *a, int64_t size);  /* not cleared, 64-byte aligned; NULL: memory is out */
+void *arena_zero(Arena *a, int64_t size);  /* the same, cleared */
+char *arena_text(Arena *a, const char *s); /* a copy of s */
+void arena_reset(Arena *a);                /* forgets every piece, keeps the blocks */
+void arena_free(Arena *a);                 /* gives the blocks back; leaves an empty arena */
+
+extern _Thread_local int64_t arena_fuse; /* for tests: this many more succeed; negative: all */
+
+#endif

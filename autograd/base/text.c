@@ -1,0 +1,80 @@
+#include "autograd/base/text.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int text_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 256 };
+    int row[LONGEST];
+    const size_t rows = strlen(a), n = strlen(b);
+    if (n >= LONGEST || rows >= LONGEST) return INT_MAX / 4;
+    for (size_t j = 0; j <= n; j++) row[j] = (int)j;
+    for (size_t i = 1; i <= rows; i++) {
+        int corner = row[0];
+        row[0] = (int)i;
+        for (size_t j = 1; j <= n; j++) {
+            int replace = corner + (a[i - 1] != b[j - 1]);
+            corner = row[j];
+            row[j] = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
+            row[j] = replace < row[j] ? replace : row[j];
+        }
+    }
+    return row[n];
+}
+
+char *text_real(double x, char out[32])
+{
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(out, 32, "%.*g", digits, x);
+        if (strtod(out, NULL) == x) break;
+    }
+    return out;
+}
+
+int text_utf8_length(const unsigned char *s, size_t available)
+{
+    if (!available) return 0;
+    if (s[0] < 0x80) return 1;
+    int length = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
+                 : s[0] >= 0xE0 && s[0] <= 0xEF ? 3
+                 : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
+                                                : -1;
+    if (length < 0) return -1;
+    for (int i = 1; i < length; i++) {
+        if ((size_t)i == available) return 0;
+        unsigned char low = 0x80, high = 0xBF;
+        if (i == 1 && s[0] == 0xE0) low = 0xA0;
+        if (i == 1 && s[0] == 0xED) high = 0x9F;
+        if (i == 1 && s[0] == 0xF0) low = 0x90;
+        if (i == 1 && s[0] == 0xF4) high = 0x8F;
+        if (s[i] < low || s[i] > high) return -1;
+    }
+    return length;
+}
+
+char *text_escape(const char *s, char *out, size_t size)
+{
+    const unsigned char *from = (const unsigned char *)s;
+    size_t left = strlen(s), used = 0;
+    while (left) {
+        int length = text_utf8_length(from, left);
+        bool plain = length > 1 ? !(from[0] == 0xC2 && from[1] < 0xA0)
+                                : length == 1 && from[0] >= 0x20 && from[0] != 0x7F;
+        size_t need = plain ? (size_t)length : 4;
+        if (used + need + 1 > size) break;
+        if (plain)
+            memcpy(out + used, from, need);
+        else
+            snprintf(out + used, 5, "\\x%02X", from[0]);
+        size_t step = plain ? (size_t)length : 1;
+        used += need;
+        from += step;
+        left -= step;
+    }
+    if (size) out[used] = '\0';
+    return out;
+}

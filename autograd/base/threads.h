@@ -1,0 +1,27 @@
+/* Threads: how many there are, and a loop over blocks of work.
+ *
+ * Two uses, never nested: leaves of a batch, each serial on its thread (train/lanes.h), or, when there
+ * are fewer leaves than threads, the blocks of one op. Whatever runs here gives the same bits on any
+ * number of threads, because what a block is does not depend on how many threads there are. */
+#ifndef AUTOGRAD_BASE_THREADS_H
+#define AUTOGRAD_BASE_THREADS_H
+
+#include <stdint.h>
+
+enum { THREADS_MAX = 256 };
+
+int threads_cores(void);     /* that this process may use */
+void threads_set(int count); /* 0: one a core. The one piece of global state */
+int threads_count(void);
+
+/* How many threads a threads_range() called here would use: 1 inside another one. Sizes scratch. */
+int threads_team(void);
+
+/* Work on [begin, end) by worker 0 .. threads_team() - 1. */
+typedef void (*RangeWork)(const void *context, int64_t begin, int64_t end, int worker);
+
+/* Cuts [0, count) into blocks of `block` (the last one shorter) and works on each once. Must not fail.
+ * Blocks are handed out in order to whoever is free, so a context must not count on who gets what. */
+void threads_range(int64_t count, int64_t block, RangeWork work, const void *context);
+
+#endif

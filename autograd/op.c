@@ -1,0 +1,11 @@
+#include "autograd/op.h"
+
+#include <string.h>
+
+void grad_store(real *x, const real *y, int64_t count, bool add)
+{
+    if (!add)
+        memcpy(x, y, (size_t)count * sizeof *x);
+    else
+        for (int64_t i = 0; i < count; i++) x[i] += y[i];
+}

@@ -1,0 +1,73 @@
+/* What an op is. Every op is one file in autograd/ops/ and one row of OP_LIST in autograd/ops.h.
+ *
+ * All that can fail fails in the shape rule; forward and backward return nothing and allocate nothing:
+ * what they need is asked for by the shape rule (keep, scratch). Both work on blocks of rows through
+ * threads_range(), so that the bits do not depend on the number of threads. */
+#ifndef AUTOGRAD_OP_H
+#define AUTOGRAD_OP_H
+
+#include "autograd/base/error.h"
+#include "autograd/tensor.h"
+
+enum { OP_INPUTS_MAX = 4 };
+
+typedef struct Op Op;
+
+/* One application of an op, as the tape records it. */
+struct Node {
+    const Op *op;
+    const char *scope;         /* where in the model, for messages: see tape_scope() */
+    const void *attr;          /* the op's own parameters, copied; NULL if it has none */
+    Tensor *in[OP_INPUTS_MAX]; /* NULL: an optional input that is not there */
+    Tensor *out;
+    bool record; /* backward will run: forward fills keep */
+
+    /* Set by the shape rule, in bytes. keep lives until the tape is reset and is not there (NULL) if
+     * record is false; scratch is garbage at each call, is shared by all nodes, and is there always. */
+    int64_t keep_size, scratch_size;
+    void *keep, *scratch;
+
+    /* There during backward. din[i] is NULL if no gradient of in[i] is wanted. If add[i], din[i] holds
+     * a sum to add to; else it holds garbage to overwrite, all of it. Never aliases anything else,
+     * but for Op.hand_over, and that one tensor given twice has one gradient: the first of the two
+     * finds add false, the second add true. */
+    const real *dout;
+    real *din[OP_INPUTS_MAX];
+    bool add[OP_INPUTS_MAX];
+
+    Node *before; /* the recorded node that ran before this one */
+};
+
+/* Something to check the op with: input shapes, small and all different, and attributes. */
+typedef struct OpCase {
+    const char *label; /* NULL ends the list */
+    Shape in[OP_INPUTS_MAX];
+    const void *attr;
+    unsigned absent; /* bit i: optional input i is not given */
+} OpCase;
+
+struct Op {
+    const char *name;
+    int inputs;
+    unsigned optional; /* bit i: in[i] may be NULL */
+    int64_t attr_size;
+    const OpCase *cases;
+
+    /* 1 + the input that may take over out's gradient as its own (0: none): its derivative is the
+     * identity. Then din[i] == dout and add[i] is false, and backward has nothing to do for it. */
+    int hand_over;
+
+    /* Bit i: forward itself writes the gradient of in[i], a parameter, for the tape's seed; din[i] and
+     * add[i] are there in forward if record is true, and din[i] is NULL in backward. */
+    unsigned early;
+
+    /* Sets out->shape, keep_size and scratch_size, or fails: whatever can go wrong goes wrong here. */
+    Status (*shape)(Node *n);
+    void (*forward)(const Node *n);  /* fills out->data and keep */
+    void (*backward)(const Node *n); /* fills or adds to each din[i] that is not NULL */
+};
+
+/* For backward: x += y if add, else x = y, for count numbers. */
+void grad_store(real *x, const real *y, int64_t count, bool add);
+
+#endif

@@ -1,0 +1,140 @@
+/* The ops: all that a model can be made of.
+ *
+ * Shapes are written [outer, inner]; "..." is any number of leading dimensions, and rows are the runs of
+ * the last dimension. Each returns a tensor on tape t, or NULL once t has a fault (tape.h). Pointers in
+ * attributes are borrowed until tape_reset(). Formulas and sources stand in the op's own file. */
+#ifndef AUTOGRAD_OPS_H
+#define AUTOGRAD_OPS_H
+
+#include "autograd/base/rng.h"
+#include "autograd/tape.h"
+
+#define OP_LIST(X)   \
+    X(activation)    \
+    X(add)           \
+    X(attention)     \
+    X(cross_entropy) \
+    X(dropout)       \
+    X(embedding)     \
+    X(layernorm)     \
+    X(linear)        \
+    X(rmsnorm)       \
+    X(rope)
+
+#define ACTIVATION_LIST(X) X(gelu) X(relu) X(relu2) X(silu) X(swiglu) X(geglu)
+
+#define X(name) ACTIVATION_##name,
+typedef enum Activation { ACTIVATION_LIST(X) } Activation;
+#undef X
+
+/* gelu (tanh form), relu, relu2 (relu squared), silu of each element of x [...]: [...]. swiglu, geglu: x
+ * [..., 2 n] holds gate and up side by side, result act(gate) * up [..., n]. E_SHAPE if 2 n is odd. */
+Tensor *ag_activation(Tape *t, Tensor *x, Activation kind);
+
+/* x + y, both [...]. E_SHAPE if they differ. */
+Tensor *ag_add(Tape *t, Tensor *x, Tensor *y);
+
+/* Dropping out: each number is 0 with probability rate, else divided by 1 - rate. What is dropped is a
+ * function of (rng, draw, place in the batch) alone, so no mask is stored and lanes do not matter.
+ * Backward asks the same function again. */
+typedef struct Dropout {
+    Rng rng;           /* a stream for each place in the model */
+    uint64_t draw;     /* which batch */
+    int64_t first_row; /* which row of the whole batch this tape's row 0 is */
+    double rate;       /* 0: nothing is dropped; below 1 */
+} Dropout;
+
+/* dropout(x) [..., n], plus residual [..., n] if it is not NULL. E_SHAPE if they differ. */
+Tensor *ag_dropout(Tape *t, Tensor *x, Tensor *residual, const Dropout *d);
+
+/* Which keys a row of attention sees. A segment is a run of queries and a run of keys that have nothing
+ * to do with any other: a document, or a whole sequence. Its last query stands at its last key, so with
+ * fewer queries than keys (a KV cache) the first queries' keys are already there. */
+typedef struct AttentionRows {
+    int64_t segments;
+    const int32_t
+        *queries;        /* [segments + 1]: segment s has query rows queries[s] .. queries[s + 1] */
+    const int32_t *keys; /* [segments + 1]: likewise; more keys than queries, or as many */
+    /* [query rows]: row i sees the key rows [first[i], end[i]) of its segment, counted from the
+     * segment's first key; an empty interval gives a row of zeros. NULL: causal, that is [0, own place
+     * + 1). */
+    const int32_t *first, *end;
+} AttentionRows;
+
+/* What attention tells about itself: written in forward, if asked for. */
+typedef struct AttentionStats {
+    real *max_logit; /* [heads]: largest scaled score any row saw; -inf if none */
+} AttentionStats;
+
+typedef struct Attention {
+    int64_t heads,
+        kv_heads; /* kv_heads divides heads; query head h reads key head h kv_heads / heads */
+    int64_t head_width;
+    int64_t q_column, k_column, v_column; /* where the heads begin in the rows of q, k, v */
+    double scale;
+    const double *slopes; /* [heads]: ALiBi, adds -slope |i - j|; NULL: none */
+    AttentionRows rows;
+    Dropout dropout; /* of the weights */
+    AttentionStats stats;
+} Attention;
+
+/* softmax(scale q k^T) v for each head: [queries, heads * head_width]. q [queries, ...], k [keys, ...], v
+ * [keys, ...] may be columns of one tensor given three times. E_SHAPE if columns or rows do not fit. */
+Tensor *ag_attention(Tape *t, Tensor *q, Tensor *k, Tensor *v, const Attention *a);
+
+typedef struct CrossEntropy {
+    const int32_t *targets; /* [rows]: a token in [0, V), or -1: this row has no loss */
+    const real *weights;    /* [rows]; NULL: 1 each */
+    double scale;           /* 1 / (sum of weights over the whole update) makes it a mean */
+    double z_loss;          /* adds z_loss * log(Z)^2 (Chowdhery et al. 2022, section 5) */
+    double smoothing;       /* of labels (Szegedy et al. 2016, section 7) */
+    /* Out, each [rows] or NULL: the plain cross-entropy in nats, and log Z, of each row; 0 where the
+     * target is -1. */
+    real *row_loss, *row_logz;
+} CrossEntropy;
+
+/* The output layer and its loss at once: logits x w^T, x [rows, C], w [V, C], never exist as a whole.
+ * Result [], scale * sum of weight * (cross-entropy + z-loss, smoothed): hand it to tape_backward() and
+ * to nothing else. E_ARG if a target is not in [-1, V). */
+Tensor *ag_cross_entropy(Tape *t, Tensor *x, Tensor *w, const CrossEntropy *c);
+
+/* Rows of weight [V, C], tokens[i] the i-th: [rows, C]. If place is not NULL, plus row positions[i] of
+ * place [P, C] (learned positions, or a table). E_ARG if a token or position is not there. */
+Tensor *ag_embedding(Tape *t, Tensor *weight, Tensor *place, const int32_t *tokens,
+                     const int32_t *positions, int64_t rows);
+
+/* Each row of x [..., n] shifted to mean 0, scaled to variance 1, times w [n], plus b [n] unless it is
+ * NULL: [..., n]. eps is added to the variance. E_SHAPE if w or b is not [n]. */
+Tensor *ag_layernorm(Tape *t, Tensor *x, Tensor *w, Tensor *b, double eps);
+
+/* x [..., k] times the transpose of w [n, k], plus b [n] and residual [..., n] unless they are NULL:
+ * [..., n]. E_SHAPE if they do not fit. */
+Tensor *ag_linear(Tape *t, Tensor *x, Tensor *w, Tensor *b, Tensor *residual);
+
+/* Each row of x [..., n] over its root mean square, times w [n]: [..., n]. eps is added to the mean
+ * square. E_SHAPE if w is not [n]. */
+Tensor *ag_rmsnorm(Tape *t, Tensor *x, Tensor *w, double eps);
+
+typedef struct Rope {
+    int64_t heads, head_width; /* of queries and keys together: the first columns of x */
+    bool normalize;            /* RMSNorm of each head first, without weight ("QK-norm") */
+    double eps;
+    bool rotate;
+    double theta;             /* the slowest wave is 2 pi theta long */
+    const int32_t *positions; /* [rows]; not read unless rotate */
+} Rope;
+
+/* Queries and keys as attention wants them: the first heads * head_width columns of x [rows, n],
+ * normalised and rotated: [rows, heads * head_width]. E_SHAPE if x has too few columns, or if head_width
+ * is odd and rotate is set. */
+Tensor *ag_rope(Tape *t, Tensor *x, const Rope *r);
+
+/* The table, in the order of OP_LIST: for gradcheck. */
+extern const Op *const op_table[];
+extern const int op_count;
+
+#define X(name) extern const Op op_##name;
+OP_LIST(X)
+#undef X
+
+#endif

@@ -1,0 +1,148 @@
+#include "autograd/params.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/base/threads.h"
+
+static void *take(Params *p, int64_t size)
+{
+    void *piece = p->status ? NULL : arena_zero(&p->arena, size);
+    if (!piece && !p->status) p->status = FAIL(E_NOMEM, "parameters: %lld bytes", (long long)size);
+    return piece;
+}
+
+static Tensor *declare(Params *p, const char *prefix, const char *name, Param like)
+{
+    Param *new = take(p, sizeof *new);
+    if (!new) return NULL;
+
+    *new = like;
+    int length = *prefix ? snprintf(new->name, sizeof new->name, "%s.%s", prefix, name)
+                         : snprintf(new->name, sizeof new->name, "%s", name);
+    if (length >= PARAM_NAME_MAX)
+        p->status = FAIL(E_ARG, "the name %s.%s is too long", prefix, name);
+    for (Param *other = p->first; other && !p->status; other = other->next)
+        if (!strcmp(new->name, other->name))
+            p->status = FAIL(E_ARG, "two parameters are called %s", new->name);
+
+    new->tensor.name = new->name;
+    new->tensor.wants_grad = true;
+    new->tensor.offset = p->count;
+    new->tensor.index = p->tensors++;
+    if (p->last)
+        p->last->next = new;
+    else
+        p->first = new;
+    p->last = new;
+    p->count += shape_count(like.tensor.shape);
+    return &new->tensor;
+}
+
+Tensor *params_matrix(Params *p, const char *prefix, const char *name, int64_t rows,
+                      int64_t columns, double std)
+{
+    return declare(p, prefix, name,
+                   (Param){.tensor.shape = SHAPE(rows, columns), .std = (real)std, .decay = true});
+}
+
+Tensor *params_vector(Params *p, const char *prefix, const char *name, int64_t length, double fill)
+{
+    return declare(p, prefix, name, (Param){.tensor.shape = SHAPE(length), .fill = (real)fill});
+}
+
+Tensor *params_span(Params *p, Tensor *first, Tensor *last)
+{
+    ParamSpan *span = take(p, sizeof *span);
+    if (!span || !first || !last) return NULL;
+
+    Param *one = p->first;
+    while (&one->tensor != first) one = one->next;
+    span->first = one;
+    span->tensor = *first;
+    span->tensor.index = p->tensors++;
+    span->tensor.shape.dim[0] = 0;
+    for (;; one = one->next) {
+        if (!one || one->tensor.shape.rank != first->shape.rank ||
+            (first->shape.rank > 1 && one->tensor.shape.dim[1] != first->shape.dim[1])) {
+            p->status = FAIL(E_SHAPE, "%s %s and %s %s do not join", first->name,
+                             shape_text(first->shape), last->name, shape_text(last->shape));
+            return NULL;
+        }
+        one->spanned = true;
+        span->tensor.shape.dim[0] += one->tensor.shape.dim[0];
+        if (&one->tensor == last) break;
+    }
+    span->next = p->spans;
+    p->spans = span;
+    return &span->tensor;
+}
+
+Tensor *params_constant(Params *p, Shape shape)
+{
+    Tensor *x = take(p, sizeof *x);
+    if (!x) return NULL;
+    *x = (Tensor){.shape = shape, .index = -1};
+    x->data = take(p, shape_count(shape) * (int64_t)sizeof(real));
+    return x->data ? x : NULL;
+}
+
+Status params_alloc(Params *p, bool for_training)
+{
+    const int64_t size = p->count * (int64_t)sizeof(real);
+    p->value = take(p, size);
+    if (for_training) {
+        p->grad = take(p, size);
+        p->m = take(p, size);
+        p->v = take(p, size);
+    }
+    if (p->status) return p->status;
+    for (Param *one = p->first; one; one = one->next)
+        one->tensor.data = p->value + one->tensor.offset;
+    for (ParamSpan *span = p->spans; span; span = span->next)
+        span->tensor.data = p->value + span->tensor.offset;
+    return OK;
+}
+
+typedef struct Draw {
+    const Param *param;
+    Rng rng; /* its own: the order of declaration does not matter */
+} Draw;
+
+static void draw(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Draw *d = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++)
+        d->param->tensor.data[i] = d->param->std > 0
+                                       ? d->param->std * (real)rng_normal(d->rng, (uint64_t)i, 0)
+                                       : d->param->fill;
+}
+
+void params_init(Params *p, uint64_t seed)
+{
+    for (Param *one = p->first; one; one = one->next)
+        threads_range(shape_count(one->tensor.shape), 1 << 16, draw,
+                      &(Draw){one, rng_stream(seed, one->name)});
+}
+
+static void zero_unwritten(const Tensor *x, const bool *written, real *grads)
+{
+    if (!written[x->index])
+        memset(grads + x->offset, 0, (size_t)shape_count(x->shape) * sizeof *grads);
+}
+
+void params_zero_unwritten(const Params *p, const bool *written, real *grads)
+{
+    for (const Param *one = p->first; one; one = one->next)
+        if (!one->spanned) zero_unwritten(&one->tensor, written, grads);
+    for (const ParamSpan *span = p->spans; span; span = span->next)
+        zero_unwritten(&span->tensor, written, grads);
+}
+
+void params_free(Params *p)
+{
+    arena_free(&p->arena);
+    *p = (Params){0};
+}

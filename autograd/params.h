@@ -1,0 +1,68 @@
+/* Parameters: every number that is trained, in one block, each run of it named.
+ *
+ * A layer declares its parameters; params_alloc() then lays all of them out, in the order declared and
+ * without gaps, as value and, for training, grad, m and v. So clipping, AdamW and the checkpoint are
+ * loops over one array or one list of names, and know no layer. Like a tape, Params remembers its
+ * first fault, and params_alloc() hands it out. */
+#ifndef AUTOGRAD_PARAMS_H
+#define AUTOGRAD_PARAMS_H
+
+#include "autograd/tape.h"
+
+enum { PARAM_NAME_MAX = 64 };
+
+typedef struct Param Param;
+struct Param {
+    char name[PARAM_NAME_MAX]; /* "blocks.3.mlp.up.weight": in the checkpoint, and of its stream */
+    Tensor tensor;
+    real std;     /* drawn from N(0, std^2), or, if 0, */
+    real fill;    /* filled with this */
+    bool decay;   /* whether weight decay applies: to every parameter of rank 2 */
+    bool spanned; /* only seen through a span */
+    Param *next;
+};
+
+/* Several parameters, declared one after the other, seen as one. */
+typedef struct ParamSpan ParamSpan;
+struct ParamSpan {
+    Tensor tensor;
+    const Param *first;
+    ParamSpan *next;
+};
+
+typedef struct Params {
+    Arena arena;
+    Param *first, *last; /* in the order declared */
+    ParamSpan *spans;
+    int64_t count;              /* numbers, over all of them */
+    int tensors;                /* parameters and spans: how many flags Tape.written has */
+    real *value, *grad, *m, *v; /* the last three NULL if not for training */
+    Status status;
+} Params;
+
+/* Declares "prefix.name": a matrix drawn from N(0, std^2), or a vector filled with one number. The
+ * tensor's data is there after params_alloc(). NULL after a fault. */
+Tensor *params_matrix(Params *p, const char *prefix, const char *name, int64_t rows,
+                      int64_t columns, double std);
+Tensor *params_vector(Params *p, const char *prefix, const char *name, int64_t length, double fill);
+
+/* The parameters first .. last as one, joined along the first dimension: a fused projection. They must
+ * be declared one after the other and agree in the other dimension (E_SHAPE), and are from then on only
+ * used through the span; names, initial values and checkpoints stay theirs. */
+Tensor *params_span(Params *p, Tensor *first, Tensor *last);
+
+/* A tensor that lives as long as the parameters but is not one: a table. Cleared; there at once. */
+Tensor *params_constant(Params *p, Shape shape);
+
+/* for_training: grad, m, v as well; m and v are zero. E_ARG if two have one name, E_NOMEM. */
+Status params_alloc(Params *p, bool for_training);
+
+/* Draws initial values: each parameter from its own stream of seed. */
+void params_init(Params *p, uint64_t seed);
+
+/* Zeroes those gradients in a block laid out like value that backward did not write. */
+void params_zero_unwritten(const Params *p, const bool *written, real *grads);
+
+void params_free(Params *p);
+
+#endif

@@ -1,0 +1,251 @@
+#include "autograd/tape.h"
+
+#include <math.h>
+#include <string.h>
+
+void *tape_take(Tape *t, int64_t size)
+{
+    void *piece = t->status ? NULL : arena_take(&t->arena, size);
+    if (!piece && !t->status) t->status = FAIL(E_NOMEM, "%lld bytes", (long long)size);
+    return piece;
+}
+
+Tensor *tape_fault(Tape *t, Status status)
+{
+    if (!t->status) t->status = status;
+    return NULL;
+}
+
+void tape_scope(Tape *t, const char *scope)
+{
+    t->scope = scope;
+}
+
+/* All of a tensor but its numbers. */
+static Tensor *tensor_new(Tape *t)
+{
+    Tensor *x = tape_take(t, sizeof *x);
+    if (x) *x = (Tensor){.index = -1};
+    return x;
+}
+
+static real *take_reals(Tape *t, int64_t count)
+{
+    return tape_take(t, count * (int64_t)sizeof(real));
+}
+
+Tensor *tape_tensor(Tape *t, Shape shape)
+{
+    Tensor *x = tensor_new(t);
+    if (!x) return NULL;
+    x->shape = shape;
+    x->data = take_reals(t, shape_count(shape));
+    return x->data ? x : NULL;
+}
+
+static bool is_finite(const real *x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(x[i])) return false;
+    return true;
+}
+
+/* Remembers the first place where count numbers at x are not all finite. */
+static void check(Tape *t, const Node *n, const char *parameter, bool in_backward, const real *x,
+                  int64_t count)
+{
+    if (!t->check || t->finding.found || is_finite(x, count)) return;
+    t->finding = (TapeFinding){true, in_backward, n->op->name, n->scope, parameter};
+}
+
+static Status ensure_scratch(Tape *t, int64_t size)
+{
+    if (size <= t->scratch_size) return OK;
+    arena_free(&t->workspace);
+    t->scratch_size = 0;
+    t->scratch = arena_take(&t->workspace, size);
+    if (!t->scratch) return FAIL(E_NOMEM, "%lld bytes of scratch", (long long)size);
+    t->scratch_size = size;
+    return OK;
+}
+
+/* The gradient of a parameter, and whether it holds a sum already: after this it does. */
+static real *claim(Tape *t, const Tensor *x, bool *add)
+{
+    *add = t->written[x->index];
+    t->written[x->index] = true;
+    return t->grads + x->offset;
+}
+
+Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
+{
+    Node *n = tape_take(t, sizeof *n);
+    Tensor *out = tensor_new(t);
+    void *copy = tape_take(t, op->attr_size);
+    if (t->status) return NULL;
+
+    *n = (Node){.op = op, .out = out, .scope = t->scope, .before = t->last};
+    for (int i = 0; i < op->inputs; i++) {
+        if (!in[i] && !(op->optional >> i & 1))
+            return tape_fault(t, FAIL(E_ARG, "%s: input %d is NULL", op->name, i));
+        n->in[i] = in[i];
+        if (in[i] && in[i]->wants_grad && t->record) n->record = true;
+        if (n->record && op->early >> i & 1 && in[i]->wants_grad && !in[i]->name)
+            return tape_fault(t, FAIL(E_ARG, "%s: input %d is no parameter", op->name, i));
+    }
+    if (op->attr_size) n->attr = memcpy(copy, attr, (size_t)op->attr_size);
+
+    Status status = op->shape(n);
+    if (status == OK) status = ensure_scratch(t, n->scratch_size);
+    if (status != OK) return tape_fault(t, status);
+    out->data = take_reals(t, shape_count(out->shape));
+    if (n->record) n->keep = tape_take(t, n->keep_size);
+    if (t->status) return NULL;
+
+    out->wants_grad = n->record;
+    out->from = n->record ? n : NULL;
+    n->scratch = t->scratch;
+    for (int i = 0; i < op->inputs; i++)
+        if (n->record && op->early >> i & 1 && in[i]->wants_grad)
+            n->din[i] = claim(t, in[i], &n->add[i]);
+    for (int i = 0; i < op->inputs; i++)
+        if (in[i] && in[i]->name)
+            check(t, n, in[i]->name, false, in[i]->data, shape_count(in[i]->shape));
+    op->forward(n);
+    check(t, n, NULL, false, out->data, shape_count(out->shape));
+    if (n->record) t->last = n;
+    return out;
+}
+
+/* The plan of backward: which bytes hold which gradient, and until when. */
+typedef struct Span {
+    int64_t begin, end; /* numbers, from the start of the region */
+} Span;
+
+typedef struct Plan {
+    Span *live; /* sorted, disjoint */
+    int count;
+    int64_t size; /* of the region */
+} Plan;
+
+/* First fit. Returns where count numbers may lie. */
+static int64_t plan_take(Plan *p, int64_t count)
+{
+    count = (count + 15) / 16 * 16; /* keeps every gradient 64-byte aligned */
+    int64_t begin = 0;
+    int i = 0;
+    for (; i < p->count && p->live[i].begin - begin < count; i++) begin = p->live[i].end;
+    memmove(p->live + i + 1, p->live + i, (size_t)(p->count - i) * sizeof *p->live);
+    p->live[i] = (Span){begin, begin + count};
+    p->count++;
+    if (begin + count > p->size) p->size = begin + count;
+    return begin;
+}
+
+static void plan_drop(Plan *p, int64_t begin)
+{
+    int i = 0;
+    while (i < p->count && p->live[i].begin != begin) i++;
+    INVARIANT(i < p->count);
+    p->count--;
+    memmove(p->live + i, p->live + i + 1, (size_t)(p->count - i) * sizeof *p->live);
+}
+
+static bool is_inner(const Tensor *x)
+{
+    return x && x->wants_grad && !x->name;
+}
+
+/* Whether n's input i takes over the gradient of n's result. */
+static bool takes_over(const Node *n, int i)
+{
+    const Tensor *x = n->in[i];
+    if (n->op->hand_over != i + 1 || !is_inner(x) || x->has_grad) return false;
+    for (int j = 0; j < n->op->inputs; j++)
+        if (j != i && n->in[j] == x) return false;
+    return true;
+}
+
+/* Runs backward, or, if there is no region yet, only plans it: places go to Tensor.offset. */
+static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
+{
+    for (Node *n = t->last; n; n = n->before) n->out->has_grad = false;
+    if (!region) loss->offset = plan_take(plan, 1);
+    loss->has_grad = true;
+    if (region) *(loss->grad = region + loss->offset) = t->seed;
+
+    for (Node *n = t->last; n; n = n->before) {
+        if (!n->out->has_grad) continue; /* the loss does not depend on it */
+        bool kept = false;
+        n->dout = n->out->grad;
+        n->scratch = t->scratch;
+        for (int i = 0; i < n->op->inputs; i++) {
+            Tensor *x = n->in[i];
+            n->din[i] = NULL;
+            if (!x || !x->wants_grad || n->op->early >> i & 1) continue;
+            if (x->name) {
+                if (region) n->din[i] = claim(t, x, &n->add[i]);
+                continue;
+            }
+            n->add[i] = x->has_grad;
+            if (!region && !x->has_grad) {
+                if (takes_over(n, i))
+                    x->offset = n->out->offset;
+                else
+                    x->offset = plan_take(plan, shape_count(x->shape));
+            }
+            kept |= x->offset == n->out->offset;
+            x->has_grad = true;
+            if (region) n->din[i] = x->grad = region + x->offset;
+        }
+        if (region) {
+            n->op->backward(n);
+            for (int i = 0; i < n->op->inputs; i++)
+                if (n->din[i])
+                    check(t, n, n->in[i]->name, true, n->din[i], shape_count(n->in[i]->shape));
+        } else if (!kept)
+            plan_drop(plan, n->out->offset);
+    }
+}
+
+Status tape_backward(Tape *t, Tensor *loss)
+{
+    if (t->status) return t->status;
+    if (!loss || !is_inner(loss)) return FAIL(E_ARG, "the loss does not depend on a parameter");
+    if (loss->shape.rank) return FAIL(E_SHAPE, "loss %s: not a scalar", shape_text(loss->shape));
+
+    int64_t nodes = 0;
+    for (Node *n = t->last; n; n = n->before) nodes++;
+    Plan plan = {.live = tape_take(t, (nodes + 2) * (int64_t)sizeof(Span))};
+    if (t->status) return t->status;
+    run(t, loss, &plan, NULL);
+    real *region = take_reals(t, plan.size);
+    if (t->status) return t->status;
+    run(t, loss, &plan, region);
+    return OK;
+}
+
+void tape_reset(Tape *t)
+{
+    arena_reset(&t->arena);
+    t->last = NULL;
+    t->status = OK;
+    t->scope = "";
+    t->record = false;
+    t->seed = 1;
+    t->finding = (TapeFinding){0};
+}
+
+void tape_record(Tape *t, real *grads, bool *written)
+{
+    t->record = true;
+    t->grads = grads;
+    t->written = written;
+}
+
+void tape_free(Tape *t)
+{
+    arena_free(&t->arena);
+    arena_free(&t->workspace);
+    *t = (Tape){0};
+}

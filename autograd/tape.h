@@ -1,0 +1,72 @@
+/* The tape: what was computed, in order, to be differentiated in reverse.
+ *
+ * All that a step computes lives in the tape's arena and ends at tape_reset(): nothing to free, nothing
+ * to count. Parameters live elsewhere (autograd/params.h); the tape only points to them.
+ *
+ * A tape remembers its first fault. From then on every op returns NULL and does nothing, so a model
+ * can be written as one expression; tape_backward() hands the fault out.
+ *
+ * Gradients: those of parameters are written to the block that tape_record() was given. Those of other
+ * tensors are planned before backward runs: a gradient's space is used again once the node that
+ * produced the tensor has run, so that backward needs about as much as its widest place.
+ *
+ * One tape belongs to one thread at a time. */
+#ifndef AUTOGRAD_TAPE_H
+#define AUTOGRAD_TAPE_H
+
+#include "autograd/base/arena.h"
+#include "autograd/op.h"
+
+/* Where a number that is not finite first appeared: see Tape.check. */
+typedef struct TapeFinding {
+    bool found, in_backward;
+    const char *op, *scope;
+    const char *parameter; /* whose value (forward) or gradient (backward) it is, or NULL */
+} TapeFinding;
+
+typedef struct Tape {
+    Arena arena;
+    Arena workspace; /* holds scratch */
+    void *scratch;
+    int64_t scratch_size;
+    Node *last;
+    Status status;
+    const char *scope;
+    bool record;   /* false: compute, but keep nothing for backward: evaluation and sampling */
+    real *grads;   /* the block of parameter gradients, laid out like Params.value */
+    bool *written; /* by Tensor.index: this gradient holds a sum, not garbage */
+    real seed;     /* d(objective) / d(loss): 1 */
+    bool check;    /* look at every result for the first one that is not finite; slow */
+    TapeFinding finding;
+} Tape;
+
+/* Forgets all tensors and the fault; from here on nothing is recorded. */
+void tape_reset(Tape *t);
+
+/* After tape_reset(): record from here on. Gradients of parameters go to grads, as many numbers as
+ * Params.count; written: Params.tensors flags, cleared by the caller unless grads holds sums to add to
+ * (a parameter that no op used keeps its flag false and its garbage: params_zero_unwritten()). */
+void tape_record(Tape *t, real *grads, bool *written);
+
+/* A tensor that is not cleared and has no gradient: an input of the model. */
+Tensor *tape_tensor(Tape *t, Shape shape);
+
+/* Memory until tape_reset(), not cleared; NULL and a fault when memory is out. */
+void *tape_take(Tape *t, int64_t size);
+
+/* Names the part of the model that the following ops belong to. Borrowed: must outlive the tape's use. */
+void tape_scope(Tape *t, const char *scope);
+
+/* Sets the fault, unless there is one already; returns NULL. For ag_ functions and layers. */
+Tensor *tape_fault(Tape *t, Status status);
+
+/* Applies op to in[0 .. op->inputs): what the ag_ functions of ops.h are made of. */
+Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr);
+
+/* Adds seed * d loss / d x to the gradient of every parameter that led to the scalar loss. Returns the
+ * tape's fault if it has one; E_SHAPE if loss is no scalar; E_ARG if it depends on no parameter. */
+Status tape_backward(Tape *t, Tensor *loss);
+
+void tape_free(Tape *t);
+
+#endif

@@ -1,0 +1,56 @@
+/* Tensors: a shape and its numbers. */
+#ifndef AUTOGRAD_TENSOR_H
+#define AUTOGRAD_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The one number type. The library is also built with CAPSTAN_DOUBLE, for users who ask for it and so
+ * that the same source can be held against finite differences: see autograd/gradcheck.h. */
+#ifdef CAPSTAN_DOUBLE
+typedef double real;
+#else
+typedef float real;
+#endif
+
+enum { RANK_MAX = 4 };
+
+typedef struct Shape {
+    int rank;
+    int64_t dim[RANK_MAX]; /* row-major: the last one is contiguous */
+} Shape;
+
+/* SHAPE(2, 3): two rows of three. SHAPE_OF(2, 3): the same, inside an initialiser. */
+#define SHAPE(...) ((Shape)SHAPE_OF(__VA_ARGS__))
+#define SHAPE_OF(...)                                              \
+    {                                                              \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
+        {                                                          \
+            __VA_ARGS__                                            \
+        }                                                          \
+    }
+
+typedef struct Node Node;
+
+/* Made by a tape, or by Params. Where its gradient lies is the tape's business (autograd/tape.h), so
+ * that lanes share the parameters and not their gradients. */
+typedef struct Tensor {
+    Shape shape;
+    real *data;       /* shape_count(shape) numbers */
+    const char *name; /* of a parameter; NULL: no parameter */
+    int64_t offset;   /* of a parameter in the block of all, in numbers */
+    int index;        /* of a parameter among all: see Tape.written */
+    bool wants_grad;
+    real *grad;    /* of a tensor on a tape, during backward; of a parameter always NULL */
+    bool has_grad; /* during backward: grad holds a sum, not garbage */
+    Node *from;    /* the node whose result it is; NULL: an input or a parameter */
+} Tensor;
+
+int64_t shape_count(Shape s); /* how many numbers */
+int64_t shape_rows(Shape s);  /* how many runs of the last dimension; 0 if there is none */
+int64_t shape_last(Shape s);  /* the length of such a run */
+bool shape_equal(Shape a, Shape b);
+const char *shape_text(Shape s); /* "[8, 16]"; good for three more calls in this thread */
+
+#endif

@@ -1,0 +1,14 @@
+/* The commands of capstan: one file each in train/commands/, one row each here. */
+#ifndef TRAIN_COMMANDS_H
+#define TRAIN_COMMANDS_H
+
+#include "train/options.h"
+
+/* X(name, usage, help): command_<name>() is in train/commands/<name>.c */
+#define COMMAND_LIST(X)
+
+#define X(name, usage, help) Status command_##name(const Command *c, int argc, char *argv[]);
+COMMAND_LIST(X)
+#undef X
+
+#endif

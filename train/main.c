@@ -1,0 +1,61 @@
+/* capstan COMMAND [options]: see train/commands.h. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+#include "train/commands.h"
+
+static const Command commands[] = {
+#define X(name, usage, help) {#name, usage, help, command_##name},
+    COMMAND_LIST(X)
+#undef X
+        {0},
+};
+
+static void help(FILE *out)
+{
+    fprintf(out, "capstan trains small GPTs on a CPU.\n\nusage: capstan COMMAND [options]\n\n");
+    for (const Command *c = commands; c->name; c++) fprintf(out, "  %-10s %s\n", c->name, c->help);
+    fprintf(out, "\n\"capstan COMMAND --help\" says more.\n");
+}
+
+static Status unknown(const char *name)
+{
+    const char *best = NULL;
+    int least = 1 << 20;
+    for (const Command *c = commands; c->name; c++) {
+        int d = text_distance(name, c->name);
+        if (d < least) best = c->name, least = d;
+    }
+    return FAIL(E_ARG, "there is no command %s; did you mean %s? \"capstan help\" lists them", name,
+                best ? best : "help");
+}
+
+static Status dispatch(int argc, char *argv[])
+{
+    const Command *c = commands;
+    while (c->name && strcmp(c->name, argv[1])) c++;
+    return c->name ? c->run(c, argc - 2, argv + 2) : unknown(argv[1]);
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc < 2) {
+        help(stderr);
+        return status_exit_code(E_ARG);
+    }
+    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        help(stdout);
+        return 0;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    Status status = dispatch(argc, argv);
+    if (status != OK) {
+        fprintf(stderr, "capstan: %s\n", error_message());
+        if (getenv("CAPSTAN_TRACE")) fputs(error_trace(), stderr);
+    }
+    if (fflush(stdout) && status == OK) status = E_IO; /* what was to be read is not all there */
+    return status_exit_code(status);
+}

@@ -1,0 +1,36 @@
+/* Tokenizers: bytes of text to token numbers and back.
+ *
+ * A tokenizer is described by a text of its own (JSON), which stands in the dataset and in each
+ * checkpoint; tokenizer_parse() makes it whole again. Invalid UTF-8 is never lost: byte keeps the bytes. */
+#ifndef DATA_TOKENIZER_H
+#define DATA_TOKENIZER_H
+
+#include "autograd/base/arena.h"
+#include "autograd/base/error.h"
+
+typedef struct Tokenizer Tokenizer;
+
+/* What makes up a char tokenizer is not known before the text is read: see prepare.h. */
+Status tokenizer_byte(Arena *a, Tokenizer **out);
+Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Tokenizer **out);
+
+/* text: what tokenizer_text() gave, `size` bytes; name: the file, for messages. E_DATA if it is not
+ * one that is known. Lives in a. */
+Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out);
+const char *tokenizer_text(const Tokenizer *t, int64_t *size);
+
+const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char" */
+int64_t tokenizer_vocab_size(const Tokenizer *t);
+int32_t tokenizer_end_of_text(const Tokenizer *t);
+
+/* Appends tokens of `size` bytes at text to out, which has room for `room` (never more than size are
+ * needed); *count of them. E_DATA names the first character that the tokenizer lacks, and its place
+ * (byte, line, column). End-of-text is never made from text. */
+Status tokenizer_encode(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
+                        int64_t room, int64_t *count);
+
+/* The bytes that a token stands for (borrowed, *size of them; none for end-of-text and for a number that
+ * is no token). */
+const char *tokenizer_bytes(const Tokenizer *t, int32_t token, int64_t *size);
+
+#endif

@@ -1,0 +1,44 @@
+/* AdamW: Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2, as PyTorch computes it. */
+#ifndef OPTIM_ADAMW_H
+#define OPTIM_ADAMW_H
+
+#include "autograd/base/schema.h"
+#include "autograd/params.h"
+
+/* clang-format off */
+/* [optim]     name         default   min   max       help */
+#define OPTIM_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                       \
+    REAL(S, lr,             1e-3,     0,    10,       "learning rate at the top of the schedule")      \
+    REAL(S, beta1,          0.9,      0,    0.999999, "decay of the mean of the gradient")             \
+    REAL(S, beta2,          0.95,     0,    0.999999, "decay of the mean of its square")               \
+    REAL(S, eps,            1e-8,     0,    1,        "added to the root of that mean")                \
+    REAL(S, weight_decay,   0.1,      0,    10,       "decoupled, of parameters of rank 2 only")       \
+    REAL(S, clip,           1.0,      0,    1e9,      "longest the gradient may be; 0: any length")    \
+    TEXT(S, schedule,       "cosine", "constant|linear|cosine|wsd", "how the learning rate falls")     \
+    INT (S, warmup,         100,      0,    1e12,     "steps over which the learning rate rises")      \
+    REAL(S, min_lr,         -1,      -1,    10,       "where it ends; -1: a tenth of lr")              \
+    INT (S, decay_steps,    0,        0,    1e12,     "step at which it gets there; 0: train.steps")   \
+    REAL(S, cooldown,       0.2,      0,    1,        "wsd: last share of decay_steps, in which it falls")
+/* clang-format on */
+
+typedef struct OptimConfig {
+    SCHEMA_FIELDS(OPTIM_SETTINGS)
+} OptimConfig;
+
+/* Replaces min_lr and decay_steps by what they stand for. */
+void optim_resolve(OptimConfig *c, int64_t steps);
+
+/* What no single row can say: E_CONFIG. */
+Status optim_check(const OptimConfig *c);
+
+/* The length of the gradient: the square root of the sum of squares, summed in double in a fixed order. */
+double grad_norm(const Params *p);
+
+/* One update of size lr, the step-th (from 1), on the gradients that p holds times grad_scale (clipping:
+ * see clip_scale). One pass over value, grad, m and v. */
+void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step);
+
+/* What PyTorch's clip_grad_norm_ multiplies with: min(1, limit / (norm + 1e-6)); 1 if limit is 0. */
+double clip_scale(double norm, double limit);
+
+#endif

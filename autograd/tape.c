@@ -43,6 +43,15 @@ Tensor *tape_tensor(Tape *t, Shape shape)
     return x->data ? x : NULL;
 }
 
+Tensor *tape_wrap(Tape *t, Shape shape, real *data)
+{
+    Tensor *x = tensor_new(t);
+    if (!x) return NULL;
+    x->shape = shape;
+    x->data = data;
+    return x;
+}
+
 static bool is_finite(const real *x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)

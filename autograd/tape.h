@@ -51,6 +51,9 @@ void tape_record(Tape *t, real *grads, bool *written);
 /* A tensor that is not cleared and has no gradient: an input of the model. */
 Tensor *tape_tensor(Tape *t, Shape shape);
 
+/* The same over numbers that somebody else owns, until tape_reset(). */
+Tensor *tape_wrap(Tape *t, Shape shape, real *data);
+
 /* Memory until tape_reset(), not cleared; NULL and a fault when memory is out. */
 void *tape_take(Tape *t, int64_t size);
 

@@ -1,4 +1,6 @@
-/* GPT: a decoder of Transformer blocks (Radford et al. 2019), with the variations of CONTRACT 3. */
+/* GPT: a decoder of Transformer blocks (Radford et al. 2019), with the variations of CONTRACT 3.
+ *
+ * Letters: B sequences, T tokens of each, R = B T rows, C width, V vocabulary. */
 #ifndef LAYERS_GPT_H
 #define LAYERS_GPT_H
 
@@ -34,7 +36,87 @@ typedef struct GptConfig {
 /* Replaces 0 by what it stands for (kv_heads, mlp_width). */
 void gpt_resolve(GptConfig *c);
 
-/* What no single row can say: E_CONFIG. */
+/* What no single row can say, of a resolved config: E_CONFIG. */
 Status gpt_check(const GptConfig *c);
+
+typedef struct Norm {
+    bool is_rms;
+    double eps;
+    Tensor *weight, *bias; /* [C]; bias NULL: none */
+    char scope[32];
+} Norm;
+
+typedef struct SelfAttention {
+    Tensor *qkv, *qkv_bias; /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
+    Tensor *out, *out_bias; /* [C, C] */
+    char scope[32];
+    Rng drop_weights, drop_out;
+} SelfAttention;
+
+typedef struct Mlp {
+    Activation activation;
+    Tensor *up, *up_bias;     /* [F, C]; gate and up joined, [2 F, C], if gated */
+    Tensor *down, *down_bias; /* [C, F] */
+    char scope[32];
+    Rng drop_out;
+} Mlp;
+
+typedef struct Block {
+    Norm norm1, norm1_out, norm2, norm2_out; /* the two _out only if norm_place is sandwich */
+    SelfAttention attn;
+    Mlp mlp;
+} Block;
+
+typedef enum NormPlace { NORM_PRE, NORM_POST, NORM_SANDWICH } NormPlace;
+
+typedef struct Gpt {
+    const GptConfig *config;
+    int64_t vocab_size;
+    NormPlace norm_place;
+    Tensor *embed;  /* [V, C] */
+    Tensor *place;  /* [context, C]: learned positions or the table of sinusoids; NULL: neither */
+    double *slopes; /* [heads]: ALiBi; NULL: none */
+    Block *blocks;  /* [layers] */
+    Norm norm;      /* not if norm_place is post */
+    Tensor *head;   /* [V, C]; embed if tied */
+    Rng drop_embed;
+} Gpt;
+
+/* Keys and values of what was read so far, for sampling. One block of memory, the caller's. */
+typedef struct GptCache {
+    int64_t capacity, length; /* tokens */
+    real *data;               /* gpt_cache_count() numbers */
+} GptCache;
+
+/* What a model reads. Pointers are borrowed until the tape is reset. */
+typedef struct GptInput {
+    int64_t rows;
+    const int32_t *tokens, *positions; /* [R]; positions below context */
+    AttentionRows attention;
+    bool dropout; /* on: training */
+    uint64_t draw;
+    int64_t first_row;
+    AttentionStats *stats; /* [layers]; NULL: not wanted */
+    GptCache *cache;       /* NULL: none. Else the rows go behind its length tokens, which grows */
+} GptInput;
+
+/* Declares the parameters of a model (names: CONTRACT 5) and fills g, which borrows c. To be followed by
+ * params_alloc(), whose Status tells of faults here. seed: of dropout. */
+void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed);
+
+/* [R, C]: the last hidden layer, normalised. */
+Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in);
+
+/* []: the loss, see ag_cross_entropy(). */
+Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss);
+
+/* [1, V]: what follows the last row; for tapes that do not record. */
+Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in);
+
+int64_t gpt_cache_count(const GptConfig *c, int64_t capacity);
+
+/* Floating-point operations a token, forward and backward: all matrix products of the forward pass,
+ * scores over the full context, times 3. */
+double gpt_flops(const GptConfig *c, int64_t vocab_size);
 
 #endif

@@ -1,0 +1,44 @@
+#include "layers/block.h"
+
+#include <stdio.h>
+
+#include "layers/attention.h"
+#include "layers/mlp.h"
+#include "layers/norm.h"
+
+void block_init(Block *b, Params *p, const char *prefix, const Gpt *g, uint64_t seed)
+{
+    const GptConfig *c = g->config;
+    const bool sandwich = g->norm_place == NORM_SANDWICH;
+    char name[PARAM_NAME_MAX];
+#define NAME(part) (snprintf(name, sizeof name, "%s.%s", prefix, part), name)
+    norm_init(&b->norm1, p, NAME("norm1"), c);
+    attention_init(&b->attn, p, NAME("attn"), c, seed);
+    if (sandwich) norm_init(&b->norm1_out, p, NAME("norm1_out"), c);
+    norm_init(&b->norm2, p, NAME("norm2"), c);
+    mlp_init(&b->mlp, p, NAME("mlp"), c, seed);
+    if (sandwich) norm_init(&b->norm2_out, p, NAME("norm2_out"), c);
+#undef NAME
+}
+
+Tensor *block_forward(const Block *b, const Gpt *g, Tape *t, Tensor *x, const GptInput *in,
+                      int64_t layer)
+{
+    const SelfAttention *attn = &b->attn;
+    const Mlp *mlp = &b->mlp;
+    switch (g->norm_place) {
+    case NORM_PRE:
+        x = attention_forward(attn, g, t, norm_forward(&b->norm1, t, x), x, in, layer);
+        return mlp_forward(mlp, g, t, norm_forward(&b->norm2, t, x), x, in);
+    case NORM_POST:
+        x = norm_forward(&b->norm1, t, attention_forward(attn, g, t, x, x, in, layer));
+        return norm_forward(&b->norm2, t, mlp_forward(mlp, g, t, x, x, in));
+    case NORM_SANDWICH: {
+        Tensor *y = attention_forward(attn, g, t, norm_forward(&b->norm1, t, x), NULL, in, layer);
+        x = ag_add(t, x, norm_forward(&b->norm1_out, t, y));
+        y = mlp_forward(mlp, g, t, norm_forward(&b->norm2, t, x), NULL, in);
+        return ag_add(t, x, norm_forward(&b->norm2_out, t, y));
+    }
+    }
+    return x;
+}

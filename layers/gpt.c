@@ -1,0 +1,110 @@
+#include "layers/gpt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "layers/block.h"
+#include "layers/mlp.h"
+#include "layers/norm.h"
+#include "layers/positions.h"
+#include "layers/residual.h"
+
+void gpt_resolve(GptConfig *c)
+{
+    if (!c->kv_heads) c->kv_heads = c->heads;
+    if (!c->mlp_width)
+        c->mlp_width = mlp_is_gated(c) ? (8 * c->width + 95) / 96 * 32 : 4 * c->width;
+}
+
+Status gpt_check(const GptConfig *c)
+{
+    if (c->width % c->heads)
+        return FAIL(E_CONFIG, "model.heads = %lld does not divide model.width = %lld",
+                    (long long)c->heads, (long long)c->width);
+    if (c->heads % c->kv_heads)
+        return FAIL(E_CONFIG, "model.kv_heads = %lld does not divide model.heads = %lld",
+                    (long long)c->kv_heads, (long long)c->heads);
+    if (!strcmp(c->positions, "rope") && c->width / c->heads % 2)
+        return FAIL(E_CONFIG,
+                    "model.positions = rope needs an even head width; model.width / model.heads = "
+                    "%lld / %lld = %lld",
+                    (long long)c->width, (long long)c->heads, (long long)(c->width / c->heads));
+    if (!strcmp(c->positions, "sinusoidal") && c->width % 2)
+        return FAIL(E_CONFIG, "model.positions = sinusoidal needs an even model.width, not %lld",
+                    (long long)c->width);
+    return OK;
+}
+
+void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed)
+{
+    *g = (Gpt){.config = c, .vocab_size = vocab_size};
+    g->norm_place = !strcmp(c->norm_place, "pre")    ? NORM_PRE
+                    : !strcmp(c->norm_place, "post") ? NORM_POST
+                                                     : NORM_SANDWICH;
+    g->embed = params_matrix(p, "embed", "weight", vocab_size, c->width, GPT_STD);
+    if (!strcmp(c->positions, "learned"))
+        g->place = params_matrix(p, "positions", "weight", c->context, c->width, GPT_STD);
+    if (!strcmp(c->positions, "sinusoidal"))
+        g->place = positions_sinusoidal(p, c->context, c->width);
+    if (!strcmp(c->positions, "alibi")) {
+        g->slopes = positions_alibi(p, c->heads);
+        if (!g->slopes && !p->status)
+            p->status = FAIL(E_NOMEM, "slopes of %d heads", (int)c->heads);
+    }
+    g->drop_embed = residual_stream(seed, "embed", "out");
+
+    g->blocks = arena_zero(&p->arena, c->layers * (int64_t)sizeof *g->blocks);
+    if (!g->blocks && !p->status) p->status = FAIL(E_NOMEM, "%d blocks", (int)c->layers);
+    if (p->status) return;
+    for (int64_t i = 0; i < c->layers; i++) {
+        char prefix[32];
+        snprintf(prefix, sizeof prefix, "blocks.%lld", (long long)i);
+        block_init(&g->blocks[i], p, prefix, g, seed);
+    }
+    if (g->norm_place != NORM_POST) norm_init(&g->norm, p, "norm", c);
+    g->head =
+        c->tied ? g->embed : params_matrix(p, "head", "weight", vocab_size, c->width, GPT_STD);
+}
+
+Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
+{
+    tape_scope(t, "embed");
+    Tensor *x = ag_embedding(t, g->embed, g->place, in->tokens, in->positions, in->rows);
+    const Dropout drop = residual_dropout(g, in, g->drop_embed);
+    if (drop.rate > 0) x = ag_dropout(t, x, NULL, &drop);
+    for (int64_t i = 0; i < g->config->layers; i++)
+        x = block_forward(&g->blocks[i], g, t, x, in, i);
+    if (in->cache) in->cache->length += in->rows;
+    return g->norm_place == NORM_POST ? x : norm_forward(&g->norm, t, x);
+}
+
+Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss)
+{
+    Tensor *x = gpt_forward(g, t, in);
+    tape_scope(t, "head");
+    return ag_cross_entropy(t, x, g->head, loss);
+}
+
+Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
+{
+    Tensor *x = gpt_forward(g, t, in);
+    if (!x) return NULL;
+    const int64_t width = g->config->width;
+    Tensor *last = tape_wrap(t, SHAPE(1, width), x->data + (in->rows - 1) * width);
+    tape_scope(t, "head");
+    return ag_linear(t, last, g->head, NULL, NULL);
+}
+
+int64_t gpt_cache_count(const GptConfig *c, int64_t capacity)
+{
+    return 2 * c->layers * capacity * c->kv_heads * (c->width / c->heads);
+}
+
+double gpt_flops(const GptConfig *c, int64_t vocab_size)
+{
+    const double width = (double)c->width,
+                 kv_width = width / (double)c->heads * (double)c->kv_heads,
+                 mlp = (double)c->mlp_width * (mlp_is_gated(c) ? 3 : 2);
+    const double block = width * (2 * width + 2 * kv_width + mlp) + 2 * (double)c->context * width;
+    return 6 * ((double)c->layers * block + (double)vocab_size * width);
+}

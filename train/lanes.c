@@ -1,0 +1,320 @@
+#include "train/lanes.h"
+
+#include <omp.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/base/threads.h"
+#include "autograd/kernels/vector.h"
+
+enum { BUSY = -1 };
+
+typedef struct Worker {
+    Tape tape;
+    bool *written;
+} Worker;
+
+struct Lanes {
+    Arena arena;
+    Params *params;
+    int64_t leaves;
+    int workers_max;
+    Worker *workers;
+    double *leaf_loss;
+    /* The tree. Guarded by lock while threads run. */
+    pthread_mutex_t lock;
+    int *level;   /* [leaves]: this leaf's block sums 2^level leaves; BUSY: nobody may touch it */
+    real **block; /* [leaves] */
+    real **pool;  /* [pool_count]: blocks beside the run's own */
+    int64_t pool_count;
+    real **spare; /* those that nobody uses now */
+    int64_t spares;
+    int64_t next;
+    Status status;
+    char message[512];
+};
+
+static int floor_log2(int64_t n)
+{
+    int j = 0;
+    while (n >> (j + 1)) j++;
+    return j;
+}
+
+static Status open_parts(Lanes *l)
+{
+    /* A leaf that is late keeps at most one finished block a level waiting for it. */
+    int64_t extra = (int64_t)l->workers_max * (floor_log2(l->leaves) + 1);
+    if (extra > l->leaves - 1) extra = l->leaves - 1;
+    l->workers = arena_zero(&l->arena, l->workers_max * (int64_t)sizeof *l->workers);
+    l->leaf_loss = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->leaf_loss);
+    l->level = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->level);
+    l->block = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->block);
+    l->pool = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->pool);
+    l->spare = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->spare);
+    if (!l->workers || !l->leaf_loss || !l->level || !l->block || !l->pool || !l->spare)
+        return FAIL(E_NOMEM, "lanes");
+    for (int i = 0; i < l->workers_max; i++) {
+        l->workers[i].written = arena_zero(&l->arena, l->params->tensors);
+        if (!l->workers[i].written) return FAIL(E_NOMEM, "lanes");
+    }
+    for (int64_t i = 0; l->params->grad && i < extra; i++) {
+        /* Untouched until a step needs it: what is never needed costs no memory. */
+        real *block = arena_take(&l->arena, l->params->count * (int64_t)sizeof *block);
+        if (!block)
+            return FAIL(E_NOMEM, "gradients of %lld leaves, %lld numbers each", (long long)extra,
+                        (long long)l->params->count);
+        l->pool[l->pool_count++] = block;
+    }
+    return OK;
+}
+
+Status lanes_open(Lanes **out, Params *p, int64_t leaves)
+{
+    Arena arena = {0};
+    Lanes *l = arena_zero(&arena, sizeof *l);
+    *out = NULL;
+    if (!l) return FAIL(E_NOMEM, "lanes");
+    l->arena = arena;
+    l->params = p;
+    l->leaves = leaves;
+    l->workers_max = threads_count();
+    pthread_mutex_init(&l->lock, NULL);
+    Status status = open_parts(l);
+    if (status == OK)
+        *out = l;
+    else
+        lanes_close(l);
+    return status;
+}
+
+void lanes_close(Lanes *l)
+{
+    if (!l) return;
+    for (int i = 0; l->workers && i < l->workers_max; i++) tape_free(&l->workers[i].tape);
+    pthread_mutex_destroy(&l->lock);
+    Arena arena = l->arena; /* l lives in it */
+    arena_free(&arena);
+}
+
+/* One pass of a leaf over the model. */
+typedef struct Pass {
+    Lanes *l;
+    const LaneTask *task;
+    int64_t leaves;
+    bool record, check;
+    double scale;
+    real *row_loss; /* [rows of the batch] or NULL */
+    TapeFinding *finding;
+} Pass;
+
+/* The leaf's part of the batch as the model reads it. */
+static Status leaf_input(Tape *t, const LaneTask *task, int64_t first, int64_t end, GptInput *in)
+{
+    const Batch *b = task->batch;
+    const int32_t from = b->segment_index[first], to = b->segment_index[end];
+    const int64_t row = first * b->context;
+    int32_t *starts = tape_take(t, (to - from + 1) * (int64_t)sizeof *starts);
+    if (!starts) return t->status;
+    for (int32_t i = from; i <= to; i++) starts[i - from] = b->segment_starts[i] - (int32_t)row;
+    *in = (GptInput){.rows = (end - first) * b->context,
+                     .tokens = b->inputs + row,
+                     .positions = b->positions + row,
+                     .attention = {.segments = to - from, .queries = starts, .keys = starts},
+                     .dropout = task->dropout,
+                     .draw = task->draw,
+                     .first_row = row};
+    return OK;
+}
+
+static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
+{
+    Lanes *l = pass->l;
+    const LaneTask *task = pass->task;
+    const Batch *b = task->batch;
+    const int64_t first = leaf * b->sequences / pass->leaves,
+                  end = (leaf + 1) * b->sequences / pass->leaves, row = first * b->context;
+    Tape *t = &w->tape;
+    GptInput in;
+
+    tape_reset(t);
+    t->check = pass->check;
+    TRY(leaf_input(t, task, first, end, &in));
+    real *row_loss =
+        pass->row_loss ? pass->row_loss + row : tape_take(t, in.rows * (int64_t)sizeof *row_loss);
+    if (pass->record) {
+        memset(w->written, 0, (size_t)l->params->tensors);
+        tape_record(t, grads, w->written);
+    }
+    CrossEntropy loss = {.targets = b->targets + row,
+                         .scale = pass->scale,
+                         .z_loss = task->z_loss,
+                         .smoothing = task->smoothing,
+                         .row_loss = row_loss};
+    Tensor *objective = gpt_loss(task->model, t, &in, &loss);
+    Status status = t->status;
+    if (status == OK && pass->record) status = tape_backward(t, objective);
+    if (pass->finding && !pass->finding->found) *pass->finding = t->finding;
+    if (status != OK) return status;
+
+    double sum = 0;
+    for (int64_t i = 0; i < in.rows; i++) sum += (double)row_loss[i];
+    l->leaf_loss[leaf] = sum;
+    if (pass->record) params_zero_unwritten(l->params, w->written, grads);
+    return OK;
+}
+
+typedef struct Sum {
+    real *to;
+    const real *from;
+} Sum;
+
+VECTOR static void add(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Sum *s = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) s->to[i] += s->from[i];
+}
+
+static void add_blocks(const Lanes *l, real *to, const real *from)
+{
+    threads_range(l->params->count, 1 << 16, add, &(Sum){to, from});
+}
+
+/* Takes a leaf, or none: -1. */
+static int64_t take_leaf(const Pass *pass, real **grads)
+{
+    Lanes *l = pass->l;
+    pthread_mutex_lock(&l->lock);
+    int64_t leaf = l->status == OK && l->next < pass->leaves ? l->next++ : -1;
+    if (leaf >= 0 && pass->record) {
+        *grads = l->params->grad;
+        if (leaf) {
+            INVARIANT(l->spares > 0);
+            *grads = l->spare[--l->spares];
+        }
+        l->level[leaf] = BUSY;
+        l->block[leaf] = *grads;
+    }
+    pthread_mutex_unlock(&l->lock);
+    return leaf;
+}
+
+/* The leaf is done: adds it to its neighbour if that is done too, and so on up the tree. The last sum is
+ * left: all threads share it (see finish). */
+static void fold(const Pass *pass, int64_t leaf)
+{
+    Lanes *l = pass->l;
+    int level = 0;
+    pthread_mutex_lock(&l->lock);
+    while ((INT64_C(2) << level) < pass->leaves) {
+        const int64_t bit = INT64_C(1) << level, other = leaf ^ bit;
+        if (other < pass->leaves) {
+            if (l->level[other] != level) break; /* whoever finishes that one goes on from here */
+            const int64_t to = leaf < other ? leaf : other, from = to + bit;
+            l->level[other] = BUSY;
+            pthread_mutex_unlock(&l->lock);
+            add_blocks(l, l->block[to], l->block[from]);
+            pthread_mutex_lock(&l->lock);
+            l->spare[l->spares++] = l->block[from];
+            leaf = to;
+        }
+        level++;
+    }
+    l->level[leaf] = level;
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void fail(Lanes *l, Status status)
+{
+    pthread_mutex_lock(&l->lock);
+    if (l->status == OK) {
+        l->status = status;
+        snprintf(l->message, sizeof l->message, "%s", error_message());
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void work(const Pass *pass, Worker *w)
+{
+    real *grads = NULL;
+    for (int64_t leaf; (leaf = take_leaf(pass, &grads)) >= 0;) {
+        Status status = run_leaf(pass, w, leaf, grads);
+        if (status != OK)
+            fail(pass->l, status);
+        else if (pass->record)
+            fold(pass, leaf);
+    }
+}
+
+static Status run_pass(const Pass *pass, double *sum)
+{
+    Lanes *l = pass->l;
+    const int threads = l->workers_max;
+    l->next = 0;
+    l->status = OK;
+    l->spares = l->pool_count;
+    memcpy(l->spare, l->pool, (size_t)l->pool_count * sizeof *l->pool);
+    for (int64_t i = 0; i < pass->leaves; i++) l->level[i] = BUSY;
+
+    if (threads > 1 && pass->leaves >= threads && !pass->check) {
+#pragma omp parallel num_threads(threads)
+        work(pass, &l->workers[omp_get_thread_num()]);
+    } else
+        work(pass, &l->workers[0]);
+    if (l->status != OK) return error_adopt(l->status, l->message);
+
+    if (pass->record && pass->leaves > 1)
+        add_blocks(l, l->block[0], l->block[INT64_C(1) << floor_log2(pass->leaves - 1)]);
+    *sum = 0;
+    for (int64_t i = 0; i < pass->leaves; i++) *sum += l->leaf_loss[i];
+    return OK;
+}
+
+static double share(const Batch *b)
+{
+    return b->loss_tokens ? 1 / (double)b->loss_tokens : 0;
+}
+
+Status lanes_step(Lanes *l, const LaneTask *task, double *loss)
+{
+    const Pass pass = {
+        .l = l, .task = task, .leaves = l->leaves, .record = true, .scale = share(task->batch)};
+    INVARIANT(l->params->grad && l->leaves <= task->batch->sequences);
+    TRY(run_pass(&pass, loss));
+    *loss *= pass.scale;
+    return OK;
+}
+
+Status lanes_loss(Lanes *l, const Gpt *model, const Batch *batch, double *sum, real *row_loss)
+{
+    const LaneTask task = {.model = model, .batch = batch};
+    const Pass pass = {.l = l,
+                       .task = &task,
+                       .leaves = l->leaves < batch->sequences ? l->leaves : batch->sequences,
+                       .row_loss = row_loss};
+    return run_pass(&pass, sum);
+}
+
+Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding)
+{
+    double sum;
+    const Pass pass = {.l = l,
+                       .task = task,
+                       .leaves = l->leaves,
+                       .record = true,
+                       .check = true,
+                       .scale = share(task->batch),
+                       .finding = finding};
+    *finding = (TapeFinding){0};
+    return run_pass(&pass, &sum);
+}
+
+int64_t lanes_reserved(const Lanes *l)
+{
+    int64_t size = 0;
+    for (int i = 0; i < l->workers_max; i++)
+        size += l->workers[i].tape.arena.reserved + l->workers[i].tape.workspace.reserved;
+    return size;
+}

@@ -1,0 +1,45 @@
+/* Lanes: a batch is cut into leaves; threads take leaves; the leaves' gradients are summed in one tree.
+ *
+ * A leaf runs forward and backward serially on one thread, whose tape and arena stay in its core's
+ * cache. Leaf k of L takes the sequences floor(k B / L) .. floor((k + 1) B / L). Gradients are summed
+ * pairwise, leaf i += leaf i + 2^j for j = 0, 1, ...: so the bits depend on L alone, not on how many
+ * threads carried the leaves or in what order. Leaf 0 writes straight into the run's gradient; other
+ * blocks are used again once they are added up: usually log2(L) + threads of them are alive. When there
+ * are fewer leaves than threads, leaves run one after the other and each op spreads over the threads
+ * instead (autograd/base/threads.h). */
+#ifndef TRAIN_LANES_H
+#define TRAIN_LANES_H
+
+#include "data/batch.h"
+#include "layers/gpt.h"
+
+typedef struct Lanes Lanes;
+
+/* What a batch is to be trained or judged by. */
+typedef struct LaneTask {
+    const Gpt *model;
+    const Batch *batch;
+    uint64_t draw; /* for dropout */
+    bool dropout;
+    double z_loss, smoothing;
+} LaneTask;
+
+/* leaves: accumulate x lanes. Borrows p, whose grad may be NULL if lanes_step() is never called. */
+Status lanes_open(Lanes **out, Params *p, int64_t leaves);
+void lanes_close(Lanes *l); /* NULL is fine */
+
+/* Fills p->grad with the gradient of the mean over the batch's loss tokens. *loss: that mean of the
+ * plain cross-entropy in nats (0 if there are no loss tokens), summed in double in the order of leaves. */
+Status lanes_step(Lanes *l, const LaneTask *task, double *loss);
+
+/* The sum, not the mean, of the plain cross-entropy over the loss tokens of a batch of any size; without
+ * dropout. row_loss, unless NULL: [rows], that of each row. */
+Status lanes_loss(Lanes *l, const Gpt *model, const Batch *batch, double *sum, real *row_loss);
+
+/* Runs the batch again, slowly, until a number that is not finite turns up; clobbers p->grad. found is
+ * false if there is none. */
+Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding);
+
+int64_t lanes_reserved(const Lanes *l); /* bytes that tapes hold: for plan and tests */
+
+#endif

@@ -9,3 +9,9 @@ void grad_store(real *x, const real *y, int64_t count, bool add)
     else
         for (int64_t i = 0; i < count; i++) x[i] += y[i];
 }
+
+int64_t op_block(int64_t width)
+{
+    enum { NUMBERS = 1 << 14 };
+    return width < NUMBERS ? NUMBERS / (width ? width : 1) : 1;
+}

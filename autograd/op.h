@@ -21,6 +21,7 @@ struct Node {
     Tensor *in[OP_INPUTS_MAX]; /* NULL: an optional input that is not there */
     Tensor *out;
     bool record; /* backward will run: forward fills keep */
+    real seed;   /* the tape's: d(objective) / d(loss), for ops that are early */
 
     /* Set by the shape rule, in bytes. keep lives until the tape is reset and is not there (NULL) if
      * record is false; scratch is garbage at each call, is shared by all nodes, and is there always. */
@@ -69,5 +70,8 @@ struct Op {
 
 /* For backward: x += y if add, else x = y, for count numbers. */
 void grad_store(real *x, const real *y, int64_t count, bool add);
+
+/* How many rows of so many numbers make a block for threads_range(): about 16 k numbers. */
+int64_t op_block(int64_t width);
 
 #endif

@@ -93,7 +93,7 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     void *copy = tape_take(t, op->attr_size);
     if (t->status) return NULL;
 
-    *n = (Node){.op = op, .out = out, .scope = t->scope, .before = t->last};
+    *n = (Node){.op = op, .out = out, .scope = t->scope, .seed = t->seed, .before = t->last};
     for (int i = 0; i < op->inputs; i++) {
         if (!in[i] && !(op->optional >> i & 1))
             return tape_fault(t, FAIL(E_ARG, "%s: input %d is NULL", op->name, i));

@@ -2,10 +2,24 @@
  *
  * A function marked VECTOR is compiled for x86-64-v4 (AVX-512), v3 (AVX2, FMA) and the baseline, and the
  * best one for the processor is taken when the program is loaded; elsewhere (AArch64) and under
- * sanitizers it is one plain function. Sums say `#pragma omp simd reduction`, so that the order of their
- * additions is the compiler's to choose; it depends on the instruction set, never on threads. */
+ * sanitizers it is one plain function. A helper marked VECTOR_INLINE becomes part of each of them. Sums
+ * say `#pragma omp simd reduction`, so that the order of their additions is the compiler's to choose; it
+ * depends on the instruction set and the count, never on threads or addresses.
+ *
+ * The functions below have no branches and read no tables, so a loop over them is vector code. What is
+ * not a number stays so; infinities, overflow and underflow are as in libm. Largest errors, in units of
+ * the last place of the result (tests/test_vector.c holds them), float and double alike:
+ *
+ *     vexp       1.2, subnormal results 1.5
+ *     vtanh      2.6
+ *     vsigmoid   2.5 for x > -87 (double: -708); below that, 0 where the true value may be subnormal */
 #ifndef AUTOGRAD_KERNELS_VECTOR_H
 #define AUTOGRAD_KERNELS_VECTOR_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "autograd/tensor.h"
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
     !defined(CAPSTAN_PLAIN)
@@ -13,5 +27,114 @@
 #else
 #define VECTOR
 #endif
+
+#define VECTOR_INLINE static inline __attribute__((always_inline))
+
+/* e^r - 1 for |r| <= ln 2 / 2: r + r^2 q(r), q interpolated at Chebyshev's points. VECTOR_LN2_HIGH times any
+ * exponent is exact (Cody & Waite 1980). */
+#ifdef CAPSTAN_DOUBLE
+typedef uint64_t VectorBits;
+enum { VECTOR_FRACTION = 52, VECTOR_BIAS = 1023 };
+static const real VECTOR_EXP_MIN = -746, VECTOR_EXP_MAX = 710, VECTOR_TANH_MAX = 20;
+static const real VECTOR_ROUND = 0x1.8p52, VECTOR_LOG2E = 0x1.71547652b82fep+0;
+static const real VECTOR_LN2_HIGH = 0x1.62e42fefa2p-1, VECTOR_LN2_LOW = 0x1.9ef35793c7673p-41;
+
+VECTOR_INLINE real vector_expm1_part(real r)
+{
+    real q = 0x1.1f7385560be05p-29;
+    q = q * r + 0x1.af4ecd2129492p-26;
+    q = q * r + 0x1.27e4db25ce3adp-22;
+    q = q * r + 0x1.71de01c3fc936p-19;
+    q = q * r + 0x1.a01a01a6ec522p-16;
+    q = q * r + 0x1.a01a01ac0a9eep-13;
+    q = q * r + 0x1.6c16c16c162b0p-10;
+    q = q * r + 0x1.111111111009cp-7;
+    q = q * r + 0x1.5555555555556p-5;
+    q = q * r + 0x1.5555555555557p-3;
+    q = q * r + 0.5;
+    return r + r * r * q;
+}
+#else
+typedef uint32_t VectorBits;
+enum { VECTOR_FRACTION = 23, VECTOR_BIAS = 127 };
+static const real VECTOR_EXP_MIN = -104, VECTOR_EXP_MAX = 89, VECTOR_TANH_MAX = 10;
+static const real VECTOR_ROUND = 0x1.8p23f, VECTOR_LOG2E = 0x1.715476p+0f;
+static const real VECTOR_LN2_HIGH = 0x1.62e4p-1f, VECTOR_LN2_LOW = 0x1.7f7d1cp-20f;
+
+VECTOR_INLINE real vector_expm1_part(real r)
+{
+    real q = 0x1.6d11fep-10f;
+    q = q * r + 0x1.120c62p-7f;
+    q = q * r + 0x1.555518p-5f;
+    q = q * r + 0x1.5554dcp-3f;
+    q = q * r + 0.5f;
+    return r + r * r * q;
+}
+#endif
+
+/* x = n ln 2 + r, and n as an unsigned number that wraps around. Of what is not a number n is garbage. */
+VECTOR_INLINE real vector_reduce(real x, VectorBits *n)
+{
+    const real zero = VECTOR_ROUND;
+    real shifted = x * VECTOR_LOG2E + VECTOR_ROUND; /* rounds: no bits are left for a fraction */
+    VectorBits bits, zero_bits;
+    memcpy(&bits, &shifted, sizeof bits);
+    memcpy(&zero_bits, &zero, sizeof bits);
+    *n = bits - zero_bits;
+    shifted -= VECTOR_ROUND;
+    return x - shifted * VECTOR_LN2_HIGH - shifted * VECTOR_LN2_LOW;
+}
+
+VECTOR_INLINE real vector_power_of_2(VectorBits n) /* normal results only */
+{
+    real x;
+    n = (n + VECTOR_BIAS) << VECTOR_FRACTION;
+    memcpy(&x, &n, sizeof x);
+    return x;
+}
+
+VECTOR_INLINE real vexp(real x)
+{
+    const VectorBits offset = 4096; /* makes the halving of n one of positive numbers */
+    VectorBits n, half;
+    x = x < VECTOR_EXP_MIN ? VECTOR_EXP_MIN : x;
+    x = x > VECTOR_EXP_MAX ? VECTOR_EXP_MAX : x;
+    real r = vector_reduce(x, &n);
+    half = (n + offset) / 2 - offset / 2;
+    return (1 + vector_expm1_part(r)) * vector_power_of_2(half) * vector_power_of_2(n - half);
+}
+
+/* (e^2a - 1) / (e^2a + 1), a = |x|: without loss of digits near 0. */
+VECTOR_INLINE real vtanh(real x)
+{
+    VectorBits n;
+    real a = x < 0 ? -x : x;
+    a = a > VECTOR_TANH_MAX ? VECTOR_TANH_MAX : a;
+    real r = vector_reduce(2 * a, &n), power = vector_power_of_2(n);
+    real m = power * vector_expm1_part(r) + (power - 1), y = m / (m + 2);
+    return x < 0 ? -y : y;
+}
+
+/* 1 / (1 + e^-x) */
+VECTOR_INLINE real vsigmoid(real x)
+{
+    return 1 / (1 + vexp(-x));
+}
+
+VECTOR_INLINE real vector_sum(const real *x, int64_t count)
+{
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) sum += x[i];
+    return sum;
+}
+
+VECTOR_INLINE real vector_dot(const real *x, const real *y, int64_t count)
+{
+    real sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) sum += x[i] * y[i];
+    return sum;
+}
 
 #endif

@@ -12,7 +12,7 @@
     INT (S, steps,           2000,      0,    1e12,   "updates")                                              \
     INT (S, batch,           12,        1,    1e6,    "sequences an update, over all lanes and accumulation") \
     INT (S, accumulate,      1,         1,    1e6,    "parts of a batch, one after the other")                \
-    TEXT(S, lanes,           "auto",    NULL,         "parts of a part, side by side; auto: by model and batch") \
+    TEXT(S, lanes,           "auto",    NULL,         "parts of such a part, side by side; auto: the largest power of two up to 16 that leaves each 1024 tokens, but 2 if there are two sequences") \
     INT (S, seed,            1337,      0,    4294967295, "all random streams come of it")                    \
     INT (S, eval_every,      250,       0,    1e12,   "updates between evaluations; 0: never")                \
     INT (S, eval_batches,    20,        1,    1e9,    "batches of the held-out split an evaluation reads")    \
@@ -39,7 +39,7 @@ typedef struct Config {
     DataConfig data;
     OptimConfig optim;
     TrainConfig train;
-    char origin[CONFIG_KEYS_MAX][ORIGIN_MAX]; /* by key: "default", "a.yaml:3", "command line" */
+    char origin[CONFIG_KEYS_MAX][ORIGIN_MAX]; /* by key: "default", "a.yaml:3:9", "command line" */
 } Config;
 
 /* The table of all keys. */
@@ -64,6 +64,14 @@ int config_compare(const Config *a, const Config *b, void (*differs)(void *conte
 
 /* One value as text, as it would stand in the file. Writes at most size bytes, returns out. */
 char *config_value(const Config *c, const Key *k, char *out, size_t size);
+
+/* Whether a resumed run may have another value here (CONTRACT 2): what is printed, saved or measured, but
+ * nothing that is learnt. (Of data.path the caller decides, by digest.) */
+bool config_may_change(const Key *k);
+
+/* What lanes = auto stands for, from model and batch alone: the largest power of two, up to 16, that
+ * leaves each lane a whole sequence and 1024 tokens; but 2 if there are two sequences, however short. */
+int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context);
 
 /* Leaves of the resolved config: accumulate x lanes. */
 int64_t config_leaves(const Config *c);

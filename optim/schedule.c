@@ -1,0 +1,57 @@
+/* Each schedule says what is left of lr - min_lr at update s, once the warm-up is over. */
+#include "optim/schedule.h"
+
+#include <math.h>
+#include <string.h>
+
+/* How much of the way from the warm-up to decay_steps is done: 0 to 1. */
+static double way(const OptimConfig *c, int64_t step)
+{
+    const double done = (double)(step - c->warmup), all = (double)(c->decay_steps - c->warmup);
+    return done < all ? done / all : 1;
+}
+
+static double constant(const OptimConfig *c, int64_t step)
+{
+    (void)c, (void)step;
+    return 1;
+}
+
+static double linear(const OptimConfig *c, int64_t step)
+{
+    return 1 - way(c, step);
+}
+
+/* Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5, without restarts. */
+static double cosine(const OptimConfig *c, int64_t step)
+{
+    return (1 + cos(acos(-1) * way(c, step))) / 2;
+}
+
+/* Warm up, stay, decay: Hu et al. 2024, arXiv:2404.06395, section 4; falling by 1 - sqrt: Hägele et al.
+ * 2024, arXiv:2405.18392, section 3. */
+static double wsd(const OptimConfig *c, int64_t step)
+{
+    const double length = c->cooldown * (double)c->decay_steps;
+    const double done = (double)step - ((double)c->decay_steps - length);
+    if (done <= 0) return 1;
+    return done < length ? 1 - sqrt(done / length) : 0;
+}
+
+static const struct {
+    const char *name;
+    double (*left)(const OptimConfig *c, int64_t step);
+} schedules[] = {{"constant", constant}, {"linear", linear}, {"cosine", cosine}, {"wsd", wsd}};
+
+double learning_rate(const OptimConfig *c, int64_t step)
+{
+    if (step <= c->warmup) return c->lr * ((double)step / (double)c->warmup);
+
+    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++)
+        if (!strcmp(schedules[i].name, c->schedule)) {
+            const double left = schedules[i].left(c, step);
+            return left < 1 ? c->min_lr + (c->lr - c->min_lr) * left : c->lr;
+        }
+    INVARIANT(!"the row of optim.schedule names a schedule that is not in the table");
+    return 0;
+}

@@ -1,0 +1,146 @@
+#include "train/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/config_file.h"
+
+/* clang-format off */
+const Key config_keys[] = {
+    SCHEMA_KEYS(model, GPT_SETTINGS)
+    SCHEMA_KEYS(data, DATA_SETTINGS)
+    SCHEMA_KEYS(optim, OPTIM_SETTINGS)
+    SCHEMA_KEYS(train, TRAIN_SETTINGS)
+};
+/* clang-format on */
+const int config_key_count = sizeof config_keys / sizeof *config_keys;
+_Static_assert(sizeof config_keys / sizeof *config_keys <= CONFIG_KEYS_MAX,
+               "raise CONFIG_KEYS_MAX");
+
+bool config_may_change(const Key *k)
+{
+    static const char *const names[] = {"eval_every",    "eval_batches",  "save_every",
+                                        "keep",          "log_every",     "sample_every",
+                                        "sample_tokens", "sample_prompt", "threads"};
+    if (strcmp(k->section, "train")) return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(k->name, names[i])) return true;
+    return false;
+}
+
+int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context)
+{
+    enum { MOST = 16, TOKENS = 1024 };
+    const int64_t sequences = batch / accumulate, tokens = sequences * context;
+    int64_t lanes = 1;
+    while (2 * lanes <= MOST && 2 * lanes <= sequences && tokens / (2 * lanes) >= TOKENS)
+        lanes *= 2;
+    return lanes < 2 && sequences >= 2 ? 2 : lanes;
+}
+
+int64_t config_leaves(const Config *c)
+{
+    return c->train.accumulate * strtoll(c->train.lanes, NULL, 10);
+}
+
+/* "section.key=value" */
+static Status override(Config *c, const char *text)
+{
+    char section[TEXT_MAX], *name;
+    const char *equals = strchr(text, '=');
+    const size_t length = equals ? (size_t)(equals - text) : 0;
+    if (!equals || length >= sizeof section || !memchr(text, '.', length))
+        return FAIL(E_CONFIG, "command line: %s: expected section.key=value, as in train.steps=100",
+                    text);
+    memcpy(section, text, length);
+    section[length] = '\0';
+    name = strchr(section, '.');
+    *name++ = '\0';
+    return config_set(c, section, name, equals + 1, "command line: ", "command line");
+}
+
+static Status resolve_lanes(TrainConfig *t, int64_t context)
+{
+    char *end;
+    if (!strcmp(t->lanes, "auto"))
+        snprintf(t->lanes, sizeof t->lanes, "%lld",
+                 (long long)config_auto_lanes(t->batch, t->accumulate, context));
+    const size_t digits = strspn(t->lanes, "0123456789");
+    const int64_t lanes = strtoll(t->lanes, &end, 10);
+    if (!digits || t->lanes[digits] || lanes < 1 || lanes > 1000000)
+        return FAIL(E_CONFIG, "train.lanes = %s: expected auto or a whole number from 1 to 1000000",
+                    t->lanes);
+    if (t->accumulate * lanes > t->batch)
+        return FAIL(E_CONFIG,
+                    "train.accumulate = %lld times train.lanes = %lld is more than the %lld "
+                    "sequences of train.batch: each lane needs one",
+                    (long long)t->accumulate, (long long)lanes, (long long)t->batch);
+    snprintf(t->lanes, sizeof t->lanes, "%lld", (long long)lanes); /* not 04 */
+    return OK;
+}
+
+/* Where `name` stands in a message as a word; NULL if nowhere. */
+static const char *mention(const char *message, const Key *k)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", k->section, k->name);
+    const size_t length = strlen(name);
+    for (const char *at = strstr(message, name); at; at = strstr(at + 1, name))
+        if (!strchr("abcdefghijklmnopqrstuvwxyz_0123456789", at[length]) || !at[length]) return at;
+    return NULL;
+}
+
+/* Adds to what a check of several settings says where those settings were made. */
+static Status blame(const Config *c, Status status)
+{
+    char message[2048], rest[1024] = "";
+    const char *first = NULL;
+    size_t used = 0;
+    if (status != E_CONFIG) return status;
+    snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(status)) + 2);
+    for (int i = 0; i < config_key_count; i++) {
+        if (!mention(message, &config_keys[i])) continue;
+        const bool made = strcmp(c->origin[i], "default") != 0;
+        if (made && !first)
+            first = c->origin[i];
+        else if (used < sizeof rest)
+            used +=
+                (size_t)snprintf(rest + used, sizeof rest - used, "%s%s.%s: %s", used ? "; " : " (",
+                                 config_keys[i].section, config_keys[i].name, c->origin[i]);
+    }
+    return FAIL(E_CONFIG, "%s%s%s%s%s", first ? first : "", first ? ": " : "", message, rest,
+                used ? ")" : "");
+}
+
+static Status finish(Config *c, int count, const char *const overrides[])
+{
+    for (int i = 0; i < count; i++) TRY(override(c, overrides[i]));
+    gpt_resolve(&c->model);
+    optim_resolve(&c->optim, c->train.steps);
+    Status status = gpt_check(&c->model);
+    if (status == OK) status = optim_check(&c->optim);
+    if (status == OK) status = resolve_lanes(&c->train, c->model.context);
+    return blame(c, status);
+}
+
+static void start(Config *c)
+{
+    memset(c, 0, sizeof *c);
+    schema_defaults(config_keys, config_key_count, c);
+    for (int i = 0; i < config_key_count; i++) strcpy(c->origin[i], "default");
+}
+
+Status config_load(Config *c, const char *path, int count, const char *const overrides[])
+{
+    start(c);
+    if (path) TRY(config_file_read(c, path));
+    return finish(c, count, overrides);
+}
+
+Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
+                    const char *const overrides[])
+{
+    start(c);
+    TRY(config_file_parse(c, text, size, name));
+    return finish(c, count, overrides);
+}

@@ -304,10 +304,11 @@ def main():
             print("case", case, file=out)
             for key, value in c.items():
                 print("set", f"{key}={str(value).lower()}", file=out)
-            for loss, norm, lr in steps:
+            for s, (loss, norm, lr) in enumerate(steps):
                 print(f"step {loss:.17g} {norm:.17g} {lr:.17g}", file=out)
-            for name, g in grads.items():
-                print("gradient", name, g.size, two(name, g), file=out)
+                if s == 0:
+                    for name, g in grads.items():
+                        print("gradient", name, g.size, two(name, g), file=out)
             for name, x in last.items():
                 print("last", name, x.size, two(name, x), file=out)
             if case in WHOLE:

@@ -4,6 +4,7 @@
 
 #include "autograd/base/schema.h"
 #include "data/dataset.h"
+#include "data/tokenizer.h"
 
 /* clang-format off */
 /* [data]     name           default          help */
@@ -18,25 +19,28 @@ typedef struct DataConfig {
     SCHEMA_FIELDS(DATA_SETTINGS)
 } DataConfig;
 
-/* Rows of a batch are sequences x context; sequence s has rows s * context .. (s + 1) * context.
- * All arrays belong to whoever calls batch_alloc(). */
+/* Rows of a batch are sequences x context; sequence s has rows s * context .. (s + 1) * context. A
+ * segment is a run of rows of one sequence that attention does not leave: the whole sequence, or under
+ * document_mask what lies in it of one document. All arrays belong to whoever calls batch_alloc(). */
 typedef struct Batch {
     int64_t sequences, context;
     int32_t *inputs;    /* [rows] tokens */
     int32_t *targets;   /* [rows] tokens; -1: no loss here */
-    int32_t *positions; /* [rows] place in the sequence, or in its document under document_mask */
-    int32_t
-        *segment_index; /* [sequences + 1]: sequence s has the segments from segment_index[s] up to
-                                segment_index[s + 1] */
-    int32_t
-        *segment_starts;  /* [segment_index[sequences] + 1]: first row of each; the last is rows */
-    int64_t loss_tokens;  /* targets that are not -1 */
-    int64_t target_bytes; /* bytes of text that the targets stand for; only batch_eval() fills it */
+    int32_t *positions; /* [rows] place in the segment: below context */
+    /* [sequences + 1]: sequence s has the segments from segment_index[s] up to segment_index[s + 1] */
+    int32_t *segment_index;
+    /* [segment_index[sequences] + 1]: first row of each; the last is rows */
+    int32_t *segment_starts;
+    int64_t loss_tokens; /* targets that are not -1; 0 only if all documents are empty */
 } Batch;
 
+/* E_CONFIG if there are 2^31 rows or more. */
 Status batch_alloc(Batch *b, Arena *a, int64_t sequences, int64_t context);
 
-/* Where batches come from. Borrows the dataset. */
+/* Bytes of text that the targets stand for; end-of-text is none: for bits a byte. */
+int64_t batch_target_bytes(const Batch *b, const Tokenizer *t);
+
+/* Where batches come from. Borrows dataset, split and config. */
 typedef struct Batches {
     const Dataset *dataset;
     const Split *split;
@@ -50,7 +54,8 @@ typedef struct Batches {
 Status batches_open(Batches *b, const Dataset *d, const Split *split, const DataConfig *c,
                     int64_t context, int64_t sequences, uint64_t seed);
 
-/* Batch `draw`, from 1. E_DATA if tokens that it touches are damaged. */
+/* Batch `draw`, from 1, into out (of the same sequences and context). E_DATA if tokens that it touches
+ * are damaged. Threads may call it at once. */
 Status batches_fill(const Batches *b, int64_t draw, Batch *out);
 
 /* How many batches the whole split makes in non-overlapping windows, the last partial one included. */

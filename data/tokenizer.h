@@ -10,7 +10,8 @@
 
 typedef struct Tokenizer Tokenizer;
 
-/* What makes up a char tokenizer is not known before the text is read: see prepare.h. */
+/* What makes up a char tokenizer is not known before the text is read: see prepare.h. code_points rise;
+ * none is a surrogate or above 0x10FFFF. */
 Status tokenizer_byte(Arena *a, Tokenizer **out);
 Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Tokenizer **out);
 
@@ -23,11 +24,23 @@ const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char" */
 int64_t tokenizer_vocab_size(const Tokenizer *t);
 int32_t tokenizer_end_of_text(const Tokenizer *t);
 
-/* Appends tokens of `size` bytes at text to out, which has room for `room` (never more than size are
- * needed); *count of them. E_DATA names the first character that the tokenizer lacks, and its place
- * (byte, line, column). End-of-text is never made from text. */
+/* Where in a file a piece of text begins, for messages. {0}: name and place are not known, and what is
+ * told is the place in the piece. */
+typedef struct TextPlace {
+    const char *name;
+    int64_t byte, line, column; /* each from 0; columns are characters */
+} TextPlace;
+
+/* Moves p past `size` bytes of text. Bytes that are not UTF-8 are a column each. */
+void text_place_advance(TextPlace *p, const char *text, int64_t size);
+
+/* Tokens of `size` bytes at text to out, which has room for `room` (never more than size are needed);
+ * *count of them. E_DATA names the first character that the tokenizer lacks, and its place (byte, line,
+ * column). End-of-text is never made from text. */
 Status tokenizer_encode(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
                         int64_t room, int64_t *count);
+Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const char *text,
+                           int64_t size, int32_t *out, int64_t room, int64_t *count);
 
 /* The bytes that a token stands for (borrowed, *size of them; none for end-of-text and for a number that
  * is no token). */

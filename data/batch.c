@@ -1,0 +1,154 @@
+#include "data/batch.h"
+
+#include <string.h>
+
+#include "autograd/base/rng.h"
+
+Status batch_alloc(Batch *b, Arena *a, int64_t sequences, int64_t context)
+{
+    const int64_t rows = sequences * context, size = (int64_t)sizeof(int32_t);
+    if (rows >= INT32_MAX)
+        return FAIL(E_CONFIG,
+                    "train.batch = %lld times model.context = %lld is more than 2^31 rows",
+                    (long long)sequences, (long long)context);
+    *b = (Batch){.sequences = sequences, .context = context};
+    b->inputs = arena_take(a, rows * size);
+    b->targets = arena_take(a, rows * size);
+    b->positions = arena_take(a, rows * size);
+    b->segment_index = arena_take(a, (sequences + 1) * size);
+    b->segment_starts = arena_take(a, (rows + 1) * size);
+    if (!b->inputs || !b->targets || !b->positions || !b->segment_index || !b->segment_starts)
+        return FAIL(E_NOMEM, "no memory for a batch of %lld x %lld tokens", (long long)sequences,
+                    (long long)context);
+    return OK;
+}
+
+int64_t batch_target_bytes(const Batch *b, const Tokenizer *t)
+{
+    int64_t sum = 0;
+    for (int64_t i = 0; i < b->sequences * b->context; i++) {
+        int64_t size = 0;
+        tokenizer_bytes(t, b->targets[i], &size); /* -1 is no token: no bytes */
+        sum += size;
+    }
+    return sum;
+}
+
+Status batches_open(Batches *b, const Dataset *d, const Split *split, const DataConfig *c,
+                    int64_t context, int64_t sequences, uint64_t seed)
+{
+    if (split->count < context + 1)
+        return FAIL(E_CONFIG,
+                    "model.context = %lld needs %lld tokens in a row, and %s of %s has only %lld",
+                    (long long)context, (long long)context + 1, split->name, d->path,
+                    (long long)split->count);
+    *b = (Batches){d, split, c, context, sequences, seed, (split->count - 1) / context};
+    return OK;
+}
+
+/* Where i goes in the epoch-th shuffling of [0, count). A Feistel network of random functions permutes
+ * the smallest power of 4 that holds count (Luby & Rackoff 1988); what falls outside goes through it
+ * again, until it is inside (Black & Rogaway 2002). So there is no table to keep. */
+static int64_t shuffled(Rng r, int64_t epoch, int64_t i, int64_t count)
+{
+    enum { ROUNDS = 8 };
+    int bits = 1;
+    while (bits < 31 && (int64_t)1 << 2 * bits < count) bits++;
+    const uint64_t mask = ((uint64_t)1 << bits) - 1;
+    uint64_t x = (uint64_t)i;
+    do {
+        uint64_t left = x >> bits, right = x & mask;
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            uint64_t mixed = rng_u64(r, right | round << 32, (uint64_t)epoch) & mask;
+            uint64_t next = left ^ mixed;
+            left = right;
+            right = next;
+        }
+        x = left << bits | right;
+    } while (x >= (uint64_t)count);
+    return (int64_t)x;
+}
+
+/* The first token of sequence j of a draw. */
+static int64_t place(const Batches *b, int64_t draw, int64_t j)
+{
+    const int64_t index = (draw - 1) * b->sequences + j;
+    const Rng r = rng_stream(b->seed, "data.batch");
+    if (!strcmp(b->config->order, "sequential")) return index % b->windows * b->context;
+    if (!strcmp(b->config->packing, "none"))
+        return (int64_t)rng_below(r, (uint64_t)draw, (uint64_t)j,
+                                  (uint64_t)(b->split->count - b->context));
+    return shuffled(r, index / b->windows, index % b->windows, b->windows) * b->context;
+}
+
+/* The end of the document that token p is in. */
+static int64_t document_end(const Split *s, int64_t p)
+{
+    int64_t low = 0, high = s->documents; /* the first one that ends behind p */
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if ((int64_t)s->offsets[middle + 1] > p)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low < s->documents ? (int64_t)s->offsets[low + 1] : s->count;
+}
+
+/* Makes sequence s of out the window from token p on, as far as there are tokens. */
+static Status fill_window(const Batches *b, int64_t p, int64_t s, Batch *out)
+{
+    const Split *split = b->split;
+    const int64_t first = s * b->context, left = split->count - p;
+    const int64_t real_rows = left > b->context ? b->context : left > 1 ? left - 1 : 0;
+    const bool mask = b->config->document_mask;
+    int32_t segment = out->segment_index[s], position = 0;
+    int64_t end = INT64_MAX; /* of the segment, as a token */
+
+    if (real_rows) TRY(dataset_touch(b->dataset, split, p, p + real_rows + 1));
+    for (int64_t i = 0; i < b->context; i++) {
+        const bool is_real = i < real_rows;
+        if (i == 0 || p + i == end || (mask && i == real_rows)) {
+            out->segment_starts[segment++] = (int32_t)(first + i);
+            position = 0;
+            end = mask && is_real ? document_end(split, p + i) : INT64_MAX;
+        }
+        const bool has_loss = is_real && p + i + 1 != end;
+        out->inputs[first + i] = is_real ? split_token(split, p + i) : 0;
+        out->targets[first + i] = has_loss ? split_token(split, p + i + 1) : -1;
+        out->positions[first + i] = position++;
+        out->loss_tokens += has_loss;
+    }
+    out->segment_index[s + 1] = segment;
+    out->segment_starts[segment] = (int32_t)(first + b->context);
+    return OK;
+}
+
+static void begin(Batch *out)
+{
+    out->loss_tokens = 0;
+    out->segment_index[0] = 0;
+}
+
+Status batches_fill(const Batches *b, int64_t draw, Batch *out)
+{
+    INVARIANT(out->sequences == b->sequences && out->context == b->context && draw > 0);
+    begin(out);
+    for (int64_t j = 0; j < b->sequences; j++) TRY(fill_window(b, place(b, draw, j), j, out));
+    return OK;
+}
+
+int64_t batches_eval_count(const Batches *b)
+{
+    int64_t windows = (b->split->count - 1 + b->context - 1) / b->context;
+    return (windows + b->sequences - 1) / b->sequences;
+}
+
+Status batches_eval(const Batches *b, int64_t i, Batch *out)
+{
+    INVARIANT(out->sequences == b->sequences && out->context == b->context && i >= 0);
+    begin(out);
+    for (int64_t j = 0; j < b->sequences; j++)
+        TRY(fill_window(b, (i * b->sequences + j) * b->context, j, out));
+    return OK;
+}

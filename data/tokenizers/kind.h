@@ -1,0 +1,40 @@
+/* What a kind of tokenizer is: one file in data/tokenizers/ and one row of TOKENIZER_LIST. Only
+ * tokenizer.c and those files include this. */
+#ifndef DATA_TOKENIZERS_KIND_H
+#define DATA_TOKENIZERS_KIND_H
+
+#include <jansson.h>
+
+#include "data/tokenizer.h"
+
+#define TOKENIZER_LIST(X) X(byte) X(char)
+
+typedef struct TokenizerKind {
+    const char *name; /* the description's "type" */
+
+    /* Fills vocab_size, end_of_text and state of t from the description, a JSON object written by
+     * strangers; name: the file, for messages. */
+    Status (*read)(Tokenizer *t, Arena *a, const json_t *description, const char *name);
+
+    /* As tokenizer_encode_at(); there is room. */
+    Status (*encode)(const Tokenizer *t, const TextPlace *place, const unsigned char *text,
+                     int64_t size, int32_t *out, int64_t *count);
+
+    /* As tokenizer_bytes(), of a token in [0, vocab_size) that is not end-of-text. */
+    const char *(*bytes)(const Tokenizer *t, int32_t token, int64_t *size);
+} TokenizerKind;
+
+struct Tokenizer {
+    const TokenizerKind *kind;
+    const char *text;
+    int64_t text_size;
+    int64_t vocab_size;
+    int32_t end_of_text;
+    const void *state; /* the kind's own */
+};
+
+#define X(name) extern const TokenizerKind tokenizer_kind_##name;
+TOKENIZER_LIST(X)
+#undef X
+
+#endif

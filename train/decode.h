@@ -1,0 +1,33 @@
+/* A decoder: reads tokens one after the other and tells, after each, what the model expects next.
+ *
+ * Keys and values of what was read stay in a cache, so that a token costs one row and not a whole pass
+ * (equal to the full pass to rounding). When the context is full, the decoder starts over from the last
+ * half of what it has read: models with absolute positions cannot look further back, and going on
+ * from half costs one longer pass every context / 2 tokens. One thread at a time. */
+#ifndef TRAIN_DECODE_H
+#define TRAIN_DECODE_H
+
+#include "layers/gpt.h"
+
+typedef struct Decoder {
+    const Gpt *model;
+    Arena arena;
+    Tape tape;
+    GptCache cache;
+    int32_t *window;    /* [context]: the tokens in the cache, and room for more */
+    int32_t *positions; /* [context]: 0, 1, 2 ... */
+} Decoder;
+
+/* Borrows the model, whose numbers may change as long as decoder_restart() follows. d is to be closed
+ * whatever this returns. */
+Status decoder_open(Decoder *d, const Gpt *model);
+void decoder_close(Decoder *d);
+
+/* Forgets what was read. */
+void decoder_restart(Decoder *d);
+
+/* Reads count >= 1 tokens, the last `context` of them if there are more. *logits: [vocab_size], of the
+ * token that follows; good until the next call. E_ARG if a token is not in the vocabulary. */
+Status decoder_read(Decoder *d, const int32_t *tokens, int64_t count, const real **logits);
+
+#endif

@@ -1,0 +1,37 @@
+/* Samples: what a model writes when it goes on from a prompt.
+ *
+ * The t-th token of sample n is drawn with a number that depends on (seed, n, t) alone: the same seed
+ * gives the same text, however many samples there are. Text is written as it comes. What is written is
+ * always valid UTF-8: the bytes of a character are held back until it is whole, and bytes that
+ * belong to none come out as U+FFFD. */
+#ifndef TRAIN_SAMPLE_H
+#define TRAIN_SAMPLE_H
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "data/tokenizer.h"
+#include "train/choose.h"
+#include "train/decode.h"
+
+typedef struct Sampling {
+    Choosing choosing;
+    int64_t tokens; /* at most so many; fewer if end-of-text comes first */
+    uint64_t seed;
+    bool with_prompt;                  /* write the prompt too */
+    const volatile sig_atomic_t *stop; /* not 0: stop, E_INTERRUPTED. NULL: nobody will */
+} Sampling;
+
+typedef struct SampleResult {
+    int64_t tokens; /* made, end-of-text not counted */
+    bool ended;     /* by end-of-text */
+} SampleResult;
+
+/* Writes the number-th sample to out and flushes each piece. An empty prompt starts from end-of-text.
+ * t may be NULL, of a model trained on a raw token file: prompt and sample are then numbers of tokens
+ * with spaces between, and an empty prompt starts from token 0. result may be NULL. E_ARG: a prompt that
+ * the tokenizer lacks a character for, says where. */
+Status sample_write(Decoder *d, const Tokenizer *t, const Sampling *s, const char *prompt,
+                    int64_t number, FILE *out, SampleResult *result);
+
+#endif

@@ -182,12 +182,13 @@ static void add_blocks(const Lanes *l, real *to, const real *from)
     threads_range(l->params->count, 1 << 16, add, &(Sum){to, from});
 }
 
-/* Takes a leaf, or none: -1. */
-static int64_t take_leaf(const Pass *pass, real **grads)
+/* Takes a leaf, or none: -1. wanted: which one, or -1 for the next. */
+static int64_t take_leaf(const Pass *pass, int64_t wanted, real **grads)
 {
     Lanes *l = pass->l;
     pthread_mutex_lock(&l->lock);
-    int64_t leaf = l->status == OK && l->next < pass->leaves ? l->next++ : -1;
+    int64_t leaf = wanted >= 0 ? wanted : l->next < pass->leaves ? l->next++ : -1;
+    if (l->status != OK) leaf = -1;
     if (leaf >= 0 && pass->record) {
         *grads = l->params->grad;
         if (leaf) {
@@ -236,11 +237,13 @@ static void fail(Lanes *l, Status status)
     pthread_mutex_unlock(&l->lock);
 }
 
-static void work(const Pass *pass, Worker *w)
+/* Each worker begins with the leaf of its own number, so that each arena has grown after one step. */
+static void work(const Pass *pass, int number)
 {
     real *grads = NULL;
-    for (int64_t leaf; (leaf = take_leaf(pass, &grads)) >= 0;) {
-        Status status = run_leaf(pass, w, leaf, grads);
+    for (int64_t leaf = take_leaf(pass, number, &grads); leaf >= 0;
+         leaf = take_leaf(pass, -1, &grads)) {
+        Status status = run_leaf(pass, &pass->l->workers[number], leaf, grads);
         if (status != OK)
             fail(pass->l, status);
         else if (pass->record)
@@ -252,17 +255,18 @@ static Status run_pass(const Pass *pass, double *sum)
 {
     Lanes *l = pass->l;
     const int threads = l->workers_max;
-    l->next = 0;
+    const bool parallel = threads > 1 && pass->leaves >= threads && !pass->check;
+    l->next = parallel ? threads : 1;
     l->status = OK;
     l->spares = l->pool_count;
     memcpy(l->spare, l->pool, (size_t)l->pool_count * sizeof *l->pool);
     for (int64_t i = 0; i < pass->leaves; i++) l->level[i] = BUSY;
 
-    if (threads > 1 && pass->leaves >= threads && !pass->check) {
+    if (parallel) {
 #pragma omp parallel num_threads(threads)
-        work(pass, &l->workers[omp_get_thread_num()]);
+        work(pass, omp_get_thread_num());
     } else
-        work(pass, &l->workers[0]);
+        work(pass, 0);
     if (l->status != OK) return error_adopt(l->status, l->message);
 
     if (pass->record && pass->leaves > 1)

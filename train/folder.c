@@ -1,0 +1,111 @@
+#include "train/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+Status folder_path(const TrainOptions *o, char path[FOLDER_PATH_MAX])
+{
+    if (o->folder) {
+        if (!*o->folder) return FAIL(E_ARG, "--run needs the name of a folder");
+        if (strlen(o->folder) >= FOLDER_PATH_MAX) return FAIL(E_ARG, "--run: the path is too long");
+        strcpy(path, o->folder);
+        return OK;
+    }
+    if (!o->config) return FAIL(E_ARG, "which run? give CONFIG or --run DIR");
+    const char *slash = strrchr(o->config, '/'), *name = slash ? slash + 1 : o->config;
+    const char *dot = strrchr(name, '.');
+    const int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
+    if (snprintf(path, FOLDER_PATH_MAX, "runs/%.*s", length, name) >= FOLDER_PATH_MAX)
+        return FAIL(E_ARG, "%s: the path is too long", o->config);
+    return OK;
+}
+
+static Status make_folders(const char *path)
+{
+    char part[FOLDER_PATH_MAX + 32];
+    snprintf(part, sizeof part, "%s/checkpoints", path);
+    for (char *end = part + 1;; end++) {
+        if (*end && *end != '/') continue;
+        const char kept = *end;
+        *end = '\0';
+        if (mkdir(part, 0777) && errno != EEXIST)
+            return FAIL(E_IO, "%s: %s", part, strerror(errno));
+        *end = kept;
+        if (!kept) return OK;
+    }
+}
+
+static bool exists(const char *folder, const char *name)
+{
+    char path[FOLDER_PATH_MAX + 32];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return !lstat(path, &info);
+}
+
+static Status remove_file(const char *folder, const char *name)
+{
+    char path[FOLDER_PATH_MAX + 300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (unlink(path) && errno != ENOENT) return FAIL(E_IO, "%s: %s", path, strerror(errno));
+    return OK;
+}
+
+static bool is_checkpoint_name(const char *name)
+{
+    const char *dot = strstr(name, ".h5"); /* what a kill left, too: step-00000010.h5.tmp.4711 */
+    return dot && (!strncmp(name, "step-", 5) || !strncmp(name, "best.", 5) ||
+                   !strncmp(name, "latest.", 7));
+}
+
+static Status remove_checkpoints(const char *path)
+{
+    char folder[FOLDER_PATH_MAX + 32];
+    snprintf(folder, sizeof folder, "%s/checkpoints", path);
+    DIR *dir = opendir(folder);
+    if (!dir) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", folder, strerror(errno));
+    Status status = OK;
+    for (struct dirent *e; status == OK && (e = readdir(dir));)
+        if (is_checkpoint_name(e->d_name)) status = remove_file(folder, e->d_name);
+    closedir(dir);
+    return status;
+}
+
+Status folder_create(const char *path, bool overwrite)
+{
+    static const char *const files[] = {"config.yaml", "metrics.jsonl", "events.jsonl",
+                                        "report.html"};
+    const bool used = exists(path, "config.yaml") || exists(path, "checkpoints/latest.h5") ||
+                      exists(path, "metrics.jsonl");
+    if (used && !overwrite)
+        return FAIL(
+            E_EXISTS,
+            "%s holds a run: --resume goes on with it, --overwrite throws it away, --run DIR "
+            "takes another folder",
+            path);
+    if (used) {
+        for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
+        TRY(remove_checkpoints(path));
+    }
+    return make_folders(path);
+}
+
+Status folder_write_config(const char *path, const Config *c)
+{
+    char name[FOLDER_PATH_MAX + 32], draft[FOLDER_PATH_MAX + 64];
+    snprintf(name, sizeof name, "%s/config.yaml", path);
+    snprintf(draft, sizeof draft, "%s.tmp.%ld", name, (long)getpid());
+    FILE *file = fopen(draft, "w");
+    if (!file) return FAIL(E_IO, "%s: %s", draft, strerror(errno));
+    Status status = config_write(c, true, file);
+    if ((fflush(file) || fsync(fileno(file))) && status == OK)
+        status = FAIL(E_IO, "%s: %s", draft, strerror(errno));
+    if (fclose(file) && status == OK) status = FAIL(E_IO, "%s: %s", draft, strerror(errno));
+    if (status == OK && rename(draft, name)) status = FAIL(E_IO, "%s: %s", name, strerror(errno));
+    if (status != OK) unlink(draft);
+    return status;
+}

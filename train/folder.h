@@ -1,0 +1,19 @@
+/* A run's folder (CONTRACT 4): what is in it, and who may write there. */
+#ifndef TRAIN_FOLDER_H
+#define TRAIN_FOLDER_H
+
+#include "train/train.h"
+
+enum { FOLDER_PATH_MAX = 3072 };
+
+/* The path of the folder: o->folder, or runs/<config name>. E_ARG if there is neither. */
+Status folder_path(const TrainOptions *o, char path[FOLDER_PATH_MAX]);
+
+/* Makes the folder for a fresh run. E_EXISTS if it holds one, unless overwrite is set: then the old run's
+ * checkpoints, journals and report go first; files that are not a run's stay. */
+Status folder_create(const char *path, bool overwrite);
+
+/* Writes RUN/config.yaml: what c says, and where from. Beside, then renamed. */
+Status folder_write_config(const char *path, const Config *c);
+
+#endif

@@ -1,0 +1,32 @@
+/* The two journals of a run, one JSON object a line (CONTRACT 4): metrics.jsonl, which a resumed run goes
+ * on with as if nothing had happened, and events.jsonl, which only ever grows.
+ *
+ * A line is one write(), so that a kill leaves whole lines; a line cut by a crash is dropped on resume. */
+#ifndef TRAIN_LOG_H
+#define TRAIN_LOG_H
+
+#include <stdbool.h>
+
+#include "autograd/base/error.h"
+#include "train/run.h"
+
+typedef struct RunLog {
+    int metrics, events; /* file descriptors */
+    double seconds;      /* training so far */
+} RunLog;
+
+/* Opens both in the folder `run`, which is there. Lines of metrics.jsonl after update `step` are cut
+ * off, and seconds goes on from the last line left. */
+Status log_open(RunLog *l, const char *run, int64_t step);
+void log_close(RunLog *l);
+
+/* Metrics of update `step`: the last one, or the one that could not be made. */
+Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_second);
+Status log_evaluation(RunLog *l, const Run *r, double val_loss);
+
+/* An event of kind, at r's step, with a message for people. */
+Status log_event(RunLog *l, const Run *r, const char *kind, const char *message);
+
+Status log_sync(RunLog *l); /* to the disk: before a checkpoint that promises the lines are there */
+
+#endif

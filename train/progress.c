@@ -1,0 +1,78 @@
+#include "train/progress.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <time.h>
+#include <unistd.h>
+
+static const double TERMINAL_SECONDS = 0.1, PLAIN_SECONDS = 5;
+
+double clock_seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+const char *duration_text(double seconds)
+{
+    static _Thread_local char texts[4][32];
+    static _Thread_local unsigned turn;
+    char *text = texts[turn++ % 4];
+    if (!(seconds >= 0 && seconds < 3.15e8)) return "?";
+    const long s = lround(seconds), hours = s / 3600;
+    if (hours)
+        snprintf(text, sizeof texts[0], "%ld:%02ld:%02ld", hours, s / 60 % 60, s % 60);
+    else
+        snprintf(text, sizeof texts[0], "%ld:%02ld", s / 60, s % 60);
+    return text;
+}
+
+void progress_begin(Progress *p, const Run *r, FILE *out)
+{
+    *p = (Progress){.out = out,
+                    .is_terminal = isatty(fileno(out)),
+                    .started = clock_seconds(),
+                    .first = r->step,
+                    .tokens = r->tokens};
+    p->shown = p->started;
+}
+
+static void erase(Progress *p)
+{
+    if (p->line_open) fprintf(p->out, "\r\033[K");
+    p->line_open = false;
+}
+
+void progress_step(Progress *p, const Run *r, double tokens_per_second)
+{
+    const double now = clock_seconds();
+    const int64_t steps = r->config->train.steps;
+    const bool last = r->step == steps, first = r->step == p->first + 1;
+    if (!last && !first && now - p->shown < (p->is_terminal ? TERMINAL_SECONDS : PLAIN_SECONDS))
+        return;
+    p->shown = now;
+
+    const double each = (now - p->started - p->paused) / (double)(r->step - p->first),
+                 left = each * (double)(steps - r->step);
+    erase(p);
+    fprintf(p->out, "step %*lld/%lld  loss %.4f  grad %.2f  lr %.1e  %.0f tokens/s  ETA %s",
+            snprintf(NULL, 0, "%lld", (long long)steps), (long long)r->step, (long long)steps,
+            r->loss, r->grad_norm, r->lr, tokens_per_second, duration_text(left));
+    if (p->is_terminal && !last)
+        p->line_open = true;
+    else
+        fputc('\n', p->out);
+    fflush(p->out);
+}
+
+void progress_note(Progress *p, const char *fmt, ...)
+{
+    va_list args;
+    erase(p);
+    va_start(args, fmt);
+    vfprintf(p->out, fmt, args);
+    va_end(args);
+    fputc('\n', p->out);
+    fflush(p->out);
+}

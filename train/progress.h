@@ -1,0 +1,34 @@
+/* What training shows while it runs: one line that changes on a terminal, plain lines elsewhere. */
+#ifndef TRAIN_PROGRESS_H
+#define TRAIN_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "train/run.h"
+
+typedef struct Progress {
+    FILE *out;
+    bool is_terminal;
+    double shown;   /* when the last line was */
+    double started; /* clock at the first update of this session */
+    int64_t first;  /* r->step then */
+    int64_t tokens; /* r->tokens then */
+    double paused;  /* seconds that went into evaluations, samples and saves */
+    bool line_open; /* the terminal's cursor stands behind a line that will change */
+} Progress;
+
+double clock_seconds(void); /* monotonic */
+
+void progress_begin(Progress *p, const Run *r, FILE *out);
+
+/* After each update; shows something at most some times a second. */
+void progress_step(Progress *p, const Run *r, double tokens_per_second);
+
+/* A line that stays; printf's arguments. */
+void progress_note(Progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "2:05", "1:02:05"; good for three more calls in this thread. */
+const char *duration_text(double seconds);
+
+#endif

@@ -1,0 +1,28 @@
+/* Trains a model: from a config to a run's folder (CONTRACT 4), from there on if it was cut off. */
+#ifndef TRAIN_TRAIN_H
+#define TRAIN_TRAIN_H
+
+#include <stdio.h>
+
+#include "train/config.h"
+
+typedef struct TrainOptions {
+    const char *config; /* file; NULL: the checkpoint's, when resuming */
+    const char *const *overrides;
+    int override_count;
+    const char *folder; /* NULL: runs/<config name> */
+    bool resume, overwrite, allow_change;
+    int64_t stop_after; /* save and return after this update; 0: the config's last */
+    int64_t threads;    /* 0: as the config says */
+    FILE *out;          /* progress */
+} TrainOptions;
+
+/* Reads the config that training with these options would use: of the file, or of the newest whole
+ * checkpoint. E_CONFIG if there is neither. */
+Status train_config(const TrainOptions *o, Config *c);
+
+/* Trains. c: what train_config() gave. E_EXISTS if the folder holds a run and neither resume nor
+ * overwrite is set; E_INTERRUPTED after SIGINT or SIGTERM and a clean save; E_NUMERIC as run_step(). */
+Status train(const TrainOptions *o, const Config *c);
+
+#endif

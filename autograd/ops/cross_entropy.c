@@ -1,0 +1,249 @@
+/* cross_entropy: the output layer and its loss. For each row with target t, logits l = w x, log Z = log
+ * sum_j exp l_j, p = softmax(l):
+ *
+ *     (1 - s) (log Z - l_t) + s (log Z - mean of l) + z (log Z)^2,    s smoothing, z the factor of z-loss
+ *     dL/dl_j = (1 + 2 z log Z) p_j - (1 - s) [j = t] - s / V
+ *
+ * times weight and scale. Rows go in chunks, so that there are never more than a few megabytes of
+ * logits, and rows without a target are left out. While a chunk's logits are there, forward turns them
+ * into their gradient and that into the gradients of x, which is kept, and of w: three products in all. */
+#include <math.h>
+#include <string.h>
+
+#include "autograd/base/threads.h"
+#include "autograd/kernels/gemm.h"
+#include "autograd/kernels/vector.h"
+#include "autograd/ops.h"
+
+enum { X, W };
+enum { LOGITS_SIZE = 32 << 20, CHUNK_MAX = 512, CHUNK_GRAIN = 16, BLOCK = 4 /* rows at a time */ };
+
+typedef struct Pieces {
+    int64_t chunk;   /* rows of logits at a time */
+    real *logits;    /* [chunk, V] */
+    real *x, *dx;    /* [chunk, C]: rows that do not lie together, gathered */
+    double *loss;    /* [rows]: of the rows that have a target, in order */
+    int32_t *active; /* [rows]: those rows */
+} Pieces;
+
+/* How scratch is cut; where: NULL only measures. */
+static int64_t cut(const Node *n, char *where, Pieces *p)
+{
+    const int64_t rows = n->in[X]->shape.dim[0], width = n->in[X]->shape.dim[1],
+                  classes = n->in[W]->shape.dim[0];
+    int64_t chunk = LOGITS_SIZE / (classes * (int64_t)sizeof(real)) / CHUNK_GRAIN * CHUNK_GRAIN;
+    chunk = chunk < CHUNK_GRAIN ? CHUNK_GRAIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
+    if (chunk > rows) chunk = rows;
+
+    const int64_t logits = chunk * classes * (int64_t)sizeof(real),
+                  gathered = chunk * width * (int64_t)sizeof(real),
+                  loss = rows * (int64_t)sizeof(double);
+    const int64_t at_x = (logits + 63) / 64 * 64, at_dx = at_x + (gathered + 63) / 64 * 64,
+                  at_loss = at_dx + (gathered + 63) / 64 * 64, at_active = at_loss + loss;
+    if (where)
+        *p = (Pieces){chunk,
+                      (real *)where,
+                      (real *)(where + at_x),
+                      (real *)(where + at_dx),
+                      (double *)(where + at_loss),
+                      (int32_t *)(where + at_active)};
+    return at_active + rows * (int64_t)sizeof(int32_t);
+}
+
+static Status shape(Node *n)
+{
+    const CrossEntropy *c = n->attr;
+    const Shape x = n->in[X]->shape, w = n->in[W]->shape;
+    if (x.rank != 2 || w.rank != 2 || x.dim[1] != w.dim[1])
+        return FAIL(E_SHAPE, "cross_entropy: x %s times the transpose of w %s", shape_text(x),
+                    shape_text(w));
+    for (int64_t r = 0; r < x.dim[0]; r++)
+        if (c->targets[r] < -1 || c->targets[r] >= w.dim[0])
+            return FAIL(E_ARG, "cross_entropy: target %d of row %lld: not in [-1, %lld)",
+                        (int)c->targets[r], (long long)r, (long long)w.dim[0]);
+    n->out->shape = (Shape){0};
+    n->scratch_size = cut(n, NULL, NULL);
+    if (n->in[X]->wants_grad) n->keep_size = shape_count(x) * (int64_t)sizeof(real);
+    return OK;
+}
+
+/* l[0 .. count) becomes exp(l - log Z) if keep; *sum: of l before. Returns log Z. */
+VECTOR static double soft_max(real *l, int64_t count, bool keep, double *sum)
+{
+    real max = l[0], all = 0;
+#pragma omp simd reduction(max : max)
+    for (int64_t i = 1; i < count; i++) max = l[i] > max ? l[i] : max;
+
+    double total = 0, logits = 0;
+    for (int64_t i = 0; i < count;) {
+        const int64_t stop = i + 1024 < count ? i + 1024 : count;
+        real part = 0;
+        all = 0;
+#pragma omp simd reduction(+ : part, all)
+        for (int64_t j = i; j < stop; j++) {
+            all += l[j];
+            real e = vexp(l[j] - max);
+            l[j] = keep ? e : l[j];
+            part += e;
+        }
+        total += part;
+        logits += all;
+        i = stop;
+    }
+    *sum = logits;
+    if (keep) {
+        const real over = (real)(1 / total);
+        for (int64_t i = 0; i < count; i++) l[i] *= over;
+    }
+    return max + log(total);
+}
+
+VECTOR static void scale_shift(real *x, int64_t count, real factor, real shift)
+{
+    for (int64_t i = 0; i < count; i++) x[i] = factor * x[i] + shift;
+}
+
+typedef struct Chunk {
+    const Node *n;
+    Pieces p;
+    int64_t first; /* which active row the first of the logits is */
+} Chunk;
+
+/* Loss of each row of logits, and their gradient in their place. */
+static void rows_loss(const void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    const Chunk *k = context;
+    const CrossEntropy *c = k->n->attr;
+    const int64_t classes = k->n->in[W]->shape.dim[0];
+
+    for (int64_t i = begin; i < end; i++) {
+        const int32_t r = k->p.active[k->first + i], target = c->targets[r];
+        const double factor = (c->weights ? c->weights[r] : 1) * c->scale;
+        real *l = k->p.logits + i * classes;
+        const double logit = l[target];
+        double sum;
+        const double z = soft_max(l, classes, k->n->record, &sum);
+
+        if (c->row_loss) c->row_loss[r] = (real)(z - logit);
+        if (c->row_logz) c->row_logz[r] = (real)z;
+        k->p.loss[k->first + i] =
+            factor *
+            ((1 - c->smoothing) * (z - logit) +
+             (c->smoothing ? c->smoothing * (z - sum / (double)classes) : 0) + c->z_loss * z * z);
+        if (!k->n->record) continue;
+
+        const double g = factor * k->n->seed;
+        scale_shift(l, classes, (real)(g * (1 + 2 * c->z_loss * z)),
+                    (real)(-g * c->smoothing / (double)classes));
+        l[target] -= (real)(g * (1 - c->smoothing));
+    }
+}
+
+/* One chunk: count active rows from the first on; x and dx are where they lie. */
+static void chunk_run(const Chunk *k, int64_t count, const real *x, real *dx, bool add)
+{
+    const Node *n = k->n;
+    const int64_t width = n->in[X]->shape.dim[1], classes = n->in[W]->shape.dim[0];
+    const real *w = n->in[W]->data;
+
+    gemm(GEMM_NT, count, classes, width, x, width, w, width, k->p.logits, classes, false);
+    threads_range(count, BLOCK, rows_loss, k);
+    if (dx) gemm(GEMM_NN, count, width, classes, k->p.logits, classes, w, width, dx, width, false);
+    if (n->record && n->din[W])
+        gemm(GEMM_TN, classes, width, count, k->p.logits, classes, x, width, n->din[W], width, add);
+}
+
+static void forward(const Node *n)
+{
+    const CrossEntropy *c = n->attr;
+    const int64_t rows = n->in[X]->shape.dim[0], width = n->in[X]->shape.dim[1],
+                  classes = n->in[W]->shape.dim[0];
+    const size_t row_size = (size_t)width * sizeof(real);
+    real *keep = n->record && n->in[X]->wants_grad ? n->keep : NULL;
+    Chunk k = {.n = n};
+    cut(n, n->scratch, &k.p);
+
+    int64_t active = 0;
+    for (int64_t r = 0; r < rows; r++) {
+        if (c->targets[r] >= 0) {
+            k.p.active[active++] = (int32_t)r;
+            continue;
+        }
+        if (c->row_loss) c->row_loss[r] = 0;
+        if (c->row_logz) c->row_logz[r] = 0;
+        if (keep) memset(keep + r * width, 0, row_size);
+    }
+    for (int64_t count; k.first < active; k.first += count) {
+        count = active - k.first < k.p.chunk ? active - k.first : k.p.chunk;
+        const int32_t *row = k.p.active + k.first;
+        const bool together = row[count - 1] - row[0] == count - 1, add = n->add[W] || k.first;
+        const real *x = n->in[X]->data + row[0] * width;
+        real *dx = keep && together ? keep + row[0] * width : keep ? k.p.dx : NULL;
+
+        for (int64_t i = 0; !together && i < count; i++)
+            memcpy(k.p.x + i * width, n->in[X]->data + row[i] * width, row_size);
+        chunk_run(&k, count, together ? x : k.p.x, dx, add);
+        for (int64_t i = 0; keep && !together && i < count; i++)
+            memcpy(keep + row[i] * width, dx + i * width, row_size);
+    }
+    if (!active && n->record && n->din[W] && !n->add[W])
+        memset(n->din[W], 0, (size_t)classes * row_size);
+
+    double loss = 0;
+    for (int64_t i = 0; i < active; i++) loss += k.p.loss[i];
+    n->out->data[0] = (real)loss;
+}
+
+static void backward(const Node *n)
+{
+    /* The seed is in the gradients already, so nothing but the tape's own may come back. */
+    INVARIANT(n->dout[0] == n->seed);
+    if (n->din[X]) grad_store(n->din[X], n->keep, shape_count(n->in[X]->shape), n->add[X]);
+}
+
+#define TARGETS(...)             \
+    .targets = (const int32_t[]) \
+    {                            \
+        __VA_ARGS__              \
+    }
+static const OpCase cases[] = {
+    {"plain",
+     {SHAPE_OF(3, 4), SHAPE_OF(5, 4)},
+     .attr = &(CrossEntropy){TARGETS(4, 0, 2), .scale = 1}},
+    {"scale, weights",
+     {SHAPE_OF(3, 4), SHAPE_OF(5, 4)},
+     .attr = &(CrossEntropy){TARGETS(4, 0, 4), .weights = (const real[]){.5, 2, 0}, .scale = .3}},
+    {"z-loss",
+     {SHAPE_OF(3, 4), SHAPE_OF(5, 4)},
+     .attr = &(CrossEntropy){TARGETS(1, 1, 3), .scale = .5, .z_loss = .1}},
+    {"smoothing",
+     {SHAPE_OF(3, 4), SHAPE_OF(5, 4)},
+     .attr = &(CrossEntropy){TARGETS(1, 0, 3), .scale = .5, .smoothing = .2}},
+    {"rows without target, in between",
+     {SHAPE_OF(5, 2), SHAPE_OF(3, 2)},
+     .attr = &(CrossEntropy){TARGETS(-1, 2, -1, 0, -1), .scale = 1, .z_loss = .1, .smoothing = .1}},
+    {"rows without target, around",
+     {SHAPE_OF(4, 2), SHAPE_OF(3, 2)},
+     .attr = &(CrossEntropy){TARGETS(-1, 2, 1, -1), .scale = 1}},
+    {"no target at all",
+     {SHAPE_OF(2, 2), SHAPE_OF(3, 2)},
+     .attr = &(CrossEntropy){TARGETS(-1, -1), .scale = 1}},
+    {0},
+};
+
+const Op op_cross_entropy = {
+    .name = "cross_entropy",
+    .inputs = 2,
+    .attr_size = sizeof(CrossEntropy),
+    .early = 1 << W,
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cases = cases,
+};
+
+Tensor *ag_cross_entropy(Tape *t, Tensor *x, Tensor *w, const CrossEntropy *c)
+{
+    return tape_apply(t, &op_cross_entropy, (Tensor *[]){x, w}, c);
+}

@@ -6,7 +6,7 @@
 #include "autograd/kernels/vector.h"
 
 /* Numbers a block: small enough to share out, large enough that sharing costs nothing. */
-enum { BLOCK = 1 << 14 };
+enum { BLOCK = 1 << 16 };
 
 void optim_resolve(OptimConfig *c, int64_t steps)
 {
@@ -27,11 +27,22 @@ Status optim_check(const OptimConfig *c)
     return OK;
 }
 
+/* Four places at once: a core reads from memory half as fast again as in one. */
 VECTOR static double sum_of_squares(const real *x, int64_t count)
 {
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; i++) sum += (double)x[i] * (double)x[i];
+    enum { PLACES = 4, SIDE = 8 };
+    double sums[PLACES][SIDE] = {0}, sum = 0;
+    const int64_t apart = count / (PLACES * SIDE) * SIDE;
+    for (int64_t i = 0; i < apart; i += SIDE)
+        for (int k = 0; k < PLACES; k++)
+#pragma omp simd
+            for (int j = 0; j < SIDE; j++) {
+                const double one = x[k * apart + i + j];
+                sums[k][j] += one * one;
+            }
+    for (int64_t i = PLACES * apart; i < count; i++) sum += (double)x[i] * (double)x[i];
+    for (int k = 0; k < PLACES; k++)
+        for (int j = 0; j < SIDE; j++) sum += sums[k][j];
     return sum;
 }
 

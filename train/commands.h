@@ -5,7 +5,9 @@
 #include "train/options.h"
 
 /* X(name, usage, help): command_<name>() is in train/commands/<name>.c */
-#define COMMAND_LIST(X)
+#define COMMAND_LIST(X)                                                         \
+    X(config, "explain [KEY] | dump [CONFIG] [section.key=value ...] [--json]", \
+      "say what can be set, or what a config sets and where")
 
 #define X(name, usage, help) Status command_##name(const Command *c, int argc, char *argv[]);
 COMMAND_LIST(X)

@@ -3,6 +3,8 @@
 #include "autograd/base/text.h"
 #include "train/config.h"
 
+enum { COMMENT_COLUMN = 28 };
+
 /* Whether a text may stand without quotes and be a text, this text, to every reader of YAML. */
 static bool is_plain(const char *s)
 {
@@ -25,30 +27,32 @@ static unsigned decode(const unsigned char *s, int length)
     return code;
 }
 
-/* In double quotes; what a reader refuses or folds, as an escape. */
-static void write_quoted(const char *text, FILE *out)
+/* In double quotes, and how many bytes that is; what a reader refuses or folds, as an escape. */
+static int write_quoted(const char *text, FILE *out)
 {
     const unsigned char *s = (const unsigned char *)text;
+    int used = 2;
     fputc('"', out);
     for (size_t left = strlen(text); left;) {
         const int length = text_utf8_length(s, left);
         INVARIANT(length > 0); /* schema_set() takes nothing else */
         const unsigned code = decode(s, length);
         if (code == '"' || code == '\\')
-            fprintf(out, "\\%c", (char)code);
+            used += fprintf(out, "\\%c", (char)code);
         else if (code == '\n')
-            fputs("\\n", out);
+            used += fprintf(out, "\\n");
         else if (code < 0x20 || (code >= 0x7F && code < 0xA0))
-            fprintf(out, "\\x%02X", code);
+            used += fprintf(out, "\\x%02X", code);
         else if (code == 0x2028 || code == 0x2029 || code == 0xFEFF || code == 0xFFFE ||
                  code == 0xFFFF)
-            fprintf(out, "\\u%04X", code);
+            used += fprintf(out, "\\u%04X", code);
         else
-            fwrite(s, 1, (size_t)length, out);
+            used += (int)fwrite(s, 1, (size_t)length, out);
         s += length;
         left -= (size_t)length;
     }
     fputc('"', out);
+    return used;
 }
 
 char *config_value(const Config *c, const Key *k, char *out, size_t size)
@@ -64,13 +68,12 @@ Status config_write(const Config *c, bool with_origin, FILE *out)
         if (strcmp(section, k->section)) fprintf(out, "%s%s:\n", *section ? "\n" : "", k->section);
         section = k->section;
         config_value(c, k, value, sizeof value);
-        fprintf(out, "  %s: ", k->name);
-        if (k->type == TYPE_TEXT && !k->choices && !is_plain(value))
-            write_quoted(value, out);
-        else
-            fputs(value, out);
+        const bool quoted = k->type == TYPE_TEXT && !k->choices && !is_plain(value);
+        int used = fprintf(out, "  %s: ", k->name);
+        used += quoted ? write_quoted(value, out) : fprintf(out, "%s", value);
         if (with_origin)
-            fprintf(out, "  # %s", text_escape(c->origin[k - config_keys], origin, sizeof origin));
+            fprintf(out, "%*s# %s", used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 2, "",
+                    text_escape(c->origin[k - config_keys], origin, sizeof origin));
         fputc('\n', out);
     }
     return ferror(out) ? FAIL(E_IO, "the config could not be written") : OK;

@@ -164,13 +164,27 @@ Status schema_set(const Key *k, void *config, const char *text, const char *wher
                 schema_expects(k, expected, sizeof expected));
 }
 
+/* 10000 and not 1e+04; 1.0e-08 and not 1e-08, which YAML 1.1 takes for a text. */
+static void write_real(double x, char *out, size_t size)
+{
+    char number[32];
+    if (x == floor(x) && fabs(x) < 1e15) {
+        snprintf(out, size, "%.0f", x);
+        return;
+    }
+    const char *e = strchr(text_real(x, number), 'e');
+    if (e && !strchr(number, '.'))
+        snprintf(out, size, "%.*s.0%s", (int)(e - number), number, e);
+    else
+        snprintf(out, size, "%s", number);
+}
+
 char *schema_value(const Key *k, const void *config, char *out, size_t size)
 {
     const char *field = (const char *)config + k->offset;
-    char number[32];
     switch (k->type) {
     case TYPE_INT: snprintf(out, size, "%lld", (long long)*(const int64_t *)field); break;
-    case TYPE_REAL: snprintf(out, size, "%s", text_real(*(const double *)field, number)); break;
+    case TYPE_REAL: write_real(*(const double *)field, out, size); break;
     case TYPE_BOOL: snprintf(out, size, "%s", *(const bool *)field ? "true" : "false"); break;
     case TYPE_TEXT: snprintf(out, size, "%s", field); break;
     }

@@ -1,0 +1,140 @@
+#include "autograd/gradcheck.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/tape.h"
+
+static const double STEP = sizeof(real) == sizeof(double) ? 1e-5 : 1e-2;
+
+/* The inputs are parameters of a block of their own, since some ops ask for that. */
+typedef struct Check {
+    Arena arena; /* the block; it outlives tape_reset() */
+    Tape tape;
+    const Op *op;
+    const OpCase *c;
+    Tensor input[OP_INPUTS_MAX], *in[OP_INPUTS_MAX];
+    int64_t count;                /* numbers of all inputs */
+    real *value, *sum, *grad, *g; /* sum: what a gradient is added to; g: dL/dy */
+    double *numeric;
+    bool written[OP_INPUTS_MAX];
+} Check;
+
+static void draw(real *x, int64_t count, Rng rng)
+{
+    for (int64_t i = 0; i < count; i++) x[i] = (real)rng_normal(rng, (uint64_t)i, 0);
+}
+
+static real *take(Check *k, int64_t count, const char *stream)
+{
+    real *x = arena_take(&k->arena, count * (int64_t)sizeof *x);
+    if (x) draw(x, count, rng_stream(1, stream));
+    return x;
+}
+
+static Status inputs(Check *k)
+{
+    for (int i = 0; i < k->op->inputs; i++) {
+        if (k->c->absent >> i & 1) continue;
+        k->in[i] = &k->input[i];
+        k->input[i] =
+            (Tensor){.shape = k->c->in[i], .name = "input", .offset = k->count, .index = i};
+        k->count += shape_count(k->c->in[i]);
+    }
+    k->value = take(k, k->count, k->op->name);
+    k->sum = take(k, k->count, "sum");
+    k->grad = take(k, k->count, "grad");
+    k->numeric = arena_zero(&k->arena, k->count * (int64_t)sizeof *k->numeric);
+    if (!k->value || !k->sum || !k->grad || !k->numeric) return FAIL(E_NOMEM, "%s", k->op->name);
+    for (int i = 0; i < k->op->inputs; i++) k->input[i].data = k->value + k->input[i].offset;
+    return OK;
+}
+
+/* The result, with gradients recorded for the inputs in the set `wanted`. */
+static Tensor *apply(Check *k, unsigned wanted)
+{
+    for (int i = 0; i < k->op->inputs; i++) k->input[i].wants_grad = wanted >> i & 1;
+    if (wanted) tape_record(&k->tape, k->grad, k->written);
+    if (k->g) k->tape.seed = k->g[0]; /* of a scalar result, that is dL/dy */
+    return tape_apply(&k->tape, k->op, k->in, k->c->attr);
+}
+
+static Status differences(Check *k)
+{
+    tape_reset(&k->tape);
+    Tensor *y = apply(k, 0);
+    if (!y) return k->tape.status;
+    k->g = take(k, shape_count(y->shape), "g");
+    if (!k->g) return FAIL(E_NOMEM, "%s", k->op->name);
+
+    for (int64_t j = 0; j < k->count; j++) {
+        real x = k->value[j];
+        tape_reset(&k->tape);
+        k->value[j] = (real)((double)x + STEP);
+        Tensor *up = apply(k, 0);
+        k->value[j] = (real)((double)x - STEP);
+        Tensor *down = apply(k, 0);
+        k->value[j] = x;
+        if (!up || !down) return k->tape.status;
+        for (int64_t i = 0; i < shape_count(up->shape); i++)
+            k->numeric[j] +=
+                (double)k->g[i] * ((double)up->data[i] - (double)down->data[i]) / (2 * STEP);
+    }
+    return OK;
+}
+
+/* Runs backward for the inputs in the set `wanted` and compares. Bytes of 255 are a NaN: garbage. */
+static Status compare(Check *k, unsigned wanted, bool add, double *worst)
+{
+    tape_reset(&k->tape);
+    memset(k->grad, 255, (size_t)k->count * sizeof *k->grad);
+    if (add) memcpy(k->grad, k->sum, (size_t)k->count * sizeof *k->grad);
+    for (int i = 0; i < k->op->inputs; i++) k->written[i] = add;
+    if (!apply(k, wanted)) return k->tape.status;
+
+    Node *n = k->tape.last;
+    n->dout = k->g;
+    for (int i = 0; i < k->op->inputs; i++) {
+        bool now = k->in[i] && wanted >> i & 1 && !(k->op->early >> i & 1);
+        n->din[i] = now ? k->grad + k->input[i].offset : NULL;
+        n->add[i] = add;
+    }
+    if (n->scratch) memset(n->scratch, 255, (size_t)n->scratch_size);
+    k->op->backward(n);
+
+    for (int i = 0; i < k->op->inputs; i++) {
+        if (!k->in[i]) continue;
+        const int64_t from = k->input[i].offset, to = from + shape_count(k->input[i].shape);
+        for (int64_t j = from; j < to; j++) {
+            double found = (double)k->grad[j] - (add ? (double)k->sum[j] : 0);
+            double off = fabs(found - k->numeric[j]) / fmax(1, fabs(k->numeric[j]));
+            if (!(wanted >> i & 1)) off = isnan(found) || (add && found == 0) ? 0 : INFINITY;
+            if (!(off <= *worst)) *worst = off; /* so that a NaN shows too */
+        }
+    }
+    return OK;
+}
+
+static Status check(Check *k, double *worst)
+{
+    unsigned all = 0;
+    TRY(inputs(k));
+    TRY(differences(k));
+    for (int i = 0; i < k->op->inputs; i++) all |= k->in[i] ? 1u << i : 0;
+    TRY(compare(k, all, false, worst));
+    TRY(compare(k, all, true, worst));
+    for (int i = 0; i < k->op->inputs; i++)
+        if (k->in[i]) TRY(compare(k, 1u << i, false, worst));
+    return OK;
+}
+
+Status gradcheck(const Op *op, const OpCase *c, double *worst)
+{
+    Check k = {.op = op, .c = c};
+    *worst = 0;
+    Status status = check(&k, worst);
+    tape_free(&k.tape);
+    arena_free(&k.arena);
+    return status;
+}

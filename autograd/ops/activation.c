@@ -1,0 +1,163 @@
+/* activation: y = f(x), or, of the gated kinds, y = f(gate) up, where a row of x is [gate, up].
+ *
+ *     gelu, geglu    f = x s(2 u),  u = sqrt(2/pi) (x + 0.044715 x^3): the tanh form, since
+ *                    s(2 u) = (1 + tanh u) / 2
+ *                    f' = s + x s (1 - s) 2 u'
+ *     relu           f = max(0, x)
+ *     relu2          f = max(0, x)^2,  f' = 2 max(0, x)
+ *     silu, swiglu   f = x s(x),  f' = s (1 + x (1 - s))
+ *
+ * with s the logistic function. Nothing is kept: backward computes s again.
+ *
+ * gelu: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2. silu: Elfwing et al. 2017,
+ * arXiv:1702.03118. relu2: So et al. 2021, arXiv:2109.08668. Gated: Shazeer 2020, arXiv:2002.05202. */
+#include "autograd/base/threads.h"
+#include "autograd/kernels/vector.h"
+#include "autograd/ops.h"
+
+typedef struct Attr {
+    Activation kind;
+} Attr;
+
+static const real TWO_ROOT = (real)1.5957691216057308; /* 2 sqrt(2/pi) */
+static const real CUBE = (real)0.044715;
+
+VECTOR_INLINE bool is_gated(Activation kind)
+{
+    return kind == ACTIVATION_swiglu || kind == ACTIVATION_geglu;
+}
+
+/* f(x), and its derivative. kind is a constant wherever this is called. */
+VECTOR_INLINE real value(Activation kind, real x, real *slope)
+{
+    real s;
+    switch (kind) {
+    case ACTIVATION_gelu:
+    case ACTIVATION_geglu:
+        s = vsigmoid(TWO_ROOT * (x + CUBE * x * x * x));
+        *slope = s + x * s * (1 - s) * TWO_ROOT * (1 + 3 * CUBE * x * x);
+        return x * s;
+    case ACTIVATION_silu:
+    case ACTIVATION_swiglu:
+        s = vsigmoid(x);
+        *slope = s * (1 + x * (1 - s));
+        return x * s;
+    case ACTIVATION_relu:
+        *slope = x > 0;
+        return x < 0 ? 0 : x; /* not x > 0 ? x : 0: what is no number stays so */
+    case ACTIVATION_relu2:
+        s = x < 0 ? 0 : x;
+        *slope = 2 * s;
+        return s * s;
+    }
+    return *slope = x;
+}
+
+static Status shape(Node *n)
+{
+    const Attr *a = n->attr;
+    Shape x = n->in[0]->shape;
+    n->out->shape = x;
+    if (!is_gated(a->kind)) return OK;
+    if (!x.rank || shape_last(x) % 2)
+        return FAIL(E_SHAPE,
+                    "activation of %s: gate and up side by side need an even last dimension",
+                    shape_text(x));
+    n->out->shape.dim[x.rank - 1] /= 2;
+    return OK;
+}
+
+VECTOR_INLINE void forward_kind(const Node *n, int64_t begin, int64_t end, Activation kind)
+{
+    const int64_t width = shape_last(n->out->shape), from = is_gated(kind) ? 2 * width : width;
+    for (int64_t r = begin; r < end; r++) {
+        const real *x = n->in[0]->data + r * from;
+        real *restrict y = n->out->data + r * width, slope;
+        if (is_gated(kind))
+            for (int64_t i = 0; i < width; i++) y[i] = value(kind, x[i], &slope) * x[width + i];
+        else
+            for (int64_t i = 0; i < width; i++) y[i] = value(kind, x[i], &slope);
+    }
+}
+
+VECTOR_INLINE void backward_kind(const Node *n, int64_t begin, int64_t end, Activation kind,
+                                 bool add)
+{
+    const int64_t width = shape_last(n->out->shape), from = is_gated(kind) ? 2 * width : width;
+    for (int64_t r = begin; r < end; r++) {
+        const real *x = n->in[0]->data + r * from, *g = n->dout + r * width;
+        real *restrict dx = n->din[0] + r * from, *restrict dup = dx + width;
+        for (int64_t i = 0; i < width; i++) {
+            real slope, f = value(kind, x[i], &slope), up = is_gated(kind) ? x[width + i] : 1;
+            dx[i] = g[i] * up * slope + (add ? dx[i] : 0);
+            if (is_gated(kind)) dup[i] = g[i] * f + (add ? dup[i] : 0);
+        }
+    }
+}
+
+VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Node *n = context;
+    const Attr *a = n->attr;
+    (void)worker;
+    switch (a->kind) {
+#define X(name) \
+    case ACTIVATION_##name: forward_kind(n, begin, end, ACTIVATION_##name); break;
+        ACTIVATION_LIST(X)
+#undef X
+    }
+}
+
+VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Node *n = context;
+    const Attr *a = n->attr;
+    (void)worker;
+    switch (a->kind) {
+#define X(name)                                                     \
+    case ACTIVATION_##name:                                         \
+        if (n->add[0])                                              \
+            backward_kind(n, begin, end, ACTIVATION_##name, true);  \
+        else                                                        \
+            backward_kind(n, begin, end, ACTIVATION_##name, false); \
+        break;
+        ACTIVATION_LIST(X)
+#undef X
+    }
+}
+
+static void forward(const Node *n)
+{
+    Shape y = n->out->shape;
+    threads_range(shape_rows(y), op_block(shape_last(y)), forward_rows, n);
+}
+
+static void backward(const Node *n)
+{
+    Shape y = n->out->shape;
+    if (n->din[0]) threads_range(shape_rows(y), op_block(shape_last(y)), backward_rows, n);
+}
+
+static const OpCase cases[] = {
+#define X(name) {#name, {SHAPE_OF(2, 3, 38)}, &(Attr){ACTIVATION_##name}, 0},
+    ACTIVATION_LIST(X)
+#undef X
+        {"gelu of one number", {SHAPE_OF(1)}, &(Attr){ACTIVATION_gelu}, 0},
+    {"swiglu of one gate", {SHAPE_OF(1, 2)}, &(Attr){ACTIVATION_swiglu}, 0},
+    {0},
+};
+
+const Op op_activation = {
+    .name = "activation",
+    .inputs = 1,
+    .attr_size = sizeof(Attr),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cases = cases,
+};
+
+Tensor *ag_activation(Tape *t, Tensor *x, Activation kind)
+{
+    return tape_apply(t, &op_activation, (Tensor *[]){x}, &(Attr){kind});
+}

@@ -1,0 +1,145 @@
+/* layernorm: y = w xhat + b, xhat = (x - mean x) s, s = 1 / sqrt(var x + eps), along each row.
+ *
+ *     dL/dx = s (h - mean h - xhat mean(h xhat)),    h = w g,  g = dL/dy
+ *     dL/dw = sum g xhat,  dL/db = sum g,            over the rows
+ *
+ * Ba, Kiros & Hinton 2016, arXiv:1607.06450. */
+#include <math.h>
+
+#include "autograd/base/threads.h"
+#include "autograd/kernels/vector.h"
+#include "autograd/ops.h"
+
+typedef struct Attr {
+    double eps;
+} Attr;
+
+/* What forward keeps of a row. */
+enum { MEAN, SCALE, KEPT };
+
+/* Rows of one block: their share of dw and db lies in scratch until all blocks are done. */
+enum { ROWS = 64 };
+
+static int64_t blocks(const Node *n)
+{
+    return (shape_rows(n->out->shape) + ROWS - 1) / ROWS;
+}
+
+static Status shape(Node *n)
+{
+    Shape x = n->in[0]->shape, w = n->in[1]->shape;
+    if (!shape_equal(w, SHAPE(shape_last(x))))
+        return FAIL(E_SHAPE, "layernorm of %s with weight %s", shape_text(x), shape_text(w));
+    if (n->in[2] && !shape_equal(w, n->in[2]->shape))
+        return FAIL(E_SHAPE, "layernorm of %s with weight %s and bias %s", shape_text(x),
+                    shape_text(w), shape_text(n->in[2]->shape));
+    n->out->shape = x;
+    n->keep_size = KEPT * shape_rows(x) * (int64_t)sizeof(real);
+    n->scratch_size = 2 * blocks(n) * shape_last(x) * (int64_t)sizeof(real);
+    return OK;
+}
+
+VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Node *n = context;
+    const Attr *a = n->attr;
+    const real *w = n->in[1]->data, *b = n->in[2] ? n->in[2]->data : NULL;
+    const int64_t width = shape_last(n->out->shape);
+    (void)worker;
+
+    for (int64_t r = begin; r < end; r++) {
+        const real *x = n->in[0]->data + r * width;
+        real *restrict y = n->out->data + r * width;
+        real mean = vector_sum(x, width) / (real)width, sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (int64_t i = 0; i < width; i++) sum += (x[i] - mean) * (x[i] - mean);
+        real scale = (real)(1 / sqrt((double)sum / (double)width + a->eps));
+        if (b)
+            for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale) + b[i];
+        else
+            for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale);
+        if (n->record) {
+            real *keep = (real *)n->keep + r * KEPT;
+            keep[MEAN] = mean;
+            keep[SCALE] = scale;
+        }
+    }
+}
+
+/* dx, and this block's share of dw and db. */
+VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Node *n = context;
+    const int64_t width = shape_last(n->out->shape);
+    const real *w = n->in[1]->data;
+    real *restrict dw = (real *)n->scratch + begin / ROWS * 2 * width, *restrict db = dw + width;
+    const bool add = n->add[0];
+    (void)worker;
+
+    memset(dw, 0, (size_t)(2 * width) * sizeof *dw);
+    for (int64_t r = begin; r < end; r++) {
+        const real *x = n->in[0]->data + r * width, *g = n->dout + r * width;
+        const real *keep = (const real *)n->keep + r * KEPT;
+        const real mean = keep[MEAN], scale = keep[SCALE];
+        real h_mean = 0, hx_mean = 0;
+
+#pragma omp simd reduction(+ : h_mean, hx_mean)
+        for (int64_t i = 0; i < width; i++) {
+            real xhat = (x[i] - mean) * scale, h = w[i] * g[i];
+            h_mean += h;
+            hx_mean += h * xhat;
+            dw[i] += g[i] * xhat;
+            db[i] += g[i];
+        }
+        if (!n->din[0]) continue;
+        h_mean /= (real)width;
+        hx_mean /= (real)width;
+        real *restrict dx = n->din[0] + r * width;
+        for (int64_t i = 0; i < width; i++) {
+            real xhat = (x[i] - mean) * scale;
+            real d = scale * (w[i] * g[i] - h_mean - xhat * hx_mean);
+            dx[i] = add ? dx[i] + d : d;
+        }
+    }
+}
+
+static void forward(const Node *n)
+{
+    threads_range(shape_rows(n->out->shape), ROWS, forward_rows, n);
+}
+
+static void backward(const Node *n)
+{
+    const int64_t width = shape_last(n->out->shape);
+    threads_range(shape_rows(n->out->shape), ROWS, backward_rows, n);
+    for (int64_t k = 0; k < blocks(n); k++) {
+        const real *part = (const real *)n->scratch + k * 2 * width;
+        if (n->din[1]) grad_store(n->din[1], part, width, n->add[1] || k);
+        if (n->din[2]) grad_store(n->din[2], part + width, width, n->add[2] || k);
+    }
+}
+
+static const OpCase cases[] = {
+    {"rank 3", {SHAPE_OF(2, 3, 37), SHAPE_OF(37), SHAPE_OF(37)}, &(Attr){1e-5}, 0},
+    {"no bias", {SHAPE_OF(5, 18), SHAPE_OF(18)}, &(Attr){1e-3}, 4},
+    {"one row", {SHAPE_OF(16), SHAPE_OF(16), SHAPE_OF(16)}, &(Attr){1e-5}, 0},
+    {"one column", {SHAPE_OF(3, 1), SHAPE_OF(1), SHAPE_OF(1)}, &(Attr){1e-5}, 0},
+    {"more than a block", {SHAPE_OF(67, 3), SHAPE_OF(3), SHAPE_OF(3)}, &(Attr){0.1}, 0},
+    {0},
+};
+
+const Op op_layernorm = {
+    .name = "layernorm",
+    .inputs = 3,
+    .optional = 4,
+    .attr_size = sizeof(Attr),
+    .shape = shape,
+    .forward = forward,
+    .backward = backward,
+    .cases = cases,
+};
+
+Tensor *ag_layernorm(Tape *t, Tensor *x, Tensor *w, Tensor *b, double eps)
+{
+    return tape_apply(t, &op_layernorm, (Tensor *[]){x, w, b}, &(Attr){eps});
+}

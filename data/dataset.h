@@ -1,8 +1,14 @@
 /* Datasets: tokens, cut into documents, mapped into memory (CONTRACT 6).
  *
- * Opens the dataset.h5 that `prepare` made, and as they are the token files of nanoGPT (uint16, no
- * header: one endless document, vocabulary from the largest token) and llm.c (256 int32 header, magic
- * 20240520). Writes dataset.h5, streaming: memory does not grow with the text. */
+ * Opens the dataset.h5 that `prepare` made, and as they are the token files of nanoGPT (.bin: uint16, no
+ * header) and llm.c (.bin: 256 int32 header, magic 20240520): one endless document, vocabulary from the
+ * largest token, no tokenizer; "train" in the name replaced by "val" is the other half, if there is such
+ * a file. Writes dataset.h5, streaming: memory does not grow with the text.
+ *
+ * dataset.h5 is HDF5 behind a user block of 4096 bytes (data/block.h). The digest there covers all but
+ * the tokens and is checked at open; /train/chunks and /val/chunks (uint64) are the XXH3-64 of each MiB
+ * of tokens, checked at first touch. So every flipped bit is found before it is used, without reading
+ * 10 GB first. Arrays begin at multiples of 4096 bytes of the file. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -30,9 +36,7 @@ typedef struct Dataset {
     char digest[33];       /* hexadecimal XXH3-128 of train's, then val's tokens as stored */
     const char *tokenizer; /* its text, tokenizer_size bytes; NULL for raw token files */
     int64_t tokenizer_size;
-    void *mapping; /* of the whole file, and what else dataset_close() must give back */
-    int64_t mapped;
-    struct DatasetState *state;
+    struct DatasetState *state; /* what dataset_close() must give back */
 } Dataset;
 
 /* E_DATA: missing, damaged (by the digest of its user block, its structure, offsets), or holding a token
@@ -54,11 +58,14 @@ Status dataset_touch(const Dataset *d, const Split *s, int64_t begin, int64_t en
  * dataset_writer_finish() is OK; whatever happens, dataset_writer_close() leaves nothing behind. */
 typedef struct DatasetWriter DatasetWriter;
 
+/* E_IO for whatever the disk refuses, E_NOMEM. *w is NULL or to be closed. */
 Status dataset_writer_open(DatasetWriter **w, const char *path, int64_t vocab_size);
 /* tokens: the document with its end-of-text, prefix of them its prompt part. May be called many times
- * for one document: `more` says that its rest follows. */
+ * for one document: `more` says that its rest follows, into the same half; prefixes add up. E_ARG: no
+ * token at all, or one that is not below vocab_size. */
 Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, int64_t count,
                           int64_t prefix, bool more);
+/* Puts the file at path; once. */
 Status dataset_writer_finish(DatasetWriter *w, const char *tokenizer, int64_t tokenizer_size);
 void dataset_writer_close(DatasetWriter *w);
 

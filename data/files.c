@@ -1,0 +1,249 @@
+#include "data/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "autograd/base/text.h"
+
+static int system_open(const char *path, int flags, mode_t mode)
+{
+    return open(path, flags, mode);
+}
+
+const FileCalls file_calls_system = {system_open, write, pwrite,  fsync, close,
+                                     rename,      link,  symlink, unlink};
+_Thread_local const FileCalls *file_calls = &file_calls_system;
+
+/* The folder that holds path, as text of its own. */
+static void folder_of(const char *path, char out[PATH_MAX])
+{
+    snprintf(out, PATH_MAX, "%s", path);
+    char *slash = strrchr(out, '/');
+    if (!slash)
+        strcpy(out, ".");
+    else
+        slash[slash == out] = '\0';
+}
+
+/* Before anything else may touch errno. */
+static Status fail(const char *path, const char *doing, int64_t needed)
+{
+    const int reason = errno;
+    char name[PATH_MAX], folder[PATH_MAX], room[96] = "";
+    struct statvfs disk;
+    folder_of(path, folder);
+    if (needed && !statvfs(folder, &disk))
+        snprintf(room, sizeof room, " (%lld bytes needed, %llu free)", (long long)needed,
+                 (unsigned long long)disk.f_bavail * disk.f_frsize);
+    return FAIL(E_IO, "cannot save %s: %s: %s%s", text_escape(path, name, sizeof name), doing,
+                strerror(reason), room);
+}
+
+static int write_at(int fd, const void *bytes, int64_t size, int64_t place)
+{
+    const unsigned char *from = bytes;
+    while (size) {
+        const size_t part = size > 1 << 30 ? 1 << 30 : (size_t)size;
+        ssize_t done = place < 0 ? file_calls->write(fd, from, part)
+                                 : file_calls->pwrite(fd, from, part, (off_t)place);
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) return -1;
+        if (!done) {
+            errno = ENOSPC;
+            return -1;
+        }
+        from += done;
+        size -= done;
+        if (place >= 0) place += done;
+    }
+    return 0;
+}
+
+int file_write_all(int fd, const void *bytes, int64_t size)
+{
+    return write_at(fd, bytes, size, -1);
+}
+
+Status draft_open(Draft *d, const char *path, int64_t total)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+    d->fd = -1;
+    d->exists = false;
+    d->used = 0;
+    d->total = total;
+    if (strlen(path) >= sizeof d->path) return FAIL(E_IO, "cannot save: the path is too long");
+    strcpy(d->path, path);
+    snprintf(d->temporary, sizeof d->temporary, "%s.tmp.%ld", path, (long)getpid());
+
+    d->fd = file_calls->open(d->temporary, flags, 0666);
+    if (d->fd < 0 && errno == EEXIST) { /* a dead process had our number, as in a container */
+        file_calls->unlink(d->temporary);
+        d->fd = file_calls->open(d->temporary, flags, 0666);
+    }
+    if (d->fd < 0) return fail(path, "creating a file beside it", total);
+    d->exists = true;
+    return OK;
+}
+
+static Status flush(Draft *d)
+{
+    const int64_t used = d->used;
+    d->used = 0;
+    if (file_write_all(d->fd, d->buffer, used)) return fail(d->path, "writing", d->total);
+    return OK;
+}
+
+Status draft_write(Draft *d, const void *bytes, int64_t size)
+{
+    if (d->used + size > DRAFT_BUFFER) TRY(flush(d));
+    if (size > DRAFT_BUFFER) {
+        if (file_write_all(d->fd, bytes, size)) return fail(d->path, "writing", d->total);
+    } else if (size) {
+        memcpy(d->buffer + d->used, bytes, (size_t)size);
+        d->used += size;
+    }
+    return OK;
+}
+
+Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t place)
+{
+    TRY(flush(d));
+    if (write_at(d->fd, bytes, size, place)) return fail(d->path, "writing", d->total);
+    return OK;
+}
+
+static int sync_fd(int fd)
+{
+    int result;
+    do result = file_calls->fsync(fd);
+    while (result < 0 && errno == EINTR);
+    return result;
+}
+
+/* Renames, and makes the folder remember it. The folder is opened first, so that little can go wrong
+ * once the new file is in place. */
+static Status settle(const char *from, const char *to)
+{
+    char folder[PATH_MAX];
+    folder_of(to, folder);
+    int fd = file_calls->open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0) return fail(to, "opening its folder", 0);
+    Status status = OK;
+    if (file_calls->rename(from, to))
+        status = fail(to, "renaming", 0);
+    else if (sync_fd(fd))
+        status = fail(to, "flushing its folder to the disk", 0);
+    file_calls->close(fd);
+    return status;
+}
+
+Status draft_finish(Draft *d)
+{
+    TRY(flush(d));
+    if (sync_fd(d->fd)) return fail(d->path, "flushing it to the disk", d->total);
+    const int fd = d->fd;
+    d->fd = -1;
+    if (file_calls->close(fd) && errno != EINTR) return fail(d->path, "closing", d->total);
+    Status status = settle(d->temporary, d->path);
+    if (status == OK) d->exists = false;
+    return status;
+}
+
+void draft_close(Draft *d)
+{
+    if (d->fd >= 0) file_calls->close(d->fd);
+    if (d->exists) file_calls->unlink(d->temporary);
+    d->fd = -1;
+    d->exists = false;
+}
+
+static Status copy_into(Draft *d, int from)
+{
+    static const int64_t size = DRAFT_BUFFER;
+    for (;;) {
+        ssize_t got = read(from, d->buffer, (size_t)size);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail(d->path, "reading what to copy", 0);
+        if (!got) return draft_finish(d);
+        d->used = got;
+        TRY(flush(d));
+    }
+}
+
+static Status copy(const char *existing, const char *path)
+{
+    Draft d;
+    int from = open(existing, O_RDONLY | O_CLOEXEC);
+    if (from < 0) return fail(existing, "copying", 0);
+    Status status = draft_open(&d, path, 0);
+    if (status == OK) status = copy_into(&d, from);
+    draft_close(&d);
+    close(from);
+    return status;
+}
+
+/* Puts a link that was just made under a temporary name in place. */
+static Status settle_link(const char *temporary, const char *path)
+{
+    Status status = settle(temporary, path);
+    /* rename() does nothing if both were names of one file already. */
+    if (file_calls->unlink(temporary) && errno != ENOENT && status == OK)
+        status = fail(path, "removing the old name", 0);
+    return status;
+}
+
+Status file_alias(const char *existing, const char *path)
+{
+    char temporary[PATH_MAX + 32];
+    snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
+    file_calls->unlink(temporary);
+    if (file_calls->link(existing, temporary)) {
+        if (errno == ENOENT) return fail(path, "linking", 0);
+        return copy(existing, path); /* not every file system has hard links */
+    }
+    return settle_link(temporary, path);
+}
+
+Status file_point(const char *target, const char *path)
+{
+    char temporary[PATH_MAX + 32];
+    snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
+    file_calls->unlink(temporary);
+    if (file_calls->symlink(target, temporary)) return fail(path, "linking", 0);
+    return settle_link(temporary, path);
+}
+
+Status file_remove(const char *path)
+{
+    char name[PATH_MAX];
+    if (!file_calls->unlink(path) || errno == ENOENT) return OK;
+    return FAIL(E_IO, "cannot remove %s: %s", text_escape(path, name, sizeof name),
+                strerror(errno));
+}
+
+static bool is_stale(const char *name)
+{
+    const char *mark = NULL;
+    for (const char *at = name; (at = strstr(at, ".tmp.")); at++) mark = at;
+    if (!mark || mark[5] < '1' || mark[5] > '9') return false;
+    char *end;
+    long pid = strtol(mark + 5, &end, 10);
+    if (*end || pid > INT_MAX) return false;
+    return pid == getpid() || (kill((pid_t)pid, 0) && errno == ESRCH);
+}
+
+void files_clean(const char *folder)
+{
+    DIR *d = opendir(folder);
+    if (!d) return;
+    for (struct dirent *one; (one = readdir(d));)
+        if (is_stale(one->d_name)) unlinkat(dirfd(d), one->d_name, 0);
+    closedir(d);
+}

@@ -1,0 +1,64 @@
+/* Files that are written whole or not at all, and the few calls of the system that this takes.
+ *
+ * A draft is written beside the file that it will replace, as "PATH.tmp.PID", and takes its place with
+ * rename() once all of it is on the disk: whoever looks sees the old file or the new one. A kill leaves
+ * at most a stale draft, which files_clean() removes. */
+#ifndef DATA_FILES_H
+#define DATA_FILES_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "autograd/base/error.h"
+
+/* Every change of a file goes through this table, so that tests can make the n-th call fail. */
+typedef struct FileCalls {
+    int (*open)(const char *path, int flags, mode_t mode);
+    ssize_t (*write)(int fd, const void *bytes, size_t size);
+    ssize_t (*pwrite)(int fd, const void *bytes, size_t size, off_t at);
+    int (*fsync)(int fd);
+    int (*close)(int fd);
+    int (*rename)(const char *from, const char *to);
+    int (*link)(const char *from, const char *to);
+    int (*symlink)(const char *target, const char *path);
+    int (*unlink)(const char *path);
+} FileCalls;
+
+extern const FileCalls file_calls_system;
+extern _Thread_local const FileCalls *file_calls; /* for tests: the system's, else */
+
+enum { DRAFT_BUFFER = 1 << 16 };
+
+typedef struct Draft {
+    char path[PATH_MAX], temporary[PATH_MAX + 32];
+    int fd;
+    bool exists;   /* there is a file to remove if it comes to nothing */
+    int64_t total; /* bytes that it will have, for messages */
+    int64_t used;
+    unsigned char buffer[DRAFT_BUFFER];
+} Draft;
+
+/* All give E_IO, naming path, the reason, and the bytes needed and free. draft_close() in any case: it
+ * removes what was not finished. total: the size that it will have. */
+Status draft_open(Draft *d, const char *path, int64_t total);
+Status draft_write(Draft *d, const void *bytes, int64_t size);                /* appends */
+Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t place); /* overwrites */
+Status draft_finish(Draft *d); /* flush, fsync, rename, fsync of the folder */
+void draft_close(Draft *d);
+
+/* Writes all of it, over short writes and signals; 0, or -1 with errno. */
+int file_write_all(int fd, const void *bytes, int64_t size);
+
+/* Makes path another name of the file `existing` (a hard link; a copy where there are none), or a
+ * symbolic link to `target`, in place of what path was: E_IO. */
+Status file_alias(const char *existing, const char *path);
+Status file_point(const char *target, const char *path);
+
+Status file_remove(const char *path); /* E_IO; OK if there is none */
+
+/* Removes drafts in the folder whose process is no more. For the start of a run. */
+void files_clean(const char *folder);
+
+#endif

@@ -1,0 +1,107 @@
+/* HDF5 files, written and read so that HDF5 itself never touches the disk.
+ *
+ * Writing: HDF5 builds the structure in memory, with a hole where each array goes; h5_write() then
+ * streams structure and arrays into a draft (data/files.h) behind a user block (data/block.h). So a
+ * checkpoint needs no second copy in memory, a dataset of any size needs little, and equal content
+ * gives equal bytes. Reading: the file is mapped and held against its user block; only then does HDF5
+ * look at the structure, and arrays are read in place. Only names that are asked for are read, and
+ * only plain contiguous arrays: no filters, external files, virtual layouts, soft links.
+ *
+ * Names are paths from the root: "/model/embed.weight". One thread at a time. */
+#ifndef DATA_H5_H
+#define DATA_H5_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "autograd/base/arena.h"
+#include "autograd/tensor.h"
+#include "data/block.h"
+#include "data/spool.h"
+
+typedef enum NumberType {
+    NUMBER_U8,
+    NUMBER_U16,
+    NUMBER_U32,
+    NUMBER_U64,
+    NUMBER_I64,
+    NUMBER_F32,
+    NUMBER_F64
+} NumberType;
+
+#define NUMBER_REAL (sizeof(real) == sizeof(float) ? NUMBER_F32 : NUMBER_F64)
+
+int64_t number_size(NumberType t);     /* in bytes */
+const char *number_name(NumberType t); /* "float32", "uint8" ... */
+
+typedef struct H5Hole H5Hole;
+
+/* A file being put together. It remembers its first fault; h5_write() hands it out. */
+typedef struct H5Writer {
+    Arena arena;
+    const BlockKind *kind;
+    int64_t file;                /* HDF5's handle; 0: closed */
+    unsigned char *image;        /* the structure */
+    int64_t image_size, payload; /* bytes in memory; bytes of the whole */
+    H5Hole *holes;
+    int64_t hole_count;
+    Status status;
+} H5Writer;
+
+/* Attributes `format` ("capstan-" kind->noun) and `version` of the root are written here. arrays: about
+ * how many there will be; the structure is then kept together at the front, and memory does not hold
+ * the holes. h5_writer_close() in any case. */
+void h5_writer_open(H5Writer *w, const BlockKind *kind, int64_t arrays);
+void h5_put_group(H5Writer *w, const char *path);
+
+/* An array; data is borrowed until h5_write(). The last one: from a spool, which is flushed by then.
+ * apart: not part of the file's digest (at most two may be). */
+void h5_put(H5Writer *w, const char *path, NumberType type, Shape shape, const void *data);
+void h5_put_spool(H5Writer *w, const char *path, NumberType type, int64_t count, const Spool *s,
+                  bool apart);
+
+/* Attributes of the group `object` ("/": the root). */
+void h5_put_int(H5Writer *w, const char *object, const char *name, int64_t value);
+void h5_put_text(H5Writer *w, const char *object, const char *name, const char *value);
+
+/* The first fault, or the file at path, or E_IO and path as it was. */
+Status h5_write(H5Writer *w, const char *path);
+void h5_writer_close(H5Writer *w);
+
+/* An open file. Everything wrong with it is kind->code. */
+typedef struct H5Reader {
+    char *path; /* escaped, for messages */
+    const BlockKind *kind;
+    const unsigned char *bytes; /* the whole file, mapped */
+    int64_t size;
+    int64_t file; /* HDF5's handle; 0: closed */
+    Span apart[BLOCK_APART];
+} H5Reader;
+
+/* Also refused: missing, empty, another format or version. h5_reader_close() in any case. */
+Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind);
+void h5_reader_close(H5Reader *r);
+
+/* Lets go of HDF5's part; the mapping stays until h5_reader_close(). */
+void h5_reader_detach(H5Reader *r);
+
+bool h5_has(const H5Reader *r, const char *path);
+
+/* Where the array lies in the mapping (aligned as kind says), its shape and its type. Refuses what is
+ * not there and what is not a plain array. */
+Status h5_find(const H5Reader *r, const char *path, NumberType *type, Shape *shape,
+               const void **data);
+
+/* The same where the type and the rank are known: refuses others. */
+Status h5_find_list(const H5Reader *r, const char *path, NumberType type, int64_t *count,
+                    const void **data);
+
+Status h5_get_int(const H5Reader *r, const char *object, const char *name, int64_t *value);
+Status h5_get_text(const H5Reader *r, const char *object, const char *name, char *out,
+                   int64_t size); /* refuses what does not fit */
+
+/* What a group holds: how many, and the i-th in alphabetical order. */
+Status h5_count(const H5Reader *r, const char *group, int64_t *count);
+Status h5_name(const H5Reader *r, const char *group, int64_t i, char *out, int64_t size);
+
+#endif

@@ -1,0 +1,289 @@
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <sys/resource.h>
+
+#include "data/dataset.h"
+#include "tests/temporary.h"
+
+static const char text[] = "{\"kind\": \"byte\"}";
+
+/* documents train documents of 1, 2, 3 ... tokens, every fourth to val if asked for. */
+static Status write_some(const char *path, int64_t vocab_size, int documents, bool val)
+{
+    int32_t tokens[512];
+    DatasetWriter *w;
+    Status status = dataset_writer_open(&w, path, vocab_size);
+    for (int i = 0; i < documents && !status; i++) {
+        const int length = i % 500 + 1;
+        for (int k = 0; k < length; k++)
+            tokens[k] = (int32_t)((i * 7919LL + k * 104729LL) % vocab_size);
+        status =
+            dataset_writer_add(w, val && i % 4 == 3, tokens, length, i % 3 ? 0 : length / 2, false);
+    }
+    if (!status) status = dataset_writer_finish(w, text, sizeof text - 1);
+    dataset_writer_close(w);
+    return status;
+}
+
+static Status touch_all(const Dataset *d)
+{
+    Status status = dataset_touch(d, &d->train, 0, d->train.count);
+    return status ? status : dataset_touch(d, &d->val, 0, d->val.count);
+}
+
+static Status open_and_touch(const char *path)
+{
+    Dataset d;
+    Status status = dataset_open(&d, path);
+    if (!status) status = touch_all(&d);
+    dataset_close(&d);
+    return status;
+}
+
+static void check_round_trip(int64_t vocab_size, int token_size)
+{
+    Dataset d;
+    const char *path = in_temporary("d.h5");
+    cr_assert_eq(write_some(path, vocab_size, 1000, true), OK, "%s", error_message());
+    cr_assert_eq(dataset_open(&d, path), OK, "%s", error_message());
+    cr_assert_eq(touch_all(&d), OK, "%s", error_message());
+    cr_expect_eq(d.vocab_size, vocab_size);
+    cr_expect_eq(d.train.token_size, token_size);
+    cr_expect_eq(d.train.documents, 750);
+    cr_expect_eq(d.val.documents, 250);
+    cr_expect_eq(strlen(d.digest), 32);
+    cr_expect_eq(d.tokenizer_size, (int64_t)sizeof text - 1);
+    cr_expect(!memcmp(d.tokenizer, text, sizeof text - 1));
+    int64_t in_train = 0, in_val = 0;
+    for (int i = 0; i < 1000; i++) {
+        const Split *s = i % 4 == 3 ? &d.val : &d.train;
+        const int64_t n = i % 4 == 3 ? in_val++ : in_train++;
+        const int length = i % 500 + 1;
+        cr_assert_eq(s->offsets[n + 1] - s->offsets[n], (uint64_t)length);
+        cr_assert_eq(s->prefixes[n], (uint32_t)(i % 3 ? 0 : length / 2));
+        for (int k = 0; k < length; k++)
+            cr_assert_eq(split_token(s, (int64_t)s->offsets[n] + k),
+                         (i * 7919LL + k * 104729LL) % vocab_size);
+    }
+    cr_expect_eq((uintptr_t)d.train.tokens % 4096, 0);
+    cr_expect_eq((uintptr_t)d.val.tokens % 4096, 0);
+    dataset_close(&d);
+    cr_expect_eq(temporary_files(0), 1);
+}
+
+TestSuite(dataset, .init = temporary_open, .fini = temporary_close);
+
+Test(dataset, comes_back_as_written)
+{
+    check_round_trip(257, 2);
+    check_round_trip(65536, 2);
+    check_round_trip(65537, 4);
+    check_round_trip(200000, 4);
+}
+
+Test(dataset, equal_content_gives_equal_bytes)
+{
+    long a_size, b_size;
+    cr_assert_eq(write_some(in_temporary("a.h5"), 300, 300, true), OK);
+    cr_assert_eq(write_some(in_temporary("b.h5"), 300, 300, true), OK);
+    unsigned char *a = file_bytes(in_temporary("a.h5"), &a_size);
+    unsigned char *b = file_bytes(in_temporary("b.h5"), &b_size);
+    cr_assert_eq(a_size, b_size);
+    cr_expect(!memcmp(a, b, (size_t)a_size));
+    free(a);
+    free(b);
+}
+
+Test(dataset, halves_may_be_empty)
+{
+    Dataset d;
+    const char *path = in_temporary("d.h5");
+    for (int documents = 0; documents < 2; documents++) {
+        cr_assert_eq(write_some(path, 257, documents, true), OK, "%s", error_message());
+        cr_assert_eq(dataset_open(&d, path), OK, "%s", error_message());
+        cr_expect_eq(touch_all(&d), OK);
+        cr_expect_eq(d.train.count, documents);
+        cr_expect_eq(d.val.count, 0);
+        cr_expect_eq(d.val.documents, 0);
+        cr_expect_eq(d.val.offsets[0], 0);
+        dataset_close(&d);
+    }
+}
+
+Test(dataset, val_alone)
+{
+    Dataset d;
+    DatasetWriter *w;
+    const int32_t tokens[] = {1, 2, 3};
+    cr_assert_eq(dataset_writer_open(&w, in_temporary("d.h5"), 4), OK);
+    cr_assert_eq(dataset_writer_add(w, true, tokens, 3, 0, false), OK);
+    cr_assert_eq(dataset_writer_finish(w, text, sizeof text - 1), OK);
+    dataset_writer_close(w);
+    cr_assert_eq(dataset_open(&d, in_temporary("d.h5")), OK, "%s", error_message());
+    cr_expect_eq(touch_all(&d), OK);
+    cr_expect_eq(d.val.count, 3);
+    cr_expect_eq(split_token(&d.val, 2), 3);
+    dataset_close(&d);
+}
+
+Test(dataset, a_document_may_come_in_pieces)
+{
+    Dataset d;
+    DatasetWriter *w;
+    const int32_t tokens[] = {1, 2, 3, 4, 5, 6};
+    cr_assert_eq(dataset_writer_open(&w, in_temporary("d.h5"), 7), OK);
+    cr_assert_eq(dataset_writer_add(w, false, tokens, 2, 2, true), OK);
+    cr_assert_eq(dataset_writer_add(w, true, tokens, 2, 2, true), E_ARG);
+    cr_assert_eq(dataset_writer_add(w, false, tokens + 2, 3, 1, true), OK);
+    cr_assert_eq(dataset_writer_finish(w, text, sizeof text - 1), E_ARG);
+    cr_assert_eq(dataset_writer_add(w, false, tokens + 5, 1, 0, false), OK);
+    cr_assert_eq(dataset_writer_finish(w, text, sizeof text - 1), OK);
+    dataset_writer_close(w);
+    cr_assert_eq(dataset_open(&d, in_temporary("d.h5")), OK, "%s", error_message());
+    cr_expect_eq(d.train.documents, 1);
+    cr_expect_eq(d.train.prefixes[0], 3);
+    for (int i = 0; i < 6; i++) cr_expect_eq(split_token(&d.train, i), i + 1);
+    dataset_close(&d);
+}
+
+Test(dataset, nothing_is_left_of_what_is_not_finished)
+{
+    DatasetWriter *w;
+    const int32_t good = 1, high = 4, low = -1;
+    cr_assert_eq(dataset_writer_open(&w, in_temporary("d.h5"), 4), OK);
+    cr_assert_eq(dataset_writer_add(w, false, &good, 1, 0, false), OK);
+    cr_expect_eq(dataset_writer_add(w, false, &high, 1, 0, false), E_ARG);
+    cr_expect_eq(dataset_writer_add(w, false, &low, 1, 0, false), E_ARG);
+    cr_expect_eq(dataset_writer_add(w, false, &good, 0, 0, false), E_ARG);
+    dataset_writer_close(w);
+    cr_expect_eq(temporary_files(0), 0);
+    cr_expect_eq(dataset_writer_open(&w, "/nowhere/at/all.h5", 4), E_IO);
+    cr_expect(strstr(error_message(), "/nowhere/at/all.h5"));
+    dataset_writer_close(w);
+}
+
+Test(dataset, every_flipped_bit_is_found)
+{
+    long size;
+    uint64_t draw = 1;
+    cr_assert_eq(write_some(in_temporary("a.h5"), 300, 300, true), OK);
+    unsigned char *bytes = file_bytes(in_temporary("a.h5"), &size);
+    for (int i = 0; i < 800; i++) {
+        draw = draw * 6364136223846793005u + 1442695040888963407u;
+        long place = i < 400 ? i * 8 + (long)(draw >> 61) : (long)((draw >> 11) % (uint64_t)size);
+        place = i < 400 ? place / 8 : place;
+        if (i < 400 && place > 100) place = size - 1 - (place - 100);
+        const unsigned char bit = (unsigned char)(1u << (draw >> 60 & 7));
+        bytes[place] ^= bit;
+        file_put(in_temporary("b.h5"), bytes, (size_t)size);
+        cr_assert_eq(open_and_touch(in_temporary("b.h5")), E_DATA, "bit at byte %ld", place);
+        bytes[place] ^= bit;
+    }
+    file_put(in_temporary("b.h5"), bytes, (size_t)size);
+    cr_expect_eq(open_and_touch(in_temporary("b.h5")), OK);
+    free(bytes);
+}
+
+Test(dataset, another_length_is_refused_at_open)
+{
+    long size;
+    Dataset d;
+    const char *path = in_temporary("b.h5");
+    cr_assert_eq(write_some(in_temporary("a.h5"), 300, 200, true), OK);
+    unsigned char *bytes = file_bytes(in_temporary("a.h5"), &size);
+    for (long n = 0; n < size; n += n < 200 ? 1 : 997) {
+        file_put(path, bytes, (size_t)n);
+        cr_assert_eq(dataset_open(&d, path), E_DATA, "%ld bytes", n);
+        dataset_close(&d);
+    }
+    bytes[size] = 0;
+    file_put(path, bytes, (size_t)size + 1);
+    cr_assert_eq(dataset_open(&d, path), E_DATA);
+    dataset_close(&d);
+    free(bytes);
+    cr_assert_eq(dataset_open(&d, in_temporary("missing.h5")), E_DATA);
+    cr_expect(strstr(error_message(), "missing.h5"), "%s", error_message());
+    dataset_close(&d);
+    cr_assert_eq(dataset_open(&d, temporary), E_DATA);
+    dataset_close(&d);
+    file_put(path, "To be, or not to be", 19);
+    cr_assert_eq(dataset_open(&d, path), E_DATA);
+    cr_expect(strstr(error_message(), "not a capstan dataset"), "%s", error_message());
+    dataset_close(&d);
+}
+
+Test(dataset, reads_token_files_of_nanogpt)
+{
+    Dataset d;
+    const uint16_t train[] = {5, 64, 0, 3}, val[] = {7, 2};
+    file_put(in_temporary("train.bin"), train, sizeof train);
+    cr_assert_eq(dataset_open(&d, in_temporary("train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.vocab_size, 65);
+    cr_expect_eq(d.train.count, 4);
+    cr_expect_eq(d.train.documents, 1);
+    cr_expect_eq(d.train.offsets[1], 4);
+    cr_expect_eq(d.val.count, 0);
+    cr_expect_eq(d.val.documents, 0);
+    cr_expect_null(d.tokenizer);
+    cr_expect_eq(touch_all(&d), OK);
+    dataset_close(&d);
+
+    file_put(in_temporary("val.bin"), val, sizeof val);
+    cr_assert_eq(dataset_open(&d, in_temporary("train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.val.count, 2);
+    cr_expect_eq(split_token(&d.val, 0), 7);
+    dataset_close(&d);
+
+    file_put(in_temporary("train.bin"), train, sizeof train - 1);
+    cr_assert_eq(dataset_open(&d, in_temporary("train.bin")), E_DATA);
+    dataset_close(&d);
+}
+
+Test(dataset, reads_token_files_of_llmc)
+{
+    Dataset d;
+    struct {
+        int32_t header[256];
+        uint16_t tokens[6];
+    } file = {{20240520, 1, 6}, {50256, 11, 12, 13, 14, 15}};
+    file_put(in_temporary("t_train.bin"), &file, sizeof file);
+    cr_assert_eq(dataset_open(&d, in_temporary("t_train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.vocab_size, 50257);
+    cr_expect_eq(d.train.count, 6);
+    cr_expect_eq(split_token(&d.train, 1), 11);
+    dataset_close(&d);
+
+    file.header[2] = 4;
+    file_put(in_temporary("t_val.bin"), &file, sizeof file - 4);
+    cr_assert_eq(dataset_open(&d, in_temporary("t_train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.val.count, 4);
+    dataset_close(&d);
+
+    file_put(in_temporary("t_val.bin"), &file, sizeof file);
+    cr_assert_eq(dataset_open(&d, in_temporary("t_train.bin")), E_DATA);
+    cr_expect(strstr(error_message(), "t_val.bin"), "%s", error_message());
+    dataset_close(&d);
+    file.header[1] = 2;
+    file_put(in_temporary("t_train.bin"), &file, sizeof file);
+    cr_assert_eq(dataset_open(&d, in_temporary("t_train.bin")), E_DATA);
+    dataset_close(&d);
+}
+
+Test(dataset, writing_needs_no_memory_for_the_text)
+{
+    enum { PIECE = 1 << 20, PIECES = 60 }; /* 120 MB */
+    struct rusage before, after;
+    DatasetWriter *w;
+    int32_t *tokens = calloc(PIECE, sizeof *tokens);
+    cr_assert_eq(dataset_writer_open(&w, in_temporary("d.h5"), 257), OK);
+    getrusage(RUSAGE_SELF, &before);
+    for (int i = 0; i < PIECES; i++)
+        cr_assert_eq(dataset_writer_add(w, i == 3, tokens, PIECE, 0, false), OK);
+    cr_assert_eq(dataset_writer_finish(w, text, sizeof text - 1), OK, "%s", error_message());
+    getrusage(RUSAGE_SELF, &after);
+    dataset_writer_close(w);
+    free(tokens);
+    cr_expect_lt(after.ru_maxrss - before.ru_maxrss, 20 << 10, "grew by %ld kB",
+                 after.ru_maxrss - before.ru_maxrss);
+    cr_expect_eq(open_and_touch(in_temporary("d.h5")), OK, "%s", error_message());
+}

@@ -1,0 +1,32 @@
+/* The checkpoints of a run: RUN/checkpoints/step-00001000.h5, best.h5, latest.h5 (CONTRACT 4). */
+#ifndef TRAIN_CHECKPOINTS_H
+#define TRAIN_CHECKPOINTS_H
+
+#include "train/checkpoint.h"
+
+enum { CHECKPOINT_PATH_MAX = 4096 };
+
+/* FOLDER/step-00001000.h5. Returns out. */
+char *checkpoints_path(const char *folder, int64_t step, char out[CHECKPOINT_PATH_MAX]);
+
+/* The steps of which there are files, ascending; *count of them, in a. No folder: none. */
+Status checkpoints_list(const char *folder, Arena *a, int64_t **steps, int64_t *count);
+
+/* Opens the newest one that is whole. *found is false (and r is closed) if there are no checkpoints at
+ * all. Each damaged one that is passed over is reported to warn, with the message; if there are only
+ * damaged ones: E_FORMAT. */
+Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *found,
+                               void (*warn)(void *context, const char *message), void *context);
+
+/* Saves step-N.h5 and points latest.h5 to it; then removes the oldest so that `keep` stay, never step 0.
+ * best: also makes it best.h5, by a hard link, so that it outlives the rotation. Nothing older is
+ * removed unless the save was whole. */
+Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best);
+
+/* Makes the one of step best.h5. */
+Status checkpoints_set_best(const char *folder, int64_t step);
+
+/* Removes drafts that a killed process left. At the start of a run. */
+void checkpoints_clean(const char *folder);
+
+#endif

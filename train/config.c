@@ -94,22 +94,22 @@ static const char *mention(const char *message, const Key *k)
 static Status blame(const Config *c, Status status)
 {
     char message[2048], rest[1024] = "";
-    const char *first = NULL;
+    int first = -1;
     size_t used = 0;
     if (status != E_CONFIG) return status;
     snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(status)) + 2);
     for (int i = 0; i < config_key_count; i++) {
-        if (!mention(message, &config_keys[i])) continue;
-        const bool made = strcmp(c->origin[i], "default") != 0;
-        if (made && !first)
-            first = c->origin[i];
-        else if (used < sizeof rest)
+        const char *at = mention(message, &config_keys[i]);
+        if (!at || !strcmp(c->origin[i], "default")) continue;
+        if (first < 0 || at < mention(message, &config_keys[first])) first = i;
+    }
+    for (int i = 0; i < config_key_count; i++)
+        if (i != first && used < sizeof rest && mention(message, &config_keys[i]))
             used +=
                 (size_t)snprintf(rest + used, sizeof rest - used, "%s%s.%s: %s", used ? "; " : " (",
                                  config_keys[i].section, config_keys[i].name, c->origin[i]);
-    }
-    return FAIL(E_CONFIG, "%s%s%s%s%s", first ? first : "", first ? ": " : "", message, rest,
-                used ? ")" : "");
+    const char *place = first < 0 ? "" : c->origin[first];
+    return FAIL(E_CONFIG, "%s%s%s%s%s", place, *place ? ": " : "", message, rest, used ? ")" : "");
 }
 
 static Status finish(Config *c, int count, const char *const overrides[])

@@ -27,12 +27,11 @@ static unsigned decode(const unsigned char *s, int length)
     return code;
 }
 
-/* In double quotes, and how many bytes that is; what a reader refuses or folds, as an escape. */
-static int write_quoted(const char *text, FILE *out)
+/* As it stands between double quotes: what a reader refuses or folds becomes an escape. How many bytes. */
+static int write_escaped(const char *text, FILE *out)
 {
     const unsigned char *s = (const unsigned char *)text;
-    int used = 2;
-    fputc('"', out);
+    int used = 0;
     for (size_t left = strlen(text); left;) {
         const int length = text_utf8_length(s, left);
         INVARIANT(length > 0); /* schema_set() takes nothing else */
@@ -51,7 +50,6 @@ static int write_quoted(const char *text, FILE *out)
         s += length;
         left -= (size_t)length;
     }
-    fputc('"', out);
     return used;
 }
 
@@ -70,10 +68,13 @@ Status config_write(const Config *c, bool with_origin, FILE *out)
         config_value(c, k, value, sizeof value);
         const bool quoted = k->type == TYPE_TEXT && !k->choices && !is_plain(value);
         int used = fprintf(out, "  %s: ", k->name);
-        used += quoted ? write_quoted(value, out) : fprintf(out, "%s", value);
-        if (with_origin)
-            fprintf(out, "%*s# %s", used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 2, "",
-                    text_escape(c->origin[k - config_keys], origin, sizeof origin));
+        if (quoted) used += fprintf(out, "\"");
+        used += quoted ? write_escaped(value, out) : fprintf(out, "%s", value);
+        if (quoted) used += fprintf(out, "\"");
+        if (with_origin) {
+            fprintf(out, "%*s# ", used < COMMENT_COLUMN ? COMMENT_COLUMN - used : 2, "");
+            write_escaped(text_escape(c->origin[k - config_keys], origin, sizeof origin), out);
+        }
         fputc('\n', out);
     }
     return ferror(out) ? FAIL(E_IO, "the config could not be written") : OK;

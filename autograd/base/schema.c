@@ -73,7 +73,8 @@ char *schema_expects(const Key *k, char *out, size_t size)
 
 static bool is_choice(const char *choices, const char *value)
 {
-    size_t length = strlen(value);
+    size_t length = strcspn(value, "|");
+    if (value[length]) return false;
     for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
         if (!strncmp(c, value, length) && (c[length] == '|' || !c[length])) return true;
     return false;

@@ -1,0 +1,464 @@
+/* Configs: what is read, what is refused and with which words, and that what is written reads back. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "autograd/base/rng.h"
+#include "train/config.h"
+
+static char folder[256];
+static Config c, d; /* too large for a test's stack */
+
+static void setup(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    snprintf(folder, sizeof folder, "%s/capstan-config-XXXXXX", tmp ? tmp : "/tmp");
+    cr_assert(mkdtemp(folder));
+    cr_assert_eq(chdir(folder), 0);
+}
+
+static void teardown(void)
+{
+    char command[300];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(config, .init = setup, .fini = teardown);
+
+static void save(const char *name, const char *text, size_t size)
+{
+    FILE *file = fopen(name, "wb");
+    cr_assert(file);
+    cr_assert_eq(fwrite(text, 1, size, file), size);
+    cr_assert_eq(fclose(file), 0);
+}
+
+/* Every refusal: a file, or an override if it begins with "!", and what the message must say. */
+/* clang-format off */
+static const struct {
+    const char *text, *says;
+} refused[] = {
+    {"model:\n  widht: 3\n", "a.yaml:2:3: model.widht: there is no such setting; did you mean model.width?"},
+    {"train:\n  lr: 3\n", "a.yaml:2:3: train.lr: there is no such setting; did you mean optim.lr?"},
+    {"modle:\n  width: 3\n", "a.yaml:1:1: modle: there is no such section; did you mean model?"},
+    {"bse: x.yaml\n", "a.yaml:1:1: bse: there is no such section; did you mean base?"},
+    {"width: 3\n", "a.yaml:1:1: width: there is no such section; did you mean model.width?"},
+    {"model.width: 3\n", "a.yaml:1:1: model.width: write \"model:\", and below it, indented, \"width: ...\""},
+    {"model:\n  width: many\n", "a.yaml:2:10: model.width = many: expected a whole number from 1 to 65536"},
+    {"model:\n  width: 1.5\n", "model.width = 1.5: expected a whole number"},
+    {"model:\n  width: 0\n", "model.width = 0: expected a whole number from 1 to 65536"},
+    {"model:\n  width: 65537\n", "model.width = 65537: expected"},
+    {"model:\n  width: 0x10\n", "model.width = 0x10: expected"},
+    {"model:\n  width: 1__0\n", "model.width = 1__0: expected"},
+    {"model:\n  width: 99999999999999999999\n", "expected a whole number"},
+    {"model:\n  width: \"128\"\n", "a.yaml:2:10: model.width is a text in quotes: expected a whole number"},
+    {"model:\n  bias: yes\n", "a.yaml:2:9: model.bias = yes: expected true or false"},
+    {"model:\n  bias: 1\n", "model.bias = 1: expected true or false"},
+    {"model:\n  mlp: gel\n", "a.yaml:2:8: model.mlp = gel: expected one of gelu, relu, relu2, silu, swiglu, geglu"},
+    {"model:\n  mlp: gelu|relu\n", "model.mlp = gelu|relu: expected one of"},
+    {"optim:\n  lr: 3e-4x\n", "a.yaml:2:7: optim.lr = 3e-4x: expected a number from 0 to 10"},
+    {"optim:\n  lr: .nan\n", "optim.lr = .nan: expected"},
+    {"optim:\n  lr: nan\n", "optim.lr = nan: expected"},
+    {"optim:\n  eps: inf\n", "optim.eps = inf: expected"},
+    {"optim:\n  lr: -1e-9\n", "optim.lr = -1e-9: expected"},
+    {"optim:\n  lr: 1e999\n", "optim.lr = 1e999: expected"},
+    {"model:\n", "a.yaml:1:7: model is a section: expected \"layers: ...\""},
+    {"model: 3\n", "a.yaml:1:8: model is a section"},
+    {"model: [1, 2]\n", "a.yaml:1:8: model is a section"},
+    {"model:\n  width:\n", "model.width has no value: expected a whole number"},
+    {"model:\n  width: null\n", "a.yaml:2:10: model.width has no value"},
+    {"data:\n  path: ~\n", "data.path has no value: expected a text of at most 1023 bytes (in quotes"},
+    {"model:\n  width: [3]\n", "a.yaml:2:10: model.width: expected one value, not a list"},
+    {"model:\n  width: {a: 3}\n", "a.yaml:2:10: model.width: expected one value, not a map"},
+    {"model:\n  ? [a]\n  : 3\n", "a.yaml:2:5: model: expected one value, not a list"},
+    {"model:\n  width: 64\n  heads: 4\n  width: 64\n", "a.yaml:4:3: model.width stands here again; it stood on line 2 already"},
+    {"model:\n  width: 64\ntrain:\n  steps: 1\nmodel:\n  heads: 4\n", "a.yaml:5:1: model stands here again; it stood on line 1 already"},
+    {"base: b.yaml\nbase: b.yaml\n", "a.yaml:2:1: base stands here for the second time"},
+    {"base:\n", "base has no value: expected the path of a config"},
+    {"base: [a, b]\n", "a.yaml:1:7: base: expected one value, not a list"},
+    {"base: nowhere.yaml\n", "a.yaml:1:7: nowhere.yaml: No such file or directory"},
+    {"base: a.yaml\n", "a.yaml:1:7: base goes round in a circle: a.yaml <- a.yaml"},
+    {"model: &m\n  width: 64\n", "a.yaml:1:8: &m: anchors are not used here"},
+    {"model:\n  width: &w 64\n", "a.yaml:2:10: &w: anchors are not used here"},
+    {"model: *m\n", "a.yaml:1:8: *m: aliases are not used here"},
+    {"model:\n  <<: {width: 3}\n", "model.<<: there is no such setting"},
+    {"<<: {width: 3}\n", "a.yaml:1:1: <<: merge keys are not used here; name the other file as base:"},
+    {"model:\n  width: !!int 64\n", "a.yaml:2:10: tag:yaml.org,2002:int: tags are not used here"},
+    {"- model\n", "a.yaml:1:1: expected sections"},
+    {"hello\n", "a.yaml:1:1: expected sections"},
+    {"model:\n  width: 64\n---\nmodel:\n  width: 32\n", "a.yaml:3:1: a second document begins"},
+    {"model:\n\twidth: 64\n", "a.yaml:2:1: not YAML"},
+    {"model:\n  width: 64\n heads: 4\n", "a.yaml:3:2: not YAML"},
+    {"model: {width: 64\n", "not YAML"},
+    {"data:\n  path: \"a\\0b\"\n", "a.yaml:2:9: data.path: the text has a NUL in it"},
+    {"data:\n  path: a\xFF\n", "a.yaml:2:10: invalid leading UTF-8 octet (byte 0xFF)"},
+    {"data:\n  path: a\x01\n", "a.yaml:2:10: control characters are not allowed"},
+    {"model:\n  heads: 5\n  width: 128\n", "a.yaml:2:10: model.heads = 5 does not divide model.width = 128 (model.width: a.yaml:3:10)"},
+    {"model:\n  kv_heads: 3\n", "a.yaml:2:13: model.kv_heads = 3 does not divide model.heads = 4 (model.heads: default)"},
+    {"model:\n  positions: rope\n  width: 12\n", "model.positions = rope needs an even head width"},
+    {"model:\n  positions: sinusoidal\n  width: 9\n  heads: 3\n", "model.positions = sinusoidal needs an even model.width"},
+    {"optim:\n  lr: 1e-4\n  min_lr: 2e-4\n", "a.yaml:3:11: optim.min_lr = 0.0002 is above optim.lr = 0.0001"},
+    {"optim:\n  min_lr: -0.5\n", "optim.min_lr = -0.5: expected a number from 0 to optim.lr = 0.001, or -1"},
+    {"train:\n  accumulate: 4\n  lanes: 4\n", "train.accumulate = 4 times train.lanes = 4 is more than the 12 sequences"},
+    {"train:\n  accumulate: 13\n", "is more than the 12 sequences of train.batch"},
+    {"train:\n  lanes: many\n", "a.yaml:2:10: train.lanes = many: expected auto or a whole number from 1"},
+    {"train:\n  lanes: 0\n", "train.lanes = 0: expected auto or"},
+    {"train:\n  lanes: -2\n", "train.lanes = -2: expected auto or"},
+    {"train:\n  lanes: 99999999999999999999\n", "expected auto or"},
+    {"train:\n  precision: float16\n", "train.precision = float16: expected one of float32, float64"},
+    {"!model.widht=3", "command line: model.widht: there is no such setting; did you mean model.width?"},
+    {"!model.width=x", "command line: model.width = x: expected a whole number from 1 to 65536"},
+    {"!model.width", "command line: model.width: expected section.key=value"},
+    {"!width=3", "command line: width=3: expected section.key=value"},
+    {"!=", "command line: =: expected section.key=value"},
+    {"!data.path=a\xFF", "command line: data.path = a\\xFF: expected a text"},
+};
+/* clang-format on */
+
+ParameterizedTestParameters(config, refuses)
+{
+    static size_t index[sizeof refused / sizeof *refused];
+    for (size_t i = 0; i < sizeof index / sizeof *index; i++) index[i] = i;
+    return cr_make_param_array(size_t, index, sizeof index / sizeof *index);
+}
+
+ParameterizedTest(size_t *i, config, refuses)
+{
+    const char *text = refused[*i].text;
+    Status status;
+    if (*text == '!') {
+        status = config_load(&c, NULL, 1, (const char *[]){text + 1});
+    } else {
+        save("a.yaml", text, strlen(text));
+        save("b.yaml", "", 0);
+        status = config_load(&c, "a.yaml", 0, NULL);
+    }
+    cr_assert_eq(status, E_CONFIG, "%s was accepted", text);
+    cr_assert(strstr(error_message(), refused[*i].says), "%s: %s", text, error_message());
+}
+
+Test(config, accepts_numbers_as_people_write_them)
+{
+    static const char text[] =
+        "\xEF\xBB\xBF# a comment\r\ntrain: {steps: 1e6, batch: 1_000, seed: +7}\r\n"
+        "optim:\r\n  lr: 3E-4\r\n  eps: 1.e-8\r\n  clip: 2\r\n";
+    save("a.yaml", text, sizeof text - 1);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), OK, "%s", error_message());
+    cr_assert_eq(c.train.steps, 1000000);
+    cr_assert_eq(c.train.batch, 1000);
+    cr_assert_eq(c.train.seed, 7);
+    cr_assert_eq(c.optim.lr, 3e-4);
+    cr_assert_eq(c.optim.eps, 1e-8);
+    cr_assert_eq(c.optim.clip, 2);
+}
+
+Test(config, an_empty_file_is_all_defaults)
+{
+    save("a.yaml", "# nothing\n---\n", 14);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), OK, "%s", error_message());
+    cr_assert_eq(config_load(&d, NULL, 0, NULL), OK);
+    cr_assert_eq(config_compare(&c, &d, NULL, NULL), 0);
+    cr_assert_eq(c.model.kv_heads, 4);
+    cr_assert_eq(c.model.mlp_width, 512);
+    cr_assert_eq(c.optim.min_lr, 1e-4);
+    cr_assert_eq(c.optim.decay_steps, 2000);
+    cr_assert_str_eq(c.train.lanes, "2");
+    cr_assert_eq(config_leaves(&c), 2);
+}
+
+Test(config, keeps_quotes_words)
+{
+    static const char text[] =
+        "data:\n  path: 'null'\ntrain:\n  sample_prompt: \"# a: 'b'\\n\\u00e9\"\n";
+    save("a.yaml", text, sizeof text - 1);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), OK, "%s", error_message());
+    cr_assert_str_eq(c.data.path, "null");
+    cr_assert_str_eq(c.train.sample_prompt, "# a: 'b'\n\xC3\xA9");
+}
+
+static const char *origin(const char *section, const char *name)
+{
+    return c.origin[schema_find(config_keys, config_key_count, section, name) - config_keys];
+}
+
+Test(config, inherits_and_says_from_where)
+{
+    static const char top[] = "model:\n  width: 64\n  heads: 2\nbase: sub/middle.yaml\n";
+    static const char middle[] = "base: ../low.yaml\nmodel:\n  heads: 8\n  layers: 3\n";
+    static const char low[] = "model:\n  layers: 9\n  bias: false\n  width: 32\n";
+    cr_assert_eq(system("mkdir sub"), 0);
+    save("top.yaml", top, sizeof top - 1);
+    save("sub/middle.yaml", middle, sizeof middle - 1);
+    save("low.yaml", low, sizeof low - 1);
+    cr_assert_eq(config_load(&c, "top.yaml", 2, (const char *[]){"train.steps=5", "train.steps=6"}),
+                 OK, "%s", error_message());
+    cr_assert_eq(c.model.width, 64);
+    cr_assert_eq(c.model.heads, 2);
+    cr_assert_eq(c.model.layers, 3);
+    cr_assert_eq(c.model.bias, false);
+    cr_assert_eq(c.train.steps, 6);
+    cr_assert_str_eq(origin("model", "width"), "top.yaml:2:10");
+    cr_assert_str_eq(origin("model", "layers"), "sub/middle.yaml:4:11");
+    cr_assert_str_eq(origin("model", "bias"), "sub/../low.yaml:3:9");
+    cr_assert_str_eq(origin("train", "steps"), "command line");
+    cr_assert_str_eq(origin("optim", "lr"), "default");
+}
+
+Test(config, names_the_circle)
+{
+    save("a.yaml", "base: b.yaml\n", 13);
+    save("b.yaml", "train:\n  steps: 1\nbase: ./c.yaml\n", 33);
+    save("c.yaml", "base: b.yaml\n", 13);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(),
+                     "./c.yaml:1:7: base goes round in a circle: ./b.yaml <- ./c.yaml <- b.yaml"),
+              "%s", error_message());
+}
+
+Test(config, limits_how_deep_bases_go)
+{
+    for (int i = 0; i < 20; i++) {
+        char name[16], text[32];
+        snprintf(name, sizeof name, "%d.yaml", i);
+        snprintf(text, sizeof text, "base: %d.yaml\n", i + 1);
+        save(name, text, strlen(text));
+    }
+    save("20.yaml", "", 0);
+    cr_assert_eq(config_load(&c, "0.yaml", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(), "more than 16 bases"), "%s", error_message());
+    cr_assert_eq(config_load(&c, "10.yaml", 0, NULL), OK, "%s", error_message());
+}
+
+Test(config, does_not_expand_laughs, .timeout = 10)
+{
+    char text[4096] = "a: &a [lol, lol]\n";
+    for (char letter = 'b'; letter < 'z'; letter++)
+        sprintf(text + strlen(text), "%c: &%c [*%c, *%c, *%c]\n", letter, letter, letter - 1,
+                letter - 1, letter - 1);
+    save("a.yaml", text, strlen(text));
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(), "a.yaml:1:1: a: there is no such section"), "%s",
+              error_message());
+    memmove(text + 9, text, strlen(text) + 1);
+    memcpy(text, "model: &m", 9);
+    save("a.yaml", text, strlen(text));
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), E_CONFIG);
+}
+
+Test(config, a_deep_nest_ends_soon, .timeout = 20)
+{
+    enum { SIZE = 1000000 };
+    char *text = malloc(SIZE);
+    memset(text, '[', SIZE);
+    save("a.yaml", text, SIZE);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), E_CONFIG);
+    memset(text, '#', SIZE);
+    memcpy(text, "model: {width: ", 15);
+    memset(text + 15, '{', 100000);
+    save("a.yaml", text, SIZE);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), E_CONFIG);
+    free(text);
+}
+
+Test(config, refuses_what_is_no_file_of_its_size)
+{
+    char *text = malloc((1 << 20) + 1);
+    memset(text, '#', (1 << 20) + 1);
+    save("a.yaml", text, (1 << 20) + 1);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(), "a.yaml: longer than 1048576 bytes"), "%s", error_message());
+    save("a.yaml", text, 1 << 20);
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), OK, "%s", error_message());
+    cr_assert_eq(config_load(&c, "nowhere.yaml", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(), "nowhere.yaml: No such file"), "%s", error_message());
+    cr_assert_eq(config_load(&c, ".", 0, NULL), E_CONFIG);
+    free(text);
+}
+
+/* The n-th choice of a row; NULL after the last. */
+static const char *choice(const Key *k, int n, char out[64])
+{
+    const char *from = k->choices;
+    for (; from && n; n--) from = strchr(from, '|') ? strchr(from, '|') + 1 : NULL;
+    if (!from) return NULL;
+    snprintf(out, 64, "%.*s", (int)strcspn(from, "|"), from);
+    return out;
+}
+
+Test(config, takes_each_choice_and_both_bounds)
+{
+    char text[64], assignment[256];
+    for (int i = 0; i < config_key_count; i++) {
+        const Key *k = &config_keys[i];
+        for (int n = 0; k->choices && choice(k, n, text); n++) {
+            snprintf(assignment, sizeof assignment, "%s.%s=%s", k->section, k->name, text);
+            cr_assert_eq(config_load(&c, NULL, 1, (const char *[]){assignment}), OK, "%s",
+                         error_message());
+            cr_assert_str_eq((char *)&c + k->offset, text);
+            strcat(assignment, "x");
+            cr_assert_eq(config_load(&c, NULL, 1, (const char *[]){assignment}), E_CONFIG);
+        }
+        if (k->type != TYPE_INT && k->type != TYPE_REAL) continue;
+        snprintf(text, sizeof text, "%.17g", k->min);
+        cr_assert_eq(schema_set(k, &c, text, ""), OK, "%s", error_message());
+        snprintf(text, sizeof text, "%.17g", k->max);
+        cr_assert_eq(schema_set(k, &c, text, ""), OK, "%s", error_message());
+        snprintf(text, sizeof text, "%.17g", k->max * 1.5 + 1);
+        cr_assert_eq(schema_set(k, &c, text, ""), E_CONFIG);
+        snprintf(text, sizeof text, "%.17g", k->min - 1);
+        cr_assert_eq(schema_set(k, &c, text, ""), E_CONFIG);
+    }
+}
+
+/* Writes c and reads it into d; the written text stays in *text. */
+static void round_trip(bool with_origin, char **text, size_t *size)
+{
+    FILE *out = open_memstream(text, size);
+    cr_assert_eq(config_write(&c, with_origin, out), OK);
+    fclose(out);
+    cr_assert_eq(config_parse(&d, *text, *size, "written", 0, NULL), OK, "%s\n%s", error_message(),
+                 *text);
+}
+
+static void report(void *context, const Key *k)
+{
+    char left[TEXT_MAX], right[TEXT_MAX];
+    (void)context;
+    cr_assert_fail("%s.%s: [%s] and [%s]", k->section, k->name,
+                   config_value(&c, k, left, sizeof left),
+                   config_value(&d, k, right, sizeof right));
+}
+
+/* Bytes that could trip a reader, and whole characters. */
+static void random_text(Rng rng, uint64_t *at, char *out)
+{
+    static const char *const parts[] = {"\"",
+                                        "'",
+                                        "\\",
+                                        ":",
+                                        ": ",
+                                        "#",
+                                        " #",
+                                        " ",
+                                        "\n",
+                                        "\t",
+                                        "\r",
+                                        "\x01",
+                                        "\x1b",
+                                        "\x7f",
+                                        "~",
+                                        "null",
+                                        "{",
+                                        "}",
+                                        "[",
+                                        "]",
+                                        "&",
+                                        "*",
+                                        "!",
+                                        "|",
+                                        ">",
+                                        "%",
+                                        "@",
+                                        "`",
+                                        "-",
+                                        "- ",
+                                        "? ",
+                                        ",",
+                                        "a",
+                                        "true",
+                                        "1e5",
+                                        "07",
+                                        "\xC2\x85",
+                                        "\xC2\xA0",
+                                        "\xC3\xA9",
+                                        "\xE2\x80\xA8",
+                                        "\xE2\x80\xA9",
+                                        "\xEF\xBB\xBF",
+                                        "\xEF\xBF\xBE",
+                                        "\xEF\xBF\xBF",
+                                        "\xF0\x9F\x98\x80",
+                                        "\xED\x9F\xBF",
+                                        "---",
+                                        "..."};
+    const int count = (int)(rng_below(rng, (*at)++, 0, 12));
+    *out = '\0';
+    for (int i = 0; i < count; i++)
+        strcat(out, parts[rng_below(rng, (*at)++, 0, sizeof parts / sizeof *parts)]);
+}
+
+Test(config, what_is_written_reads_back)
+{
+    const Rng rng = rng_stream(1, "config");
+    uint64_t at = 0;
+    for (int round = 0; round < 2000; round++) {
+        cr_assert_eq(config_load(&c, NULL, 0, NULL), OK);
+        for (int i = 0; i < config_key_count; i++) {
+            const Key *k = &config_keys[i];
+            char *field = (char *)&c + k->offset;
+            const double share = rng_uniform(rng, at++, 0);
+            if (k->type == TYPE_REAL && strcmp(k->name, "min_lr") && strcmp(k->name, "lr"))
+                *(double *)field = k->min + share * (k->max - k->min);
+            if (k->type == TYPE_BOOL) *(bool *)field = share < 0.5;
+            if (k->type == TYPE_INT && strcmp(k->section, "model") && strcmp(k->name, "batch") &&
+                strcmp(k->name, "accumulate"))
+                *(int64_t *)field = (int64_t)(k->min + share * (k->max - k->min));
+            if (k->type == TYPE_TEXT && !k->choices && strcmp(k->name, "lanes"))
+                random_text(rng, &at, field);
+            random_text(rng, &at, c.origin[i]);
+        }
+        if (c.optim.decay_steps == 0) c.optim.decay_steps = 1;
+        c.optim.lr = rng_uniform(rng, at++, 0) * 1e-3;
+        c.optim.min_lr = c.optim.lr * rng_uniform(rng, at++, 0);
+        char *text;
+        size_t size;
+        round_trip(round % 2, &text, &size);
+        cr_assert_eq(config_compare(&c, &d, report, NULL), 0);
+        free(text);
+    }
+}
+
+Test(config, compare_finds_what_differs)
+{
+    cr_assert_eq(config_load(&c, NULL, 0, NULL), OK);
+    cr_assert_eq(config_load(&d, NULL, 3,
+                             (const char *[]){"model.bias=false", "optim.beta1=0.90000000000000013",
+                                              "data.path=x"}),
+                 OK);
+    cr_assert_eq(config_compare(&c, &d, NULL, NULL), 3);
+    cr_assert_eq(config_compare(&c, &c, NULL, NULL), 0);
+}
+
+Test(config, a_checkpoint_has_no_base)
+{
+    cr_assert_eq(config_parse(&c, "base: a.yaml\n", 13, "ckpt", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(), "ckpt:1:7: base"), "%s", error_message());
+    cr_assert_eq(config_parse(&c, "train:\n  steps: 7\n", 18, "ckpt", 1,
+                              (const char *[]){"train.keep=9"}),
+                 OK);
+    cr_assert_eq(c.train.steps, 7);
+    cr_assert_eq(c.train.keep, 9);
+}
+
+Test(config, auto_lanes_hold_a_thousand_tokens)
+{
+    cr_assert_eq(config_auto_lanes(12, 1, 64), 2);     /* short, but two sequences */
+    cr_assert_eq(config_auto_lanes(1, 1, 4096), 1);    /* one sequence */
+    cr_assert_eq(config_auto_lanes(3, 2, 4096), 1);    /* one in each part */
+    cr_assert_eq(config_auto_lanes(16, 1, 256), 4);    /* 4096 tokens */
+    cr_assert_eq(config_auto_lanes(16, 4, 256), 2);    /* 1024 in each part, four sequences */
+    cr_assert_eq(config_auto_lanes(5, 1, 4096), 4);    /* not more lanes than sequences */
+    cr_assert_eq(config_auto_lanes(512, 1, 1024), 16); /* enough for any machine */
+}
+
+Test(config, only_what_is_shown_may_change)
+{
+    int count = 0;
+    for (int i = 0; i < config_key_count; i++) count += config_may_change(&config_keys[i]);
+    cr_assert_eq(count, 9);
+    cr_assert(config_may_change(schema_find(config_keys, config_key_count, "train", "threads")));
+    cr_assert_not(config_may_change(schema_find(config_keys, config_key_count, "train", "steps")));
+}

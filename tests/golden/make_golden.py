@@ -7,7 +7,8 @@ torch.nn.utils.clip_grad_norm_. Run it anywhere; it writes beside itself:
 
   tokens.bin   the token stream, uint16, as nanoGPT stores one
   golden.txt   for each case its settings, losses, gradient norms, and of each parameter two numbers:
-               the length of the gradient and its projection on a fixed random direction
+               the length of the gradient and its projection on a fixed random direction; and where
+               documents end, in the cases that tell them apart
   NAME.f64     for the cases gpt2 and llama: every gradient of the first step, before clipping
 
 Initial values are made by a formula (see `numbers`), which the C test repeats: 12 random bits each, so
@@ -30,7 +31,7 @@ DEFAULTS = {
     "optim.lr": 1e-2, "optim.beta1": 0.9, "optim.beta2": 0.95, "optim.eps": 1e-8,
     "optim.weight_decay": 0.1, "optim.clip": 1.0, "optim.schedule": "cosine", "optim.warmup": 3,
     "optim.min_lr": 1e-3, "train.steps": 10, "train.batch": 4,
-    "train.z_loss": 0.0, "train.label_smoothing": 0.0,
+    "train.z_loss": 0.0, "train.label_smoothing": 0.0, "data.document_mask": False,
 }
 LLAMA = {"model.width": 32, "model.kv_heads": 2, "model.mlp": "swiglu", "model.norm": "rmsnorm",
          "model.positions": "rope", "model.bias": False, "model.tied": False}
@@ -64,11 +65,15 @@ CASES = {
     "z_loss": {**ONE, "train.z_loss": 0.01},
     "label_smoothing": {**ONE, "train.label_smoothing": 0.1},
     "z_loss_and_smoothing": {**LLAMA, **ONE, "train.z_loss": 0.01, "train.label_smoothing": 0.1},
+    "documents": {**ONE, "data.document_mask": True},
+    "documents_alibi": {**ONE, "data.document_mask": True, "model.positions": "alibi"},
+    "documents_llama": {**LLAMA, "data.document_mask": True, "train.steps": 4},
     "linear": {"optim.schedule": "linear", "train.steps": 5},
     "constant": {"optim.schedule": "constant", "train.steps": 5},
     "no_clip_no_decay": {"optim.clip": 0, "optim.weight_decay": 0, "train.steps": 5},
 }
 WHOLE = ("gpt2", "llama")
+ENDS = [0, 3, 4, 40, 49, 64, 65, 80, 100, 118, 126, 127, 150, 200, 201, 230, 256, 300, 301, 333, 350, TOKENS]
 
 
 def numbers(name, count):
@@ -241,6 +246,22 @@ def logits(c, p, x):
     return h @ (p["embed.weight"] if c["model.tied"] else p["head.weight"]).T
 
 
+def by_document(c, p, tokens, starts):
+    """Each piece of a document in each window by itself: its last token has nothing to predict if the
+    document ends there."""
+    z, y = [], []
+    for start in starts:
+        stop = start + c["model.context"]
+        for first, end in zip(ENDS, ENDS[1:]):
+            a, b = max(first, start), min(end, stop)
+            if a >= b:
+                continue
+            rows = min(b, end - 1) - a
+            z.append(logits(c, p, torch.tensor(tokens[None, a:b]))[0, :rows])
+            y.append(torch.tensor(tokens[a + 1 : a + 1 + rows]))
+    return torch.cat(z), torch.cat(y)
+
+
 def learning_rate(c, s):
     lr, low, warmup, steps = c["optim.lr"], c["optim.min_lr"], c["optim.warmup"], c["train.steps"]
     if s <= warmup:
@@ -266,7 +287,10 @@ def run(c, tokens, dtype):
         starts = [(((s - 1) * batch + j) % windows) * context for j in range(batch)]
         x = torch.tensor(np.stack([tokens[a : a + context] for a in starts]))
         y = torch.tensor(np.stack([tokens[a + 1 : a + context + 1] for a in starts])).view(-1)
-        z = logits(c, p, x).view(-1, VOCAB)
+        if c["data.document_mask"]:
+            z, y = by_document(c, p, tokens, starts)
+        else:
+            z = logits(c, p, x).view(-1, VOCAB)
         trained = F.cross_entropy(z, y, label_smoothing=c["train.label_smoothing"])
         trained = trained + c["train.z_loss"] * (torch.logsumexp(z, -1) ** 2).mean()
         adam.zero_grad()
@@ -294,6 +318,7 @@ def main():
     tokens.astype("<u2").tofile(os.path.join(HERE, "tokens.bin"))
     with open(os.path.join(HERE, "golden.txt"), "w") as out:
         print("# made by make_golden.py: see there", file=out)
+        print("documents", *ENDS[1:], file=out)
         for case, changes in CASES.items():
             c = {**DEFAULTS, **changes}
             steps, grads, last = run(c, tokens, torch.float64)

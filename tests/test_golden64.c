@@ -1,0 +1,2 @@
+/* The same cases in double. */
+#include "tests/test_golden.c"

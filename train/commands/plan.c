@@ -1,0 +1,199 @@
+/* capstan plan: what a config will cost. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/threads.h"
+#include "train/commands.h"
+#include "train/json.h"
+#include "train/plan.h"
+#include "train/precision.h"
+
+enum { OVERRIDES_MAX = 256 };
+
+/* "1,234,567"; good for three more calls. */
+static const char *grouped(int64_t n)
+{
+    static char texts[4][32];
+    static int next;
+    char digits[24], *out = texts[next++ % 4], *to = out;
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)n);
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0) *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = '\0';
+    return out;
+}
+
+static void print_bytes(const char *name, int64_t size, const char *what)
+{
+    printf("  %-12s %10.1f MB   %s\n", name, 1e-6 * (double)size, what);
+}
+
+static void print_duration(double seconds)
+{
+    if (seconds < 120)
+        printf("%.0f s", seconds);
+    else if (seconds < 7200)
+        printf("%.0f min", seconds / 60);
+    else if (seconds < 172800)
+        printf("%.1f h", seconds / 3600);
+    else
+        printf("%.1f days", seconds / 86400);
+}
+
+/* Blocks are alike: the first stands for all. */
+static void print_matrices(const Plan *p)
+{
+    const long long layers = (long long)p->config->model.layers;
+    printf("%-28s %-14s %14s\n", "matrix", "shape", "parameters");
+    for (const Param *one = p->params.first; one; one = one->next) {
+        const char *name = one->name;
+        char general[PARAM_NAME_MAX];
+        bool in_block = !strncmp(name, "blocks.", 7);
+        if (in_block) {
+            if (strncmp(name, "blocks.0.", 9)) continue;
+            snprintf(general, sizeof general, "blocks.N.%s", name + 9);
+            name = general;
+        }
+        printf("%-28s %-14s %14s", name, shape_text(one->tensor.shape),
+               grouped(shape_count(one->tensor.shape)));
+        if (in_block && layers > 1) printf(" x %lld", layers);
+        printf("\n");
+    }
+}
+
+static void print_text(const Plan *p)
+{
+    const Config *c = p->config;
+    print_matrices(p);
+    printf("\nparameters    %s, without embeddings and head %s\n", grouped(p->parameters),
+           grouped(p->parameters_non_embedding));
+    printf("a token       %.4g floating-point operations, forward and backward\n",
+           p->flops_per_token);
+    printf("a step        %s tokens: %lld sequences of %lld, in %lld leaves\n",
+           grouped(p->tokens_per_step), (long long)c->train.batch, (long long)c->model.context,
+           (long long)p->leaves);
+    printf("a run         %s steps, %s tokens, %.1f a parameter\n", grouped(c->train.steps),
+           grouped(c->train.steps * p->tokens_per_step),
+           (double)c->train.steps * (double)p->tokens_per_step / (double)p->parameters);
+    printf("\nmemory, on %d threads\n", threads_count());
+    print_bytes("parameters", p->value_size, "");
+    print_bytes("gradients", p->gradient_size, "one block, and those of leaves not yet summed");
+    print_bytes("optimizer", p->optimizer_size, "m and v");
+    print_bytes("activations", p->activation_size,
+                p->measured_sequences == c->train.batch ? "measured" : "estimated");
+    print_bytes("save image", p->image_size, "while a checkpoint is written");
+    print_bytes("total", p->total_size, "");
+    if (!p->measured_sequences) return;
+    printf("\ntime          %.4g s a step, %.0f tokens/s, %.1f GFLOP/s", p->seconds_per_step,
+           p->tokens_per_second, 1e-9 * p->tokens_per_second * p->flops_per_token);
+    if (p->measured_sequences < c->train.batch)
+        printf(" (measured on %lld sequences a step)", (long long)p->measured_sequences);
+    printf("\nthe run       ");
+    print_duration(p->seconds_per_step * (double)c->train.steps);
+    printf(" without evaluations and saving\n");
+}
+
+static json_t *matrices(const Plan *p)
+{
+    json_t *list = json_array();
+    for (const Param *one = p->params.first; one; one = one->next) {
+        json_t *shape = json_array();
+        for (int i = 0; i < one->tensor.shape.rank; i++)
+            json_array_append_new(shape, json_integer(one->tensor.shape.dim[i]));
+        json_array_append_new(list,
+                              json_pack("{s:s, s:o, s:I}", "name", one->name, "shape", shape,
+                                        "parameters", (json_int_t)shape_count(one->tensor.shape)));
+    }
+    return list;
+}
+
+static Status print_json(const Plan *p)
+{
+    const bool measured = p->measured_sequences > 0;
+    const double steps = (double)p->config->train.steps;
+    json_t *bytes =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)p->value_size,
+                  "gradients", (json_int_t)p->gradient_size, "optimizer",
+                  (json_int_t)p->optimizer_size, "activations", (json_int_t)p->activation_size,
+                  "save_image", (json_int_t)p->image_size, "total", (json_int_t)p->total_size);
+    return json_print(
+        json_pack("{s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "parameters",
+                  (json_int_t)p->parameters, "parameters_non_embedding",
+                  (json_int_t)p->parameters_non_embedding, "flops_per_token",
+                  json_integer((json_int_t)p->flops_per_token), "tokens_per_step",
+                  (json_int_t)p->tokens_per_step, "vocab_size", (json_int_t)p->vocab_size,
+                  "matrices", matrices(p), "bytes", bytes, "seconds_per_step",
+                  measured ? json_number(p->seconds_per_step) : json_null(), "tokens_per_second",
+                  measured ? json_number(p->tokens_per_second) : json_null(), "seconds",
+                  measured ? json_number(p->seconds_per_step * steps) : json_null(),
+                  "measured_sequences", (json_int_t)p->measured_sequences));
+}
+
+/* Of the config's dataset, if no option says it. */
+static Status find_vocab(const Config *c, int64_t *vocab_size)
+{
+    if (*vocab_size) return OK;
+    Dataset d;
+    Status status = dataset_open(&d, c->data.path);
+    *vocab_size = d.vocab_size;
+    dataset_close(&d);
+    if (status == OK) return OK;
+    char why[512];
+    snprintf(why, sizeof why, "%s", error_message());
+    return FAIL(status, "%s (without the dataset, say how large its vocabulary is: --vocab N)",
+                why);
+}
+
+static Status plan(const Config *c, int64_t vocab_size, bool measure, bool json)
+{
+    Plan p;
+    Status status = plan_make(&p, c, vocab_size), probed = OK;
+    if (status == OK && measure) probed = plan_measure(&p);
+    if (probed != OK) fprintf(stderr, "capstan: not measured: %s\n", error_message());
+    if (status == OK && json) status = print_json(&p);
+    if (status == OK && !json) print_text(&p);
+    plan_close(&p);
+    return status;
+}
+
+Status command_plan(const Command *self, int argc, char *argv[])
+{
+    int64_t vocab_size = 0, threads = 0;
+    bool no_measure = false, json = false, helped;
+    const char *words[OVERRIDES_MAX];
+    int count;
+    const Option options[] = {
+        {.name = "--vocab",
+         OPTION_INT,
+         &vocab_size,
+         "N",
+         "size of the vocabulary, if there is no dataset yet",
+         .min = 1,
+         .max = 2147483647},
+        {.name = "--no-measure",
+         OPTION_FLAG,
+         &no_measure,
+         .help = "no expected time: run no steps"},
+        {.name = "--threads",
+         OPTION_INT,
+         &threads,
+         "N",
+         "0: train.threads, or one a core",
+         .min = 0,
+         .max = THREADS_MAX},
+        {.name = "--json", OPTION_FLAG, &json, .help = "one object on stdout"},
+        {0},
+    };
+    TRY(options_read(self, options, argc, argv, words, OVERRIDES_MAX, &count, &helped));
+    if (helped) return OK;
+    const char *path = count && !strchr(words[0], '=') ? words[0] : NULL;
+    static Config c; /* large; and the only one */
+    TRY(config_load(&c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
+    TRY(precision_switch(c.train.precision, argv));
+    threads_set((int)(threads ? threads : c.train.threads));
+    TRY(find_vocab(&c, &vocab_size));
+    return plan(&c, vocab_size, !no_measure, json);
+}

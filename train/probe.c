@@ -1,0 +1,113 @@
+#include "train/probe.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "autograd/base/rng.h"
+#include "optim/schedule.h"
+
+enum { STREAM_BATCHES = 8, TIMES_MAX = 1000 };
+
+double probe_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int smaller_first(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double probe_middle(double *times, int64_t count)
+{
+    qsort(times, (size_t)count, sizeof *times, smaller_first);
+    return (times[(count - 1) / 2] + times[count / 2]) / 2;
+}
+
+static Status make_stream(Probe *p, int64_t vocab_size)
+{
+    const Batch *b = &p->batch;
+    const int64_t count = STREAM_BATCHES * b->sequences * (b->context + 1);
+    const Rng rng = rng_stream((uint64_t)p->config->train.seed, "probe");
+    p->stream = arena_take(&p->arena, count * (int64_t)sizeof *p->stream);
+    if (!p->stream) return FAIL(E_NOMEM, "%lld tokens", (long long)count);
+    for (int64_t i = 0; i < count; i++) {
+        /* The integral of 1 / rank is the logarithm; this is its inverse. */
+        double rank = exp(rng_uniform(rng, (uint64_t)i, 0) * log((double)vocab_size + 1));
+        int64_t token = (int64_t)rank - 1;
+        p->stream[i] = (int32_t)(token < vocab_size ? token : vocab_size - 1);
+    }
+    return OK;
+}
+
+Status probe_open(Probe *p, const Config *c, int64_t vocab_size)
+{
+    *p = (Probe){.config = c};
+    TRY(batch_alloc(&p->batch, &p->arena, c->train.batch, c->model.context));
+    TRY(make_stream(p, vocab_size));
+    gpt_init(&p->model, &p->params, &c->model, vocab_size, (uint64_t)c->train.seed);
+    TRY(params_alloc(&p->params, true));
+    params_init(&p->params, (uint64_t)c->train.seed);
+    return lanes_open(&p->lanes, &p->params, config_leaves(c));
+}
+
+void probe_close(Probe *p)
+{
+    lanes_close(p->lanes);
+    params_free(&p->params);
+    arena_free(&p->arena);
+    *p = (Probe){0};
+}
+
+static void fill(Probe *p)
+{
+    Batch *b = &p->batch;
+    const int64_t context = b->context;
+    for (int64_t s = 0; s < b->sequences; s++) {
+        const int64_t window = (p->step % STREAM_BATCHES) * b->sequences + s;
+        const int32_t *from = p->stream + window * (context + 1);
+        memcpy(b->inputs + s * context, from, (size_t)context * sizeof *from);
+        memcpy(b->targets + s * context, from + 1, (size_t)context * sizeof *from);
+        for (int64_t i = 0; i < context; i++) b->positions[s * context + i] = (int32_t)i;
+        b->segment_index[s] = (int32_t)s;
+        b->segment_starts[s] = (int32_t)(s * context);
+    }
+    b->segment_index[b->sequences] = (int32_t)b->sequences;
+    b->segment_starts[b->sequences] = (int32_t)(b->sequences * context);
+    b->loss_tokens = b->sequences * context;
+}
+
+Status probe_step(Probe *p, double *seconds)
+{
+    const Config *c = p->config;
+    const LaneTask task = {.model = &p->model,
+                           .batch = &p->batch,
+                           .draw = (uint64_t)p->step + 1,
+                           .dropout = true,
+                           .z_loss = c->train.z_loss,
+                           .smoothing = c->train.label_smoothing};
+    const double begin = probe_clock();
+    fill(p);
+    TRY(lanes_step(p->lanes, &task, &p->loss));
+    const double norm = grad_norm(&p->params);
+    p->step++;
+    adamw_step(&p->params, &c->optim, learning_rate(&c->optim, p->step),
+               clip_scale(norm, c->optim.clip), p->step);
+    *seconds = probe_clock() - begin;
+    return OK;
+}
+
+Status probe_median(Probe *p, int64_t warmup, int64_t steps, double *seconds)
+{
+    double times[TIMES_MAX];
+    INVARIANT(steps > 0 && steps <= TIMES_MAX);
+    for (int64_t i = 0; i < warmup; i++) TRY(probe_step(p, seconds));
+    for (int64_t i = 0; i < steps; i++) TRY(probe_step(p, &times[i]));
+    *seconds = probe_middle(times, steps);
+    return OK;
+}

@@ -128,7 +128,7 @@ static void shorten(const Plan *p, Config *c)
 Status plan_measure(Plan *p)
 {
     Probe probe;
-    double seconds;
+    double seconds = 0;
     Config *c = malloc(sizeof *c);
     if (!c) return FAIL(E_NOMEM, "plan");
     *c = *p->config;

@@ -3,19 +3,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "autograd/base/rng.h"
 #include "optim/schedule.h"
+#include "train/progress.h"
 
 enum { STREAM_BATCHES = 8, TIMES_MAX = 1000 };
-
-double probe_clock(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int smaller_first(const void *a, const void *b)
 {
@@ -91,14 +84,14 @@ Status probe_step(Probe *p, double *seconds)
                            .dropout = true,
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing};
-    const double begin = probe_clock();
+    const double begin = clock_seconds();
     fill(p);
     TRY(lanes_step(p->lanes, &task, &p->loss));
     const double norm = grad_norm(&p->params);
     p->step++;
     adamw_step(&p->params, &c->optim, learning_rate(&c->optim, p->step),
                clip_scale(norm, c->optim.clip), p->step);
-    *seconds = probe_clock() - begin;
+    *seconds = clock_seconds() - begin;
     return OK;
 }
 

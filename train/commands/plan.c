@@ -8,6 +8,7 @@
 #include "train/json.h"
 #include "train/plan.h"
 #include "train/precision.h"
+#include "train/progress.h"
 
 enum { OVERRIDES_MAX = 256 };
 
@@ -29,18 +30,6 @@ static const char *grouped(int64_t n)
 static void print_bytes(const char *name, int64_t size, const char *what)
 {
     printf("  %-12s %10.1f MB   %s\n", name, 1e-6 * (double)size, what);
-}
-
-static void print_duration(double seconds)
-{
-    if (seconds < 120)
-        printf("%.0f s", seconds);
-    else if (seconds < 7200)
-        printf("%.0f min", seconds / 60);
-    else if (seconds < 172800)
-        printf("%.1f h", seconds / 3600);
-    else
-        printf("%.1f days", seconds / 86400);
 }
 
 /* Blocks are alike: the first stands for all. */
@@ -91,9 +80,8 @@ static void print_text(const Plan *p)
            p->tokens_per_second, 1e-9 * p->tokens_per_second * p->flops_per_token);
     if (p->measured_sequences < c->train.batch)
         printf(" (measured on %lld sequences a step)", (long long)p->measured_sequences);
-    printf("\nthe run       ");
-    print_duration(p->seconds_per_step * (double)c->train.steps);
-    printf(" without evaluations and saving\n");
+    printf("\nthe run       %s h:m:s, without evaluations and saving\n",
+           duration_text(p->seconds_per_step * (double)c->train.steps));
 }
 
 static json_t *matrices(const Plan *p)

@@ -1,0 +1,135 @@
+/* What plan says a model has, against what is published and against what training really takes. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+
+#include "autograd/base/threads.h"
+#include "train/plan.h"
+#include "train/probe.h"
+
+static void load(Config *c, int count, const char *const overrides[])
+{
+    cr_assert_eq(config_load(c, NULL, count, overrides), OK, "%s", error_message());
+}
+
+typedef struct Published {
+    const char *model[3];
+    int64_t parameters;
+} Published;
+
+/* Radford et al. 2019; counted by OpenAI's checkpoints. */
+static const Published gpt2[] = {
+    {{"model.layers=12", "model.heads=12", "model.width=768"}, 124439808},
+    {{"model.layers=24", "model.heads=16", "model.width=1024"}, 354823168},
+    {{"model.layers=36", "model.heads=20", "model.width=1280"}, 774030080},
+    {{"model.layers=48", "model.heads=25", "model.width=1600"}, 1557611200},
+};
+
+ParameterizedTestParameters(plan, counts_gpt2_as_published)
+{
+    static int which[] = {0, 1, 2, 3};
+    return cr_make_param_array(int, which, 4);
+}
+
+ParameterizedTest(int *which, plan, counts_gpt2_as_published)
+{
+    static Config c;
+    const Published *g = &gpt2[*which];
+    const char *const overrides[] = {"model.context=1024", g->model[0], g->model[1], g->model[2]};
+    Plan p;
+    load(&c, 4, overrides);
+    cr_assert_eq(plan_make(&p, &c, 50257), OK, "%s", error_message());
+    cr_expect_eq(p.parameters, g->parameters, "%lld, not %lld", (long long)p.parameters,
+                 (long long)g->parameters);
+    cr_expect_eq(p.parameters_non_embedding,
+                 g->parameters - (50257 + c.model.context) * c.model.width);
+    cr_expect_eq(p.image_size, 3 * p.parameters * (int64_t)sizeof(real));
+    cr_expect_null(p.params.value, "a plan needs no memory for parameters");
+    plan_close(&p);
+}
+
+Test(plan, counts_the_operations_of_gpt2)
+{
+    static Config c;
+    const char *const overrides[] = {"model.context=1024", "model.layers=12", "model.heads=12",
+                                     "model.width=768", "model.bias=false"};
+    Plan p;
+    load(&c, 5, overrides);
+    cr_assert_eq(plan_make(&p, &c, 50257), OK, "%s", error_message());
+    cr_expect_eq(p.flops_per_token, 854438400.0);
+    plan_close(&p);
+}
+
+/* Shapes that make each term of the estimate count. */
+static const char *const shapes[][5] = {
+    {"model.width=256", "model.mlp_width=1024", "model.mlp=gelu", "model.layers=6",
+     "train.lanes=2"},
+    {"model.width=256", "model.mlp_width=2048", "model.mlp=swiglu", "model.kv_heads=1",
+     "model.positions=rope"},
+    {"model.width=512", "model.mlp_width=512", "model.norm_place=sandwich", "model.dropout=0.1",
+     "train.lanes=2"},
+};
+
+ParameterizedTestParameters(plan, estimates_the_memory_of_activations)
+{
+    static int which[] = {0, 1, 2};
+    return cr_make_param_array(int, which, 3);
+}
+
+ParameterizedTest(int *which, plan, estimates_the_memory_of_activations)
+{
+    static Config c;
+    const char *const common[] = {"model.context=128", "train.batch=4"};
+    const char *overrides[7];
+    for (int i = 0; i < 7; i++) overrides[i] = i < 2 ? common[i] : shapes[*which][i - 2];
+    Plan p;
+    threads_set(1);
+    load(&c, 7, overrides);
+    cr_assert_eq(plan_make(&p, &c, 1000), OK, "%s", error_message());
+    const double estimate = (double)p.activation_size;
+
+    Probe probe;
+    double seconds;
+    cr_assert_eq(probe_open(&probe, &c, 1000), OK, "%s", error_message());
+    cr_assert_eq(probe_step(&probe, &seconds), OK, "%s", error_message());
+    const double truth = (double)lanes_reserved(probe.lanes);
+    cr_expect(estimate > 0.7 * truth && estimate < 1.4 * truth, "estimate %.2f MB, truth %.2f MB",
+              1e-6 * estimate, 1e-6 * truth);
+    probe_close(&probe);
+    plan_close(&p);
+}
+
+Test(plan, measures_and_leaves_the_rest_as_it_was)
+{
+    static Config c;
+    const char *const overrides[] = {"model.layers=1", "model.width=32", "model.context=16",
+                                     "train.batch=2"};
+    Plan p;
+    load(&c, 4, overrides);
+    cr_assert_eq(plan_make(&p, &c, 50), OK, "%s", error_message());
+    cr_expect_eq(p.measured_sequences, 0);
+    const int64_t others = p.total_size - p.activation_size;
+    cr_assert_eq(plan_measure(&p), OK, "%s", error_message());
+    cr_expect_eq(p.measured_sequences, 2);
+    cr_expect_eq(p.total_size, others + p.activation_size);
+    cr_expect_float_eq(p.seconds_per_step * p.tokens_per_second, 32, 1e-6);
+    plan_close(&p);
+}
+
+/* The probe trains: made-up tokens have frequencies that can be learnt. */
+Test(probe, learns_its_tokens)
+{
+    static Config c;
+    const char *const overrides[] = {"model.layers=1", "model.width=32", "model.context=16",
+                                     "train.batch=8", "optim.warmup=1"};
+    Probe p;
+    double seconds, first;
+    load(&c, 5, overrides);
+    cr_assert_eq(probe_open(&p, &c, 50), OK, "%s", error_message());
+    cr_assert_eq(probe_step(&p, &seconds), OK, "%s", error_message());
+    first = p.loss;
+    cr_expect_float_eq(first, log(50), 0.2);
+    for (int i = 0; i < 60; i++) cr_assert_eq(probe_step(&p, &seconds), OK, "%s", error_message());
+    cr_expect_lt(p.loss, first - 0.2);
+    probe_close(&p);
+}

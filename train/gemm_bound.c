@@ -1,0 +1,235 @@
+#include "train/gemm_bound.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "autograd/kernels/gemm.h"
+#include "layers/mlp.h"
+#include "train/probe.h"
+#include "train/progress.h"
+
+enum { SPREAD, BY_ROWS, BY_COLUMNS, WAYS };
+enum { FORWARD, DX, DW, DIRECTIONS };
+enum { TRIES = 5, HEAD = BOUND_PRODUCTS - 1 };
+
+/* c [m, n] = op(a) op(b), as gemm() says it. */
+typedef struct Call {
+    GemmOp op;
+    int64_t m, n, k;
+    const real *a, *b;
+    int64_t lda, ldb;
+    real *c;
+} Call;
+
+static Call call_of(const GemmBound *b, const BoundProduct *p, int direction, int64_t layer)
+{
+    real *w = p->w + layer * p->out * p->in, *dw = p->dw + layer * p->out * p->in,
+         *x = p->x + layer * b->rows * p->in, *y = p->y + layer * b->rows * p->out;
+    if (direction == FORWARD) return (Call){GEMM_NT, b->rows, p->out, p->in, x, w, p->in, p->in, y};
+    if (direction == DX) return (Call){GEMM_NN, b->rows, p->in, p->out, y, w, p->out, p->in, b->dx};
+    return (Call){GEMM_TN, p->out, p->in, b->rows, y, x, p->out, p->in, dw};
+}
+
+static void part(const Call *c, int way, int64_t begin, int64_t end)
+{
+    if (begin >= end) return;
+    if (way == BY_ROWS)
+        gemm(c->op, end - begin, c->n, c->k, c->a + (c->op == GEMM_TN ? begin : begin * c->lda),
+             c->lda, c->b, c->ldb, c->c + begin * c->n, c->n, false);
+    else
+        gemm(c->op, c->m, end - begin, c->k, c->a, c->lda,
+             c->b + (c->op == GEMM_NT ? begin * c->ldb : begin), c->ldb, c->c + begin, c->n, false);
+}
+
+static void multiply(const GemmBound *b, const BoundProduct *p, int direction, int64_t layer,
+                     int way)
+{
+    const Call c = call_of(b, p, direction, layer);
+    if (way == SPREAD) {
+        gemm(c.op, c.m, c.n, c.k, c.a, c.lda, c.b, c.ldb, c.c, c.n, false);
+        return;
+    }
+    const int64_t length = way == BY_ROWS ? c.m : c.n;
+#pragma omp parallel num_threads(b->threads)
+    {
+        /* In sixteens, which is what kernels work in. */
+        const int64_t id = omp_get_thread_num(), team = omp_get_num_threads(),
+                      units = (length + 15) / 16, begin = units * id / team * 16,
+                      end = units * (id + 1) / team * 16;
+        part(&c, way, begin, end < length ? end : length);
+    }
+}
+
+/* The products of one layer's attention for one sequence and one head of keys. */
+static void attend(const GemmBound *b, int64_t layer, int64_t sequence, int64_t kv_head,
+                   bool backward)
+{
+    const GptConfig *c = b->config;
+    const int64_t width = c->width / c->heads, kv = c->kv_heads * width, ld = c->width + 2 * kv,
+                  row = sequence * c->context, group = c->heads / c->kv_heads;
+    const BoundProduct *qkv = &b->products[0], *out = &b->products[1];
+    const real *all = qkv->y + (layer * b->rows + row) * ld, *k = all + c->width + kv_head * width,
+               *v = k + kv;
+    real *dall = b->dqkv + row * ld, *dk = dall + c->width + kv_head * width, *dv = dk + kv,
+         *p = b->scores + omp_get_thread_num() * 2 * b->query_block * c->context,
+         *dp = p + b->query_block * c->context;
+
+    for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
+        for (int64_t i = 0; i < c->context; i += b->query_block) {
+            const int64_t left = c->context - i, m = left < b->query_block ? left : b->query_block,
+                          n = i + m;
+            const real *q = all + i * ld + head * width;
+            real *y = out->x + (layer * b->rows + row + i) * c->width + head * width;
+            if (!backward) {
+                gemm(GEMM_NT, m, n, width, q, ld, k, ld, p, n, false);
+                gemm(GEMM_NN, m, width, n, p, n, v, ld, y, c->width, false);
+            } else {
+                gemm(GEMM_NT, m, n, width, y, c->width, v, ld, dp, n, false);
+                gemm(GEMM_NN, m, width, n, dp, n, k, ld, dall + i * ld + head * width, ld, false);
+                gemm(GEMM_TN, n, width, m, p, n, y, c->width, dv, ld, false);
+                gemm(GEMM_TN, n, width, m, dp, n, q, ld, dk, ld, false);
+            }
+        }
+}
+
+static void attend_all(const GemmBound *b, int64_t layer, bool backward)
+{
+    const int64_t count = b->batch * b->config->kv_heads;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(b->threads)
+    for (int64_t i = 0; i < count; i++)
+        attend(b, layer, i / b->config->kv_heads, i % b->config->kv_heads, backward);
+}
+
+static void run_linear(const GemmBound *b)
+{
+    const int64_t layers = b->config->layers;
+    for (int64_t l = 0; l < layers; l++)
+        for (int i = 0; i < HEAD; i++)
+            multiply(b, &b->products[i], FORWARD, l, b->products[i].way[FORWARD]);
+    for (int d = 0; d < DIRECTIONS; d++)
+        multiply(b, &b->products[HEAD], d, 0, b->products[HEAD].way[d]);
+    for (int64_t l = layers; l-- > 0;)
+        for (int i = HEAD; i-- > 0;)
+            for (int d = DX; d <= DW; d++)
+                multiply(b, &b->products[i], d, l, b->products[i].way[d]);
+}
+
+static void run_attention(const GemmBound *b)
+{
+    for (int64_t l = 0; l < b->config->layers; l++) attend_all(b, l, false);
+    for (int64_t l = b->config->layers; l-- > 0;) attend_all(b, l, true);
+}
+
+void gemm_bound_run(const GemmBound *b, double *linear_seconds, double *attention_seconds)
+{
+    const double begin = clock_seconds();
+    run_linear(b);
+    const double middle = clock_seconds();
+    run_attention(b);
+    *linear_seconds = middle - begin;
+    *attention_seconds = clock_seconds() - middle;
+}
+
+static void calibrate(GemmBound *b, BoundProduct *p, int direction)
+{
+    const int64_t layers = p == &b->products[HEAD] ? 1 : b->config->layers;
+    const double operations = 2.0 * (double)(b->rows * p->out) * (double)p->in;
+    const int inner = operations < 2e8 ? 16 : operations < 2e9 ? 4 : 1;
+    for (int way = 0; way < (b->threads > 1 ? WAYS : 1); way++) {
+        double times[TRIES];
+        for (int i = -1; i < TRIES; i++) {
+            const double begin = clock_seconds();
+            for (int j = 0; j < inner; j++) multiply(b, p, direction, (i + 1 + j) % layers, way);
+            if (i >= 0) times[i] = (clock_seconds() - begin) / inner;
+        }
+        const double rate = operations / probe_middle(times, TRIES);
+        if (rate > p->rate[direction]) {
+            p->rate[direction] = rate;
+            p->way[direction] = way;
+        }
+    }
+}
+
+static void calibrate_attention(GemmBound *b)
+{
+    static const int64_t blocks[] = {64, 128, 256};
+    int64_t best = b->query_block;
+    double least = 0;
+    for (int i = 0; i < 3 && (i == 0 || blocks[i] <= b->config->context); i++) {
+        double times[TRIES];
+        b->query_block = blocks[i];
+        for (int j = -1; j < TRIES; j++) {
+            const double begin = clock_seconds();
+            attend_all(b, 0, false);
+            attend_all(b, 0, true);
+            if (j >= 0) times[j] = clock_seconds() - begin;
+        }
+        const double time = probe_middle(times, TRIES);
+        if (i && time >= least) continue;
+        least = time;
+        best = blocks[i];
+    }
+    b->query_block = best;
+}
+
+/* Numbers between -1/2 and 1/2, so that nothing overflows and nothing is subnormal. */
+static real *numbers(Arena *a, int64_t count)
+{
+    real *x = arena_take(a, count * (int64_t)sizeof *x);
+    for (int64_t i = 0; x && i < count; i++)
+        x[i] = (real)((double)((uint32_t)i * 2654435761u >> 16 & 255) / 256 - 0.5);
+    return x;
+}
+
+static Status make(GemmBound *b)
+{
+    const GptConfig *c = b->config;
+    const int64_t qkv = c->width + 2 * (c->width / c->heads * c->kv_heads),
+                  up = c->mlp_width * (mlp_is_gated(c) ? 2 : 1);
+    const BoundProduct shapes[BOUND_PRODUCTS] = {{.name = "qkv", qkv, c->width},
+                                                 {.name = "out", c->width, c->width},
+                                                 {.name = "up", up, c->width},
+                                                 {.name = "down", c->width, c->mlp_width},
+                                                 {.name = "head", b->vocab_size, c->width}};
+    int64_t widest = 0;
+    for (int i = 0; i < BOUND_PRODUCTS; i++) {
+        BoundProduct *p = &b->products[i];
+        *p = shapes[i];
+        const int64_t layers = i == HEAD ? 1 : c->layers, size = layers * p->out * p->in;
+        p->w = numbers(&b->arena, size);
+        p->dw = numbers(&b->arena, size);
+        p->x = numbers(&b->arena, layers * b->rows * p->in);
+        p->y = numbers(&b->arena, layers * b->rows * p->out);
+        if (!p->w || !p->dw || !p->x || !p->y) return FAIL(E_NOMEM, "matrices of one step");
+        if (p->in > widest) widest = p->in;
+        b->linear_operations += 6.0 * (double)b->rows * (double)size;
+    }
+    b->dx = numbers(&b->arena, b->rows * widest);
+    b->dqkv = numbers(&b->arena, b->rows * qkv);
+    b->scores = numbers(&b->arena, b->threads * 2 * INT64_C(256) * c->context);
+    if (!b->dx || !b->dqkv || !b->scores) return FAIL(E_NOMEM, "matrices of one step");
+    b->attention_operations =
+        6.0 * (double)b->rows * (double)c->context * (double)c->width * (double)c->layers;
+    return OK;
+}
+
+Status gemm_bound_open(GemmBound *b, const GptConfig *c, int64_t vocab_size, int64_t batch,
+                       int threads)
+{
+    *b = (GemmBound){.config = c,
+                     .vocab_size = vocab_size,
+                     .batch = batch,
+                     .rows = batch * c->context,
+                     .threads = threads};
+    TRY(make(b));
+    for (int i = 0; i < BOUND_PRODUCTS; i++)
+        for (int d = 0; d < DIRECTIONS; d++) calibrate(b, &b->products[i], d);
+    calibrate_attention(b);
+    return OK;
+}
+
+void gemm_bound_close(GemmBound *b)
+{
+    arena_free(&b->arena);
+    *b = (GemmBound){0};
+}

@@ -1,0 +1,15 @@
+/* What the machine can do at best: the limits that throughput is held against. */
+#ifndef TRAIN_MACHINE_H
+#define TRAIN_MACHINE_H
+
+#include "autograd/base/error.h"
+
+/* Operations a second of fused multiply-adds (each counts two) on vectors of real, all in registers, on
+ * so many threads at once. */
+double machine_fma(int threads);
+
+/* Bytes a second of a[i] = b[i] + s c[i] on arrays that no cache holds, three numbers counted an element
+ * (McCalpin 1995, STREAM). E_NOMEM. */
+Status machine_triad(int threads, double *rate);
+
+#endif

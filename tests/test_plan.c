@@ -92,8 +92,9 @@ ParameterizedTest(int *which, plan, estimates_the_memory_of_activations)
     double seconds;
     cr_assert_eq(probe_open(&probe, &c, 1000), OK, "%s", error_message());
     cr_assert_eq(probe_step(&probe, &seconds), OK, "%s", error_message());
+    /* Arenas round up, to blocks that large pages fit into: at most to about twice as much. */
     const double truth = (double)lanes_reserved(probe.lanes);
-    cr_expect(estimate > 0.7 * truth && estimate < 1.4 * truth, "estimate %.2f MB, truth %.2f MB",
+    cr_expect(estimate > 0.4 * truth && estimate < 1.2 * truth, "estimate %.2f MB, truth %.2f MB",
               1e-6 * estimate, 1e-6 * truth);
     probe_close(&probe);
     plan_close(&p);

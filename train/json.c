@@ -13,7 +13,7 @@ json_t *json_number(double x)
 Status json_print(json_t *root)
 {
     if (!root) return FAIL(E_NOMEM, "JSON");
-    int failed = json_dumpf(root, stdout, JSON_REAL_PRECISION(17) | JSON_INDENT(2));
+    int failed = json_dumpf(root, stdout, JSON_REAL_PRECISION(17));
     json_decref(root);
     if (failed || putchar('\n') == EOF || fflush(stdout))
         return FAIL(E_IO, "standard output: %s", strerror(errno));

@@ -30,8 +30,7 @@ static int64_t floor_log2(int64_t n)
 }
 
 /* Numbers that the tape of a leaf of `rows` rows holds, as layers/ and the ops stand: each result, what
- * ops keep, the widest place of the gradients, and a chunk of logits. Within a fifth or so: the
- * measurement is exact. */
+ * ops keep, and the widest place of the gradients. What arenas round up is not in it. */
 static int64_t leaf_numbers(const GptConfig *c, int64_t rows)
 {
     const bool gated = mlp_is_gated(c), rotated = !strcmp(c->positions, "rope") || c->qk_norm;

@@ -21,9 +21,10 @@ typedef struct Check {
     bool written[OP_INPUTS_MAX];
 } Check;
 
+/* Through float: the same numbers in both builds. */
 static void draw(real *x, int64_t count, Rng rng)
 {
-    for (int64_t i = 0; i < count; i++) x[i] = (real)rng_normal(rng, (uint64_t)i, 0);
+    for (int64_t i = 0; i < count; i++) x[i] = (real)(float)rng_normal(rng, (uint64_t)i, 0);
 }
 
 static real *take(Check *k, int64_t count, const char *stream)
@@ -60,14 +61,18 @@ static Tensor *apply(Check *k, unsigned wanted)
     return tape_apply(&k->tape, k->op, k->in, k->c->attr);
 }
 
-static Status differences(Check *k)
+/* Draws g, once it is known how much of it is needed. */
+static Status draw_g(Check *k)
 {
     tape_reset(&k->tape);
     Tensor *y = apply(k, 0);
     if (!y) return k->tape.status;
     k->g = take(k, shape_count(y->shape), "g");
-    if (!k->g) return FAIL(E_NOMEM, "%s", k->op->name);
+    return k->g ? OK : FAIL(E_NOMEM, "%s", k->op->name);
+}
 
+static Status differences(Check *k)
+{
     for (int64_t j = 0; j < k->count; j++) {
         real x = k->value[j];
         tape_reset(&k->tape);
@@ -84,8 +89,9 @@ static Status differences(Check *k)
     return OK;
 }
 
-/* Runs backward for the inputs in the set `wanted` and compares. Bytes of 255 are a NaN: garbage. */
-static Status compare(Check *k, unsigned wanted, bool add, double *worst)
+/* Runs backward for the inputs in the set `wanted`, into garbage (bytes of 255 are a NaN) or, if add, on
+ * top of sum. */
+static Status gradients(Check *k, unsigned wanted, bool add)
 {
     tape_reset(&k->tape);
     memset(k->grad, 255, (size_t)k->count * sizeof *k->grad);
@@ -102,39 +108,76 @@ static Status compare(Check *k, unsigned wanted, bool add, double *worst)
     }
     if (n->scratch) memset(n->scratch, 255, (size_t)n->scratch_size);
     k->op->backward(n);
+    return OK;
+}
 
+static Status compare(Check *k, unsigned wanted, bool add, double *worst)
+{
+    TRY(gradients(k, wanted, add));
     for (int i = 0; i < k->op->inputs; i++) {
         if (!k->in[i]) continue;
         const int64_t from = k->input[i].offset, to = from + shape_count(k->input[i].shape);
         for (int64_t j = from; j < to; j++) {
             double found = (double)k->grad[j] - (add ? (double)k->sum[j] : 0);
             double off = fabs(found - k->numeric[j]) / fmax(1, fabs(k->numeric[j]));
-            if (!(wanted >> i & 1)) off = isnan(found) || (add && found == 0) ? 0 : INFINITY;
-            if (!(off <= *worst)) *worst = off; /* so that a NaN shows too */
+            if (!(wanted >> i & 1)) off = isnan(found) ? 0 : INFINITY; /* must not be touched */
+            if (!(off <= *worst)) *worst = off;                        /* so that a NaN shows too */
         }
     }
     return OK;
 }
 
-static Status check(Check *k, double *worst)
+static unsigned all_inputs(const Check *k)
 {
     unsigned all = 0;
-    TRY(inputs(k));
-    TRY(differences(k));
     for (int i = 0; i < k->op->inputs; i++) all |= k->in[i] ? 1u << i : 0;
-    TRY(compare(k, all, false, worst));
-    TRY(compare(k, all, true, worst));
+    return all;
+}
+
+static Status check(Check *k, double *worst)
+{
+    TRY(inputs(k));
+    TRY(draw_g(k));
+    TRY(differences(k));
+    TRY(compare(k, all_inputs(k), false, worst));
+    TRY(compare(k, all_inputs(k), true, worst));
     for (int i = 0; i < k->op->inputs; i++)
         if (k->in[i]) TRY(compare(k, 1u << i, false, worst));
     return OK;
+}
+
+static Status values_of(Check *k, Arena *arena, double **values, int64_t *count)
+{
+    TRY(inputs(k));
+    TRY(draw_g(k));
+    TRY(gradients(k, all_inputs(k), false));
+    const Tensor *y = k->tape.last->out;
+    const int64_t results = shape_count(y->shape);
+    *count = results + k->count;
+    *values = arena_take(arena, *count * (int64_t)sizeof **values);
+    if (!*values) return FAIL(E_NOMEM, "%s", k->op->name);
+    for (int64_t i = 0; i < results; i++) (*values)[i] = (double)y->data[i];
+    for (int64_t i = 0; i < k->count; i++) (*values)[results + i] = (double)k->grad[i];
+    return OK;
+}
+
+static Status close_check(Check *k, Status status)
+{
+    tape_free(&k->tape);
+    arena_free(&k->arena);
+    return status;
 }
 
 Status gradcheck(const Op *op, const OpCase *c, double *worst)
 {
     Check k = {.op = op, .c = c};
     *worst = 0;
-    Status status = check(&k, worst);
-    tape_free(&k.tape);
-    arena_free(&k.arena);
-    return status;
+    return close_check(&k, check(&k, worst));
+}
+
+Status gradcheck_values(const Op *op, const OpCase *c, Arena *arena, double **values,
+                        int64_t *count)
+{
+    Check k = {.op = op, .c = c};
+    return close_check(&k, values_of(&k, arena, values, count));
 }

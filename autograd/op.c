@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-void grad_store(real *x, const real *y, int64_t count, bool add)
+#include "autograd/kernels/vector.h"
+
+VECTOR void grad_store(real *x, const real *y, int64_t count, bool add)
 {
     if (!add)
         memcpy(x, y, (size_t)count * sizeof *x);

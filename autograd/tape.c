@@ -122,6 +122,8 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
             check(t, n, in[i]->name, false, in[i]->data, shape_count(in[i]->shape));
     op->forward(n);
     check(t, n, NULL, false, out->data, shape_count(out->shape));
+    for (int i = 0; i < op->inputs; i++)
+        if (n->din[i]) check(t, n, in[i]->name, true, n->din[i], shape_count(in[i]->shape));
     if (n->record) t->last = n;
     return out;
 }

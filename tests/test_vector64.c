@@ -1,0 +1,2 @@
+/* The same in the double build. */
+#include "tests/test_vector.c"

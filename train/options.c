@@ -1,6 +1,7 @@
 #include "train/options.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,11 @@ static void print_help(const Command *c, const Option *options)
     }
 }
 
-static Status unknown(const Command *c, const Option *options, const char *word)
+static Status unknown(const Command *c, const Option *options, const char *argument)
 {
+    char word[64];
     const char *best = NULL;
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(argument, "="), argument);
     int least = 1 << 20;
     for (const Option *o = options; o->name; o++) {
         int d = text_distance(word, o->name);
@@ -35,8 +38,10 @@ static Status store(const Option *o, const char *text)
 {
     char *end;
     errno = 0;
-    double number = o->type == OPTION_INT ? (double)strtoll(text, &end, 10) : strtod(text, &end);
-    if (*end || end == text || errno || number != number)
+    const bool plain = !text[strspn(text, "0123456789+-.eE")]; /* no "inf", "0x10" or blanks */
+    const double number =
+        o->type == OPTION_INT ? (double)strtoll(text, &end, 10) : strtod(text, &end);
+    if (!plain || *end || end == text || errno == ERANGE || !isfinite(number))
         return FAIL(E_ARG, "%s %s: expected %s", o->name, text,
                     o->type == OPTION_INT ? "a whole number" : "a number");
     if ((o->min != 0 || o->max != 0) && !(number >= o->min && number <= o->max))
@@ -69,11 +74,12 @@ static Status read_one(const Command *c, const Option *options, int argc, char *
         *texts = value;
         return OK;
     }
-    texts[(*o->count)++] = value;
-    while (!equals && *at < argc && strncmp(argv[*at], "--", 2)) {
+    for (;;) {
         if (*o->count == OPTION_VALUES_MAX)
             return FAIL(E_ARG, "%s: more than %d values", o->name, OPTION_VALUES_MAX);
-        texts[(*o->count)++] = argv[(*at)++];
+        texts[(*o->count)++] = value;
+        if (equals || *at == argc || !strncmp(argv[*at], "--", 2)) break;
+        value = argv[(*at)++];
     }
     return OK;
 }
@@ -84,13 +90,12 @@ Status options_read(const Command *c, const Option *options, int argc, char *arg
 {
     *helped = false;
     *positional_count = 0;
-    for (int i = 0; i < argc; i++)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+    for (int at = 0; at < argc;) {
+        if (!strcmp(argv[at], "--help") || !strcmp(argv[at], "-h")) {
             print_help(c, options);
             *helped = true;
             return OK;
         }
-    for (int at = 0; at < argc;) {
         if (argv[at][0] == '-' && argv[at][1]) {
             TRY(read_one(c, options, argc, argv, &at));
             continue;

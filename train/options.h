@@ -17,7 +17,7 @@ typedef struct Option {
     void *value; /* bool, const char *, int64_t or double; filled if the option is given */
     const char *argument, *help; /* "N", "keep the N likeliest tokens" */
     int *count; /* TEXT only: value is const char *[OPTION_VALUES_MAX], filled with all that follow
-                         up to the next option; the count is set. NULL: one value */
+                         up to the next option; the count, 0 before, grows. NULL: one value */
     double min, max; /* of a number; both 0: any */
 } Option;
 

@@ -1,0 +1,144 @@
+#include "train/checkpoints.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "autograd/base/text.h"
+#include "data/files.h"
+
+enum { NAME_MAX_HERE = 64 };
+
+static char *name_of(int64_t step, char out[NAME_MAX_HERE])
+{
+    snprintf(out, NAME_MAX_HERE, "step-%08lld.h5", (long long)step);
+    return out;
+}
+
+static char *path_of(const char *folder, const char *name, char out[CHECKPOINT_PATH_MAX])
+{
+    snprintf(out, CHECKPOINT_PATH_MAX, "%s/%s", folder, name);
+    return out;
+}
+
+char *checkpoints_path(const char *folder, int64_t step, char out[CHECKPOINT_PATH_MAX])
+{
+    char name[NAME_MAX_HERE];
+    return path_of(folder, name_of(step, name), out);
+}
+
+/* The step in a name, or -1: only what name_of() makes. */
+static int64_t step_of(const char *name)
+{
+    char again[NAME_MAX_HERE];
+    if (strncmp(name, "step-", 5) || name[5] < '0' || name[5] > '9') return -1;
+    errno = 0;
+    const int64_t step = strtoll(name + 5, NULL, 10);
+    return !errno && !strcmp(name, name_of(step, again)) ? step : -1;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static Status read_folder(DIR *d, Arena *a, int64_t **steps, int64_t *count)
+{
+    int64_t room = 0;
+    for (struct dirent *one; (one = readdir(d));) {
+        const int64_t step = step_of(one->d_name);
+        if (step < 0) continue;
+        if (*count == room) {
+            room = room ? 2 * room : 64;
+            int64_t *more = arena_take(a, room * (int64_t)sizeof *more);
+            if (!more) return FAIL(E_NOMEM, "a list of %lld checkpoints", (long long)room);
+            if (*count) memcpy(more, *steps, (size_t)*count * sizeof *more);
+            *steps = more;
+        }
+        (*steps)[(*count)++] = step;
+    }
+    if (*count) qsort(*steps, (size_t)*count, sizeof **steps, ascending);
+    return OK;
+}
+
+Status checkpoints_list(const char *folder, Arena *a, int64_t **steps, int64_t *count)
+{
+    char safe[CHECKPOINT_PATH_MAX];
+    *steps = NULL;
+    *count = 0;
+    DIR *d = opendir(folder);
+    if (!d && errno == ENOENT) return OK;
+    if (!d)
+        return FAIL(E_IO, "cannot list %s: %s", text_escape(folder, safe, sizeof safe),
+                    strerror(errno));
+    Status status = read_folder(d, a, steps, count);
+    closedir(d);
+    return status;
+}
+
+Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *found,
+                               void (*warn)(void *context, const char *message), void *context)
+{
+    Arena a = {0};
+    int64_t *steps, count;
+    char path[CHECKPOINT_PATH_MAX];
+    Status status = checkpoints_list(folder, &a, &steps, &count);
+    *found = false;
+    *r = (CheckpointReader){0};
+    while (!status && count && !*found) {
+        const Status one = checkpoint_open(r, checkpoints_path(folder, steps[--count], path));
+        *found = one == OK;
+        if (*found) break;
+        checkpoint_close(r);
+        if (one != E_FORMAT || !count)
+            status = one; /* the last hope, or nothing that another file could help */
+        else
+            warn(context, error_message());
+    }
+    arena_free(&a);
+    return status;
+}
+
+Status checkpoints_set_best(const char *folder, int64_t step)
+{
+    char path[CHECKPOINT_PATH_MAX], best[CHECKPOINT_PATH_MAX];
+    return file_alias(checkpoints_path(folder, step, path), path_of(folder, "best.h5", best));
+}
+
+/* Removes the oldest but `keep`, step 0 aside. Those past `newest` are of a run that went back: they
+ * are not counted, and stay. */
+static Status rotate(const char *folder, Arena *a, int64_t newest, int64_t keep)
+{
+    int64_t *steps, count, after = 0;
+    char path[CHECKPOINT_PATH_MAX];
+    TRY(checkpoints_list(folder, a, &steps, &count));
+    while (after < count && steps[after] <= newest) after++;
+    for (int64_t i = 0; i < after - keep; i++)
+        if (steps[i]) TRY(file_remove(checkpoints_path(folder, steps[i], path)));
+    return OK;
+}
+
+Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best)
+{
+    Arena a = {0};
+    char path[CHECKPOINT_PATH_MAX], name[NAME_MAX_HERE];
+    const int64_t step = c->info.step;
+    if (mkdir(folder, 0777) && errno != EEXIST)
+        return FAIL(E_IO, "cannot make %s: %s", text_escape(folder, path, sizeof path),
+                    strerror(errno));
+    TRY(checkpoint_save(checkpoints_path(folder, step, path), c));
+    TRY(file_point(name_of(step, name), path_of(folder, "latest.h5", path)));
+    if (best) TRY(checkpoints_set_best(folder, step));
+    Status status = rotate(folder, &a, step, keep);
+    arena_free(&a);
+    return status;
+}
+
+void checkpoints_clean(const char *folder)
+{
+    files_clean(folder);
+}

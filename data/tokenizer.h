@@ -10,9 +10,9 @@
 
 typedef struct Tokenizer Tokenizer;
 
-/* What makes up a char tokenizer is not known before the text is read: see prepare.h. code_points rise;
- * none is a surrogate or above 0x10FFFF. */
 Status tokenizer_byte(Arena *a, Tokenizer **out);
+
+/* code_points rise; none is a surrogate or above 0x10FFFF. */
 Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Tokenizer **out);
 
 /* text: what tokenizer_text() gave, `size` bytes; name: the file, for messages. E_DATA if it is not
@@ -33,6 +33,15 @@ typedef struct TextPlace {
 
 /* Moves p past `size` bytes of text. Bytes that are not UTF-8 are a column each. */
 void text_place_advance(TextPlace *p, const char *text, int64_t size);
+
+/* Which characters there are in some text: what a char tokenizer is made of. */
+typedef struct CharSet {
+    uint64_t bits[0x110000 / 64];
+} CharSet;
+
+/* Adds the characters of `size` bytes at text. E_DATA, with its place, for a byte that is not UTF-8. */
+Status char_set_add(CharSet *s, const TextPlace *place, const char *text, int64_t size);
+Status char_set_tokenizer(const CharSet *s, Arena *a, Tokenizer **out);
 
 /* Tokens of `size` bytes at text to out, which has room for `room` (never more than size are needed);
  * *count of them. E_DATA names the first character that the tokenizer lacks, and its place (byte, line,

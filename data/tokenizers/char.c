@@ -106,6 +106,29 @@ static Status refuse(const TextPlace *start, const unsigned char *text, int64_t 
                 (long long)p.line + 1, (long long)p.column + 1, (long long)p.byte, what);
 }
 
+Status char_set_add(CharSet *s, const TextPlace *place, const char *text, int64_t size)
+{
+    const unsigned char *from = (const unsigned char *)text;
+    for (int64_t i = 0; i < size;) {
+        int length = text_utf8_length(from + i, (size_t)(size - i));
+        if (length <= 0) return refuse(place, from, size, i);
+        uint32_t c = read_utf8(from + i, length);
+        s->bits[c / 64] |= (uint64_t)1 << c % 64;
+        i += length;
+    }
+    return OK;
+}
+
+Status char_set_tokenizer(const CharSet *s, Arena *a, Tokenizer **out)
+{
+    uint32_t *characters = arena_take(a, (LAST_CODE_POINT + 1) * (int64_t)sizeof *characters);
+    if (!characters) return FAIL(E_NOMEM, "no memory for a tokenizer");
+    int64_t count = 0;
+    for (uint32_t c = 0; c <= LAST_CODE_POINT; c++)
+        if (s->bits[c / 64] >> c % 64 & 1) characters[count++] = c;
+    return tokenizer_char(a, characters, count, out);
+}
+
 static Status encode(const Tokenizer *t, const TextPlace *place, const unsigned char *text,
                      int64_t size, int32_t *out, int64_t *count)
 {

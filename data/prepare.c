@@ -1,0 +1,272 @@
+#include "data/prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "autograd/base/rng.h"
+#include "data/dataset.h"
+
+enum { DESCRIPTION_MAX = 256 << 20, SHOW_EVERY = 8 << 20 };
+
+/* What a run of prepare() knows; each pass reads all of the text. */
+typedef struct Work {
+    const Prepare *p;
+    PrepareSummary *summary;
+    Arena arena;
+    Documents documents;
+    CharSet *characters;
+    Tokenizer *tokenizer;
+    int32_t *tokens; /* of one piece */
+    int64_t room;
+    int64_t total_size; /* bytes of all files */
+
+    /* By the passes before the last. */
+    int64_t document_count, token_count; /* the latter without end-of-text */
+
+    /* The last pass: which document is being written, and where it goes. */
+    DatasetWriter *writer;
+    int64_t document, val_left; /* how many are still to be held out */
+    int64_t cut;             /* how many tokens of a single one are not held out; 0: it is whole */
+    int64_t written, length; /* tokens: of text so far; of this document so far */
+    bool in_document, to_val;
+} Work;
+
+typedef Status (*PieceWork)(Work *w, const Piece *piece);
+
+static void show(const Work *w, const char *what)
+{
+    if (!w->p->show_progress) return;
+    fprintf(stderr, "\r%s: %lld of %lld MB ", what, (long long)(w->documents.bytes >> 20),
+            (long long)(w->total_size >> 20));
+}
+
+static Status each_piece(Work *w, const char *what, PieceWork work)
+{
+    const Prepare *p = w->p;
+    Status status = OK;
+    bool found = true;
+    int64_t shown = SHOW_EVERY;
+    documents_open(&w->documents, p->inputs, p->input_count, p->format, p->split_on);
+    while (status == OK && found) {
+        Piece piece;
+        status = documents_next(&w->documents, &piece, &found);
+        if (status == OK && found) status = work(w, &piece);
+        if (w->documents.bytes < shown) continue;
+        show(w, what);
+        shown = w->documents.bytes + SHOW_EVERY;
+    }
+    w->summary->bytes = w->documents.bytes;
+    w->summary->separators = w->documents.separators;
+    if (p->show_progress && shown > SHOW_EVERY) fprintf(stderr, "\r\x1b[K");
+    documents_close(&w->documents);
+    return status;
+}
+
+static Status count_document(Work *w, const Piece *piece)
+{
+    w->document_count += piece->ends_document;
+    return OK;
+}
+
+static Status collect_characters(Work *w, const Piece *piece)
+{
+    w->document_count += piece->ends_document;
+    return char_set_add(w->characters, &piece->place, piece->text, piece->size);
+}
+
+static Status encode(Work *w, const Piece *piece, int64_t *count)
+{
+    const int64_t room = piece->size + 1; /* end-of-text may follow */
+    if (room > w->room) {
+        w->room = room > 2 * w->room ? room : 2 * w->room;
+        w->tokens = arena_take(&w->arena, w->room * (int64_t)sizeof *w->tokens);
+        if (!w->tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)w->room);
+    }
+    return tokenizer_encode_at(w->tokenizer, &piece->place, piece->text, piece->size, w->tokens,
+                               w->room, count);
+}
+
+static Status count_tokens(Work *w, const Piece *piece)
+{
+    int64_t count;
+    TRY(encode(w, piece, &count));
+    w->token_count += count;
+    return OK;
+}
+
+/* Selection sampling (Fan, Muller & Rezucha 1962): each of the documents is held out with the same
+ * probability, and exactly val_left of them are in the end. */
+static bool is_held_out(Work *w)
+{
+    const Rng r = rng_stream(w->p->seed, "data.val");
+    const int64_t left = w->document_count - w->document;
+    const bool yes = rng_uniform(r, (uint64_t)w->document, 0) * (double)left < (double)w->val_left;
+    w->val_left -= yes;
+    return yes;
+}
+
+static Status add(Work *w, const int32_t *tokens, int64_t count, bool is_prompt)
+{
+    w->length += count;
+    w->written += count;
+    return dataset_writer_add(w->writer, w->to_val, tokens, count, is_prompt ? count : 0, true);
+}
+
+static Status end_document(Work *w)
+{
+    PrepareSummary *s = w->summary;
+    const int32_t end = tokenizer_end_of_text(w->tokenizer);
+    TRY(dataset_writer_add(w->writer, w->to_val, &end, 1, 0, false));
+    w->length++;
+    s->documents++;
+    s->tokens += w->length;
+    if (w->to_val) s->val_documents++, s->val_tokens += w->length;
+    if (w->length == 1) s->empty++;
+    if (w->length > s->longest) s->longest = w->length;
+    w->length = 0;
+    return OK;
+}
+
+static Status write_piece(Work *w, const Piece *piece)
+{
+    int64_t count, head = 0;
+    if (!w->in_document) w->to_val = is_held_out(w);
+    w->in_document = true;
+    TRY(encode(w, piece, &count));
+    if (w->written < w->cut) {
+        head = count < w->cut - w->written ? count : w->cut - w->written;
+        TRY(add(w, w->tokens, head, piece->is_prompt));
+        if (w->written == w->cut) {
+            TRY(end_document(w));
+            w->to_val = true;
+        }
+    }
+    if (count > head) TRY(add(w, w->tokens + head, count - head, piece->is_prompt));
+    if (!piece->ends_document) return OK;
+    w->in_document = false;
+    w->document++;
+    return end_document(w);
+}
+
+static Status make_folders(const char *path)
+{
+    char folder[4096];
+    if (strlen(path) >= sizeof folder) return FAIL(E_ARG, "--output: the name is too long");
+    strcpy(folder, path);
+    for (char *slash = folder + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0';
+        if (mkdir(folder, 0777) && errno != EEXIST)
+            return FAIL(E_IO, "%s: %s", folder, strerror(errno));
+    }
+    return OK;
+}
+
+/* What can be known to be wrong before hours are spent. */
+static Status check(Work *w)
+{
+    const Prepare *p = w->p;
+    struct stat output, input;
+    const bool exists = !stat(p->output, &output);
+    if (!(p->val >= 0 && p->val < 1)) return FAIL(E_ARG, "--val %g is not in [0, 1)", p->val);
+    if (p->split_on && (p->format != FORMAT_text || !*p->split_on))
+        return FAIL(E_ARG, "--split-on needs a text to split on, and --format text");
+    if (exists && !S_ISREG(output.st_mode))
+        return FAIL(E_ARG, "--output %s is there and is not a file", p->output);
+    for (int i = 0; i < p->input_count; i++) {
+        if (stat(p->inputs[i], &input)) continue; /* source_open() says why not */
+        w->total_size += input.st_size;
+        if (exists && input.st_dev == output.st_dev && input.st_ino == output.st_ino)
+            return FAIL(E_ARG, "--output %s is one of the inputs", p->output);
+    }
+    for (int i = 0; i < p->input_count; i++) TRY(source_check(p->inputs[i]));
+    return make_folders(p->output);
+}
+
+static Status read_description(Work *w, int fd, const char *path)
+{
+    struct stat info;
+    if (fstat(fd, &info) || !S_ISREG(info.st_mode) || info.st_size > DESCRIPTION_MAX)
+        return FAIL(E_DATA, "%s: not a file that describes a tokenizer", path);
+    char *text = arena_take(&w->arena, info.st_size);
+    if (!text) return FAIL(E_NOMEM, "%s: %lld bytes", path, (long long)info.st_size);
+    int64_t size = 0;
+    for (ssize_t got = 1; got > 0 && size<info.st_size; size += got> 0 ? got : 0)
+        got = read(fd, text + size, (size_t)(info.st_size - size));
+    return tokenizer_parse(&w->arena, text, size, path, &w->tokenizer);
+}
+
+static Status read_tokenizer(Work *w, const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a file that describes one",
+                    path, strerror(errno));
+    Status status = read_description(w, fd, path);
+    close(fd);
+    return status;
+}
+
+static Status choose_tokenizer(Work *w)
+{
+    const char *name = w->p->tokenizer;
+    if (!strcmp(name, "byte")) return tokenizer_byte(&w->arena, &w->tokenizer);
+    if (strcmp(name, "char")) return read_tokenizer(w, name);
+    w->characters = arena_zero(&w->arena, sizeof *w->characters);
+    return w->characters ? OK : FAIL(E_NOMEM, "no memory for a set of characters");
+}
+
+/* How many documents, or how much of a single one, are held out. */
+static Status plan_val(Work *w)
+{
+    const double val = w->p->val;
+    const int64_t n = w->document_count;
+    if (n > 1 && val > 0) {
+        w->val_left = llround(val * (double)n);
+        if (w->val_left < 1) w->val_left = 1;
+        if (w->val_left > n - 1) w->val_left = n - 1;
+    }
+    if (n != 1 || val == 0) return OK;
+    TRY(each_piece(w, "counting tokens", count_tokens));
+    if (w->token_count < 2) return OK;
+    w->cut = (int64_t)floor((1 - val) * (double)w->token_count);
+    if (w->cut < 1) w->cut = 1;
+    if (w->cut > w->token_count - 1) w->cut = w->token_count - 1;
+    return OK;
+}
+
+static Status run(Work *w)
+{
+    const Prepare *p = w->p;
+    int64_t size;
+    TRY(check(w));
+    TRY(choose_tokenizer(w));
+    TRY(each_piece(w, "reading", w->characters ? collect_characters : count_document));
+    if (!w->document_count)
+        return FAIL(E_DATA, "%s%s: there are no documents in it", p->inputs[0],
+                    p->input_count > 1 ? " and the others" : "");
+    if (w->characters) TRY(char_set_tokenizer(w->characters, &w->arena, &w->tokenizer));
+    TRY(plan_val(w));
+    w->summary->vocab_size = tokenizer_vocab_size(w->tokenizer);
+    TRY(dataset_writer_open(&w->writer, p->output, w->summary->vocab_size));
+    TRY(each_piece(w, "writing", write_piece));
+    if (w->document != w->document_count || (w->cut && w->written != w->token_count))
+        return FAIL(E_DATA, "%s%s: changed while it was read", p->inputs[0],
+                    p->input_count > 1 ? " or another" : "");
+    const char *text = tokenizer_text(w->tokenizer, &size);
+    return dataset_writer_finish(w->writer, text, size);
+}
+
+Status prepare(const Prepare *p, PrepareSummary *summary)
+{
+    Work w = {.p = p, .summary = summary};
+    *summary = (PrepareSummary){0};
+    Status status = run(&w);
+    dataset_writer_close(w.writer);
+    arena_free(&w.arena);
+    return status;
+}

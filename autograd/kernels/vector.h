@@ -1,10 +1,11 @@
 /* Vector code: plain C loops that the compiler vectorises, once for each instruction set.
  *
  * A function marked VECTOR is compiled for x86-64-v4 (AVX-512), v3 (AVX2, FMA) and the baseline, and the
- * best one for the processor is taken when the program is loaded; elsewhere (AArch64) and under
- * sanitizers it is one plain function. A helper marked VECTOR_INLINE becomes part of each of them. Sums
- * say `#pragma omp simd reduction`, so that the order of their additions is the compiler's to choose; it
- * depends on the instruction set and the count, never on threads or addresses.
+ * best one for the processor is taken when the program is loaded; elsewhere (AArch64), under sanitizers,
+ * and under clang (14 makes two static ones of one name collide) it is one plain function. A helper
+ * marked VECTOR_INLINE becomes part of each of them. Sums say `#pragma omp simd reduction`, so that the
+ * order of their additions is the compiler's to choose; it depends on the instruction set and the count,
+ * never on threads or addresses.
  *
  * The functions below have no branches and read no tables, so a loop over them is vector code. What is
  * not a number stays so; infinities, overflow and underflow are as in libm. Largest errors, in units of
@@ -21,8 +22,8 @@
 
 #include "autograd/tensor.h"
 
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(CAPSTAN_PLAIN)
+#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__) && !defined(CAPSTAN_PLAIN)
 #define VECTOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define VECTOR

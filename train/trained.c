@@ -1,0 +1,29 @@
+#include "train/trained.h"
+
+#include "train/precision.h"
+
+Status trained_open(Trained *t, const char *path, char *argv[])
+{
+    *t = (Trained){0};
+    const CheckpointInfo *info = &t->checkpoint.info;
+    TRY(checkpoint_open(&t->checkpoint, path));
+    TRY(precision_switch(info->precision, argv));
+
+    t->config = arena_zero(&t->arena, sizeof *t->config);
+    if (!t->config) return FAIL(E_NOMEM, "%s", path);
+    TRY(config_parse(t->config, info->config, (size_t)info->config_size, path, 0, NULL));
+    if (info->tokenizer_size)
+        TRY(tokenizer_parse(&t->arena, info->tokenizer, info->tokenizer_size, path, &t->tokenizer));
+    gpt_init(&t->model, &t->params, &t->config->model, info->vocab_size,
+             (uint64_t)t->config->train.seed);
+    TRY(params_alloc(&t->params, false));
+    return checkpoint_load(&t->checkpoint, &t->params, false);
+}
+
+void trained_close(Trained *t)
+{
+    checkpoint_close(&t->checkpoint);
+    params_free(&t->params);
+    arena_free(&t->arena);
+    *t = (Trained){0};
+}

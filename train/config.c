@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "train/config_file.h"
+#include "train/config_yaml.h"
 
 /* clang-format off */
 const Key config_keys[] = {

@@ -11,7 +11,7 @@
     REAL(S, lr,             1e-3,     0,    10,       "learning rate at the top of the schedule")      \
     REAL(S, beta1,          0.9,      0,    0.999999, "decay of the mean of the gradient")             \
     REAL(S, beta2,          0.95,     0,    0.999999, "decay of the mean of its square")               \
-    REAL(S, eps,            1e-8,     0,    1,        "added to the root of that mean")                \
+    REAL(S, eps,            1e-8,     1e-30, 1,       "added to the root of that mean")                \
     REAL(S, weight_decay,   0.1,      0,    10,       "decoupled, of parameters of rank 2 only")       \
     REAL(S, clip,           1.0,      0,    1e9,      "longest the gradient may be; 0: any length")    \
     TEXT(S, schedule,       "cosine", "constant|linear|cosine|wsd", "how the learning rate falls")     \

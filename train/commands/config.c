@@ -64,13 +64,20 @@ static void explain_row(const Key *k)
            k->help);
 }
 
+static bool is_data_path(const Key *k)
+{
+    return !strcmp(k->section, "data") && !strcmp(k->name, "path");
+}
+
 static void explain_one(const Key *k)
 {
     char expected[512];
     printf("%s.%s: %s\n", k->section, k->name, k->help);
     printf("  value    %s\n", schema_expects(k, expected, sizeof expected));
     printf("  default  %s\n", shown_default(k));
-    printf("  may %schange when a run is resumed\n", config_may_change(k) ? "" : "not ");
+    printf("  resume   %s\n", config_may_change(k) ? "may differ"
+                              : is_data_path(k) ? "may differ, if the dataset has the same digest"
+                                                : "must stay the same");
 }
 
 /* wanted: "section.name", "section", or NULL for all. */

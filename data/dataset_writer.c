@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "data/dataset_internal.h"
+#include "data/files.h"
 
-enum { LIST_BUFFER = 1 << 16, SMALL_TOKENS = 65536, ARRAYS = 9 };
+enum { LIST_BUFFER = 1 << 16, SMALL_TOKENS = 65536, ARRAYS = 9, PART = 4096 };
 
 /* One half on its way: each list waits on the disk until all their lengths are known. */
 typedef struct Half {
@@ -36,6 +37,7 @@ static Status half_open(Half *h, DatasetWriter *w)
 
 Status dataset_writer_open(DatasetWriter **out, const char *path, int64_t vocab_size)
 {
+    char folder[PATH_MAX];
     *out = NULL;
     if (vocab_size < 1 || vocab_size > INT32_MAX)
         return FAIL(E_ARG, "a vocabulary of %lld tokens", (long long)vocab_size);
@@ -50,6 +52,8 @@ Status dataset_writer_open(DatasetWriter **out, const char *path, int64_t vocab_
     w->token_size = vocab_size > SMALL_TOKENS ? 4 : 2;
     w->path = arena_text(&w->arena, path);
     if (!w->path) return FAIL(E_NOMEM, "a path");
+    file_folder(path, folder);
+    files_clean(folder, file_name(path));
     TRY(half_open(&w->train, w));
     return half_open(&w->val, w);
 }
@@ -65,15 +69,30 @@ static Status end_chunk(Half *h)
     return spool_flush(&h->tokens);
 }
 
-static Status add_token(const DatasetWriter *w, Half *h, int32_t token)
+/* Up to a buffer of tokens, as stored. */
+static Status add_part(const DatasetWriter *w, Half *h, const int32_t *tokens, int64_t count)
 {
-    if (token < 0 || token >= w->vocab_size)
-        return FAIL(E_ARG, "token %d is not in a vocabulary of %lld", token,
-                    (long long)w->vocab_size);
-    if (h->tokens.used == h->tokens.room) TRY(end_chunk(h));
-    const uint16_t small = (uint16_t)token;
-    return spool_add(&h->tokens, w->token_size == 2 ? (const void *)&small : (const void *)&token,
-                     w->token_size);
+    uint16_t small[PART];
+    for (int64_t i = 0; i < count; i++) {
+        if (tokens[i] < 0 || tokens[i] >= w->vocab_size)
+            return FAIL(E_ARG, "token %d is not in a vocabulary of %lld", tokens[i],
+                        (long long)w->vocab_size);
+        small[i] = (uint16_t)tokens[i];
+    }
+    const void *from = w->token_size == 2 ? (const void *)small : (const void *)tokens;
+    return spool_add(&h->tokens, from, count * w->token_size);
+}
+
+static Status add_tokens(const DatasetWriter *w, Half *h, const int32_t *tokens, int64_t count)
+{
+    for (int64_t part; count; tokens += part, count -= part) {
+        if (h->tokens.used == h->tokens.room) TRY(end_chunk(h));
+        const int64_t room = (h->tokens.room - h->tokens.used) / w->token_size;
+        part = room < PART ? room : PART;
+        if (part > count) part = count;
+        TRY(add_part(w, h, tokens, part));
+    }
+    return OK;
 }
 
 Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, int64_t count,
@@ -82,7 +101,7 @@ Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, 
     Half *h = to_val ? &w->val : &w->train;
     if (w->mid_document && to_val != w->mid_to_val)
         return FAIL(E_ARG, "a document goes on in the other half");
-    for (int64_t i = 0; i < count; i++) TRY(add_token(w, h, tokens[i]));
+    TRY(add_tokens(w, h, tokens, count));
     h->count += count;
     h->begun += count;
     h->prefix += prefix;

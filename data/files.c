@@ -21,8 +21,7 @@ const FileCalls file_calls_system = {system_open, write, pwrite,  fsync, close,
                                      rename,      link,  symlink, unlink};
 _Thread_local const FileCalls *file_calls = &file_calls_system;
 
-/* The folder that holds path, as text of its own. */
-static void folder_of(const char *path, char out[PATH_MAX])
+void file_folder(const char *path, char out[PATH_MAX])
 {
     snprintf(out, PATH_MAX, "%s", path);
     char *slash = strrchr(out, '/');
@@ -32,13 +31,19 @@ static void folder_of(const char *path, char out[PATH_MAX])
         slash[slash == out] = '\0';
 }
 
+const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* Before anything else may touch errno. */
 static Status fail(const char *path, const char *doing, int64_t needed)
 {
     const int reason = errno;
     char name[PATH_MAX], folder[PATH_MAX], room[96] = "";
     struct statvfs disk;
-    folder_of(path, folder);
+    file_folder(path, folder);
     if (needed && !statvfs(folder, &disk))
         snprintf(room, sizeof room, " (%lld bytes needed, %llu free)", (long long)needed,
                  (unsigned long long)disk.f_bavail * disk.f_frsize);
@@ -132,7 +137,7 @@ static int sync_fd(int fd)
 static Status settle(const char *from, const char *to)
 {
     char folder[PATH_MAX];
-    folder_of(to, folder);
+    file_folder(to, folder);
     int fd = file_calls->open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0) return fail(to, "opening its folder", 0);
     Status status = OK;
@@ -239,11 +244,12 @@ static bool is_stale(const char *name)
     return pid == getpid() || (kill((pid_t)pid, 0) && errno == ESRCH);
 }
 
-void files_clean(const char *folder)
+void files_clean(const char *folder, const char *prefix)
 {
     DIR *d = opendir(folder);
     if (!d) return;
     for (struct dirent *one; (one = readdir(d));)
-        if (is_stale(one->d_name)) unlinkat(dirfd(d), one->d_name, 0);
+        if (!strncmp(one->d_name, prefix, strlen(prefix)) && is_stale(one->d_name))
+            unlinkat(dirfd(d), one->d_name, 0);
     closedir(d);
 }

@@ -58,7 +58,11 @@ Status file_point(const char *target, const char *path);
 
 Status file_remove(const char *path); /* E_IO; OK if there is none */
 
-/* Removes drafts in the folder whose process is no more. For the start of a run. */
-void files_clean(const char *folder);
+/* Removes drafts that a dead process left in the folder, of files whose names begin so ("": of any). */
+void files_clean(const char *folder, const char *prefix);
+
+/* The folder that holds path ("." if it names none), and the name in it. */
+void file_folder(const char *path, char out[PATH_MAX]);
+const char *file_name(const char *path);
 
 #endif

@@ -588,10 +588,8 @@ static bool get_text(hid_t attribute, hid_t type, char *out, int64_t size)
     if (H5Tget_class(type) != H5T_STRING || H5Tis_variable_str(type)) return false;
     const size_t length = H5Tget_size(type);
     if (!length || length >= (size_t)size || length > ATTRIBUTE_MAX) return false;
-    hid_t memory = text_type(length);
-    bool ok = H5Aread(attribute, memory, out) >= 0;
     out[length] = '\0';
-    return shut(H5Tclose, memory) && ok;
+    return H5Aread(attribute, type, out) >= 0;
 }
 
 /* size 0: out is an int64_t. */

@@ -1,6 +1,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -431,4 +432,47 @@ Test(checkpoints, drafts_of_the_dead_are_removed, .init = temporary_open, .fini 
     file_put(in_temporary("notes.tmp.1x"), "x", 1);
     checkpoints_clean(temporary);
     cr_expect_eq(temporary_files(0), 3);
+}
+
+/* Saves step 1, 2, 3 ... until it is killed; tells each once it is saved. */
+static void save_forever(int tell)
+{
+    Params p;
+    declare(&p, 2, 64, true);
+    for (int64_t step = 1;; step++) {
+        fill(&p, (double)step);
+        if (save("c.h5", &p, step) || write(tell, &step, sizeof step) != sizeof step) _exit(1);
+    }
+}
+
+Test(checkpoint, a_kill_loses_nothing_that_was_saved)
+{
+    enum { KILLS = 30 };
+    Params p;
+    declare(&p, 2, 64, true);
+    for (int i = 0; i < KILLS; i++) {
+        int ends[2];
+        int64_t told = 0, step;
+        CheckpointReader r;
+        cr_assert_eq(pipe(ends), 0);
+        pid_t child = fork();
+        if (!child) save_forever(ends[1]);
+        close(ends[1]);
+        cr_assert_eq(read(ends[0], &told, sizeof told), (ssize_t)sizeof told);
+        usleep((useconds_t)(i * 391 % 3000));
+        kill(child, SIGKILL);
+        while (read(ends[0], &step, sizeof step) == sizeof step) told = step;
+        waitpid(child, NULL, 0);
+        close(ends[0]);
+
+        files_clean(temporary, "");
+        cr_assert_eq(temporary_files(0), 1);
+        cr_assert_eq(checkpoint_open(&r, in_temporary("c.h5")), OK, "%s", error_message());
+        cr_assert_geq(r.info.step, told);
+        cr_assert_eq(checkpoint_load(&r, &p, true), OK, "%s", error_message());
+        cr_assert_eq(p.value[1], (real)(r.info.step + 1));
+        cr_assert_eq(p.value[p.count - 1], (real)(r.info.step + p.count - 1));
+        checkpoint_close(&r);
+    }
+    params_free(&p);
 }

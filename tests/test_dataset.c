@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "data/dataset.h"
+#include "tests/faulty.h"
 #include "tests/temporary.h"
 
 static const char text[] = "{\"kind\": \"byte\"}";
@@ -285,5 +286,30 @@ Test(dataset, writing_needs_no_memory_for_the_text)
     free(tokens);
     cr_expect_lt(after.ru_maxrss - before.ru_maxrss, 20 << 10, "grew by %ld kB",
                  after.ru_maxrss - before.ru_maxrss);
+    cr_expect_eq(open_and_touch(in_temporary("d.h5")), OK, "%s", error_message());
+}
+
+Test(dataset, any_call_may_fail)
+{
+    int n = 0;
+    file_put(in_temporary("d.h5"), "old", 3);
+    for (;; n++) {
+        long size;
+        faulty_begin(n, ENOSPC);
+        const Status status = write_some(in_temporary("d.h5"), 70000, 2000, true);
+        faulty_end();
+        if (!faulty_burnt) break;
+        cr_assert_eq(temporary_files(0), 1, "call %d leaves a draft", n);
+        unsigned char *now = file_bytes(in_temporary("d.h5"), &size);
+        if (!faulty_settled) {
+            cr_assert_eq(status, E_IO, "call %d", n);
+            cr_assert(size == 3 && !memcmp(now, "old", 3), "call %d", n);
+        } else {
+            cr_assert_eq(open_and_touch(in_temporary("d.h5")), OK, "%s", error_message());
+            file_put(in_temporary("d.h5"), "old", 3);
+        }
+        free(now);
+    }
+    cr_expect_gt(n, 20);
     cr_expect_eq(open_and_touch(in_temporary("d.h5")), OK, "%s", error_message());
 }

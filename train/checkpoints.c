@@ -140,5 +140,5 @@ Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, b
 
 void checkpoints_clean(const char *folder)
 {
-    files_clean(folder);
+    files_clean(folder, "");
 }

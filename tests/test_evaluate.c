@@ -1,0 +1,124 @@
+/* Evaluation: the whole split, each target once, however it is cut into batches. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "data/tokenizer.h"
+#include "train/evaluate.h"
+
+enum { COUNT = 203, CONTEXT = 16 }; /* tokens of the split: 12 windows and a part of one */
+
+static char folder[] = "/tmp/capstan-evaluate-XXXXXX";
+static char path[64];
+
+static int32_t token_at(int i)
+{
+    return i % 29 == 28 ? 256 : (i * i + 7) % 256;
+}
+
+static void write_dataset(void)
+{
+    static Arena arena;
+    Tokenizer *byte;
+    DatasetWriter *w;
+    int32_t tokens[COUNT], *at = tokens;
+    int64_t size;
+    cr_assert_neq(mkdtemp(folder), NULL);
+    snprintf(path, sizeof path, "%s/d.h5", folder);
+    for (int i = 0; i < COUNT; i++) tokens[i] = i == COUNT - 1 ? 256 : token_at(i);
+    cr_assert_eq(tokenizer_byte(&arena, &byte), OK);
+    const char *text = tokenizer_text(byte, &size);
+    cr_assert_eq(dataset_writer_open(&w, path, 257), OK, "%s", error_message());
+    for (int i = 0; i < COUNT; i++)
+        if (tokens[i] == 256) {
+            const int64_t length = tokens + i + 1 - at;
+            cr_assert_eq(dataset_writer_add(w, true, at, length, 0, false), OK);
+            cr_assert_eq(dataset_writer_add(w, false, at, length, 0, false), OK);
+            at = tokens + i + 1;
+        }
+    cr_assert_eq(dataset_writer_finish(w, text, size), OK, "%s", error_message());
+    dataset_writer_close(w);
+}
+
+static void remove_dataset(void)
+{
+    unlink(path);
+    rmdir(folder);
+}
+
+TestSuite(evaluate, .init = write_dataset, .fini = remove_dataset);
+
+static Evaluation run(int count, const char *const overrides[])
+{
+    static Config c;
+    Params params = {0};
+    Gpt model;
+    Dataset d;
+    Evaluation e;
+    const char *all[16] = {"model.layers=1", "model.width=32", "model.context=16"};
+    for (int i = 0; i < count; i++) all[3 + i] = overrides[i];
+    cr_assert_eq(config_load(&c, NULL, 3 + count, all), OK, "%s", error_message());
+    cr_assert_eq(dataset_open(&d, path), OK, "%s", error_message());
+    gpt_init(&model, &params, &c.model, d.vocab_size, 1);
+    cr_assert_eq(params_alloc(&params, false), OK);
+    params_init(&params, 1);
+    cr_assert_eq(evaluate(&model, &params, &c, &d, &d.val, &(EvaluateOptions){0}, &e), OK, "%s",
+                 error_message());
+    dataset_close(&d);
+    params_free(&params);
+    return e;
+}
+
+Test(evaluate, reads_each_target_once)
+{
+    Evaluation e = run(0, NULL);
+    int64_t ends = 0;
+    for (int i = 1; i < COUNT; i++) ends += i == COUNT - 1 || token_at(i) == 256;
+    cr_expect_eq(e.tokens, COUNT - 1);
+    cr_expect_eq(e.bytes, COUNT - 1 - ends, "end-of-text stands for no byte");
+    cr_expect_float_eq(e.loss, log(257), 0.1);
+    cr_expect_float_eq(e.perplexity, exp(e.loss), 1e-9);
+    cr_expect_float_eq(e.bits_per_byte, e.loss * (double)e.tokens / log(2) / (double)e.bytes, 1e-9);
+}
+
+Test(evaluate, does_not_depend_on_the_batch)
+{
+    static const char *const batches[] = {"train.batch=1", "train.batch=5", "train.batch=64"};
+    const Evaluation e = run(0, NULL);
+    for (int i = 0; i < 3; i++) {
+        const Evaluation other = run(1, &batches[i]);
+        cr_expect_eq(other.tokens, e.tokens, "%s", batches[i]);
+        cr_expect_eq(other.bytes, e.bytes, "%s", batches[i]);
+        cr_expect_float_eq(other.loss, e.loss, 1e-6, "%s", batches[i]);
+    }
+}
+
+Test(evaluate, knows_documents)
+{
+    static const char *const masked[] = {"data.document_mask=true"};
+    const Evaluation e = run(1, masked);
+    int64_t crossings = 0;
+    for (int i = 0; i < COUNT - 1; i++) crossings += token_at(i) == 256;
+    cr_expect_eq(e.tokens, COUNT - 1 - crossings, "none that follows an end-of-text");
+}
+
+Test(evaluate, stops_when_told)
+{
+    static Config c;
+    Params params = {0};
+    Gpt model;
+    Dataset d;
+    Evaluation e;
+    volatile sig_atomic_t stop = 1;
+    cr_assert_eq(config_load(&c, NULL, 1, (const char *const[]){"model.context=16"}), OK);
+    cr_assert_eq(dataset_open(&d, path), OK);
+    gpt_init(&model, &params, &c.model, d.vocab_size, 1);
+    cr_assert_eq(params_alloc(&params, false), OK);
+    cr_expect_eq(evaluate(&model, &params, &c, &d, &d.val, &(EvaluateOptions){.stop = &stop}, &e),
+                 E_INTERRUPTED);
+    dataset_close(&d);
+    params_free(&params);
+}

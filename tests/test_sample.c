@@ -1,0 +1,315 @@
+/* Sampling: the cache changes nothing, chance is repeatable, text is whole. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/base/text.h"
+#include "train/config.h"
+#include "train/sample.h"
+
+enum { VOCAB = 257, CONTEXT = 24 };
+
+typedef struct Model {
+    Config config;
+    Params params;
+    Gpt gpt;
+} Model;
+
+/* A small model with numbers large enough that its logits differ. */
+static void open_model(Model *m, int count, const char *const overrides[])
+{
+    const char *all[16] = {"model.layers=2", "model.heads=4", "model.width=32", "model.context=24"};
+    for (int i = 0; i < count; i++) all[4 + i] = overrides[i];
+    cr_assert_eq(config_load(&m->config, NULL, 4 + count, all), OK, "%s", error_message());
+    gpt_init(&m->gpt, &m->params, &m->config.model, VOCAB, 1);
+    cr_assert_eq(params_alloc(&m->params, false), OK, "%s", error_message());
+    params_init(&m->params, 7);
+    for (int64_t i = 0; i < m->params.count; i++) m->params.value[i] *= 5;
+}
+
+static void full_pass(const Model *m, Tape *t, const int32_t *tokens, int64_t count,
+                      const real **logits)
+{
+    static int32_t places[CONTEXT];
+    int32_t rows[2] = {0, (int32_t)count};
+    for (int i = 0; i < CONTEXT; i++) places[i] = i;
+    const GptInput in = {.rows = count,
+                         .tokens = tokens,
+                         .positions = places,
+                         .attention = {.segments = 1, .queries = rows, .keys = rows}};
+    tape_reset(t);
+    const Tensor *next = gpt_next(&m->gpt, t, &in);
+    cr_assert_eq(t->status, OK, "%s", error_message());
+    *logits = next->data;
+}
+
+static void expect_close(const real *a, const real *b, const char *what, int64_t place)
+{
+    double worst = 0;
+    for (int64_t i = 0; i < VOCAB; i++)
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]) / fmax(1, fabs((double)b[i])));
+    cr_assert_lt(worst, 2e-5, "%s, token %lld: off by %g", what, (long long)place, worst);
+}
+
+static const char *const kinds[][4] = {
+    {"model.positions=learned"},
+    {"model.positions=rope", "model.kv_heads=2"},
+    {"model.positions=sinusoidal", "model.kv_heads=1"},
+    {"model.positions=alibi", "model.heads=8", "model.kv_heads=2"},
+    {"model.positions=none", "model.norm_place=post"},
+    {"model.positions=rope", "model.qk_norm=true", "model.norm=rmsnorm", "model.mlp=swiglu"},
+    {"model.positions=alibi", "model.qk_norm=true", "model.norm_place=sandwich",
+     "model.tied=false"},
+};
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+ParameterizedTestParameters(decode, equals_the_full_pass)
+{
+    static int which[KINDS];
+    for (int i = 0; i < KINDS; i++) which[i] = i;
+    return cr_make_param_array(int, which, KINDS);
+}
+
+/* Read in one piece, one by one, and in pieces; past the end of the context too. */
+ParameterizedTest(int *which, decode, equals_the_full_pass)
+{
+    static Model m;
+    Decoder d;
+    Tape t = {0};
+    int32_t tokens[CONTEXT + 5];
+    const real *cached, *full;
+    int count = 0;
+    while (count < 4 && kinds[*which][count]) count++;
+    open_model(&m, count, kinds[*which]);
+    for (int i = 0; i < CONTEXT + 5; i++) tokens[i] = (i * 37 + 11) % VOCAB;
+    cr_assert_eq(decoder_open(&d, &m.gpt), OK, "%s", error_message());
+
+    for (int64_t i = 0; i < CONTEXT; i++) {
+        cr_assert_eq(decoder_read(&d, tokens + i, 1, &cached), OK, "%s", error_message());
+        full_pass(&m, &t, tokens, i + 1, &full);
+        expect_close(cached, full, "one by one", i);
+    }
+    /* Full: goes on from the last half. */
+    for (int64_t i = CONTEXT; i < CONTEXT + 5; i++) {
+        cr_assert_eq(decoder_read(&d, tokens + i, 1, &cached), OK, "%s", error_message());
+        const int64_t from = CONTEXT / 2 + 1;
+        full_pass(&m, &t, tokens + from, i + 1 - from, &full);
+        expect_close(cached, full, "after the end", i);
+    }
+    decoder_restart(&d);
+    cr_assert_eq(decoder_read(&d, tokens, 7, &cached), OK, "%s", error_message());
+    cr_assert_eq(decoder_read(&d, tokens + 7, 9, &cached), OK, "%s", error_message());
+    full_pass(&m, &t, tokens, 16, &full);
+    expect_close(cached, full, "in pieces", 16);
+    /* More than the context holds: its last part. */
+    decoder_restart(&d);
+    cr_assert_eq(decoder_read(&d, tokens, CONTEXT + 5, &cached), OK, "%s", error_message());
+    full_pass(&m, &t, tokens + 5, CONTEXT, &full);
+    expect_close(cached, full, "cut", 0);
+    tape_free(&t);
+    decoder_close(&d);
+    params_free(&m.params);
+}
+
+Test(decode, refuses_what_is_no_token)
+{
+    static Model m;
+    Decoder d;
+    const real *logits;
+    open_model(&m, 0, NULL);
+    cr_assert_eq(decoder_open(&d, &m.gpt), OK);
+    cr_expect_eq(decoder_read(&d, &(int32_t){VOCAB}, 1, &logits), E_ARG);
+    decoder_close(&d);
+    params_free(&m.params);
+}
+
+static char *sample(Model *m, const Sampling *s, const char *prompt, int64_t number,
+                    SampleResult *made)
+{
+    static Arena arena;
+    Tokenizer *byte;
+    Decoder d;
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    cr_assert_eq(tokenizer_byte(&arena, &byte), OK);
+    cr_assert_eq(decoder_open(&d, &m->gpt), OK);
+    cr_assert_eq(sample_write(&d, byte, s, prompt, number, out, made), OK, "%s", error_message());
+    fclose(out);
+    decoder_close(&d);
+    for (size_t i = 0; i < size;) {
+        int length = text_utf8_length((const unsigned char *)text + i, size - i);
+        cr_assert_gt(length, 0, "not UTF-8 at byte %zu", i);
+        i += (size_t)length;
+    }
+    return text;
+}
+
+Test(sample, is_a_function_of_seed_and_number)
+{
+    static Model m;
+    SampleResult made;
+    Sampling s = {.tokens = 60, .seed = 3, .choosing = {.temperature = 1, .top_p = 1}};
+    open_model(&m, 0, NULL);
+    char *first = sample(&m, &s, "ab", 0, &made), *again = sample(&m, &s, "ab", 0, NULL),
+         *other = sample(&m, &s, "ab", 1, NULL);
+    cr_expect_str_eq(first, again);
+    cr_expect_str_neq(first, other);
+    s.seed = 4;
+    char *seeded = sample(&m, &s, "ab", 0, NULL);
+    cr_expect_str_neq(first, seeded);
+    cr_expect(made.tokens == 60 || made.ended);
+    free(first), free(again), free(other), free(seeded);
+    params_free(&m.params);
+}
+
+Test(sample, greedy_needs_no_chance)
+{
+    static Model m;
+    Sampling s = {.tokens = 40, .seed = 1, .choosing = {.top_p = 1}};
+    open_model(&m, 0, NULL);
+    char *first = sample(&m, &s, "Once", 0, NULL);
+    s.seed = 2;
+    char *other = sample(&m, &s, "Once", 9, NULL);
+    /* So does keeping only the likeliest token, at any temperature. */
+    s.choosing = (Choosing){.temperature = 2, .top_k = 1, .top_p = 1};
+    char *kept = sample(&m, &s, "Once", 5, NULL);
+    cr_expect_str_eq(first, other);
+    cr_expect_str_eq(first, kept);
+    free(first), free(other), free(kept);
+    params_free(&m.params);
+}
+
+Test(sample, a_prompt_comes_back_whole)
+{
+    static Model m;
+    const Sampling s = {.tokens = 1, .with_prompt = true, .choosing = {.top_p = 1}};
+    open_model(&m, 0, NULL);
+    /* Longer than the context, and with characters of every length. */
+    const char *prompt = "a \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80 and on and on and on and on";
+    char *text = sample(&m, &s, prompt, 0, NULL);
+    cr_expect_eq(strncmp(text, prompt, strlen(prompt)), 0, "%s", text);
+    free(text);
+    /* What is not UTF-8 is shown as such. */
+    text = sample(&m, &s, "x\xFFy\xE2z", 0, NULL);
+    cr_expect_eq(strncmp(text, "x\xEF\xBF\xBDy\xEF\xBF\xBDz", 9), 0, "%s", text);
+    free(text);
+    params_free(&m.params);
+}
+
+Test(sample, stops_at_end_of_text)
+{
+    static Model m;
+    SampleResult made;
+    const Sampling s = {.tokens = 10, .choosing = {.top_p = 1}};
+    open_model(&m, 1, (const char *const[]){"model.tied=false"});
+    /* A head that says one thing: the sum of the last layer's numbers, for end-of-text alone. */
+    memset(m.gpt.head->data, 0, (size_t)(VOCAB * 32) * sizeof(real));
+    for (int i = 0; i < 32; i++) {
+        m.gpt.norm.weight->data[i] = 0;
+        m.gpt.norm.bias->data[i] = 1;
+        m.gpt.head->data[256 * 32 + i] = 1;
+    }
+    char *text = sample(&m, &s, "abc", 0, &made);
+    cr_expect_str_eq(text, "");
+    cr_expect(made.ended);
+    cr_expect_eq(made.tokens, 0);
+    free(text);
+    params_free(&m.params);
+}
+
+Test(sample, without_a_tokenizer_is_numbers)
+{
+    static Model m;
+    Decoder d;
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    const Sampling s = {.tokens = 3, .with_prompt = true, .choosing = {.top_p = 1}};
+    open_model(&m, 0, NULL);
+    cr_assert_eq(decoder_open(&d, &m.gpt), OK);
+    cr_assert_eq(sample_write(&d, NULL, &s, " 12  256", 0, out, NULL), OK, "%s", error_message());
+    fflush(out);
+    int numbers[6], end = 0;
+    cr_expect_eq(sscanf(text, "%d %d %d %d %d%n", &numbers[0], &numbers[1], &numbers[2],
+                        &numbers[3], &numbers[4], &end),
+                 5);
+    cr_expect_eq(end, (int)size, "%s", text);
+    cr_expect_eq(numbers[0], 12);
+    cr_expect_eq(numbers[1], 256);
+    cr_expect_eq(sample_write(&d, NULL, &s, "12 257", 0, out, NULL), E_ARG);
+    cr_expect_eq(sample_write(&d, NULL, &s, "twelve", 0, out, NULL), E_ARG);
+    fclose(out);
+    free(text);
+    decoder_close(&d);
+    params_free(&m.params);
+}
+
+Test(sample, names_the_character_that_is_missing)
+{
+    static Model m;
+    static Arena arena;
+    Tokenizer *letters;
+    Decoder d;
+    const Sampling s = {.tokens = 3, .choosing = {.top_p = 1}};
+    open_model(&m, 0, NULL);
+    cr_assert_eq(tokenizer_char(&arena, (const uint32_t[]){'a', 'b'}, 2, &letters), OK);
+    cr_assert_eq(decoder_open(&d, &m.gpt), OK);
+    cr_expect_eq(sample_write(&d, letters, &s, "abz", 0, stdout, NULL), E_ARG);
+    cr_expect_neq(strstr(error_message(), "prompt"), NULL, "%s", error_message());
+    decoder_close(&d);
+    params_free(&m.params);
+}
+
+/* Shares of what is drawn, for logits log 1, log 2, log 3, log 4. */
+static void draw(const Choosing *c, double share[4])
+{
+    enum { DRAWS = 40000 };
+    const real logits[4] = {0, (real)log(2), (real)log(3), (real)log(4)};
+    const Rng rng = rng_stream(1, "test");
+    Candidate scratch[4];
+    memset(share, 0, 4 * sizeof *share);
+    for (int i = 0; i < DRAWS; i++) {
+        int32_t token;
+        cr_assert_eq(choose_token(logits, 4, c, rng_uniform(rng, (uint64_t)i, 0), scratch, &token),
+                     OK);
+        share[token] += 1.0 / DRAWS;
+    }
+}
+
+static void expect_shares(const Choosing *c, const double expected[4])
+{
+    double share[4];
+    draw(c, share);
+    for (int i = 0; i < 4; i++)
+        if (expected[i] > 0)
+            cr_expect_float_eq(share[i], expected[i], 0.01, "token %d", i);
+        else
+            cr_expect_eq(share[i], 0, "token %d", i);
+}
+
+Test(choose, draws_what_is_expected)
+{
+    expect_shares(&(Choosing){.temperature = 1, .top_p = 1}, (double[]){0.1, 0.2, 0.3, 0.4});
+    /* Half the temperature squares the weights. */
+    expect_shares(&(Choosing){.temperature = 0.5, .top_p = 1},
+                  (double[]){1 / 30.0, 4 / 30.0, 9 / 30.0, 16 / 30.0});
+    expect_shares(&(Choosing){.temperature = 1, .top_k = 2, .top_p = 1},
+                  (double[]){0, 0, 3 / 7.0, 4 / 7.0});
+    expect_shares(&(Choosing){.temperature = 1, .top_p = 0.65}, (double[]){0, 0, 3 / 7.0, 4 / 7.0});
+    expect_shares(&(Choosing){.temperature = 1, .top_p = 0.75},
+                  (double[]){0, 2 / 9.0, 3 / 9.0, 4 / 9.0});
+    expect_shares(&(Choosing){.temperature = 1, .top_k = 3, .top_p = 0.01}, (double[]){0, 0, 0, 1});
+    expect_shares(&(Choosing){.top_p = 1}, (double[]){0, 0, 0, 1});
+}
+
+Test(choose, refuses_what_is_no_number)
+{
+    const real logits[2] = {0, (real)NAN};
+    Candidate scratch[2];
+    int32_t token;
+    cr_expect_eq(choose_token(logits, 2, &(Choosing){.top_p = 1}, 0, scratch, &token), E_NUMERIC);
+}

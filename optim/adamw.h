@@ -16,7 +16,7 @@
     REAL(S, clip,           1.0,      0,    1e9,      "longest the gradient may be; 0: any length")    \
     TEXT(S, schedule,       "cosine", "constant|linear|cosine|wsd", "how the learning rate falls")     \
     INT (S, warmup,         100,      0,    1e12,     "steps over which the learning rate rises")      \
-    REAL(S, min_lr,         -1,      -1,    10,       "where it ends: 0 to lr; -1: a tenth of lr")              \
+    REAL(S, min_lr,         -1,      -1,    10,       "where it ends: 0 to lr; -1: a tenth of lr")       \
     INT (S, decay_steps,    0,        0,    1e12,     "step at which it gets there; 0: train.steps")   \
     REAL(S, cooldown,       0.2,      0,    1,        "wsd: last share of decay_steps, in which it falls")
 /* clang-format on */

@@ -1,47 +1,48 @@
 /* capstan config explain [KEY], capstan config dump CONFIG [section.key=value ...] */
 #include "train/config.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "train/commands.h"
+#include "train/json.h"
 
 enum { ARGUMENTS_MAX = 512 };
 
-/* A number as it is written in a config, anything else as JSON has it. */
-static void print_json(KeyType type, const char *text)
+/* What the text of a value means. */
+static json_t *json_value(KeyType type, const char *text)
 {
-    if (type != TYPE_TEXT) {
-        fputs(text, stdout);
-        return;
+    switch (type) {
+    case TYPE_INT: return json_integer((json_int_t)strtod(text, NULL));
+    case TYPE_REAL: return json_number(strtod(text, NULL));
+    case TYPE_BOOL: return json_boolean(!strcmp(text, "true"));
+    case TYPE_TEXT: return json_string(text);
     }
-    json_t *string = json_string(text);
-    char *quoted = json_dumps(string, JSON_ENCODE_ANY);
-    fputs(quoted ? quoted : "null", stdout);
-    free(quoted);
-    json_decref(string);
+    return NULL;
 }
 
-static void explain_json(const Key *k)
+static json_t *explain_json(const Key *k)
 {
-    printf("{\"key\": \"%s.%s\", \"type\": \"%s\", \"default\": ", k->section, k->name,
-           schema_type(k));
-    print_json(k->type, k->fallback);
-    if (k->type == TYPE_INT || k->type == TYPE_REAL)
-        printf(", \"min\": %.17g, \"max\": %.17g", k->min, k->max);
+    json_t *o = json_object();
+    json_object_set_new(o, "key", json_sprintf("%s.%s", k->section, k->name));
+    json_object_set_new(o, "type", json_string(schema_type(k)));
+    json_object_set_new(o, "default", json_value(k->type, k->fallback));
+    if (k->type == TYPE_INT || k->type == TYPE_REAL) {
+        json_object_set_new(o, "min", json_number(k->min));
+        json_object_set_new(o, "max", json_number(k->max));
+    }
     if (k->choices) {
-        printf(", \"choices\": [");
+        json_t *choices = json_array();
         for (const char *c = k->choices; *c; c += *c == '|') {
-            const int length = (int)strcspn(c, "|");
-            printf("%s\"%.*s\"", c == k->choices ? "" : ", ", length, c);
+            const size_t length = strcspn(c, "|");
+            json_array_append_new(choices, json_stringn(c, length));
             c += length;
         }
-        printf("]");
+        json_object_set_new(o, "choices", choices);
     }
-    printf(", \"may_change\": %s, \"help\": ", config_may_change(k) ? "true" : "false");
-    print_json(TYPE_TEXT, k->help);
-    printf("}");
+    json_object_set_new(o, "may_change", json_boolean(config_may_change(k)));
+    json_object_set_new(o, "help", json_string(k->help));
+    return o;
 }
 
 static const char *shown_default(const Key *k)
@@ -91,24 +92,26 @@ static bool is_wanted(const Key *k, const char *wanted)
 
 static Status explain(const char *wanted, bool json)
 {
+    const bool one = wanted && strchr(wanted, '.');
     const char *section = "";
-    int found = 0;
-    if (json && !(wanted && strchr(wanted, '.'))) printf("{\"settings\": [");
+    json_t *list = json_array();
     for (const Key *k = config_keys; k < config_keys + config_key_count; k++) {
         if (!is_wanted(k, wanted)) continue;
-        if (json) {
-            if (found) printf(",\n");
-            explain_json(k);
-        } else if (wanted && strchr(wanted, '.'))
+        if (json)
+            json_array_append_new(list, explain_json(k));
+        else if (one)
             explain_one(k);
         else {
-            if (strcmp(section, k->section)) printf("%s%s:\n", found ? "\n" : "", k->section);
+            if (strcmp(section, k->section)) printf("%s%s:\n", *section ? "\n" : "", k->section);
             explain_row(k);
         }
         section = k->section;
-        found++;
     }
-    if (json) printf(wanted && strchr(wanted, '.') ? "\n" : "]}\n");
+    json_t *root =
+        one ? json_incref(json_array_get(list, 0)) : json_pack("{s:O}", "settings", list);
+    json_decref(list);
+    if (json) return json_print(root);
+    json_decref(root);
     return OK;
 }
 
@@ -129,20 +132,17 @@ static Status check_wanted(const char *wanted)
 
 static Status dump_json(const Config *c)
 {
-    const char *section = "";
+    json_t *root = json_object();
     for (const Key *k = config_keys; k < config_keys + config_key_count; k++) {
         char value[TEXT_MAX];
-        const bool same = !strcmp(section, k->section);
-        if (!same) printf("%s\"%s\": {\n", *section ? "},\n " : "{", k->section);
-        section = k->section;
-        printf("%s  \"%s\": {\"value\": ", same ? ",\n" : "", k->name);
-        print_json(k->type, config_value(c, k, value, sizeof value));
-        printf(", \"origin\": ");
-        print_json(TYPE_TEXT, c->origin[k - config_keys]);
-        printf("}");
+        json_t *section = json_object_get(root, k->section), *o = json_object();
+        if (!section) json_object_set_new(root, k->section, section = json_object());
+        config_value(c, k, value, sizeof value);
+        json_object_set_new(o, "value", json_value(k->type, value));
+        json_object_set_new(o, "origin", json_string(c->origin[k - config_keys]));
+        json_object_set_new(section, k->name, o);
     }
-    printf("}}\n");
-    return OK;
+    return json_print(root);
 }
 
 static Status dump(int count, const char *const arguments[], bool json)

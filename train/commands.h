@@ -19,7 +19,11 @@
     X(sample,                                                                                  \
       "--checkpoint F [--prompt TEXT] [--tokens N] [--temperature T] [--top-k K] [--top-p P] " \
       "[--seed S] [--count N] [--interactive] [--json]",                                       \
-      "let a checkpoint write")
+      "let a checkpoint write")                                                                \
+    X(bench,                                                                                   \
+      "[c1 ... c5 | CONFIG ...] [--all] [--steps N] [--repeat N] [--threads N] [--vocab N] "   \
+      "[--json]",                                                                              \
+      "measure training against the machine's limits")
 
 #define X(name, usage, help) Status command_##name(const Command *c, int argc, char *argv[]);
 COMMAND_LIST(X)

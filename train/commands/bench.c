@@ -1,0 +1,195 @@
+/* capstan bench: the machine's limits, and how near to them training comes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/threads.h"
+#include "autograd/kernels/gemm.h"
+#include "train/bench.h"
+#include "train/commands.h"
+#include "train/json.h"
+#include "train/machine.h"
+#include "train/precision.h"
+
+enum { NAMES_MAX = 64 };
+
+typedef struct Bench {
+    BenchOptions options;
+    int64_t vocab_size; /* of configs that are files */
+    bool json;
+    json_t *results;
+    double fma_one, fma_all, triad;
+} Bench;
+
+static Status measure_machine(Bench *b)
+{
+    const char *core = getenv("OPENBLAS_CORETYPE");
+    b->fma_one = machine_fma(1);
+    b->fma_all = machine_fma(threads_count());
+    TRY(machine_triad(threads_count(), &b->triad));
+    if (b->json) return OK;
+    printf("core type     %s, %s%s%s%s\n", gemm_core(), precision_here(),
+           core ? " (OPENBLAS_CORETYPE=" : "", core ? core : "", core ? ")" : "");
+    printf("multiply-add  %.1f GFLOP/s on one thread, %.1f on %d\n", 1e-9 * b->fma_one,
+           1e-9 * b->fma_all, threads_count());
+    printf("memory        %.1f GB/s on %d threads (triad)\n\n", 1e-9 * b->triad, threads_count());
+    fflush(stdout);
+    return OK;
+}
+
+static void print_result(const char *name, const BenchResult *r)
+{
+    printf("%-6s %10.0f tokens/s  %9.3f ms a step (%.3f to %.3f)  %6.1f GFLOP/s\n", name,
+           (double)r->tokens / r->seconds, 1e3 * r->seconds, 1e3 * r->fastest, 1e3 * r->slowest,
+           1e-9 * r->flops * (double)r->tokens / r->seconds);
+    printf("       products alone: %.3f ms: %.3f of the step; linear %.1f, attention %.1f "
+           "GFLOP/s\n",
+           1e3 * r->bound_seconds, r->bound_seconds / r->seconds, 1e-9 * r->linear_rate,
+           1e-9 * r->attention_rate);
+    for (int i = 0; i < BOUND_PRODUCTS; i++) {
+        const BoundProduct *p = &r->products[i];
+        printf("       %-5s [%lld, %lld]: y %.0f, dx %.0f, dw %.0f GFLOP/s\n", p->name,
+               (long long)p->out, (long long)p->in, 1e-9 * p->rate[0], 1e-9 * p->rate[1],
+               1e-9 * p->rate[2]);
+    }
+    fflush(stdout);
+}
+
+static json_t *describe(const char *name, const BenchResult *r)
+{
+    json_t *products = json_array();
+    for (int i = 0; i < BOUND_PRODUCTS; i++) {
+        const BoundProduct *p = &r->products[i];
+        json_array_append_new(products,
+                              json_pack("{s:s, s:I, s:I, s:f, s:f, s:f}", "name", p->name, "out",
+                                        (json_int_t)p->out, "in", (json_int_t)p->in,
+                                        "forward_gflops", 1e-9 * p->rate[0], "dx_gflops",
+                                        1e-9 * p->rate[1], "dw_gflops", 1e-9 * p->rate[2]));
+    }
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "name", name,
+                     "tokens_per_second", (double)r->tokens / r->seconds, "milliseconds_per_step",
+                     1e3 * r->seconds, "fraction_of_gemm_bound", r->bound_seconds / r->seconds,
+                     "gemm_bound_milliseconds", 1e3 * r->bound_seconds, "gflops",
+                     1e-9 * r->flops * (double)r->tokens / r->seconds, "fastest_milliseconds",
+                     1e3 * r->fastest, "slowest_milliseconds", 1e3 * r->slowest, "steps",
+                     (json_int_t)r->steps, "products", products);
+}
+
+static Status run(Bench *b, const char *name, const Config *c, int64_t vocab_size)
+{
+    BenchResult r;
+    TRY(bench_run(c, vocab_size, &b->options, &r));
+    if (!b->json) print_result(name, &r);
+    json_array_append_new(b->results, describe(name, &r));
+    return OK;
+}
+
+static Status run_file(Bench *b, const char *path, Config *c, char *argv[])
+{
+    if (!strchr(path, '.') && !strchr(path, '/')) {
+        char names[64] = "";
+        for (int i = 0; i < bench_case_count; i++)
+            strcat(strcat(names, i ? ", " : ""), bench_cases[i].name);
+        return FAIL(E_ARG, "there is no case %s: expected %s, or a config file", path, names);
+    }
+    TRY(config_load(c, path, 0, NULL));
+    TRY(precision_switch(c->train.precision, argv));
+    if (b->vocab_size) return run(b, path, c, b->vocab_size);
+    Dataset d;
+    Status status = dataset_open(&d, c->data.path);
+    const int64_t vocab_size = d.vocab_size;
+    dataset_close(&d);
+    TRY(status);
+    return run(b, path, c, vocab_size);
+}
+
+static Status run_case(Bench *b, const BenchCase *one, Config *c)
+{
+    int count = 0;
+    while (count < 6 && one->overrides[count]) count++;
+    TRY(config_load(c, NULL, count, one->overrides));
+    return run(b, one->name, c, one->vocab_size);
+}
+
+static Status run_names(Bench *b, int count, const char *const names[], bool all, char *argv[])
+{
+    static Config c; /* large; and the only one */
+    for (int i = 0; i < bench_case_count && !count; i++)
+        if (all || bench_cases[i].by_default) TRY(run_case(b, &bench_cases[i], &c));
+    for (int i = 0; i < count; i++) {
+        int j = 0;
+        while (j < bench_case_count && strcmp(bench_cases[j].name, names[i])) j++;
+        if (j < bench_case_count)
+            TRY(run_case(b, &bench_cases[j], &c));
+        else
+            TRY(run_file(b, names[i], &c, argv));
+    }
+    return OK;
+}
+
+static Status finish(Bench *b)
+{
+    const char *core = getenv("OPENBLAS_CORETYPE");
+    return json_print(json_pack("{s:s, s:s?, s:s, s:i, s:f, s:f, s:f, s:O}", "core", gemm_core(),
+                                "openblas_coretype", core, "precision", precision_here(), "threads",
+                                threads_count(), "fma_gflops_one_thread", 1e-9 * b->fma_one,
+                                "fma_gflops", 1e-9 * b->fma_all, "memory_gigabytes_per_second",
+                                1e-9 * b->triad, "results", b->results));
+}
+
+Status command_bench(const Command *self, int argc, char *argv[])
+{
+    Bench b = {.options.repeats = 5};
+    int64_t threads = 0;
+    bool all = false, helped;
+    const char *names[NAMES_MAX];
+    int count;
+    const Option options[] = {
+        {.name = "--steps",
+         OPTION_INT,
+         &b.options.steps,
+         "N",
+         "in each repeat; default: about a second of them",
+         .min = 1,
+         .max = 1000},
+        {.name = "--repeat",
+         OPTION_INT,
+         &b.options.repeats,
+         "N",
+         "the median of them counts; default: 5",
+         .min = 1,
+         .max = 100},
+        {.name = "--threads",
+         OPTION_INT,
+         &threads,
+         "N",
+         "0: one a core",
+         .min = 0,
+         .max = THREADS_MAX},
+        {.name = "--vocab",
+         OPTION_INT,
+         &b.vocab_size,
+         "N",
+         "size of the vocabulary of a config file, if there is no dataset",
+         .min = 1,
+         .max = 2147483647},
+        {.name = "--all", OPTION_FLAG, &all, .help = "c1 to c5, not c1 and c2 only"},
+        {.name = "--json", OPTION_FLAG, &b.json, .help = "one object on stdout"},
+        {0},
+    };
+    TRY(options_read(self, options, argc, argv, names, NAMES_MAX, &count, &helped));
+    if (helped) {
+        printf("\ncases (layers x heads x width):\n");
+        for (int i = 0; i < bench_case_count; i++)
+            printf("  %-22s %s, vocabulary %lld\n", bench_cases[i].name, bench_cases[i].what,
+                   (long long)bench_cases[i].vocab_size);
+        return OK;
+    }
+    threads_set((int)threads);
+    b.results = json_array();
+    Status status = measure_machine(&b);
+    if (status == OK) status = run_names(&b, count, names, all, argv);
+    if (status == OK && b.json) status = finish(&b);
+    json_decref(b.results);
+    return status;
+}

@@ -88,6 +88,8 @@ static const struct {
     {"model:\n  <<: {width: 3}\n", "model.<<: there is no such setting"},
     {"<<: {width: 3}\n", "a.yaml:1:1: <<: merge keys are not used here; name the other file as base:"},
     {"model:\n  width: !!int 64\n", "a.yaml:2:10: tag:yaml.org,2002:int: tags are not used here"},
+    {"model:\n  width: !<%1b[31m> 64\n", "a.yaml:2:10: \\x1B[31m: tags are not used here"},
+    {"base: \"\\e[31m\"\n", "a.yaml:1:7: \\x1B[31m: No such file or directory"},
     {"- model\n", "a.yaml:1:1: expected sections"},
     {"hello\n", "a.yaml:1:1: expected sections"},
     {"model:\n  width: 64\n---\nmodel:\n  width: 32\n", "a.yaml:3:1: a second document begins"},

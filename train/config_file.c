@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "autograd/base/text.h"
 #include "train/config_yaml.h"
 
 enum { FILE_MAX = 1 << 20, DEPTH_MAX = 16 };
@@ -28,7 +29,7 @@ Status config_file_parse(Config *c, const char *text, size_t size, const char *n
 /* All of a file, to be freed. */
 static Status slurp(const char *path, const char *where, char **text, size_t *size, struct stat *id)
 {
-    char *all = malloc(FILE_MAX + 1);
+    char *all = malloc(FILE_MAX + 1), shown[1024];
     if (!all) return FAIL(E_NOMEM, "%s: out of memory", path);
     FILE *file = fopen(path, "rb");
     *size = file ? fread(all, 1, FILE_MAX + 1, file) : 0;
@@ -38,8 +39,9 @@ static Status slurp(const char *path, const char *where, char **text, size_t *si
     *text = all;
     if (!failed && *size <= FILE_MAX) return OK;
     free(all);
-    if (failed) return FAIL(E_CONFIG, "%s%s: %s", where, path, strerror(why));
-    return FAIL(E_CONFIG, "%s%s: longer than %d bytes, so it is not a config", where, path,
+    text_escape(path, shown, sizeof shown);
+    if (failed) return FAIL(E_CONFIG, "%s%s: %s", where, shown, strerror(why));
+    return FAIL(E_CONFIG, "%s%s: longer than %d bytes, so it is not a config", where, shown,
                 FILE_MAX);
 }
 

@@ -59,6 +59,7 @@ static Status next(Reader *r)
     if (!yaml_parser_parse(&r->parser, &r->event)) return complain(r);
     const yaml_event_t *e = &r->event;
     const yaml_char_t *anchor = NULL, *tag = NULL;
+    char shown[SHOWN_MAX];
     switch (e->type) {
     case YAML_ALIAS_EVENT:
         return FAIL(E_CONFIG, "%s*%s: aliases are not used here; write the value out", here(r),
@@ -77,7 +78,7 @@ static Status next(Reader *r)
                     (const char *)anchor);
     if (tag)
         return FAIL(E_CONFIG, "%s%s: tags are not used here; leave it out", here(r),
-                    (const char *)tag);
+                    text_escape((const char *)tag, shown, sizeof shown));
     return OK;
 }
 

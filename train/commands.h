@@ -14,6 +14,10 @@
       "say what can be set, or what a config sets and where")                                  \
     X(plan, "[CONFIG] [section.key=value ...] [--vocab N] [--no-measure] [--json]",            \
       "say how large a model is, what it needs and how long it trains")                        \
+    X(train,                                                                                   \
+      "[CONFIG] [section.key=value ...] [--run DIR] [--resume] [--overwrite] "                 \
+      "[--stop-after STEP] [--threads N] [--allow-change]",                                    \
+      "train a model, or go on with it")                                                       \
     X(eval, "--checkpoint F [--data D.h5] [--split val|train] [--json]",                       \
       "measure the loss of a checkpoint on all of a split")                                    \
     X(sample,                                                                                  \

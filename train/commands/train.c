@@ -1,0 +1,81 @@
+#include "train/train.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/commands.h"
+#include "train/precision.h"
+
+/* CONFIG, if it is there, is the argument that is not section.key=value. */
+static Status split(const char *const words[], int count, TrainOptions *o, const char *overrides[])
+{
+    for (int i = 0; i < count; i++) {
+        if (strchr(words[i], '=')) {
+            overrides[o->override_count++] = words[i];
+            continue;
+        }
+        if (o->config)
+            return FAIL(E_ARG, "two configs, %s and %s? A setting is section.key=value", o->config,
+                        words[i]);
+        o->config = words[i];
+    }
+    o->overrides = overrides;
+    return OK;
+}
+
+Status command_train(const Command *c, int argc, char *argv[])
+{
+    enum { WORDS = 512 };
+    const char *words[WORDS], *overrides[WORDS];
+    int count;
+    bool helped;
+    TrainOptions o = {.out = stdout};
+    const Option options[] = {
+        {.name = "--run",
+         .type = OPTION_TEXT,
+         .value = &o.folder,
+         .argument = "DIR",
+         .help = "the run's folder (runs/<config name>)"},
+        {.name = "--resume",
+         .type = OPTION_FLAG,
+         .value = &o.resume,
+         .help = "go on from the newest whole checkpoint; start if there is none"},
+        {.name = "--overwrite",
+         .type = OPTION_FLAG,
+         .value = &o.overwrite,
+         .help = "throw the run in DIR away first"},
+        {.name = "--stop-after",
+         .type = OPTION_INT,
+         .value = &o.stop_after,
+         .argument = "STEP",
+         .help = "save and stop after this update; the schedule stays",
+         .min = 1,
+         .max = 1e15},
+        {.name = "--threads",
+         .type = OPTION_INT,
+         .value = &o.threads,
+         .argument = "N",
+         .help = "threads (one a core); changes no result",
+         .min = 1,
+         .max = 256},
+        {.name = "--allow-change",
+         .type = OPTION_FLAG,
+         .value = &o.allow_change,
+         .help = "resume though the config or the data changed"},
+        {0},
+    };
+    TRY(options_read(c, options, argc, argv, words, WORDS, &count, &helped));
+    if (helped) return OK;
+    TRY(split(words, count, &o, overrides));
+    if (o.resume && o.overwrite)
+        return FAIL(E_ARG, "--resume and --overwrite contradict each other");
+
+    Config *config = malloc(sizeof *config);
+    if (!config) return FAIL(E_NOMEM, "a config");
+    Status status = train_config(&o, config);
+    if (status == OK) status = precision_switch(config->train.precision, argv);
+    if (status == OK) status = train(&o, config);
+    free(config);
+    return status;
+}

@@ -1,0 +1,339 @@
+#include "train/train.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "autograd/base/text.h"
+#include "autograd/base/threads.h"
+#include "autograd/kernels/gemm.h"
+#include "train/checkpoints.h"
+#include "train/folder.h"
+#include "train/log.h"
+#include "train/progress.h"
+#include "train/sample.h"
+
+/* A training run in this process. */
+typedef struct Session {
+    const TrainOptions *options;
+    const Config *config;
+    char folder[FOLDER_PATH_MAX], checkpoints[FOLDER_PATH_MAX + 16];
+    Run run;
+    RunLog log;
+    Progress progress;
+    Tokenizer *tokenizer; /* NULL: raw tokens */
+    Decoder decoder;      /* open if samples are wanted */
+    int64_t saved;        /* the step of the newest checkpoint; -1: none */
+    int64_t logged;       /* r->tokens at the last training line */
+    double logged_seconds;
+} Session;
+
+static volatile sig_atomic_t interrupts;
+
+/* The first asks the loop to stop after this update; a second one leaves at once. */
+static void interrupt(int number)
+{
+    (void)number;
+    if (interrupts++) _exit(130);
+}
+
+static void watch_signals(void)
+{
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
+    interrupts = 0;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static bool is_due(int64_t step, int64_t every)
+{
+    return every > 0 && step % every == 0;
+}
+
+static Status warn(Session *s, const char *kind)
+{
+    char message[4096];
+    snprintf(message, sizeof message, "%s", error_message());
+    progress_note(&s->progress, "warning: %s", message);
+    return log_event(&s->log, &s->run, kind, message);
+}
+
+/* The config as a checkpoint holds it: the number of threads changes no bit, so it is not there. */
+static Status config_text(const Config *c, char **text, size_t *size)
+{
+    Config *copy = malloc(sizeof *copy);
+    FILE *out = copy ? open_memstream(text, size) : NULL;
+    if (!out) {
+        free(copy);
+        return FAIL(E_NOMEM, "the config's text");
+    }
+    *copy = *c;
+    copy->train.threads = 0;
+    Status status = config_write(copy, false, out);
+    if (fclose(out) && status == OK) status = FAIL(E_NOMEM, "the config's text");
+    free(copy);
+    return status;
+}
+
+static Status save_with(Session *s, char *text, size_t size)
+{
+    const Run *r = &s->run;
+    const bool best = r->step && r->best_step == r->step;
+    const double record[] = {r->best_val_loss, (double)r->best_step};
+    const CheckpointList lists[] = {{"best", NUMBER_F64, 2, record}};
+    Checkpoint c = {.info = {.step = r->step,
+                             .draw = r->draw,
+                             .tokens = r->tokens,
+                             .vocab_size = r->dataset.vocab_size,
+                             .config = text,
+                             .config_size = (int64_t)size,
+                             .tokenizer = r->dataset.tokenizer,
+                             .tokenizer_size = r->dataset.tokenizer_size},
+                    .params = &r->params,
+                    .lists = lists,
+                    .list_count = 1};
+    snprintf(c.info.dataset, sizeof c.info.dataset, "%s", r->dataset.digest);
+    TRY(log_sync(&s->log));
+    TRY(checkpoints_save(s->checkpoints, &c, s->config->train.keep, best));
+    s->saved = r->step;
+    return OK;
+}
+
+static Status save(Session *s)
+{
+    char *text = NULL;
+    size_t size = 0;
+    Status status = config_text(s->config, &text, &size);
+    if (status == OK) status = save_with(s, text, size);
+    free(text);
+    return status;
+}
+
+static Status evaluate(Session *s)
+{
+    Run *r = &s->run;
+    double val_loss;
+    const double before = clock_seconds();
+    TRY(run_val_loss(r, &val_loss));
+    TRY(log_evaluation(&s->log, r, val_loss));
+    const bool best = val_loss < r->best_val_loss;
+    progress_note(&s->progress, "step %lld  held-out loss %.4f%s", (long long)r->step, val_loss,
+                  best ? "  (best)" : "");
+    if (best) {
+        r->best_val_loss = val_loss;
+        r->best_step = r->step;
+    }
+    s->progress.paused += clock_seconds() - before;
+    return OK;
+}
+
+/* Shows what the model writes by now. A prompt that cannot be read was refused at the start. */
+static Status show_sample(Session *s)
+{
+    const TrainConfig *c = &s->config->train;
+    const double before = clock_seconds();
+    const Sampling how = {.choosing = {.temperature = 0.8, .top_p = 1},
+                          .tokens = c->sample_tokens,
+                          .seed = (uint64_t)c->seed,
+                          .with_prompt = true,
+                          .stop = &interrupts};
+    progress_note(&s->progress, "step %lld  a sample:", (long long)s->run.step);
+    decoder_restart(&s->decoder);
+    Status status = sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step,
+                                 s->progress.out, NULL);
+    progress_note(&s->progress, "%s", "");
+    s->progress.paused += clock_seconds() - before;
+    return status == E_INTERRUPTED ? OK : status; /* the loop sees to that */
+}
+
+/* One update, and what is due after it. */
+static Status step(Session *s, int64_t end)
+{
+    Run *r = &s->run;
+    const TrainConfig *c = &s->config->train;
+    const double before = clock_seconds();
+    TRY(run_step(r));
+    s->log.seconds += clock_seconds() - before;
+
+    const double elapsed = s->log.seconds - s->logged_seconds,
+                 speed = elapsed > 0 ? (double)(r->tokens - s->logged) / elapsed : 0;
+    progress_step(&s->progress, r, speed);
+    if (is_due(r->step, c->log_every) || r->step == c->steps) {
+        TRY(log_training(&s->log, r, r->step, speed));
+        s->logged = r->tokens;
+        s->logged_seconds = s->log.seconds;
+    }
+    if (r->has_val && c->eval_every && (is_due(r->step, c->eval_every) || r->step == c->steps))
+        TRY(evaluate(s));
+
+    if (is_due(r->step, c->sample_every)) TRY(show_sample(s));
+
+    const bool last = r->step == end || interrupts;
+    if (last || is_due(r->step, c->save_every) || (r->best_step == r->step && c->eval_every)) {
+        const double start = clock_seconds();
+        Status status = save(s);
+        s->progress.paused += clock_seconds() - start;
+        if (status != OK) TRY(warn(s, "save failed"));
+    }
+    return OK;
+}
+
+static Status stop_not_finite(Session *s)
+{
+    char message[4096];
+    snprintf(message, sizeof message, "%s", error_message());
+    TRY(log_training(&s->log, &s->run, s->run.step + 1, NAN));
+    TRY(log_event(&s->log, &s->run, "not finite", message));
+    if (s->saved < 0) return FAIL(E_NUMERIC, "%s", strchr(message, ':') + 2);
+    return FAIL(E_NUMERIC, "%s; the checkpoint of step %lld in %s/checkpoints is whole",
+                strchr(message, ':') + 2, (long long)s->saved, s->folder);
+}
+
+static Status loop(Session *s)
+{
+    Run *r = &s->run;
+    const int64_t steps = s->config->train.steps, stop = s->options->stop_after,
+                  end = stop > 0 && stop < steps ? stop : steps;
+
+    while (r->step < end && !interrupts) {
+        Status status = step(s, end);
+        if (status == E_NUMERIC) return stop_not_finite(s);
+        TRY(status);
+    }
+    if (s->saved != r->step) {
+        Status status = save(s); /* the last one failed, or nothing was to be done */
+        if (status != OK) return status;
+    }
+    if (interrupts)
+        return FAIL(E_INTERRUPTED, "saved step %lld; --resume goes on from there",
+                    (long long)r->step);
+    return OK;
+}
+
+static void greet(Session *s)
+{
+    const Run *r = &s->run;
+    const Config *c = s->config;
+    progress_note(&s->progress,
+                  "%s: %lld parameters, vocabulary %lld, %lld training tokens; %lld sequences of "
+                  "%lld in %lld leaves on %d threads (%s, %s)",
+                  s->folder, (long long)r->params.count, (long long)r->dataset.vocab_size,
+                  (long long)r->dataset.train.count, (long long)c->train.batch,
+                  (long long)c->model.context, (long long)config_leaves(c), threads_count(),
+                  gemm_core(), c->train.precision);
+    if (!r->has_val && c->train.eval_every)
+        progress_note(
+            &s->progress,
+            "warning: the held-out split (%lld tokens) is shorter than a window of %lld: no "
+            "evaluation",
+            (long long)r->dataset.val.count, (long long)c->model.context + 1);
+    if (!r->step)
+        progress_note(&s->progress,
+                      "a loss of ln(vocabulary) = %.3f is where an untrained model starts",
+                      log((double)r->dataset.vocab_size));
+}
+
+/* Lays a checkpoint into the run. */
+static Status lay(Session *s, const CheckpointReader *reader)
+{
+    Run *r = &s->run;
+    const CheckpointInfo *info = &reader->info;
+    const void *record;
+    int64_t count;
+    TRY(checkpoint_check_dataset(reader, &r->dataset));
+    if (strcmp(info->dataset, r->dataset.digest) && !s->options->allow_change)
+        return FAIL(
+            E_CONFIG,
+            "%s holds other tokens than the run was trained on; --allow-change goes on anyway",
+            s->config->data.path);
+    TRY(checkpoint_load(reader, &r->params, true));
+    TRY(checkpoint_list(reader, "best", NUMBER_F64, &count, &record));
+    if (count == 2) {
+        r->best_val_loss = ((const double *)record)[0];
+        r->best_step = (int64_t)((const double *)record)[1];
+    }
+    r->step = s->saved = info->step;
+    r->draw = info->draw;
+    r->tokens = info->tokens;
+    if (strcmp(info->core, gemm_core()))
+        fprintf(
+            stderr,
+            "capstan: warning: this run was on OpenBLAS's %s and is now on %s: it goes on equal to "
+            "rounding, not bit for bit\n",
+            info->core, gemm_core());
+    return OK;
+}
+
+static void ignore(void *context, const char *message)
+{
+    (void)context; /* train_config() has shown it */
+    (void)message;
+}
+
+static Status restore(Session *s)
+{
+    CheckpointReader reader;
+    bool found;
+    TRY(checkpoints_open_newest(s->checkpoints, &reader, &found, ignore, NULL));
+    if (!found) return OK;
+    Status status = lay(s, &reader);
+    checkpoint_close(&reader);
+    return status;
+}
+
+static Status train_in(Session *s)
+{
+    const TrainOptions *o = s->options;
+    Run *r = &s->run;
+    TRY(run_open(r, s->config));
+    if (r->dataset.tokenizer)
+        TRY(tokenizer_parse(&r->arena, r->dataset.tokenizer, r->dataset.tokenizer_size,
+                            r->dataset.path, &s->tokenizer));
+    if (s->config->train.sample_every) TRY(decoder_open(&s->decoder, &r->model));
+    if (o->resume) TRY(restore(s));
+    if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));
+    if (s->saved < 0 || o->config) TRY(folder_write_config(s->folder, s->config));
+    checkpoints_clean(s->checkpoints);
+    TRY(log_open(&s->log, s->folder, s->saved < 0 ? 0 : r->step));
+    s->logged = r->tokens;
+    s->logged_seconds = s->log.seconds;
+
+    progress_begin(&s->progress, r, o->out);
+    greet(s);
+    if (s->saved >= 0) {
+        progress_note(&s->progress, "resumed at step %lld", (long long)r->step);
+        TRY(log_event(&s->log, r, "resumed", "from a checkpoint"));
+    } else if (s->config->train.save_every) {
+        TRY(save(s));
+    }
+    watch_signals();
+    progress_begin(&s->progress, r, o->out);
+    return loop(s);
+}
+
+Status train(const TrainOptions *o, const Config *c)
+{
+    Session *s = calloc(1, sizeof *s);
+    if (!s) return FAIL(E_NOMEM, "a run");
+    s->options = o;
+    s->config = c;
+    s->saved = -1;
+    s->log = (RunLog){.metrics = -1, .events = -1};
+    threads_set((int)(o->threads ? o->threads : c->train.threads));
+
+    Status status = folder_path(o, s->folder);
+    snprintf(s->checkpoints, sizeof s->checkpoints, "%s/checkpoints", s->folder);
+    if (status == OK) status = train_in(s);
+    if (status == OK)
+        progress_note(&s->progress,
+                      "done: step %lld, %s of training; checkpoints in %s/checkpoints",
+                      (long long)s->run.step, duration_text(s->log.seconds), s->folder);
+    decoder_close(&s->decoder);
+    log_close(&s->log);
+    run_close(&s->run);
+    free(s);
+    return status;
+}

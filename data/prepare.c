@@ -153,10 +153,10 @@ static Status write_piece(Work *w, const Piece *piece)
     return end_document(w);
 }
 
-static Status make_folders(const char *path)
+Status prepare_folders(const char *path)
 {
     char folder[4096];
-    if (strlen(path) >= sizeof folder) return FAIL(E_ARG, "--output: the name is too long");
+    if (strlen(path) >= sizeof folder) return FAIL(E_ARG, "%.64s...: the name is too long", path);
     strcpy(folder, path);
     for (char *slash = folder + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
         *slash = '\0';
@@ -184,7 +184,7 @@ static Status check(Work *w)
             return FAIL(E_ARG, "--output %s is one of the inputs", p->output);
     }
     for (int i = 0; i < p->input_count; i++) TRY(source_check(p->inputs[i]));
-    return make_folders(p->output);
+    return prepare_folders(p->output);
 }
 
 static Status read_description(Work *w, int fd, const char *path)

@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "train/commands.h"
+#include "train/prepared.h"
 
 static Status read_format(const char *name, Format *format)
 {
@@ -19,43 +19,6 @@ static Status read_format(const char *name, Format *format)
             return OK;
         }
     return FAIL(E_ARG, "--format %s: expected text, jsonl or tsv", name);
-}
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void print(const Prepare *p, const PrepareSummary *s, double seconds)
-{
-    const long long documents = s->documents, val_documents = s->val_documents, tokens = s->tokens,
-                    val_tokens = s->val_tokens;
-    printf("documents   %lld in train, %lld held out", documents - val_documents, val_documents);
-    if (s->empty) printf("; %lld empty: only end-of-text", (long long)s->empty);
-    printf("\ntokens      %lld in train, %lld held out (%.1f %%); longest document %lld\n",
-           tokens - val_tokens, val_tokens, 100.0 * (double)val_tokens / (double)tokens,
-           (long long)s->longest);
-    printf("vocabulary  %lld (%s)\n", (long long)s->vocab_size, p->tokenizer);
-    printf("text        %lld bytes, in %.1f s\n", (long long)s->bytes, seconds);
-    printf("written to  %s\n", p->output);
-}
-
-static Status print_json(const Prepare *p, const PrepareSummary *s, double seconds)
-{
-    json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s%, s:s%, s:f}", "documents",
-                          (json_int_t)s->documents, "val_documents", (json_int_t)s->val_documents,
-                          "empty_documents", (json_int_t)s->empty, "tokens", (json_int_t)s->tokens,
-                          "val_tokens", (json_int_t)s->val_tokens, "longest",
-                          (json_int_t)s->longest, "vocab_size", (json_int_t)s->vocab_size, "bytes",
-                          (json_int_t)s->bytes, "tokenizer", p->tokenizer, strlen(p->tokenizer),
-                          "output", p->output, strlen(p->output), "seconds", seconds);
-    if (!o) return FAIL(E_ARG, "--json: a file name is not UTF-8");
-    json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    putchar('\n');
-    json_decref(o);
-    return OK;
 }
 
 Status command_prepare(const Command *c, int argc, char *argv[])
@@ -93,13 +56,11 @@ Status command_prepare(const Command *c, int argc, char *argv[])
     TRY(read_format(format, &p.format));
     p.seed = (uint64_t)seed;
 
-    const double start = now();
+    const double start = prepared_clock();
     TRY(prepare(&p, &summary));
     if (p.split_on && !summary.separators)
         fprintf(stderr,
                 "capstan: --split-on \"%s\" is nowhere in the text: each file is one document\n",
                 p.split_on);
-    if (json) return print_json(&p, &summary, now() - start);
-    print(&p, &summary, now() - start);
-    return OK;
+    return prepared_print(&summary, p.tokenizer, p.output, prepared_clock() - start, json);
 }

@@ -1,0 +1,43 @@
+/* capstan corpus: an English text as a dataset, fetched from Debian's packages. */
+#include "data/corpora.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "train/commands.h"
+#include "train/prepared.h"
+
+/* The nearest name is corpus_make()'s to find. */
+static Status ask(void)
+{
+    char known[512] = "";
+    for (int i = 0; corpus_name(i); i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "\n  %-8s %s", corpus_name(i), corpus_title(i));
+    }
+    return FAIL(E_ARG, "which corpus? There are:%s", known);
+}
+
+Status command_corpus(const Command *c, int argc, char *argv[])
+{
+    const char *name = NULL, *folder = "data/corpora", *tokenizer = "byte";
+    int named;
+    bool json = false, helped;
+    static Corpus corpus;
+    const Option options[] = {
+        {"--output", OPTION_TEXT, &folder, "DIR", "folder for NAME.h5 (default: data/corpora)",
+         NULL, 0, 0},
+        {"--tokenizer", OPTION_TEXT, &tokenizer, "NAME",
+         "byte, char, or a file that describes one (default: byte)", NULL, 0, 0},
+        {"--json", OPTION_FLAG, &json, NULL, "print one JSON object", NULL, 0, 0},
+        {0},
+    };
+    TRY(options_read(c, options, argc, argv, &name, 1, &named, &helped));
+    if (helped) return OK;
+    if (!named) return ask();
+
+    const double start = prepared_clock();
+    TRY(corpus_make(&corpus, name, folder, tokenizer, true));
+    return prepared_print(&corpus.summary, tokenizer, corpus.dataset, prepared_clock() - start,
+                          json);
+}

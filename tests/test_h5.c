@@ -116,18 +116,6 @@ Test(h5, other_programs_read_it)
 
 /* Files that are sound by their digest, and are not of our making: each asked for /a/x. */
 
-static void stranger_soft(hid_t f, hid_t g)
-{
-    (void)f;
-    H5Lcreate_soft("/fine", g, "x", H5P_DEFAULT, H5P_DEFAULT);
-}
-
-static void stranger_external(hid_t f, hid_t g)
-{
-    (void)f;
-    H5Lcreate_external("/etc/passwd", "/x", g, "x", H5P_DEFAULT, H5P_DEFAULT);
-}
-
 static void make(hid_t g, hid_t type, hid_t how)
 {
     const hsize_t count = 6;
@@ -136,6 +124,22 @@ static void make(hid_t g, hid_t type, hid_t how)
     H5Dwrite(x, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, numbers);
     H5Dclose(x);
     H5Sclose(space);
+}
+
+/* Both links lead to an array that would do. */
+static void stranger_soft(hid_t f, hid_t g)
+{
+    make(f, H5T_IEEE_F32LE, H5P_DEFAULT);
+    H5Lcreate_soft("/x", g, "x", H5P_DEFAULT, H5P_DEFAULT);
+}
+
+static void stranger_external(hid_t f, hid_t g)
+{
+    hid_t other = H5Fcreate(in_temporary("other.h5"), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    (void)f;
+    make(other, H5T_IEEE_F32LE, H5P_DEFAULT);
+    H5Fclose(other);
+    H5Lcreate_external(in_temporary("other.h5"), "/x", g, "x", H5P_DEFAULT, H5P_DEFAULT);
 }
 
 static void stranger_filter(hid_t f, hid_t g)

@@ -5,10 +5,12 @@
 #include "train/config.h"
 #include "train/gemm_bound.h"
 
+enum { BENCH_OVERRIDES_MAX = 6 };
+
 /* Built-in cases. */
 typedef struct BenchCase {
     const char *name, *what;
-    const char *overrides[6]; /* of the default config */
+    const char *overrides[BENCH_OVERRIDES_MAX]; /* of the default config */
     int64_t vocab_size;
     bool by_default; /* run if none is named */
 } BenchCase;

@@ -84,16 +84,30 @@ static Status run(Bench *b, const char *name, const Config *c, int64_t vocab_siz
     return OK;
 }
 
-static Status run_file(Bench *b, const char *path, Config *c, char *argv[])
+static const BenchCase *find_case(const char *name)
 {
-    if (!strchr(path, '.') && !strchr(path, '/')) {
-        char names[64] = "";
-        for (int i = 0; i < bench_case_count; i++)
-            strcat(strcat(names, i ? ", " : ""), bench_cases[i].name);
-        return FAIL(E_ARG, "there is no case %s: expected %s, or a config file", path, names);
+    for (int i = 0; i < bench_case_count; i++)
+        if (!strcmp(bench_cases[i].name, name)) return &bench_cases[i];
+    return NULL;
+}
+
+/* What is no case is a file; its precision decides which program goes on, before anything is printed. */
+static Status check_names(int count, const char *const names[], Config *c, char *argv[])
+{
+    for (int i = 0; i < count; i++) {
+        if (find_case(names[i])) continue;
+        if (!strpbrk(names[i], "./"))
+            return FAIL(E_ARG, "there is no case %s: expected %s to %s, or a config file", names[i],
+                        bench_cases[0].name, bench_cases[bench_case_count - 1].name);
+        TRY(config_load(c, names[i], 0, NULL));
+        TRY(precision_switch(c->train.precision, argv));
     }
+    return OK;
+}
+
+static Status run_file(Bench *b, const char *path, Config *c)
+{
     TRY(config_load(c, path, 0, NULL));
-    TRY(precision_switch(c->train.precision, argv));
     if (b->vocab_size) return run(b, path, c, b->vocab_size);
     Dataset d;
     Status status = dataset_open(&d, c->data.path);
@@ -106,23 +120,18 @@ static Status run_file(Bench *b, const char *path, Config *c, char *argv[])
 static Status run_case(Bench *b, const BenchCase *one, Config *c)
 {
     int count = 0;
-    while (count < 6 && one->overrides[count]) count++;
+    while (count < BENCH_OVERRIDES_MAX && one->overrides[count]) count++;
     TRY(config_load(c, NULL, count, one->overrides));
     return run(b, one->name, c, one->vocab_size);
 }
 
-static Status run_names(Bench *b, int count, const char *const names[], bool all, char *argv[])
+static Status run_names(Bench *b, int count, const char *const names[], bool all, Config *c)
 {
-    static Config c; /* large; and the only one */
     for (int i = 0; i < bench_case_count && !count; i++)
-        if (all || bench_cases[i].by_default) TRY(run_case(b, &bench_cases[i], &c));
+        if (all || bench_cases[i].by_default) TRY(run_case(b, &bench_cases[i], c));
     for (int i = 0; i < count; i++) {
-        int j = 0;
-        while (j < bench_case_count && strcmp(bench_cases[j].name, names[i])) j++;
-        if (j < bench_case_count)
-            TRY(run_case(b, &bench_cases[j], &c));
-        else
-            TRY(run_file(b, names[i], &c, argv));
+        const BenchCase *one = find_case(names[i]);
+        TRY(one ? run_case(b, one, c) : run_file(b, names[i], c));
     }
     return OK;
 }
@@ -185,10 +194,12 @@ Status command_bench(const Command *self, int argc, char *argv[])
                    (long long)bench_cases[i].vocab_size);
         return OK;
     }
+    static Config c; /* large; and the only one */
+    TRY(check_names(count, names, &c, argv));
     threads_set((int)threads);
     b.results = json_array();
     Status status = measure_machine(&b);
-    if (status == OK) status = run_names(&b, count, names, all, argv);
+    if (status == OK) status = run_names(&b, count, names, all, &c);
     if (status == OK && b.json) status = finish(&b);
     json_decref(b.results);
     return status;

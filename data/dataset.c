@@ -1,7 +1,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "autograd/base/text.h"
 #include "data/dataset_internal.h"
@@ -59,7 +58,8 @@ static Status open_split(Dataset *d, Split *s, Chunks *chunks, int *turn)
     const int64_t size = s->count * s->token_size;
     if (size) {
         const Span apart = r->apart[(*turn)++];
-        if (s->tokens != r->bytes + r->kind->size + apart.begin || apart.end - apart.begin != size)
+        if (s->tokens != r->file.bytes + r->kind->size + apart.begin ||
+            apart.end - apart.begin != size)
             return FAIL(E_DATA, "%s: %s is not where its user block says", r->path, path);
     }
 
@@ -156,8 +156,8 @@ void dataset_close(Dataset *d)
 {
     if (d->state) {
         h5_reader_close(&d->state->reader);
-        for (int i = 0; i < 2; i++)
-            if (d->state->raw[i]) munmap(d->state->raw[i], (size_t)d->state->raw_size[i]);
+        mapping_close(&d->state->raw[0]);
+        mapping_close(&d->state->raw[1]);
     }
     arena_free(&d->arena);
     *d = (Dataset){0};

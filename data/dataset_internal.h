@@ -20,8 +20,7 @@ typedef struct Chunks {
 typedef struct DatasetState {
     H5Reader reader; /* of dataset.h5 */
     Chunks train, val;
-    void *raw[2]; /* mappings of raw token files */
-    int64_t raw_size[2];
+    Mapping raw[2]; /* token files of other programs */
 } DatasetState;
 
 /* Opens a .bin file; d->arena, path and state are there. */

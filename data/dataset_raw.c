@@ -1,11 +1,7 @@
 /* Token files of other programs: nanoGPT's data/.../prepare.py and llm.c's dev/data/data_common.py. */
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
@@ -13,7 +9,7 @@
 
 enum { HEADER = 256, MAGIC = 20240520, MAGIC_LLAMA3 = 20240801 };
 
-/* Maps one file and finds its tokens in it. */
+/* Finds the tokens in a file. */
 static Status read_tokens(const char *name, const unsigned char *bytes, int64_t size, Split *s)
 {
     int32_t header[3] = {0};
@@ -46,30 +42,11 @@ static Status read_tokens(const char *name, const unsigned char *bytes, int64_t 
     return OK;
 }
 
-static Status map(int fd, const char *name, void **bytes, int64_t *size)
-{
-    struct stat info;
-    if (fstat(fd, &info)) return FAIL(E_DATA, "%s: %s", name, strerror(errno));
-    if (!S_ISREG(info.st_mode)) return FAIL(E_DATA, "%s: not a file", name);
-    if (!info.st_size) return FAIL(E_DATA, "%s: empty", name);
-    void *at = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (at == MAP_FAILED) return FAIL(E_NOMEM, "%s: %s", name, strerror(errno));
-    *bytes = at;
-    *size = info.st_size;
-    return OK;
-}
-
-static Status open_half(Dataset *d, const char *path, int which, Split *s)
+static Status open_half(const char *path, Mapping *m, Split *s)
 {
     char name[PATH_MAX];
-    DatasetState *state = d->state;
-    text_escape(path, name, sizeof name);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return FAIL(E_DATA, "%s: %s", name, strerror(errno));
-    Status status = map(fd, name, &state->raw[which], &state->raw_size[which]);
-    close(fd);
-    TRY(status);
-    return read_tokens(name, state->raw[which], state->raw_size[which], s);
+    TRY(mapping_open(m, path, E_DATA));
+    return read_tokens(text_escape(path, name, sizeof name), m->bytes, m->size, s);
 }
 
 /* "train" in the last part of path as "val". false: there is none, or no such file. */
@@ -102,8 +79,8 @@ Status dataset_open_raw(Dataset *d, const char *path)
 {
     char val[PATH_MAX];
     Digest digest;
-    TRY(open_half(d, path, 0, &d->train));
-    if (other_half(path, val)) TRY(open_half(d, val, 1, &d->val));
+    TRY(open_half(path, &d->state->raw[0], &d->train));
+    if (other_half(path, val)) TRY(open_half(val, &d->state->raw[1], &d->val));
     TRY(cut(d, &d->train));
     TRY(cut(d, &d->val));
     TRY(digest_open(&digest));

@@ -1,19 +1,14 @@
 /* The one file that knows HDF5. */
 #include "data/h5.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "autograd/base/text.h"
-#include "data/files.h"
+#include "data/h5_internal.h"
 
 _Static_assert(sizeof(hid_t) == sizeof(int64_t), "handles are kept as int64_t");
 
@@ -25,13 +20,6 @@ enum {
     ARRAY_ROOM = 512,
     ATTRIBUTE_MAX = 4096,
     PARAM_PATH_MAX = 256
-};
-
-struct H5Hole {
-    int64_t place, size; /* in the payload */
-    const void *data;    /* one of these two */
-    const Spool *spool;
-    bool apart;
 };
 
 static const struct {
@@ -262,8 +250,7 @@ static int by_place(const void *a, const void *b)
     return (x->place > y->place) - (x->place < y->place);
 }
 
-/* Closes the structure and takes its image over. */
-static Status finish(H5Writer *w)
+Status h5_finish(H5Writer *w)
 {
     static const char signature[8] = "\211HDF\r\n\032\n";
     uint64_t end;
@@ -285,86 +272,6 @@ static Status finish(H5Writer *w)
     return OK;
 }
 
-typedef struct Output {
-    H5Writer *w;
-    Draft draft;
-    Digest digest;
-    unsigned char *piece; /* PIECE bytes, for spools */
-} Output;
-
-static Status emit(Output *o, const void *bytes, int64_t size, bool apart)
-{
-    if (!apart) digest_add(&o->digest, bytes, size);
-    return draft_write(&o->draft, bytes, size);
-}
-
-/* The structure from begin to end; what HDF5 never wrote is zeros. */
-static Status emit_image(Output *o, int64_t begin, int64_t end)
-{
-    static const unsigned char zeros[4096];
-    const int64_t there = end < o->w->image_size ? end : o->w->image_size;
-    if (begin < there) {
-        TRY(emit(o, o->w->image + begin, there - begin, false));
-        begin = there;
-    }
-    for (int64_t part; begin < end; begin += part) {
-        part = end - begin < (int64_t)sizeof zeros ? end - begin : (int64_t)sizeof zeros;
-        TRY(emit(o, zeros, part, false));
-    }
-    return OK;
-}
-
-static Status emit_hole(Output *o, const H5Hole *h)
-{
-    if (h->data) return emit(o, h->data, h->size, h->apart);
-    INVARIANT(h->spool->size == h->size);
-    for (int64_t place = 0, part; place < h->size; place += part) {
-        part = h->size - place < PIECE ? h->size - place : PIECE;
-        TRY(spool_read(h->spool, o->piece, place, part));
-        TRY(emit(o, o->piece, part, h->apart));
-    }
-    return OK;
-}
-
-static Status emit_all(Output *o)
-{
-    H5Writer *w = o->w;
-    unsigned char block[BLOCK_LARGEST] = {0};
-    Span apart[BLOCK_APART];
-    int64_t place = 0;
-    int used = 0;
-
-    TRY(draft_write(&o->draft, block, w->kind->size)); /* filled last, when the digest is known */
-    for (const H5Hole *h = w->holes, *end = h + w->hole_count; h < end; h++) {
-        TRY(emit_image(o, place, h->place));
-        TRY(emit_hole(o, h));
-        place = h->place + h->size;
-        if (h->apart) {
-            INVARIANT(used < BLOCK_APART);
-            apart[used++] = (Span){h->place, place};
-        }
-    }
-    TRY(emit_image(o, place, w->payload));
-    for (; used < BLOCK_APART; used++) apart[used] = (Span){w->payload, w->payload};
-    block_fill(block, w->kind, w->payload, apart, &o->digest);
-    TRY(draft_patch(&o->draft, block, w->kind->size, 0));
-    return draft_finish(&o->draft);
-}
-
-Status h5_write(H5Writer *w, const char *path)
-{
-    Output o = {.w = w, .draft.fd = -1};
-    TRY(finish(w));
-    o.piece = arena_take(&w->arena, PIECE);
-    if (!o.piece) return FAIL(E_NOMEM, "%d bytes", PIECE);
-    TRY(digest_open(&o.digest));
-    Status status = draft_open(&o.draft, path, w->kind->size + w->payload);
-    if (status == OK) status = emit_all(&o);
-    draft_close(&o.draft);
-    digest_close(&o.digest);
-    return status;
-}
-
 void h5_writer_close(H5Writer *w)
 {
     if (w->file) H5Fclose(w->file);
@@ -378,7 +285,7 @@ static void *map_take(size_t size, H5FD_file_image_op_t op, void *context)
 {
     const H5Reader *r = context;
     (void)op, (void)size;
-    return (void *)(uintptr_t)(r->bytes + r->kind->size);
+    return (void *)(uintptr_t)(r->file.bytes + r->kind->size);
 }
 
 static void *map_copy(void *to, const void *from, size_t size, H5FD_file_image_op_t op,
@@ -405,29 +312,15 @@ static hid_t open_mapping(H5Reader *r)
     H5FD_file_image_callbacks_t calls = {map_take,      map_copy,     map_grow, map_drop,
                                          context_share, context_drop, r};
     char name[32];
-    void *image = (void *)(uintptr_t)(r->bytes + r->kind->size);
+    void *image = (void *)(uintptr_t)(r->file.bytes + r->kind->size);
     snprintf(name, sizeof name, "%p", image);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
     if (H5Pset_fapl_core(access, GROWTH, 0) >= 0 &&
         H5Pset_file_image_callbacks(access, &calls) >= 0 &&
-        H5Pset_file_image(access, image, (size_t)(r->size - r->kind->size)) >= 0)
+        H5Pset_file_image(access, image, (size_t)(r->file.size - r->kind->size)) >= 0)
         file = H5Fopen(name, H5F_ACC_RDONLY, access);
     shut(H5Pclose, access);
     return file;
-}
-
-/* Maps the file open as fd. */
-static Status map(H5Reader *r, int fd)
-{
-    struct stat info;
-    if (fstat(fd, &info)) return FAIL(r->kind->code, "%s: %s", r->path, strerror(errno));
-    if (!S_ISREG(info.st_mode)) return FAIL(r->kind->code, "%s: not a file", r->path);
-    if (!info.st_size) return FAIL(r->kind->code, "%s: empty", r->path);
-    void *bytes = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED) return FAIL(E_NOMEM, "%s: %s", r->path, strerror(errno));
-    r->bytes = bytes;
-    r->size = info.st_size;
-    return OK;
 }
 
 static Status check_format(const H5Reader *r)
@@ -449,30 +342,26 @@ Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind)
     *r = (H5Reader){.kind = kind};
     r->path = strdup(text_escape(path, name, sizeof name));
     if (!r->path) return FAIL(E_NOMEM, "a path");
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return FAIL(kind->code, "%s: %s", r->path, strerror(errno));
-    Status status = map(r, fd);
-    close(fd);
-    TRY(status);
-    TRY(block_check(kind, path, r->bytes, r->size, r->apart));
+    TRY(mapping_open(&r->file, path, kind->code));
+    TRY(block_check(kind, path, r->file.bytes, r->file.size, r->apart));
 
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t file = open_mapping(r);
     if (file < 0) return FAIL(kind->code, "%s: HDF5 cannot open it", r->path);
-    r->file = file;
+    r->tree = file;
     return check_format(r);
 }
 
 void h5_reader_detach(H5Reader *r)
 {
-    if (r->file) H5Fclose(r->file);
-    r->file = 0;
+    if (r->tree) H5Fclose(r->tree);
+    r->tree = 0;
 }
 
 void h5_reader_close(H5Reader *r)
 {
     h5_reader_detach(r);
-    if (r->bytes) munmap((void *)(uintptr_t)r->bytes, (size_t)r->size);
+    mapping_close(&r->file);
     free(r->path);
     *r = (H5Reader){0};
 }
@@ -486,8 +375,8 @@ bool h5_has(const H5Reader *r, const char *path)
         H5L_info_t info;
         memcpy(part, path, (size_t)(end - path));
         part[end - path] = '\0';
-        if (H5Lexists(r->file, part, H5P_DEFAULT) <= 0) return false;
-        if (H5Lget_info(r->file, part, &info, H5P_DEFAULT) < 0) return false;
+        if (H5Lexists(r->tree, part, H5P_DEFAULT) <= 0) return false;
+        if (H5Lget_info(r->tree, part, &info, H5P_DEFAULT) < 0) return false;
         if (info.type != H5L_TYPE_HARD) return false;
         if (!*end) return true;
     }
@@ -531,7 +420,7 @@ static bool look(hid_t array, Array *a)
 /* Whether an array of that many numbers lies inside the payload. */
 static bool lies_inside(const H5Reader *r, const Array *a, int64_t *bytes)
 {
-    const int64_t payload = r->size - r->kind->size;
+    const int64_t payload = r->file.size - r->kind->size;
     int64_t size = number_size((NumberType)a->type);
     for (int i = 0; i < a->rank; i++) {
         if (a->dim[i] && size > payload / (int64_t)(a->dim[i] > INT64_MAX ? 1 : a->dim[i]))
@@ -553,7 +442,7 @@ Status h5_find(const H5Reader *r, const char *path, NumberType *type, Shape *sha
     int64_t size = 0;
     text_escape(path, name, sizeof name);
     if (!h5_has(r, path)) return FAIL(r->kind->code, "%s: there is no %s in it", r->path, name);
-    hid_t array = H5Dopen2(r->file, path, H5P_DEFAULT);
+    hid_t array = H5Dopen2(r->tree, path, H5P_DEFAULT);
     bool ok = array >= 0 && look(array, &a);
     shut(H5Dclose, array);
     if (!ok || !lies_inside(r, &a, &size))
@@ -561,7 +450,7 @@ Status h5_find(const H5Reader *r, const char *path, NumberType *type, Shape *sha
     *type = (NumberType)a.type;
     *shape = (Shape){.rank = a.rank};
     for (int i = 0; i < a.rank; i++) shape->dim[i] = (int64_t)a.dim[i];
-    *data = r->bytes + r->kind->size + (size ? a.place : 0);
+    *data = r->file.bytes + r->kind->size + (size ? a.place : 0);
     return OK;
 }
 
@@ -598,8 +487,8 @@ static Status get_attribute(const H5Reader *r, const char *object, const char *n
 {
     hid_t a = -1;
     if ((!object[1] || h5_has(r, object)) &&
-        H5Aexists_by_name(r->file, object, name, H5P_DEFAULT) > 0)
-        a = H5Aopen_by_name(r->file, object, name, H5P_DEFAULT, H5P_DEFAULT);
+        H5Aexists_by_name(r->tree, object, name, H5P_DEFAULT) > 0)
+        a = H5Aopen_by_name(r->tree, object, name, H5P_DEFAULT, H5P_DEFAULT);
     if (a < 0) return FAIL(r->kind->code, "%s: %s has no attribute %s", r->path, object, name);
     hid_t type = H5Aget_type(a), space = H5Aget_space(a);
     bool ok = H5Sget_simple_extent_type(space) == H5S_SCALAR &&
@@ -626,7 +515,7 @@ Status h5_get_text(const H5Reader *r, const char *object, const char *name, char
 Status h5_count(const H5Reader *r, const char *group, int64_t *count)
 {
     H5G_info_t info;
-    hid_t g = h5_has(r, group) ? H5Gopen2(r->file, group, H5P_DEFAULT) : -1;
+    hid_t g = h5_has(r, group) ? H5Gopen2(r->tree, group, H5P_DEFAULT) : -1;
     bool ok = g >= 0 && H5Gget_info(g, &info) >= 0;
     shut(H5Gclose, g);
     if (!ok) return FAIL(r->kind->code, "%s: there is no group %s in it", r->path, group);
@@ -636,7 +525,7 @@ Status h5_count(const H5Reader *r, const char *group, int64_t *count)
 
 Status h5_name(const H5Reader *r, const char *group, int64_t i, char *out, int64_t size)
 {
-    ssize_t length = H5Lget_name_by_idx(r->file, group, H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, out,
+    ssize_t length = H5Lget_name_by_idx(r->tree, group, H5_INDEX_NAME, H5_ITER_INC, (hsize_t)i, out,
                                         (size_t)size, H5P_DEFAULT);
     if (length < 0) return FAIL(r->kind->code, "%s: %s: HDF5 cannot list it", r->path, group);
     return OK;

@@ -17,6 +17,7 @@
 #include "autograd/base/arena.h"
 #include "autograd/tensor.h"
 #include "data/block.h"
+#include "data/mapping.h"
 #include "data/spool.h"
 
 typedef enum NumberType {
@@ -72,9 +73,8 @@ void h5_writer_close(H5Writer *w);
 typedef struct H5Reader {
     char *path; /* escaped, for messages */
     const BlockKind *kind;
-    const unsigned char *bytes; /* the whole file, mapped */
-    int64_t size;
-    int64_t file; /* HDF5's handle; 0: closed */
+    Mapping file;
+    int64_t tree; /* HDF5's handle; 0: closed */
     Span apart[BLOCK_APART];
 } H5Reader;
 

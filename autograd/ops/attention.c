@@ -1,142 +1,241 @@
-/* attention: softmax(scale q k^T - slope |i - j|) v for each head, over the keys that a row sees.
- * First version: plain loops. */
+/* attention: y = p v, p = softmax(s), s = scale q k^T - slope |i - j|, for each head, over the keys that a
+ * row sees (Vaswani et al. 2017, section 3.2; slopes: Press et al. 2022, section 3). With g = dL/dy:
+ *
+ *     dv = p^T g,    ds = p (g v^T - sum over columns of g y),    dq = scale ds k,    dk = scale ds^T q
+ *
+ * Dropout is of p; where it dropped, g v^T is 0 likewise. The work is cut by segment and key head, so
+ * that each piece of the gradients of k and v has one writer. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "autograd/base/threads.h"
+#include "autograd/kernels/attention.h"
 #include "autograd/ops.h"
 
 enum { Q, K, V };
 
-static Status shape(Node *n)
+/* The columns of input i that belong to attention. */
+typedef struct Columns {
+    int64_t begin, end;
+} Columns;
+
+static Columns columns_of(const Attention *a, int i)
 {
+    const int64_t begin = i == Q ? a->q_column : i == K ? a->k_column : a->v_column;
+    return (Columns){begin, begin + (i == Q ? a->heads : a->kv_heads) * a->head_width};
+}
+
+static Status check_columns(const Node *n)
+{
+    static const char name[] = "qkv";
     const Attention *a = n->attr;
-    const AttentionRows *rows = &a->rows;
-    const Shape q = n->in[Q]->shape, k = n->in[K]->shape, v = n->in[V]->shape;
-    const int64_t width = a->heads * a->head_width, kv_width = a->kv_heads * a->head_width;
-    if (a->kv_heads < 1 || a->heads % a->kv_heads)
-        return FAIL(E_SHAPE, "attention: %lld heads, not a multiple of %lld key heads",
-                    (long long)a->heads, (long long)a->kv_heads);
-    if (q.rank != 2 || k.rank != 2 || v.rank != 2 || k.dim[0] != v.dim[0] ||
-        a->q_column + width > q.dim[1] || a->k_column + kv_width > k.dim[1] ||
-        a->v_column + kv_width > v.dim[1])
-        return FAIL(
-            E_SHAPE,
-            "attention: q %s, k %s, v %s from columns %lld, %lld, %lld, for %lld heads (%lld "
-            "of keys) of %lld",
-            shape_text(q), shape_text(k), shape_text(v), (long long)a->q_column,
-            (long long)a->k_column, (long long)a->v_column, (long long)a->heads,
-            (long long)a->kv_heads, (long long)a->head_width);
-    if (rows->queries[0] || rows->keys[0] || rows->queries[rows->segments] != q.dim[0] ||
-        rows->keys[rows->segments] != k.dim[0])
-        return FAIL(E_SHAPE, "attention: segments end at %d, %d, for q %s, k %s",
-                    (int)rows->queries[rows->segments], (int)rows->keys[rows->segments],
-                    shape_text(q), shape_text(k));
-    n->out->shape = SHAPE(q.dim[0], width);
+    for (int i = Q; i <= V; i++) {
+        const Shape x = n->in[i]->shape;
+        const Columns c = columns_of(a, i);
+        if (x.rank != 2 || c.begin < 0 || c.end > x.dim[1])
+            return FAIL(E_SHAPE, "attention: %c %s has no columns %lld to %lld: %lld heads of %lld",
+                        name[i], shape_text(x), (long long)c.begin, (long long)c.end,
+                        (long long)(i == Q ? a->heads : a->kv_heads), (long long)a->head_width);
+        for (int j = Q; j < i; j++) {
+            const Columns d = columns_of(a, j);
+            if (n->in[i] == n->in[j] && c.begin < d.end && d.begin < c.end)
+                return FAIL(E_SHAPE, "attention: %c and %c of one tensor %s overlap", name[j],
+                            name[i], shape_text(x));
+        }
+    }
+    if (n->in[K]->shape.dim[0] != n->in[V]->shape.dim[0])
+        return FAIL(E_SHAPE, "attention: k %s, v %s: not as many rows",
+                    shape_text(n->in[K]->shape), shape_text(n->in[V]->shape));
     return OK;
 }
 
-typedef struct Row {
-    const real *q, *k, *v;
-    int64_t first, end, own, ldk, ldv, kv;
-} Row;
-
-static Row row_of(const Node *n, int64_t s, int64_t i, int64_t h)
+static Status check_rows(const Node *n, int64_t *keys_max)
 {
     const Attention *a = n->attr;
+    const AttentionRows *rows = &a->rows;
+    const Shape q = n->in[Q]->shape, k = n->in[K]->shape;
+
+    if (rows->segments < 1 || rows->queries[0] != 0 || rows->keys[0] != 0 ||
+        rows->queries[rows->segments] != q.dim[0] || rows->keys[rows->segments] != k.dim[0])
+        return FAIL(E_SHAPE, "attention: the segments do not cover the rows of q %s and k %s",
+                    shape_text(q), shape_text(k));
+    if (!rows->first != !rows->end)
+        return FAIL(E_ARG, "attention: one of first and end is NULL, and the other is not");
+    for (int64_t s = 0; s < rows->segments; s++) {
+        const int64_t queries = rows->queries[s + 1] - rows->queries[s],
+                      keys = rows->keys[s + 1] - rows->keys[s];
+        if (queries < 0 || keys < queries)
+            return FAIL(E_SHAPE, "attention: segment %lld has %lld queries and %lld keys",
+                        (long long)s, (long long)queries, (long long)keys);
+        if (keys > *keys_max) *keys_max = keys;
+        for (int64_t i = rows->queries[s]; rows->first && i < rows->queries[s + 1]; i++)
+            if (rows->first[i] < 0 || rows->end[i] > keys)
+                return FAIL(E_SHAPE, "attention: row %lld sees keys %d to %d of %lld", (long long)i,
+                            (int)rows->first[i], (int)rows->end[i], (long long)keys);
+    }
+    return OK;
+}
+
+static Status shape(Node *n)
+{
+    const Attention *a = n->attr;
+    int64_t keys_max = 0;
+    if (a->kv_heads < 1 || a->heads < 1 || a->heads % a->kv_heads || a->head_width < 1)
+        return FAIL(E_SHAPE, "attention: %lld heads of %lld, %lld of keys: not a divisor",
+                    (long long)a->heads, (long long)a->head_width, (long long)a->kv_heads);
+    if (!(a->dropout.rate >= 0 && a->dropout.rate < 1))
+        return FAIL(E_ARG, "attention: dropout %g: not in [0, 1)", a->dropout.rate);
+    TRY(check_columns(n));
+    TRY(check_rows(n, &keys_max));
+    const int64_t rows = n->in[Q]->shape.dim[0];
+    n->out->shape = SHAPE(rows, a->heads * a->head_width);
+    n->keep_size = a->heads * rows * (int64_t)sizeof(real); /* log of the sum of exponentials */
+    n->scratch_size = threads_team() * attention_unit_work(keys_max, a->head_width, n->record) +
+                      a->rows.segments * a->heads * (int64_t)sizeof(real);
+    return OK;
+}
+
+/* A pass over a node: where each worker's memory and the largest logits lie. */
+typedef struct Pass {
+    const Node *n;
+    int64_t work_size;
+    char *work;
+    real *max_logit; /* [segments, heads]; NULL: not wanted */
+} Pass;
+
+static Pass pass_begin(const Node *n)
+{
+    const Attention *a = n->attr;
+    const int64_t logits = a->rows.segments * a->heads * (int64_t)sizeof(real);
+    int64_t keys_max = 0;
+    for (int64_t s = 0; s < a->rows.segments; s++) {
+        const int64_t keys = a->rows.keys[s + 1] - a->rows.keys[s];
+        if (keys > keys_max) keys_max = keys;
+    }
+    Pass p = {n, attention_unit_work(keys_max, a->head_width, n->record), n->scratch, NULL};
+    INVARIANT(threads_team() * p.work_size + logits <= n->scratch_size);
+    if (a->stats.max_logit) p.max_logit = (real *)(p.work + n->scratch_size - logits);
+    return p;
+}
+
+/* Rows of a tensor, or of its gradient at data, from `row` on, and from a column on. */
+static AttentionMatrix matrix(const Tensor *x, real *data, int64_t row, int64_t column)
+{
+    const int64_t step = x->shape.dim[1];
+    return (AttentionMatrix){data ? data + row * step + column : NULL, step};
+}
+
+/* Unit i of segments x key heads. */
+static AttentionUnit unit(const Pass *p, int64_t i, int worker)
+{
+    const Node *n = p->n;
+    const Attention *a = n->attr;
     const AttentionRows *r = &a->rows;
-    const int64_t nq = r->queries[s + 1] - r->queries[s], nk = r->keys[s + 1] - r->keys[s];
-    const int64_t row = r->queries[s] + i, kv = h * a->kv_heads / a->heads;
-    Row x = {.own = nk - nq + i, .kv = kv};
-    x.ldk = n->in[K]->shape.dim[1];
-    x.ldv = n->in[V]->shape.dim[1];
-    x.first = r->first ? r->first[row] : 0;
-    x.end = r->end ? r->end[row] : x.own + 1;
-    x.q = n->in[Q]->data + row * n->in[Q]->shape.dim[1] + a->q_column + h * a->head_width;
-    x.k = n->in[K]->data + r->keys[s] * x.ldk + a->k_column + kv * a->head_width;
-    x.v = n->in[V]->data + r->keys[s] * x.ldv + a->v_column + kv * a->head_width;
-    return x;
+    const int64_t s = i / a->kv_heads, kv = i % a->kv_heads, group = a->heads / a->kv_heads;
+    const int64_t head = kv * group, query = r->queries[s], key = r->keys[s];
+    const int64_t width = a->head_width, rows = n->in[Q]->shape.dim[0];
+    const int64_t q_column = a->q_column + head * width, k_column = a->k_column + kv * width,
+                  v_column = a->v_column + kv * width;
+
+    AttentionUnit u = {
+        .queries = r->queries[s + 1] - query,
+        .keys = r->keys[s + 1] - key,
+        .head_width = width,
+        .group = group,
+        .q = matrix(n->in[Q], n->in[Q]->data, query, q_column),
+        .k = matrix(n->in[K], n->in[K]->data, key, k_column),
+        .v = matrix(n->in[V], n->in[V]->data, key, v_column),
+        .y = matrix(n->out, n->out->data, query, head * width),
+        .first = r->first ? r->first + query : NULL,
+        .end = r->end ? r->end + query : NULL,
+        .scale = a->scale,
+        .slopes = a->slopes ? a->slopes + head : NULL,
+        .log_sum = n->record ? (real *)n->keep + head * rows + query : NULL,
+        .log_sum_step = rows,
+        .max_logit = p->max_logit ? p->max_logit + s * a->heads + head : NULL,
+        .work = p->work + worker * p->work_size,
+    };
+    if (a->dropout.rate > 0) {
+        u.rng = a->dropout.rng;
+        u.draw = a->dropout.draw;
+        u.drop_row = (uint64_t)((a->dropout.first_row + query) * a->heads + head);
+        u.drop_row_step = (uint64_t)a->heads;
+        u.drop_below = (uint32_t)(a->dropout.rate * 0x1p32);
+        u.drop_scale = 1 / (1 - a->dropout.rate);
+    }
+    return u;
 }
 
-static double score(const Attention *a, const Row *x, int64_t j, int64_t h)
+static void forward_units(const void *context, int64_t begin, int64_t end, int worker)
 {
-    double s = 0;
-    for (int64_t c = 0; c < a->head_width; c++) s += (double)x->q[c] * x->k[j * x->ldk + c];
-    s *= a->scale;
-    if (a->slopes) s -= a->slopes[h] * (double)llabs(x->own - j);
-    return s;
-}
-
-static double kept(const Attention *a, int64_t row, int64_t h, int64_t j)
-{
-    const Dropout *d = &a->dropout;
-    if (!(d->rate > 0)) return 1;
-    const uint64_t low = (uint64_t)((d->first_row + row) * a->heads + h) << 24 | (uint64_t)j / 4;
-    return rng_block(d->rng, low, d->draw).word[j % 4] < d->rate * 0x1p32 ? 0 : 1 / (1 - d->rate);
+    for (int64_t i = begin; i < end; i++) {
+        const AttentionUnit u = unit(context, i, worker);
+        attention_unit_forward(&u);
+    }
 }
 
 static void forward(const Node *n)
 {
     const Attention *a = n->attr;
-    const int64_t hd = a->head_width;
-    if (a->stats.max_logit)
-        for (int64_t h = 0; h < a->heads; h++) a->stats.max_logit[h] = -INFINITY;
-    for (int64_t s = 0; s < a->rows.segments; s++)
-        for (int64_t i = 0; i < a->rows.queries[s + 1] - a->rows.queries[s]; i++)
-            for (int64_t h = 0; h < a->heads; h++) {
-                const Row x = row_of(n, s, i, h);
-                const int64_t row = a->rows.queries[s] + i;
-                real *y = n->out->data + row * a->heads * hd + h * hd;
-                double max = -INFINITY, sum = 0;
-                memset(y, 0, (size_t)hd * sizeof *y);
-                for (int64_t j = x.first; j < x.end; j++) max = fmax(max, score(a, &x, j, h));
-                for (int64_t j = x.first; j < x.end; j++) sum += exp(score(a, &x, j, h) - max);
-                for (int64_t j = x.first; j < x.end; j++) {
-                    double p = exp(score(a, &x, j, h) - max) / sum * kept(a, row, h, j);
-                    for (int64_t c = 0; c < hd; c++) y[c] += (real)p * x.v[j * x.ldv + c];
-                }
-                if (a->stats.max_logit && max > a->stats.max_logit[h])
-                    a->stats.max_logit[h] = (real)max;
-            }
+    const Pass p = pass_begin(n);
+    threads_range(a->rows.segments * a->kv_heads, 1, forward_units, &p);
+
+    for (int64_t h = 0; p.max_logit && h < a->heads; h++) {
+        real max = -(real)INFINITY;
+        for (int64_t s = 0; s < a->rows.segments; s++)
+            if (p.max_logit[s * a->heads + h] > max) max = p.max_logit[s * a->heads + h];
+        a->stats.max_logit[h] = max;
+    }
+}
+
+static void backward_units(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Pass *p = context;
+    const Node *n = p->n;
+    const Attention *a = n->attr;
+    for (int64_t i = begin; i < end; i++) {
+        AttentionUnit u = unit(p, i, worker);
+        const int64_t s = i / a->kv_heads, kv = i % a->kv_heads;
+        const int64_t query = a->rows.queries[s], key = a->rows.keys[s];
+        const int64_t q = kv * u.group * u.head_width, k = kv * u.head_width;
+        u.dy = matrix(n->out, (real *)n->dout, query, q);
+        u.dq = matrix(n->in[Q], n->din[Q], query, a->q_column + q);
+        u.dk = matrix(n->in[K], n->din[K], key, a->k_column + k);
+        u.dv = matrix(n->in[V], n->din[V], key, a->v_column + k);
+        /* The columns of one tensor given again are others, and nothing is there yet. */
+        u.add_q = n->add[Q];
+        u.add_k = n->add[n->in[K] == n->in[Q] ? Q : K];
+        u.add_v = n->add[n->in[V] == n->in[Q] ? Q : n->in[V] == n->in[K] ? K : V];
+        attention_unit_backward(&u);
+    }
+}
+
+/* Zeroes the columns of input i's gradient that belong to none of q, k, v. */
+static void clear_rest(const Node *n, int i)
+{
+    const int64_t rows = n->in[i]->shape.dim[0], width = n->in[i]->shape.dim[1];
+    for (int64_t at = 0; at < width;) {
+        int64_t gap = width, next = width;
+        for (int j = Q; j <= V; j++) {
+            const Columns c = columns_of(n->attr, j);
+            if (n->in[j] != n->in[i] || c.end <= at || c.begin >= gap) continue;
+            gap = c.begin > at ? c.begin : at;
+            next = c.end;
+        }
+        for (int64_t r = 0; gap > at && r < rows; r++)
+            memset(n->din[i] + r * width + at, 0, (size_t)(gap - at) * sizeof(real));
+        at = next;
+    }
 }
 
 static void backward(const Node *n)
 {
     const Attention *a = n->attr;
-    const int64_t hd = a->head_width;
-    for (int i = 0; i < 3; i++)
-        if (n->din[i] && !n->add[i])
-            memset(n->din[i], 0, (size_t)shape_count(n->in[i]->shape) * sizeof(real));
-    for (int64_t s = 0; s < a->rows.segments; s++)
-        for (int64_t i = 0; i < a->rows.queries[s + 1] - a->rows.queries[s]; i++)
-            for (int64_t h = 0; h < a->heads; h++) {
-                const Row x = row_of(n, s, i, h);
-                const int64_t row = a->rows.queries[s] + i;
-                const real *g = n->dout + row * a->heads * hd + h * hd;
-                const real *y = n->out->data + row * a->heads * hd + h * hd;
-                double max = -INFINITY, sum = 0, delta = 0;
-                for (int64_t c = 0; c < hd; c++) delta += (double)g[c] * y[c];
-                for (int64_t j = x.first; j < x.end; j++) max = fmax(max, score(a, &x, j, h));
-                for (int64_t j = x.first; j < x.end; j++) sum += exp(score(a, &x, j, h) - max);
-                for (int64_t j = x.first; j < x.end; j++) {
-                    double p = exp(score(a, &x, j, h) - max) / sum, keep = kept(a, row, h, j);
-                    double dp = 0;
-                    const int64_t key = a->rows.keys[s] + j;
-                    for (int64_t c = 0; c < hd; c++) dp += (double)g[c] * x.v[j * x.ldv + c];
-                    const real ds = (real)(p * (dp * keep - delta) * a->scale);
-                    for (int64_t c = 0; c < hd; c++) {
-                        if (n->din[V])
-                            n->din[V][key * x.ldv + a->v_column + x.kv * hd + c] +=
-                                (real)(p * keep) * g[c];
-                        if (n->din[K])
-                            n->din[K][key * x.ldk + a->k_column + x.kv * hd + c] += ds * x.q[c];
-                        if (n->din[Q])
-                            n->din[Q][row * n->in[Q]->shape.dim[1] + a->q_column + h * hd + c] +=
-                                ds * x.k[j * x.ldk + c];
-                    }
-                }
-            }
+    const Pass p = pass_begin(n);
+    for (int i = Q; i <= V; i++)
+        if (n->din[i] && !n->add[i]) clear_rest(n, i);
+    threads_range(a->rows.segments * a->kv_heads, 1, backward_units, &p);
 }
 
 static const OpCase cases[] = {{0}};

@@ -1,0 +1,55 @@
+/* Attention for one key head of one segment, in tiles: softmax(scale q k^T - slope |i - j|) v with an
+ * online softmax (Milakov & Gimelshein 2018; Dao et al. 2022, arXiv 2205.14135, algorithm 1), and its
+ * gradient, which computes the weights again from one number a row (algorithm 4).
+ *
+ * Tiles begin at the segment's first row and short ones are filled with zeros, so the bits depend on the
+ * segment alone, not on what lies before or after it. Tiles that no row sees are skipped. The products
+ * are not BLAS's: each number is one chain of multiply-adds in the order of the keys, or columns. */
+#ifndef AUTOGRAD_KERNELS_ATTENTION_H
+#define AUTOGRAD_KERNELS_ATTENTION_H
+
+#include "autograd/base/rng.h"
+#include "autograd/tensor.h"
+
+/* Rows of a matrix that do not lie side by side: row i begins at data + i * step. */
+typedef struct AttentionMatrix {
+    real *data;
+    int64_t step;
+} AttentionMatrix;
+
+typedef struct AttentionUnit {
+    int64_t queries, keys; /* rows; the last query stands at the last key */
+    int64_t head_width;
+    int64_t group; /* query heads that read this key head; in q, y, dq, dy they lie side by side */
+    AttentionMatrix q, k, v, y;
+    AttentionMatrix dy, dq, dk, dv;  /* for backward; data NULL: not wanted */
+    bool add_q, add_k, add_v;        /* dq, dk, dv hold sums to add to, not garbage */
+    const int32_t *first, *end;      /* [queries]: the keys that a row sees; NULL: causal */
+    double scale;
+    const double *slopes;            /* [group] or NULL */
+    real *log_sum;                   /* [group, log_sum_step]: log2 of the sum of exponentials */
+    int64_t log_sum_step;
+    real *max_logit;                 /* [group]: the largest score */
+
+    /* A weight is dropped if a number, a function of (rng, draw, row, key), is below threshold. */
+    Rng rng;
+    uint64_t draw;
+    uint64_t drop_row;      /* the first row of the first head; the next head is one on, */
+    uint64_t drop_row_step; /* the next row this many */
+    uint32_t drop_below;    /* 0: nothing is dropped */
+    double drop_scale;      /* of those that are not */
+
+    void *work; /* attention_unit_work() bytes, 64-byte aligned */
+} AttentionUnit;
+
+int64_t attention_unit_work(int64_t keys, int64_t head_width, bool backward);
+
+void attention_unit_forward(const AttentionUnit *u);  /* y, log_sum, max_logit */
+void attention_unit_backward(const AttentionUnit *u); /* dq, dk, dv, from y and log_sum */
+
+/* One version for each instruction set; the two above choose. */
+typedef void AttentionPass(const AttentionUnit *u);
+AttentionPass attention_unit_forward_avx512, attention_unit_backward_avx512;
+AttentionPass attention_unit_forward_avx2, attention_unit_backward_avx2;
+
+#endif

@@ -1,0 +1,21 @@
+/* Inside the attention kernel: the sizes of tiles, the same for all instruction sets. */
+#ifndef AUTOGRAD_KERNELS_ATTENTION_TILE_H
+#define AUTOGRAD_KERNELS_ATTENTION_TILE_H
+
+#include <stdint.h>
+
+#define LOG2E 1.4426950408889634
+
+enum {
+    QUERIES = 64, /* rows of a tile of queries */
+    STRIP = 8,    /* rows of a strip */
+    QUERY_PANEL = 16,
+    KEYS = 64,         /* keys of a tile: a multiple of 64, which row_drop() wants */
+    ALIGNMENT_MAX = 32 /* numbers: two vectors of the longest kind */
+};
+
+typedef struct Interval {
+    int64_t first, end;
+} Interval;
+
+#endif

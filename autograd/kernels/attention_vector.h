@@ -1,0 +1,235 @@
+/* Inside the attention kernel: short vectors, and products of small tiles. Included once for each
+ * instruction set, after VECTOR_BYTES (how long a vector is) and ROWS (rows of c held in registers). */
+#ifndef AUTOGRAD_KERNELS_ATTENTION_VECTOR_H
+#define AUTOGRAD_KERNELS_ATTENTION_VECTOR_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "autograd/kernels/attention.h"
+
+enum { LANES = VECTOR_BYTES / (int)sizeof(real) };
+
+#ifdef CAPSTAN_DOUBLE
+typedef uint64_t Bits;
+#else
+typedef uint32_t Bits;
+#endif
+typedef real Vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef Bits Mask __attribute__((vector_size(VECTOR_BYTES)));
+typedef real VecAnywhere
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE Vec load(const real *x)
+{
+    return *(const VecAnywhere *)x;
+}
+
+INLINE void store(real *x, Vec v)
+{
+    *(VecAnywhere *)x = v;
+}
+
+INLINE Vec all(real x)
+{
+    return (Vec){0} + x;
+}
+
+INLINE Vec choose(Mask m, Vec yes, Vec no)
+{
+    return (Vec)((m & (Mask)yes) | (~m & (Mask)no));
+}
+
+INLINE Vec larger(Vec x, Vec y) /* y where x is not a number */
+{
+    Vec z;
+    for (int i = 0; i < LANES; i++) z[i] = x[i] > y[i] ? x[i] : y[i];
+    return z;
+}
+
+INLINE real largest(Vec x)
+{
+    real max = x[0];
+    for (int i = 1; i < LANES; i++) max = x[i] > max ? x[i] : max;
+    return max;
+}
+
+INLINE real total(Vec x)
+{
+    real part[LANES];
+    store(part, x);
+    for (int half = LANES / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) part[i] += part[i + half];
+    return part[0];
+}
+
+/* 2^x for x <= 0 or little more; 0 where the result would be subnormal. x = n + r, |r| <= 1/2; 2^r is
+ * interpolated at Chebyshev's points. Not a number stays so. */
+INLINE Vec exp2_vec(Vec x)
+{
+#ifdef CAPSTAN_DOUBLE
+    enum { FRACTION = 52 };
+    const real round = 0x1.8p52, min = -1022;
+    static const real c[] = {0x1.c4a29324a1038p-36, 0x1.e9ec1fcb69a7fp-32, 0x1.e4cf10dec0f59p-28,
+                             0x1.b524ebd13a55fp-24, 0x1.62c02242b879cp-20, 0x1.ffcbfc6da6ed1p-17,
+                             0x1.430912f86b7dbp-13, 0x1.5d87fe78a3f9cp-10, 0x1.3b2ab6fba4e79p-7,
+                             0x1.c6b08d704a0c6p-5,  0x1.ebfbdff82c58fp-3,  0x1.62e42fefa39efp-1};
+#else
+    enum { FRACTION = 23 };
+    const real round = 0x1.8p23f, min = -126;
+    static const real c[] = {0x1.44138ap-13f, 0x1.5f0890p-10f, 0x1.3b2a54p-7f,
+                             0x1.c6af6cp-5f,  0x1.ebfbe0p-3f,  0x1.62e430p-1f};
+#endif
+    const Vec shifted = x + round, r = x - (shifted - round);
+    Vec y = all(c[0]);
+#pragma GCC unroll 16
+    for (size_t i = 1; i < sizeof c / sizeof *c; i++) y = y * r + c[i];
+    y = y * r + 1;
+    y = (Vec)((Mask)y + ((Mask)shifted << FRACTION));
+    return (Vec)((Mask)y & ~(Mask)(x < all(min)));
+}
+
+/* c [rows, vecs * LANES] = a b, or c += a b. a's next row is a_row numbers on, its next column a_column.
+ * A constant number of rows and vectors, so that c stays in registers. */
+INLINE void product_tile(const int rows, const int vecs, int64_t k, const real *a, int64_t a_row,
+                         int64_t a_column, const real *b, int64_t b_row, real *c, int64_t c_row,
+                         bool add)
+{
+    Vec sum[8][2];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int v = 0; v < vecs; v++)
+            sum[r][v] = add ? load(c + r * c_row + v * LANES) : (Vec){0};
+    for (int64_t i = 0; i < k; i++, a += a_column, b += b_row) {
+        const Vec b0 = load(b), b1 = vecs > 1 ? load(b + LANES) : b0;
+#pragma GCC unroll 8
+        for (int r = 0; r < rows; r++) {
+            const Vec x = all(a[r * a_row]);
+            sum[r][0] += x * b0;
+            if (vecs > 1) sum[r][1] += x * b1;
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int v = 0; v < vecs; v++) store(c + r * c_row + v * LANES, sum[r][v]);
+}
+
+/* The same for any number of rows, a multiple of 4, and of vectors. */
+INLINE void product(int64_t rows, int64_t vecs, int64_t k, const real *a, int64_t a_row,
+                    int64_t a_column, const real *b, int64_t b_row, real *c, int64_t c_row,
+                    bool add)
+{
+    while (rows > 0) {
+        const int64_t height = rows >= ROWS ? ROWS : 4;
+        int64_t v = 0;
+        for (; v + 2 <= vecs; v += 2)
+            if (height == ROWS)
+                product_tile(ROWS, 2, k, a, a_row, a_column, b + v * LANES, b_row, c + v * LANES,
+                             c_row, add);
+            else
+                product_tile(4, 2, k, a, a_row, a_column, b + v * LANES, b_row, c + v * LANES,
+                             c_row, add);
+        if (v < vecs) {
+            if (height == ROWS)
+                product_tile(ROWS, 1, k, a, a_row, a_column, b + v * LANES, b_row, c + v * LANES,
+                             c_row, add);
+            else
+                product_tile(4, 1, k, a, a_row, a_column, b + v * LANES, b_row, c + v * LANES,
+                             c_row, add);
+        }
+        rows -= height;
+        a += height * a_row;
+        c += height * c_row;
+    }
+}
+
+#define LOW(i, d)    ((i) & (d) ? (i) - (d) + LANES : (i))
+#define HIGH(i, d)   ((i) & (d) ? (i) + LANES : (i) + (d))
+#define PICK2(f, d)  f(0, d), f(1, d)
+#define PICK4(f, d)  PICK2(f, d), f(2, d), f(3, d)
+#define PICK8(f, d)  PICK4(f, d), f(4, d), f(5, d), f(6, d), f(7, d)
+#define PICK16(f, d) \
+    PICK8(f, d), f(8, d), f(9, d), f(10, d), f(11, d), f(12, d), f(13, d), f(14, d), f(15, d)
+#if VECTOR_BYTES == 64 && !defined(CAPSTAN_DOUBLE)
+#define PICK PICK16
+#elif VECTOR_BYTES == 64 || (VECTOR_BYTES == 32 && !defined(CAPSTAN_DOUBLE))
+#define PICK PICK8
+#elif VECTOR_BYTES == 32 || !defined(CAPSTAN_DOUBLE)
+#define PICK PICK4
+#else
+#define PICK PICK2
+#endif
+
+/* Swaps the blocks of d x d beside the diagonal, in each block of 2 d x 2 d. */
+#define SWAP(d)                                                            \
+    if (LANES > d) {                                                       \
+        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)           \
+        {                                                                  \
+            if (i & d) continue;                                           \
+            const Vec x = r[i], y = r[i + d];                              \
+            r[i] = __builtin_shufflevector(x, y, PICK(LOW, d % LANES));    \
+            r[i + d] = __builtin_shufflevector(x, y, PICK(HIGH, d % LANES)); \
+        }                                                                  \
+    }
+
+/* to [LANES, LANES], rows to_step apart = the transpose of from. */
+INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t step, real factor)
+{
+    Vec r[LANES];
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) r[i] = load(from + i * step);
+    SWAP(8)
+    SWAP(4)
+    SWAP(2)
+    SWAP(1)
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++) store(to + i * to_step, r[i] * factor);
+}
+
+/* Panels of `panel` rows of x [rows, width], transposed: to [panels, width, panel], times factor. Rows
+ * beyond the last are zeros, up to a whole block of lanes; the caller has room for whole panels. */
+static void pack_columns(real *to, int64_t panel, const real *x, int64_t step, int64_t rows,
+                         int64_t width, real factor)
+{
+    for (int64_t i = 0; i < rows; i += LANES)
+        for (int64_t j = 0; j < width; j += LANES) {
+            real edge[LANES * LANES];
+            const real *from = x + i * step + j;
+            int64_t from_step = step;
+            const int64_t high = rows - i < LANES ? rows - i : LANES,
+                          wide = width - j < LANES ? width - j : LANES;
+            if (high < LANES || wide < LANES) {
+                memset(edge, 0, sizeof edge);
+                for (int64_t r = 0; r < high; r++)
+                    memcpy(edge + r * LANES, from + r * step, (size_t)wide * sizeof *x);
+                from = edge;
+                from_step = LANES;
+            }
+            real *block = to + i / panel * panel * width + j * panel + i % panel;
+            if (wide == LANES) {
+                transpose_block(block, panel, from, from_step, factor);
+                continue;
+            }
+            real turned[LANES * LANES];
+            transpose_block(turned, LANES, from, from_step, factor);
+            for (int64_t c = 0; c < wide; c++) store(block + c * panel, load(turned + c * LANES));
+        }
+}
+
+/* x [rows, width] in rows of `padded` numbers, and zeros up to `all_rows` rows. */
+static void pack_rows(real *to, int64_t padded, const real *x, int64_t step, int64_t rows,
+                      int64_t width, int64_t all_rows)
+{
+    for (int64_t i = 0; i < rows; i++) {
+        memcpy(to + i * padded, x + i * step, (size_t)width * sizeof *x);
+        for (int64_t c = width; c < padded; c++) to[i * padded + c] = 0;
+    }
+    memset(to + rows * padded, 0, (size_t)((all_rows - rows) * padded) * sizeof *to);
+}
+
+#endif

@@ -13,7 +13,7 @@ static AttentionPass attention_unit_forward_plain, attention_unit_backward_plain
 /* Whether the versions for longer vectors may be used: where VECTOR makes them, too. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
     !defined(CAPSTAN_PLAIN)
-#define HAS_AVX512                                                            \
+#define HAS_AVX512                                                              \
     (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && \
      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
 #define HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))

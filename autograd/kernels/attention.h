@@ -22,14 +22,14 @@ typedef struct AttentionUnit {
     int64_t head_width;
     int64_t group; /* query heads that read this key head; in q, y, dq, dy they lie side by side */
     AttentionMatrix q, k, v, y;
-    AttentionMatrix dy, dq, dk, dv;  /* for backward; data NULL: not wanted */
-    bool add_q, add_k, add_v;        /* dq, dk, dv hold sums to add to, not garbage */
-    const int32_t *first, *end;      /* [queries]: the keys that a row sees; NULL: causal */
+    AttentionMatrix dy, dq, dk, dv; /* for backward; data NULL: not wanted */
+    bool add_q, add_k, add_v;       /* dq, dk, dv hold sums to add to, not garbage */
+    const int32_t *first, *end;     /* [queries]: the keys that a row sees; NULL: causal */
     double scale;
-    const double *slopes;            /* [group] or NULL */
-    real *log_sum;                   /* [group, log_sum_step]: log2 of the sum of exponentials */
+    const double *slopes; /* [group] or NULL */
+    real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */
     int64_t log_sum_step;
-    real *max_logit;                 /* [group]: the largest score */
+    real *max_logit; /* [group]: the largest score */
 
     /* A weight is dropped if a number, a function of (rng, draw, row, key), is below threshold. */
     Rng rng;

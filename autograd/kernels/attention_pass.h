@@ -24,8 +24,8 @@ static Work work_cut(const AttentionUnit *u, bool backward)
     Work w = {.width = (u->head_width + LANES - 1) / LANES * LANES,
               .padded = (u->keys + PANEL - 1) / PANEL * PANEL};
     const int64_t keys = w.padded * w.width, tile = QUERIES * w.width;
-    real *at = u->work, **const keyed[] = {&w.k_columns, &w.v_rows, &w.v_columns,
-                                           &w.k_rows,    &w.dk,     &w.dv};
+    real *at = u->work,
+         **const keyed[] = {&w.k_columns, &w.v_rows, &w.v_columns, &w.k_rows, &w.dk, &w.dv};
     real **const tiled[] = {&w.sum, &w.q_columns, &w.dy_columns, &w.q_rows, &w.dy_rows};
     for (int i = 0; i < (backward ? 6 : 2); i++, at += keys) *keyed[i] = at;
     for (int i = 0; i < 5; i++, at += tile) *tiled[i] = at;
@@ -149,7 +149,8 @@ static void row_drop(const AttentionUnit *u, const Tile *t, int64_t i, int64_t k
                      real *x)
 {
     const real scale = (real)u->drop_scale;
-    const uint64_t row = u->drop_row + (uint64_t)(t->row + i) * u->drop_row_step + (uint64_t)t->head;
+    const uint64_t row =
+        u->drop_row + (uint64_t)(t->row + i) * u->drop_row_step + (uint64_t)t->head;
     for (int64_t j = v.first / 64 * 64; j < v.end; j += 64) {
         uint32_t word[4][16];
         const uint64_t counter = row << 24 | (uint64_t)(key + j) / 4;

@@ -102,8 +102,7 @@ INLINE void product_tile(const int rows, const int vecs, int64_t k, const real *
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
-        for (int v = 0; v < vecs; v++)
-            sum[r][v] = add ? load(c + r * c_row + v * LANES) : (Vec){0};
+        for (int v = 0; v < vecs; v++) sum[r][v] = add ? load(c + r * c_row + v * LANES) : (Vec){0};
     for (int64_t i = 0; i < k; i++, a += a_column, b += b_row) {
         const Vec b0 = load(b), b1 = vecs > 1 ? load(b + LANES) : b0;
 #pragma GCC unroll 8
@@ -148,11 +147,11 @@ INLINE void product(int64_t rows, int64_t vecs, int64_t k, const real *a, int64_
     }
 }
 
-#define LOW(i, d)    ((i) & (d) ? (i) - (d) + LANES : (i))
-#define HIGH(i, d)   ((i) & (d) ? (i) + LANES : (i) + (d))
-#define PICK2(f, d)  f(0, d), f(1, d)
-#define PICK4(f, d)  PICK2(f, d), f(2, d), f(3, d)
-#define PICK8(f, d)  PICK4(f, d), f(4, d), f(5, d), f(6, d), f(7, d)
+#define LOW(i, d)   ((i) & (d) ? (i) - (d) + LANES : (i))
+#define HIGH(i, d)  ((i) & (d) ? (i) + LANES : (i) + (d))
+#define PICK2(f, d) f(0, d), f(1, d)
+#define PICK4(f, d) PICK2(f, d), f(2, d), f(3, d)
+#define PICK8(f, d) PICK4(f, d), f(4, d), f(5, d), f(6, d), f(7, d)
 #define PICK16(f, d) \
     PICK8(f, d), f(8, d), f(9, d), f(10, d), f(11, d), f(12, d), f(13, d), f(14, d), f(15, d)
 #if VECTOR_BYTES == 64 && !defined(CAPSTAN_DOUBLE)
@@ -166,15 +165,15 @@ INLINE void product(int64_t rows, int64_t vecs, int64_t k, const real *a, int64_
 #endif
 
 /* Swaps the blocks of d x d beside the diagonal, in each block of 2 d x 2 d. */
-#define SWAP(d)                                                            \
-    if (LANES > d) {                                                       \
-        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)           \
-        {                                                                  \
-            if (i & d) continue;                                           \
-            const Vec x = r[i], y = r[i + d];                              \
-            r[i] = __builtin_shufflevector(x, y, PICK(LOW, d % LANES));    \
+#define SWAP(d)                                                              \
+    if (LANES > d) {                                                         \
+        _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)             \
+        {                                                                    \
+            if (i & d) continue;                                             \
+            const Vec x = r[i], y = r[i + d];                                \
+            r[i] = __builtin_shufflevector(x, y, PICK(LOW, d % LANES));      \
             r[i + d] = __builtin_shufflevector(x, y, PICK(HIGH, d % LANES)); \
-        }                                                                  \
+        }                                                                    \
     }
 
 /* to [LANES, LANES], rows to_step apart = the transpose of from. */

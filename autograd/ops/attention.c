@@ -45,8 +45,8 @@ static Status check_columns(const Node *n)
         }
     }
     if (n->in[K]->shape.dim[0] != n->in[V]->shape.dim[0])
-        return FAIL(E_SHAPE, "attention: k %s, v %s: not as many rows",
-                    shape_text(n->in[K]->shape), shape_text(n->in[V]->shape));
+        return FAIL(E_SHAPE, "attention: k %s, v %s: not as many rows", shape_text(n->in[K]->shape),
+                    shape_text(n->in[V]->shape));
     return OK;
 }
 
@@ -238,7 +238,61 @@ static void backward(const Node *n)
     threads_range(a->rows.segments * a->kv_heads, 1, backward_units, &p);
 }
 
-static const OpCase cases[] = {{0}};
+#define INTS(...) ((const int32_t[]){__VA_ARGS__})
+#define ONE(queries_, keys_) \
+    .rows = {.segments = 1, .queries = INTS(0, queries_), .keys = INTS(0, keys_)}
+#define THREE       .rows = {.segments = 3, .queries = INTS(0, 2, 5, 6), .keys = INTS(0, 2, 5, 6)}
+#define FOUR_AND_70 .rows = {.segments = 2, .queries = INTS(0, 4, 74), .keys = INTS(0, 4, 74)}
+#define SHAPES(queries, keys, heads, kv_heads, width)                     \
+    {                                                                     \
+        SHAPE_OF(queries, heads *width), SHAPE_OF(keys, kv_heads *width), \
+            SHAPE_OF(keys, kv_heads *width)                               \
+    }
+#define HEADS(heads_, kv_heads_, width_) \
+    .heads = heads_, .kv_heads = kv_heads_, .head_width = width_, .scale = .5
+#define SLOPES       \
+    (const double[]) \
+    {                \
+        .5, .25      \
+    }
+
+/* Intervals: a prefix of 3 in 6 rows; rows that see nothing; the 3 latest keys. */
+static const OpCase cases[] = {
+    {"causal", SHAPES(5, 5, 1, 1, 3), .attr = &(Attention){HEADS(1, 1, 3), ONE(5, 5)}},
+    {"heads", SHAPES(5, 5, 2, 2, 3), .attr = &(Attention){HEADS(2, 2, 3), ONE(5, 5)}},
+    {"grouped", SHAPES(5, 5, 4, 2, 2), .attr = &(Attention){HEADS(4, 2, 2), ONE(5, 5)}},
+    {"one key head", SHAPES(5, 5, 3, 1, 2), .attr = &(Attention){HEADS(3, 1, 2), ONE(5, 5)}},
+    {"slopes", SHAPES(5, 5, 2, 1, 2),
+     .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .slopes = SLOPES}},
+    {"fewer queries than keys", SHAPES(2, 7, 2, 2, 2),
+     .attr = &(Attention){HEADS(2, 2, 2), ONE(2, 7), .slopes = SLOPES}},
+    {"segments", SHAPES(6, 6, 2, 2, 2), .attr = &(Attention){HEADS(2, 2, 2), THREE}},
+    {"other columns",
+     {SHAPE_OF(5, 7), SHAPE_OF(5, 4), SHAPE_OF(5, 3)},
+     .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .q_column = 2, .k_column = 1}},
+    {"wider than a vector", SHAPES(3, 3, 1, 1, 21),
+     .attr = &(Attention){HEADS(1, 1, 21), ONE(3, 3)}},
+    {"prefix", SHAPES(6, 6, 1, 1, 2),
+     .attr =
+         &(Attention){HEADS(1, 1, 2), .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 0, 0, 0),
+                                               INTS(3, 3, 3, 4, 5, 6)}}},
+    {"empty rows", SHAPES(6, 6, 2, 1, 2),
+     .attr =
+         &(Attention){HEADS(2, 1, 2), .rows = {2, INTS(0, 3, 6), INTS(0, 3, 6),
+                                               INTS(0, 0, 0, 0, 1, 2), INTS(1, 0, 3, 0, 1, 2)}}},
+    {"window, slopes", SHAPES(6, 6, 2, 2, 2),
+     .attr = &(Attention){HEADS(2, 2, 2), .slopes = SLOPES,
+                          .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 1, 2, 3),
+                                   INTS(1, 2, 3, 4, 5, 6)}}},
+    {"dropout", SHAPES(6, 6, 2, 2, 2),
+     .attr = &(Attention){HEADS(2, 2, 2), THREE, .dropout = {.rate = .4, .draw = 3}}},
+    {"tiles", SHAPES(74, 74, 1, 1, 2), .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70}},
+    {"tiles, grouped, slopes, dropout", SHAPES(74, 74, 2, 1, 1),
+     .attr = &(Attention){HEADS(2, 1, 1), FOUR_AND_70, .slopes = SLOPES, .dropout = {.rate = .3}}},
+    {"tiles, fewer queries", SHAPES(3, 140, 1, 1, 1),
+     .attr = &(Attention){HEADS(1, 1, 1), ONE(3, 140)}},
+    {0},
+};
 
 const Op op_attention = {
     .name = "attention",

@@ -182,6 +182,7 @@ Status documents_next(Documents *d, Piece *p, bool *found)
                 return OK;
             }
             d->is_open = false;
+            d->done += d->source.place.byte;
         }
         *found = false;
         if (d->next_path == d->path_count) return OK;

@@ -34,6 +34,7 @@ typedef struct Documents {
     int64_t rows;       /* of jsonl and tsv that were fine, in all files */
     int64_t separators; /* found so far */
     int64_t bytes;      /* of pieces so far */
+    int64_t done;       /* bytes of files that are behind */
     json_t *row;        /* jsonl: what parts are of */
     Piece part[2];      /* of the row: prompt and completion, or text */
     int part_count, next_part;

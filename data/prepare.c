@@ -40,9 +40,10 @@ typedef Status (*PieceWork)(Work *w, const Piece *piece);
 
 static void show(const Work *w, const char *what)
 {
+    const Documents *d = &w->documents;
     if (!w->p->show_progress) return;
-    fprintf(stderr, "\r%s: %lld of %lld MB ", what, (long long)(w->documents.bytes >> 20),
-            (long long)(w->total_size >> 20));
+    fprintf(stderr, "\r%s: %lld of %lld MB ", what,
+            (long long)((d->done + d->source.place.byte) >> 20), (long long)(w->total_size >> 20));
 }
 
 static Status each_piece(Work *w, const char *what, PieceWork work)

@@ -18,9 +18,23 @@ typedef struct Fixture {
 
 enum { VOCABULARY = 1000 };
 
+/* Changes what should be token 7 at path. */
+static void damage(const char *path)
+{
+    static char bytes[1 << 20];
+    static const uint16_t tokens[] = {3, 4, 5, 6, 7};
+    FILE *file = fopen(path, "r+");
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    char *found = memmem(bytes, size, tokens, sizeof tokens);
+    cr_assert_not_null(found);
+    fseek(file, found - bytes + 8, SEEK_SET);
+    cr_assert_eq(putc(8, file), 8);
+    cr_assert_eq(fclose(file), 0);
+}
+
 /* A dataset whose train half has documents of these lengths (0 ends them); token i is i, but the last of
  * each document is 999. */
-static void open_documents(Fixture *f, const int lengths[])
+static void open_documents_of(Fixture *f, const int lengths[], void (*harm)(const char *path))
 {
     char folder[] = "/tmp/test_batch.XXXXXX", path[64];
     int32_t next = 0;
@@ -37,9 +51,15 @@ static void open_documents(Fixture *f, const int lengths[])
     }
     cr_assert_eq(dataset_writer_finish(w, "{\"type\":\"byte\"}", 15), OK, "%s", error_message());
     dataset_writer_close(w);
+    if (harm) harm(path);
     cr_assert_eq(dataset_open(&f->dataset, path), OK, "%s", error_message());
     unlink(path);
     rmdir(folder);
+}
+
+static void open_documents(Fixture *f, const int lengths[])
+{
+    open_documents_of(f, lengths, NULL);
 }
 
 static void open_batches(Fixture *f, const char *packing, const char *order, bool mask,
@@ -273,4 +293,29 @@ Test(batch, too_short_says_both_lengths)
                  E_CONFIG);
     cr_assert_eq(batch_alloc(&f.batch, &f.arena, 1 << 16, 1 << 15), E_CONFIG);
     shut(&f);
+}
+
+Test(batch, damage_is_found_at_first_touch)
+{
+    Fixture f;
+    open_documents_of(&f, (int[]){40, 0}, damage);
+    open_batches(&f, "none", "sequential", false, 8, 2, 1);
+    cr_assert_eq(batches_fill(&f.batches, 1, &f.batch), E_DATA);
+    cr_assert(strstr(error_message(), "damaged"), "%s", error_message());
+    cr_assert_eq(batches_eval(&f.batches, 0, &f.batch), E_DATA);
+    shut(&f);
+}
+
+Test(batch, tokens_are_below_the_vocabulary)
+{
+    char path[] = "/tmp/test_batch.XXXXXX";
+    DatasetWriter *w;
+    int fd = mkstemp(path);
+    cr_assert_eq(dataset_writer_open(&w, path, 10), OK);
+    cr_assert_eq(dataset_writer_add(w, false, (int32_t[]){9, 10}, 2, 0, false), E_ARG);
+    cr_assert(strstr(error_message(), "token 10 is not in a vocabulary of 10"), "%s",
+              error_message());
+    dataset_writer_close(w);
+    close(fd);
+    unlink(path);
 }

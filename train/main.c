@@ -51,6 +51,7 @@ int main(int argc, char *argv[])
         return 0;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a save beyond the limit of a file is an error like any other */
     Status status = dispatch(argc, argv);
     if (status != OK) {
         fprintf(stderr, "capstan: %s\n", error_message());

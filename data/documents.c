@@ -6,6 +6,19 @@
 
 #include "autograd/base/text.h"
 
+Status format_of_name(const char *name, Format *format)
+{
+#define X(name) #name,
+    static const char *const names[] = {FORMAT_LIST(X)};
+#undef X
+    for (int i = 0; i < FORMATS; i++)
+        if (!strcmp(name, names[i])) {
+            *format = (Format)i;
+            return OK;
+        }
+    return FAIL(E_ARG, "--format %s: expected text, jsonl or tsv", name);
+}
+
 void documents_open(Documents *d, const char *const *paths, int path_count, Format format,
                     const char *split_on)
 {

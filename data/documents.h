@@ -15,6 +15,8 @@
 typedef enum Format { FORMAT_LIST(X) FORMATS } Format;
 #undef X
 
+Status format_of_name(const char *name, Format *format); /* E_ARG, naming --format */
+
 typedef struct Piece {
     const char *text; /* good until the next one is asked for; no character is cut */
     int64_t size;

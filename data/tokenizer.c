@@ -5,6 +5,7 @@
 
 #include "autograd/base/text.h"
 #include "data/tokenizers/kind.h"
+#include "data/tokenizers/ranks.h"
 
 #define X(name) &tokenizer_kind_##name,
 static const TokenizerKind *const kinds[] = {TOKENIZER_LIST(X)};
@@ -14,22 +15,30 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static Status read_description(Tokenizer *t, Arena *a, const json_t *description, const char *name)
 {
-    const char *type = json_string_value(json_object_get(description, "type"));
+    const json_t *model = json_object_get(description, "model");
+    const char *type = json_string_value(json_object_get(model ? model : description, "type"));
+    if (!type && json_object_get(model, "merges")) type = "BPE"; /* older files do not say */
     if (!type)
-        return FAIL(E_DATA, "%s: a tokenizer's description has a \"type\", a text; this has none",
-                    name);
+        return FAIL(
+            E_DATA,
+            "%s: a tokenizer's description has a \"type\", or a \"model\" that has one, as in a "
+            "tokenizer.json; this has none",
+            name);
     char known[256] = "", shown[64];
     for (int i = 0; i < KINDS; i++) {
-        strcat(strcat(known, i ? ", " : ""), kinds[i]->name);
-        if (!strcmp(type, kinds[i]->name)) t->kind = kinds[i];
+        const char *is = model ? kinds[i]->model : kinds[i]->name;
+        if (!is) continue;
+        strcat(strcat(known, *known ? ", " : ""), is);
+        if (!strcmp(type, is)) t->kind = kinds[i];
     }
     if (!t->kind)
-        return FAIL(E_DATA, "%s: no tokenizer of type \"%s\" is known; there are: %s", name,
-                    text_escape(type, shown, sizeof shown), known);
+        return FAIL(E_DATA, "%s: %sno tokenizer of type \"%s\" is known; there are: %s", name,
+                    model ? "model: " : "", text_escape(type, shown, sizeof shown), known);
     return t->kind->read(t, a, description, name);
 }
 
-Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out)
+static Status parse_json(Arena *a, const char *text, int64_t size, const char *name,
+                         Tokenizer **out)
 {
     Tokenizer *t = arena_zero(a, sizeof *t);
     char *copy = arena_take(a, size + 1);
@@ -50,6 +59,58 @@ Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *nam
     json_decref(description);
     if (status == OK) *out = t;
     return status;
+}
+
+/* What OpenAI published, by how many ranks it has: a rank file does not say how text is cut. */
+static const struct {
+    int64_t ranks;
+    const char *pattern;
+    json_int_t end_of_text;
+} known_ranks[] = {
+    {50256, "gpt2", 50256},     /* gpt2, r50k_base */
+    {50280, "gpt2", 50256},     /* p50k_base */
+    {100256, "cl100k", 100257}, /* cl100k_base */
+    {199998, "o200k", 199999},  /* o200k_base */
+};
+
+Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *name,
+                       const char *pattern, Tokenizer **out)
+{
+    enum { KNOWN = sizeof known_ranks / sizeof *known_ranks };
+    Arena scratch = {0};
+    WordTable words;
+    int64_t largest;
+    Status status = ranks_read(&words, &scratch, text, size, name, &largest);
+    const int64_t count = words.used;
+    arena_free(&scratch);
+    TRY(status);
+    json_int_t end_of_text = largest + 1;
+    for (int i = 0; i < KNOWN; i++) {
+        if (known_ranks[i].ranks != count) continue;
+        end_of_text = known_ranks[i].end_of_text;
+        if (!pattern) pattern = known_ranks[i].pattern;
+    }
+    if (!pattern)
+        return FAIL(E_DATA,
+                    "%s: a rank file does not say how text is cut into words, and these %lld ranks "
+                    "are none that is known: make a tokenizer.json of it with capstan tokenizer "
+                    "convert --pattern gpt2|cl100k|o200k",
+                    name, (long long)count);
+    json_t *description =
+        json_pack("{s:s, s:s, s:{s:I}, s:s%}", "type", "bpe", "pattern", pattern, "special",
+                  "<|endoftext|>", end_of_text, "ranks", text, (size_t)size);
+    char *json = description ? json_dumps(description, JSON_COMPACT) : NULL;
+    status = json ? parse_json(a, json, (int64_t)strlen(json), name, out)
+                  : FAIL(E_NOMEM, "%s: no memory for a tokenizer", name);
+    free(json);
+    json_decref(description);
+    return status;
+}
+
+Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out)
+{
+    return ranks_look_so(text, size) ? tokenizer_ranks(a, text, size, name, NULL, out)
+                                     : parse_json(a, text, size, name, out);
 }
 
 Status tokenizer_byte(Arena *a, Tokenizer **out)
@@ -129,4 +190,58 @@ const char *tokenizer_bytes(const Tokenizer *t, int32_t token, int64_t *size)
     *size = 0;
     if (token < 0 || token >= t->vocab_size || token == t->end_of_text) return "";
     return t->kind->bytes(t, token, size);
+}
+
+int64_t tokenizer_special_count(const Tokenizer *t)
+{
+    return t->special_count;
+}
+
+const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token)
+{
+    *token = t->specials[i].token;
+    return t->specials[i].text;
+}
+
+/* The first place at or behind `at` where the text of a special token stands, the longest of those there;
+ * NULL: nowhere. */
+static const Special *find_special(const Tokenizer *t, const char *text, int64_t size, int64_t *at)
+{
+    const Special *first = NULL;
+    int64_t place = size;
+    for (const Special *s = t->specials; s < t->specials + t->special_count; s++) {
+        const char *found = memmem(text + *at, (size_t)(size - *at), s->text, (size_t)s->size);
+        const int64_t where = found ? found - text : size;
+        if (!found || where > place || (where == place && first && first->size >= s->size))
+            continue;
+        first = s;
+        place = where;
+    }
+    *at = place;
+    return first;
+}
+
+Status tokenizer_encode_marked(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
+                               int64_t room, int64_t *count)
+{
+    TextPlace place = {0};
+    *count = 0;
+    for (int64_t begin = 0; begin < size;) {
+        int64_t end = begin, added;
+        const Special *special = find_special(t, text, size, &end);
+        TRY(tokenizer_encode_at(t, &place, text + begin, end - begin, out + *count, room - *count,
+                                &added));
+        *count += added;
+        if (special) out[(*count)++] = special->token;
+        const int64_t next = end + (special ? special->size : 0);
+        text_place_advance(&place, text + begin, next - begin);
+        begin = next;
+    }
+    return OK;
+}
+
+Status tokenizer_settled(const Tokenizer *t, const char *text, int64_t size, int64_t *settled)
+{
+    *settled = size;
+    return t->kind->settled ? t->kind->settled(t, (const unsigned char *)text, size, settled) : OK;
 }

@@ -15,12 +15,18 @@ Status tokenizer_byte(Arena *a, Tokenizer **out);
 /* code_points rise; none is a surrogate or above 0x10FFFF. */
 Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Tokenizer **out);
 
-/* text: what tokenizer_text() gave, `size` bytes; name: the file, for messages. E_DATA if it is not
- * one that is known. Lives in a. */
+/* text: what tokenizer_text() gave, `size` bytes, or what a tokenizer.json of Hugging Face holds (BPE as
+ * GPT-2's, WordPiece as BERT's), or a rank file of tiktoken that is known by its count of ranks; name: the
+ * file, for messages. E_DATA if it is not one that is known: it says which part is not. Lives in a. */
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out);
+
+/* Any rank file; pattern: "gpt2", "cl100k" or "o200k", how text is cut into words; NULL: known by its
+ * count. What ends a text is the token behind the last rank, <|endoftext|>, unless it is known. */
+Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *name,
+                       const char *pattern, Tokenizer **out);
 const char *tokenizer_text(const Tokenizer *t, int64_t *size);
 
-const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char" */
+const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char", "bpe", "wordpiece" */
 int64_t tokenizer_vocab_size(const Tokenizer *t);
 int32_t tokenizer_end_of_text(const Tokenizer *t);
 
@@ -50,6 +56,18 @@ Status tokenizer_encode(const Tokenizer *t, const char *text, int64_t size, int3
                         int64_t room, int64_t *count);
 Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const char *text,
                            int64_t size, int32_t *out, int64_t room, int64_t *count);
+
+/* The same, but the text of a special token is that token. */
+Status tokenizer_encode_marked(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
+                               int64_t room, int64_t *count);
+
+/* How many of these bytes have the same tokens whatever follows them: a text that is encoded piece by
+ * piece is cut there. 0: it takes more bytes to know. */
+Status tokenizer_settled(const Tokenizer *t, const char *text, int64_t size, int64_t *settled);
+
+/* Special tokens, which no text makes unless it is asked for: the text that is written for the i-th. */
+int64_t tokenizer_special_count(const Tokenizer *t);
+const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token);
 
 /* The bytes that a token stands for (borrowed, *size of them; none for end-of-text and for a number that
  * is no token). */

@@ -10,6 +10,10 @@
       "--input FILE... [--format text|jsonl|tsv] [--tokenizer byte|char|FILE] --output D.h5 "     \
       "[--val 0.1] [--seed 1] [--split-on STRING] [--json]",                                      \
       "make a dataset of text files")                                                             \
+    X(tokenizer,                                                                                  \
+      "train --input FILE... --vocab-size N --output tokenizer.json [--kind bpe|wordpiece] "      \
+      "[--pattern gpt2|cl100k|o200k] [--special TOKEN...] | encode|decode|info --tokenizer F",    \
+      "train a tokenizer, look into one, or use one")                                             \
     X(config, "explain [KEY] | dump [CONFIG] [section.key=value ...] [--json]",                   \
       "say what can be set, or what a config sets and where")                                     \
     X(plan, "[CONFIG] [section.key=value ...] [--vocab N] [--no-measure] [--json]",               \

@@ -7,13 +7,14 @@
 
 #include "data/tokenizer.h"
 
-#define TOKENIZER_LIST(X) X(byte) X(char)
+#define TOKENIZER_LIST(X) X(byte) X(char) X(bpe)
 
 typedef struct TokenizerKind {
-    const char *name; /* the description's "type" */
+    const char *name;  /* the description's "type" */
+    const char *model; /* of a tokenizer.json, its model's "type"; NULL: it is not written so */
 
-    /* Fills vocab_size, end_of_text and state of t from the description, a JSON object written by
-     * strangers; name: the file, for messages. */
+    /* Fills vocab_size, end_of_text, state and, if there are any, specials of t from the description, a
+     * JSON object written by strangers; name: the file, for messages. */
     Status (*read)(Tokenizer *t, Arena *a, const json_t *description, const char *name);
 
     /* As tokenizer_encode_at(); there is room. */
@@ -22,7 +23,18 @@ typedef struct TokenizerKind {
 
     /* As tokenizer_bytes(), of a token in [0, vocab_size) that is not end-of-text. */
     const char *(*bytes)(const Tokenizer *t, int32_t token, int64_t *size);
+
+    /* As tokenizer_settled(); NULL: all that is whole characters is. */
+    Status (*settled)(const Tokenizer *t, const unsigned char *text, int64_t size,
+                      int64_t *settled);
 } TokenizerKind;
+
+/* A token that no text makes. */
+typedef struct Special {
+    const char *text;
+    int64_t size; /* of text */
+    int32_t token;
+} Special;
 
 struct Tokenizer {
     const TokenizerKind *kind;
@@ -30,6 +42,8 @@ struct Tokenizer {
     int64_t text_size;
     int64_t vocab_size;
     int32_t end_of_text;
+    const Special *specials; /* end-of-text among them, if it has a text */
+    int64_t special_count;
     const void *state; /* the kind's own */
 };
 

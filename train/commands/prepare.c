@@ -2,24 +2,10 @@
 #include "data/prepare.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "train/commands.h"
 #include "train/prepared.h"
-
-static Status read_format(const char *name, Format *format)
-{
-#define X(name) #name,
-    static const char *const names[] = {FORMAT_LIST(X)};
-#undef X
-    for (int i = 0; i < FORMATS; i++)
-        if (!strcmp(name, names[i])) {
-            *format = (Format)i;
-            return OK;
-        }
-    return FAIL(E_ARG, "--format %s: expected text, jsonl or tsv", name);
-}
 
 Status command_prepare(const Command *c, int argc, char *argv[])
 {
@@ -53,7 +39,7 @@ Status command_prepare(const Command *c, int argc, char *argv[])
     if (helped) return OK;
     if (!p.input_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
     if (!p.output) return FAIL(E_ARG, "--output is missing: which dataset is to be written?");
-    TRY(read_format(format, &p.format));
+    TRY(format_of_name(format, &p.format));
     p.seed = (uint64_t)seed;
 
     const double start = prepared_clock();

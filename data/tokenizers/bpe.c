@@ -1,0 +1,76 @@
+/* Byte-level BPE, as GPT-2 and its successors have it: takes any bytes at all, and gives them back. Read
+ * from Hugging Face's tokenizer.json, or from tiktoken's ranks. */
+#include <stdio.h>
+#include <string.h>
+
+#include "data/tokenizers/bpe_model.h"
+#include "data/tokenizers/kind.h"
+
+static Status read_model(Tokenizer *t, Arena *a, const json_t *description, const char *name)
+{
+    BpeModel *m = arena_zero(a, sizeof *m);
+    if (!m) return FAIL(E_NOMEM, "%s: a BPE tokenizer", name);
+    memset(m->byte, -1, sizeof m->byte);
+    t->state = m;
+    return json_object_get(description, "ranks") ? bpe_read_ranks(t, m, a, description, name)
+                                                 : bpe_read_huggingface(t, m, a, description, name);
+}
+
+/* Says which byte has no token, and where it stands. */
+static Status refuse(const BpeModel *m, const TextPlace *start, const unsigned char *text,
+                     const unsigned char *piece)
+{
+    TextPlace p = *start;
+    while (m->byte[*piece] >= 0) piece++;
+    text_place_advance(&p, (const char *)text, piece - text);
+    return FAIL(E_DATA, "%s:%lld:%lld (byte %lld): the tokenizer has no token for the byte 0x%02X",
+                p.name ? p.name : "text", (long long)p.line + 1, (long long)p.column + 1,
+                (long long)p.byte, *piece);
+}
+
+static Status encode_pieces(const BpeModel *m, Pieces *p, const TextPlace *place, int32_t *out,
+                            int64_t *count)
+{
+    const unsigned char *piece;
+    int64_t size, used = 0;
+    while (pieces_next(p, &piece, &size)) {
+        const Word *w = words_find(&m->words, piece, size);
+        if (w) {
+            out[used++] = (int32_t)w->value;
+            continue;
+        }
+        for (int64_t i = 0; i < size; i++)
+            if ((out[used + i] = m->byte[piece[i]]) < 0) return refuse(m, place, p->text, piece);
+        TRY(merges_apply(&m->merges, out + used, &size));
+        used += size;
+    }
+    *count = used;
+    return OK;
+}
+
+static Status encode(const Tokenizer *t, const TextPlace *place, const unsigned char *text,
+                     int64_t size, int32_t *out, int64_t *count)
+{
+    const BpeModel *m = t->state;
+    Pieces p;
+    Status status = pieces_open(&p, m->pattern, text, size);
+    if (status == OK) status = encode_pieces(m, &p, place, out, count);
+    pieces_close(&p);
+    return status;
+}
+
+static const char *bytes(const Tokenizer *t, int32_t token, int64_t *size)
+{
+    const BpeModel *m = t->state;
+    const TokenBytes *b = &m->tokens[token];
+    *size = b->size;
+    return b->bytes ? (const char *)b->bytes : "";
+}
+
+static Status settled(const Tokenizer *t, const unsigned char *text, int64_t size, int64_t *length)
+{
+    const BpeModel *m = t->state;
+    return pieces_settled(m->pattern, text, size, length);
+}
+
+const TokenizerKind tokenizer_kind_bpe = {"bpe", "BPE", read_model, encode, bytes, settled};

@@ -1,0 +1,287 @@
+#include "data/tokenizers/bpe_model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+#include "autograd/base/threads.h"
+#include "data/tokenizers/huggingface.h"
+#include "data/tokenizers/ranks.h"
+
+enum { WORD_MAX = 256 };
+
+/* The pattern that a pre-tokeniser cuts with. */
+static Status read_pattern(const json_t *part, const char *name, Pattern *pattern)
+{
+    const char *type = part_type(part), *where = "pre_tokenizer";
+    char shown[64];
+    const json_t *list = json_object_get(part, "pretokenizers"), *split = NULL;
+    if (!strcmp(type, "Sequence") && json_array_size(list) == 2) {
+        split = json_array_get(list, 0);
+        part = json_array_get(list, 1);
+        if (strcmp(part_type(split), "Split"))
+            return PART_FAIL(name, where, "a Sequence that begins with type %s is not supported",
+                             text_escape(part_type(split), shown, sizeof shown));
+        type = part_type(part);
+    }
+    if (strcmp(type, "ByteLevel"))
+        return PART_FAIL(name, where,
+                         "type %s is not supported; expected ByteLevel, or a Sequence of Split and "
+                         "ByteLevel",
+                         text_escape(type, shown, sizeof shown));
+    if (part_bool(part, "add_prefix_space", true))
+        return PART_FAIL(name, where,
+                         "add_prefix_space: true is not supported: it changes the text");
+    const bool use_regex = part_bool(part, "use_regex", true);
+    *pattern = PATTERN_gpt2;
+    if (!split)
+        return use_regex
+                   ? OK
+                   : PART_FAIL(name, where, "use_regex: false without Split is not supported");
+    const char *behavior = json_string_value(json_object_get(split, "behavior"));
+    const char *regex =
+        json_string_value(json_object_get(json_object_get(split, "pattern"), "Regex"));
+    if (use_regex || !behavior || strcmp(behavior, "Isolated") || part_bool(split, "invert", false))
+        return PART_FAIL(name, where,
+                         "Split must be Isolated, not inverted, and before a ByteLevel "
+                         "with use_regex: false");
+    if (!regex || !pattern_of_text(regex, pattern))
+        return PART_FAIL(name, where,
+                         "the Split's pattern is none of GPT-2's, cl100k's and o200k's");
+    return OK;
+}
+
+static Status check_model(const json_t *description, const char *name)
+{
+    static const char *const empty[] = {"continuing_subword_prefix", "end_of_word_suffix"};
+    const json_t *model = json_object_get(description, "model");
+    TRY(huggingface_check(description, name));
+    TRY(part_must_be_null(description, "normalizer", name));
+    const char *decoder = part_type(json_object_get(description, "decoder"));
+    if (strcmp(decoder, "ByteLevel") && strcmp(decoder, "null"))
+        return PART_FAIL(name, "decoder", "expected ByteLevel");
+    if (json_number_value(json_object_get(model, "dropout")) != 0)
+        return PART_FAIL(name, "model.dropout", "is not supported; expected null");
+    if (part_bool(model, "byte_fallback", false))
+        return PART_FAIL(name, "model.byte_fallback", "is not supported; expected false");
+    for (int i = 0; i < 2; i++) {
+        const char *text = json_string_value(json_object_get(model, empty[i]));
+        if (text && *text) return PART_FAIL(name, empty[i], "is not supported; expected null");
+    }
+    return OK;
+}
+
+static Status read_tokens(Tokenizer *t, BpeModel *m, Arena *a, const char *const *texts,
+                          const char *name)
+{
+    int64_t size = 0;
+    char shown[64];
+    for (int64_t i = 0; i < t->vocab_size; i++)
+        if (texts[i]) size += (int64_t)strlen(texts[i]);
+    unsigned char *pool = arena_take(a, size);
+    m->tokens = arena_zero(a, t->vocab_size * (int64_t)sizeof *m->tokens);
+    if (!pool || !m->tokens) return FAIL(E_NOMEM, "%s: tokens", name);
+    for (int64_t i = 0; i < t->vocab_size; i++) {
+        if (!texts[i]) continue;
+        int64_t length = (int64_t)strlen(texts[i]);
+        if (is_special(t, (int32_t)i))
+            memcpy(pool, texts[i], (size_t)length);
+        else
+            length = letters_bytes(texts[i], pool);
+        if (length < 1)
+            return PART_FAIL(name, "model.vocab", "\"%s\" is no token of bytes (ByteLevel)",
+                             text_escape(texts[i], shown, sizeof shown));
+        m->tokens[i] = (TokenBytes){pool, length};
+        if (length == 1 && !is_special(t, (int32_t)i)) m->byte[*pool] = (int32_t)i;
+        pool += length;
+    }
+    for (int b = 0; b < 256; b++) m->lacks_bytes |= m->byte[b] < 0;
+    return OK;
+}
+
+/* "left right" or [left, right] in two texts; false: it is neither. */
+static bool split_merge(const json_t *merge, char *left, char *right, size_t room)
+{
+    const char *a = json_string_value(json_array_get(merge, 0)),
+               *b = json_string_value(json_array_get(merge, 1)), *both = json_string_value(merge);
+    if (both) {
+        const char *blank = strchr(both, ' ');
+        if (!blank || strlen(both) >= room) return false;
+        snprintf(left, room, "%.*s", (int)(blank - both), both);
+        a = left;
+        b = blank + 1;
+    } else if (json_array_size(merge) != 2 || !a || !b || strlen(a) + strlen(b) >= room) {
+        return false;
+    } else {
+        strcpy(left, a);
+    }
+    strcpy(right, b);
+    return *left && *right;
+}
+
+static Status read_merges(BpeModel *m, Arena *a, const json_t *model, const char *name)
+{
+    enum { ROOM = 1 << 16 };
+    const json_t *vocab = json_object_get(model, "vocab"), *list = json_object_get(model, "merges");
+    const int64_t count = (int64_t)json_array_size(list);
+    char *left = arena_take(a, ROOM), *right = arena_take(a, ROOM);
+    if (!json_is_array(list)) return PART_FAIL(name, "model.merges", "expected a list");
+    if (!left || !right) return FAIL(E_NOMEM, "%s: merges", name);
+    TRY(merges_open(&m->merges, a, count));
+    for (int64_t i = 0; i < count; i++) {
+        char part[64], shown[64];
+        snprintf(part, sizeof part, "model.merges[%lld]", (long long)i);
+        if (!split_merge(json_array_get(list, (size_t)i), left, right, ROOM))
+            return PART_FAIL(name, part, "expected two tokens, \"A B\" or [\"A\", \"B\"]");
+        const json_t *l = json_object_get(vocab, left), *r = json_object_get(vocab, right);
+        if (!l || !r)
+            return PART_FAIL(name, part, "\"%s\" is not in model.vocab",
+                             text_escape(l ? right : left, shown, sizeof shown));
+        strcpy(left + strlen(left), right);
+        const json_t *both = json_object_get(vocab, left);
+        if (!both)
+            return PART_FAIL(name, part, "what it makes, \"%s\", is not in model.vocab",
+                             text_escape(left, shown, sizeof shown));
+        merges_add(&m->merges, (int32_t)json_integer_value(l), (int32_t)json_integer_value(r),
+                   (int32_t)i, (int32_t)json_integer_value(both));
+    }
+    return OK;
+}
+
+typedef struct Check {
+    const Tokenizer *t;
+    const BpeModel *m;
+    bool *whole; /* [vocab_size] */
+} Check;
+
+/* A token is known as a whole if merging its bytes ends there. */
+static void check_whole(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Check *c = context;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        int32_t tokens[WORD_MAX];
+        const TokenBytes *b = &c->m->tokens[i];
+        int64_t count = b->size;
+        if (!b->bytes || count > WORD_MAX || is_special(c->t, (int32_t)i)) continue;
+        bool whole = true;
+        for (int64_t k = 0; k < count; k++) whole &= (tokens[k] = c->m->byte[b->bytes[k]]) >= 0;
+        c->whole[i] = whole && merges_apply(&c->m->merges, tokens, &count) == OK && count == 1 &&
+                      *tokens == i;
+    }
+}
+
+static Status find_whole(const Tokenizer *t, BpeModel *m, Arena *a, bool all)
+{
+    Check c = {t, m, arena_zero(a, t->vocab_size)};
+    if (!c.whole || !words_open(&m->words, a, t->vocab_size)) return FAIL(E_NOMEM, "tokens");
+    if (!all) threads_range(t->vocab_size, 1024, check_whole, &c);
+    for (int64_t i = 0; i < t->vocab_size; i++) {
+        const TokenBytes *b = &m->tokens[i];
+        if (!b->bytes || is_special(t, (int32_t)i) || !(all || c.whole[i])) continue;
+        Word *w = words_add(&m->words, b->bytes, b->size, false);
+        if (!w) return FAIL(E_NOMEM, "tokens");
+        w->value = i;
+    }
+    return OK;
+}
+
+Status bpe_read_huggingface(Tokenizer *t, BpeModel *m, Arena *a, const json_t *description,
+                            const char *name)
+{
+    const json_t *model = json_object_get(description, "model");
+    const char **texts;
+    TRY(check_model(description, name));
+    TRY(read_pattern(json_object_get(description, "pre_tokenizer"), name, &m->pattern));
+    TRY(huggingface_vocabulary(t, a, description, name, &texts));
+    TRY(read_tokens(t, m, a, texts, name));
+    if (m->lacks_bytes && json_is_string(json_object_get(model, "unk_token")))
+        return PART_FAIL(name, "model.unk_token",
+                         "is not supported unless all 256 bytes are tokens");
+    TRY(read_merges(m, a, model, name));
+    return find_whole(t, m, a, part_bool(model, "ignore_merges", false));
+}
+
+static Status read_specials(Tokenizer *t, BpeModel *m, Arena *a, const json_t *list,
+                            const char *name)
+{
+    Special *specials = arena_take(a, (int64_t)(json_object_size(list) * sizeof *specials));
+    const char *text;
+    json_t *number;
+    if (!specials) return FAIL(E_NOMEM, "%s: special tokens", name);
+    t->specials = specials;
+    json_object_foreach((json_t *)list, text, number)
+    {
+        const int32_t id = (int32_t)json_integer_value(number);
+        if (!json_is_integer(number) || json_integer_value(number) != id || id < 0 || !*text ||
+            id >= t->vocab_size || m->tokens[id].bytes)
+            return PART_FAIL(name, "special", "expected texts and numbers that no rank has");
+        char *copy = arena_text(a, text);
+        if (!copy) return FAIL(E_NOMEM, "%s: special tokens", name);
+        specials[t->special_count++] = (Special){copy, (int64_t)strlen(copy), id};
+        m->tokens[id] = (TokenBytes){(unsigned char *)copy, (int64_t)strlen(copy)};
+    }
+    t->end_of_text = special_end_of_text(specials, t->special_count);
+    return t->end_of_text >= 0
+               ? OK
+               : PART_FAIL(name, "special", "there is no <|endoftext|> among the special tokens");
+}
+
+/* Every way to cut a token in two tokens is a merge: tiktoken asks only what two neighbours make. */
+static Status merges_of_ranks(const Tokenizer *t, BpeModel *m, Arena *a)
+{
+    int64_t count = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass) TRY(merges_open(&m->merges, a, count));
+        for (int64_t i = 0; i < t->vocab_size; i++) {
+            const TokenBytes *b = &m->tokens[i];
+            for (int64_t cut = 1; cut < b->size; cut++) {
+                const Word *l = words_find(&m->words, b->bytes, cut), *r;
+                if (!l || !(r = words_find(&m->words, b->bytes + cut, b->size - cut))) continue;
+                count++;
+                if (pass)
+                    merges_add(&m->merges, (int32_t)l->value, (int32_t)r->value, (int32_t)i,
+                               (int32_t)i);
+            }
+        }
+    }
+    return OK;
+}
+
+Status bpe_read_ranks(Tokenizer *t, BpeModel *m, Arena *a, const json_t *description,
+                      const char *name)
+{
+    const json_t *ranks = json_object_get(description, "ranks"),
+                 *special = json_object_get(description, "special");
+    const char *pattern = json_string_value(json_object_get(description, "pattern")), *text;
+    json_t *number;
+    int64_t largest;
+    if (!pattern || !pattern_of_name(pattern, &m->pattern))
+        return PART_FAIL(name, "pattern", "expected gpt2, cl100k or o200k");
+    if (!json_is_string(ranks) || !json_is_object(special))
+        return FAIL(E_DATA, "%s: expected \"ranks\", a text, and \"special\", an object", name);
+    TRY(ranks_read(&m->words, a, json_string_value(ranks), (int64_t)json_string_length(ranks), name,
+                   &largest));
+    t->vocab_size = largest + 1;
+    json_object_foreach((json_t *)special, text, number)
+    {
+        if (json_integer_value(number) >= t->vocab_size &&
+            json_integer_value(number) < VOCABULARY_MAX)
+            t->vocab_size = json_integer_value(number) + 1;
+    }
+    if (t->vocab_size > VOCABULARY_MAX)
+        return FAIL(E_DATA, "%s: ranks go up to %lld; expected at most %d", name,
+                    (long long)largest, VOCABULARY_MAX - 1);
+    m->tokens = arena_zero(a, t->vocab_size * (int64_t)sizeof *m->tokens);
+    if (!m->tokens) return FAIL(E_NOMEM, "%s: tokens", name);
+    for (const Word *w = m->words.slots; w < m->words.slots + m->words.room; w++) {
+        if (!w->bytes) continue;
+        if (m->tokens[w->value].bytes)
+            return FAIL(E_DATA, "%s: two tokens have the rank %lld", name, (long long)w->value);
+        m->tokens[w->value] = (TokenBytes){w->bytes, w->size};
+        if (w->size == 1) m->byte[*w->bytes] = (int32_t)w->value;
+    }
+    m->from_ranks = true;
+    TRY(merges_of_ranks(t, m, a));
+    return read_specials(t, m, a, special, name);
+}

@@ -1,0 +1,156 @@
+#include <string.h>
+
+#include "data/tokenizers/bpe_model.h"
+#include "data/tokenizers/train.h"
+
+enum { BYTES = 256, VOCABULARY_MOST = 1 << 22 };
+
+static Status count(const void *context, const unsigned char *text, int64_t size, WordTable *words)
+{
+    const Pattern *pattern = context;
+    const unsigned char *piece;
+    int64_t length;
+    Pieces p;
+    Status status = pieces_open(&p, *pattern, text, size);
+    while (status == OK && pieces_next(&p, &piece, &length)) {
+        Word *w = words_add(words, piece, length, true);
+        if (w)
+            w->value++;
+        else
+            status = FAIL(E_NOMEM, "%lld words", (long long)words->used);
+    }
+    pieces_close(&p);
+    return status;
+}
+
+static Status settled(const void *context, const unsigned char *text, int64_t size, int64_t *length)
+{
+    const Pattern *pattern = context;
+    return pieces_settled(*pattern, text, size, length);
+}
+
+static Status add_words(Trainer *t, const WordTable *words)
+{
+    int64_t symbols = 0, longest = 0;
+    for (const Word *w = words->slots; w < words->slots + words->room; w++) {
+        symbols += w->size;
+        if (w->size > longest) longest = w->size;
+    }
+    int32_t *tokens = arena_take(t->arena, longest * (int64_t)sizeof *tokens);
+    if (!tokens) return FAIL(E_NOMEM, "words");
+    TRY(trainer_room(t, words->used, symbols));
+    for (const Word *w = words->slots; w < words->slots + words->room; w++) {
+        if (w->size < 2) continue;
+        for (uint32_t i = 0; i < w->size; i++) tokens[i] = w->bytes[i];
+        trainer_add(t, tokens, w->size, w->value);
+    }
+    return OK;
+}
+
+static Status prepare_tokens(Trainer *t)
+{
+    Learn *l = &t->learn;
+    l->most_tokens = t->p->vocab_size - t->special_count;
+    if (l->most_tokens < BYTES || l->most_tokens > VOCABULARY_MOST)
+        return FAIL(
+            E_ARG, "a vocabulary of %lld: expected %d to %d, 256 bytes and %d special tokens first",
+            (long long)t->p->vocab_size, BYTES + t->special_count, VOCABULARY_MOST,
+            t->special_count);
+    l->tokens = arena_take(t->arena, l->most_tokens * (int64_t)sizeof *l->tokens);
+    unsigned char *bytes = arena_take(t->arena, BYTES);
+    if (!l->tokens || !bytes) return FAIL(E_NOMEM, "tokens");
+    for (int i = 0; i < BYTES; i++) {
+        bytes[i] = (unsigned char)i;
+        l->tokens[i] = (Symbol){bytes + i, 1};
+    }
+    l->token_count = BYTES;
+    return OK;
+}
+
+/* What is written as a special token is: neither its text nor, in letters that stand for bytes, its name. */
+static Status forbid_specials(Trainer *t)
+{
+    Learn *l = &t->learn;
+    Symbol *forbidden = arena_take(t->arena, 2 * t->special_count * (int64_t)sizeof *forbidden);
+    if (!forbidden) return FAIL(E_NOMEM, "special tokens");
+    for (int i = 0; i < t->special_count; i++) {
+        const unsigned char *text = (const unsigned char *)t->specials[i];
+        const int64_t size = (int64_t)strlen(t->specials[i]);
+        unsigned char *bytes = arena_take(t->arena, size);
+        if (!bytes) return FAIL(E_NOMEM, "special tokens");
+        forbidden[l->forbidden_count++] = (Symbol){text, size};
+        const int64_t length = letters_bytes(t->specials[i], bytes);
+        if (length > 0) forbidden[l->forbidden_count++] = (Symbol){bytes, length};
+    }
+    l->forbidden = forbidden;
+    return OK;
+}
+
+static char *letters_of(const Symbol *s, char *out)
+{
+    char *end = out;
+    *end = '\0';
+    for (int64_t i = 0; i < s->size; i++) end += byte_letter(s->text[i], end);
+    return out;
+}
+
+static json_t *byte_level(bool trim_offsets, bool use_regex)
+{
+    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0,
+                     "trim_offsets", (int)trim_offsets, "use_regex", (int)use_regex);
+}
+
+static json_t *pre_tokenizer(Pattern pattern)
+{
+    if (pattern == PATTERN_gpt2) return byte_level(true, true);
+    return json_pack("{s:s, s:[{s:s, s:{s:s}, s:s, s:b}, o]}", "type", "Sequence", "pretokenizers",
+                     "type", "Split", "pattern", "Regex", pattern_text(pattern), "behavior",
+                     "Isolated", "invert", 0, byte_level(true, false));
+}
+
+/* left and right: room for the letters of a token. NULL: memory is out. */
+static json_t *describe(Trainer *t, Pattern pattern, char *left, char *right)
+{
+    const Learn *l = &t->learn;
+    json_t *vocab = json_object(), *merges = json_array();
+    for (int64_t i = 0; i < l->token_count; i++)
+        json_object_set_new(vocab, letters_of(&l->tokens[i], left), json_integer(i));
+    for (int i = 0; i < t->special_count; i++)
+        json_object_set_new(vocab, t->specials[i], json_integer(l->token_count + i));
+    for (int64_t i = 0; i < l->merge_count; i++)
+        json_array_append_new(merges,
+                              json_sprintf("%s %s", letters_of(&l->tokens[l->merges[i].left], left),
+                                           letters_of(&l->tokens[l->merges[i].right], right)));
+    return json_pack(
+        "{s:s, s:n, s:n, s:o, s:n, s:o, s:o, s:o, s:{s:s, s:n, s:n, s:n, s:n, s:b, s:b, "
+        "s:b, s:o, s:o}}",
+        "version", "1.0", "truncation", "padding", "added_tokens",
+        trainer_added_tokens(t, l->token_count), "normalizer", "pre_tokenizer",
+        pre_tokenizer(pattern), "post_processor", byte_level(false, true), "decoder",
+        byte_level(true, true), "model", "type", "BPE", "dropout", "unk_token",
+        "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0,
+        "ignore_merges", 0, "vocab", vocab, "merges", merges);
+}
+
+Status train_bpe(Trainer *t, json_t **description)
+{
+    Pattern pattern;
+    WordTable words;
+    if (!t->p->pattern || !pattern_of_name(t->p->pattern, &pattern))
+        return FAIL(E_ARG, "--pattern %s: expected gpt2, cl100k or o200k",
+                    t->p->pattern ? t->p->pattern : "");
+    TRY(prepare_tokens(t));
+    TRY(trainer_count(t, &(Count){.count = count, .settled = settled, .context = &pattern},
+                      &words));
+    TRY(add_words(t, &words));
+    TRY(forbid_specials(t));
+    TRY(trainer_learn(t));
+    int64_t longest = 0;
+    for (int64_t i = 0; i < t->learn.token_count; i++)
+        if (t->learn.tokens[i].size > longest) longest = t->learn.tokens[i].size;
+    char *left = arena_take(t->arena, 2 * longest + 1),
+         *right = arena_take(t->arena, 2 * longest + 1);
+    if (!left || !right) return FAIL(E_NOMEM, "tokens");
+    *description = describe(t, pattern, left, right);
+    return OK;
+}

@@ -1,0 +1,175 @@
+#include "data/tokenizers/huggingface.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+
+static const char *const ends[] = {"<|endoftext|>", "<|end_of_text|>", "</s>",
+                                   "<eos>",         "[EOS]",           "[SEP]"};
+
+enum { ENDS = sizeof ends / sizeof *ends };
+
+Status part_fail(const char *name, const char *part, const char *file, int line, const char *func,
+                 const char *fmt, ...)
+{
+    char what[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    return error_set(E_DATA, file, line, func, "%s: %s: %s", name, part, what);
+}
+
+const char *part_type(const json_t *part)
+{
+    if (!part || json_is_null(part)) return "null";
+    const char *type = json_string_value(json_object_get(part, "type"));
+    return type ? type : "?";
+}
+
+Status part_must_be_null(const json_t *holder, const char *key, const char *name)
+{
+    char shown[64];
+    const json_t *part = json_object_get(holder, key);
+    if (!part || json_is_null(part)) return OK;
+    return PART_FAIL(name, key, "one of type %s is not supported; expected null",
+                     text_escape(part_type(part), shown, sizeof shown));
+}
+
+bool part_bool(const json_t *part, const char *key, bool fallback)
+{
+    const json_t *value = json_object_get(part, key);
+    return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+static Status check_post_processor(const json_t *part, const char *name, int depth)
+{
+    static const char *const known[] = {"null", "ByteLevel", "TemplateProcessing", "BertProcessing",
+                                        "RobertaProcessing"};
+    char shown[64];
+    const char *type = part_type(part);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(type, known[i])) return OK;
+    const json_t *list = json_object_get(part, "processors");
+    if (strcmp(type, "Sequence") || !json_is_array(list) || depth > 4)
+        return PART_FAIL(name, "post_processor",
+                         "type %s is not supported; expected null, ByteLevel, TemplateProcessing, "
+                         "BertProcessing, or a Sequence of them",
+                         text_escape(type, shown, sizeof shown));
+    for (size_t i = 0; i < json_array_size(list); i++)
+        TRY(check_post_processor(json_array_get(list, i), name, depth + 1));
+    return OK;
+}
+
+Status huggingface_check(const json_t *description, const char *name)
+{
+    TRY(part_must_be_null(description, "truncation", name));
+    TRY(part_must_be_null(description, "padding", name));
+    return check_post_processor(json_object_get(description, "post_processor"), name, 0);
+}
+
+/* The largest number that a token has, and whether all are numbers. */
+static Status find_vocab_size(const json_t *vocab, const json_t *added, const char *name,
+                              int64_t *size)
+{
+    const char *text;
+    json_t *number;
+    char shown[64], part[96];
+    *size = 0;
+    json_object_foreach((json_t *)vocab, text, number)
+    {
+        const json_int_t id = json_integer_value(number);
+        if (!json_is_integer(number) || id < 0 || id >= VOCABULARY_MAX)
+            return PART_FAIL(name, "model.vocab", "\"%s\": expected a number from 0 to %d",
+                             text_escape(text, shown, sizeof shown), VOCABULARY_MAX - 1);
+        if (id >= *size) *size = id + 1;
+    }
+    for (size_t i = 0; i < json_array_size(added); i++) {
+        const json_t *id = json_object_get(json_array_get(added, i), "id");
+        snprintf(part, sizeof part, "added_tokens[%zu].id", i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+            json_integer_value(id) >= VOCABULARY_MAX)
+            return PART_FAIL(name, part, "expected a number from 0 to %d", VOCABULARY_MAX - 1);
+        if (json_integer_value(id) >= *size) *size = json_integer_value(id) + 1;
+    }
+    return OK;
+}
+
+static Status read_added(Tokenizer *t, Arena *a, const json_t *vocab, const json_t *added,
+                         const char *name, const char **texts)
+{
+    const size_t count = json_array_size(added);
+    Special *specials = arena_take(a, (int64_t)(count * sizeof *specials));
+    if (!specials) return FAIL(E_NOMEM, "%s: %zu added tokens", name, count);
+    for (size_t i = 0; i < count; i++) {
+        char part[64];
+        const json_t *one = json_array_get(added, i), *content = json_object_get(one, "content");
+        const int32_t id = (int32_t)json_integer_value(json_object_get(one, "id"));
+        const char *text = json_string_value(content);
+        snprintf(part, sizeof part, "added_tokens[%zu]", i);
+        if (!text || !*text) return PART_FAIL(name, part, "expected \"content\", a text");
+        if (!part_bool(one, "special", false))
+            return PART_FAIL(name, part,
+                             "tokens that are added and not \"special\" are not supported");
+        if (part_bool(one, "single_word", false) || part_bool(one, "lstrip", false) ||
+            part_bool(one, "rstrip", false))
+            return PART_FAIL(name, part, "single_word, lstrip and rstrip are not supported");
+        const json_t *number = json_object_get(vocab, text);
+        if (number ? json_integer_value(number) != id : texts[id] != NULL)
+            return PART_FAIL(name, part, "token %d is another one in model.vocab", (int)id);
+        texts[id] = text;
+        specials[i] = (Special){arena_text(a, text), (int64_t)json_string_length(content), id};
+        if (!specials[i].text) return FAIL(E_NOMEM, "%s: added tokens", name);
+    }
+    t->specials = specials;
+    t->special_count = (int64_t)count;
+    return OK;
+}
+
+int32_t special_end_of_text(const Special *specials, int64_t count)
+{
+    for (int e = 0; e < ENDS; e++)
+        for (int64_t i = 0; i < count; i++)
+            if (!strcmp(specials[i].text, ends[e])) return specials[i].token;
+    return -1;
+}
+
+bool is_special(const Tokenizer *t, int32_t token)
+{
+    for (int64_t i = 0; i < t->special_count; i++)
+        if (t->specials[i].token == token) return true;
+    return false;
+}
+
+Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description, const char *name,
+                              const char ***texts)
+{
+    const json_t *vocab = json_object_get(json_object_get(description, "model"), "vocab");
+    const json_t *added = json_object_get(description, "added_tokens");
+    const char *text;
+    json_t *number;
+    char shown[64];
+    if (!json_is_object(vocab))
+        return PART_FAIL(name, "model.vocab", "expected an object of tokens and their numbers");
+    TRY(find_vocab_size(vocab, added, name, &t->vocab_size));
+    *texts = arena_zero(a, t->vocab_size * (int64_t)sizeof **texts);
+    if (!*texts) return FAIL(E_NOMEM, "%s: %lld tokens", name, (long long)t->vocab_size);
+    json_object_foreach((json_t *)vocab, text, number)
+    {
+        const char **place = &(*texts)[json_integer_value(number)];
+        if (*place)
+            return PART_FAIL(name, "model.vocab", "\"%s\": another token has the number %lld",
+                             text_escape(text, shown, sizeof shown),
+                             (long long)json_integer_value(number));
+        *place = text;
+    }
+    TRY(read_added(t, a, vocab, added, name, *texts));
+    t->end_of_text = special_end_of_text(t->specials, t->special_count);
+    if (t->end_of_text < 0)
+        return PART_FAIL(name, "added_tokens",
+                         "there is no token to end a text with: expected one of <|endoftext|>, "
+                         "<|end_of_text|>, </s>, <eos>, [EOS], [SEP]");
+    return OK;
+}

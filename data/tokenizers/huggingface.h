@@ -1,0 +1,41 @@
+/* What stands in Hugging Face's tokenizer.json, and which of it we take: the parts that both BPE and
+ * WordPiece have. What is not taken is refused, by its name. */
+#ifndef DATA_TOKENIZERS_HUGGINGFACE_H
+#define DATA_TOKENIZERS_HUGGINGFACE_H
+
+#include <stdbool.h>
+
+#include "data/tokenizers/kind.h"
+
+enum { VOCABULARY_MAX = 1 << 24 };
+
+#define PART_FAIL(name, part, ...) \
+    part_fail((name), (part), __FILE__, __LINE__, __func__, __VA_ARGS__)
+
+/* "NAME: PART: what is wrong", E_DATA. */
+Status part_fail(const char *name, const char *part, const char *file, int line, const char *func,
+                 const char *fmt, ...) __attribute__((format(printf, 6, 7), cold));
+
+/* The "type" of a part of the description; "null" if it is null or missing, "?" if it has none. */
+const char *part_type(const json_t *part);
+
+/* Refuses a part that is neither null nor missing. */
+Status part_must_be_null(const json_t *holder, const char *key, const char *name);
+
+/* A bool of a part; fallback if it is null or missing. */
+bool part_bool(const json_t *part, const char *key, bool fallback);
+
+/* E_DATA if truncation, padding or the post-processor is none that we know. Tokens that a post-processor
+ * adds around a text are not added: documents end in end-of-text, and nothing else is inserted. */
+Status huggingface_check(const json_t *description, const char *name);
+
+/* Fills vocab_size, specials and end_of_text of t from model.vocab and added_tokens, and *texts
+ * [vocab_size] with what tokens are called: borrowed from the description; NULL where there is none. */
+Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description, const char *name,
+                              const char ***texts);
+
+/* The special token that ends a text: "<|endoftext|>", or what else it is called; -1: there is none. */
+int32_t special_end_of_text(const Special *specials, int64_t count);
+bool is_special(const Tokenizer *t, int32_t token);
+
+#endif

@@ -1,0 +1,193 @@
+#include "data/tokenizers/pretokenize.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "autograd/base/text.h"
+
+/* White space as the authors of the patterns mean it (Unicode's White_Space): PCRE2's \s has U+180E as
+ * well. Between brackets it stands in a class, with S in one. */
+#define SPACE                                                                                   \
+    "\\x09-\\x0d\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{" \
+    "205f}"                                                                                     \
+    "\\x{3000}"
+#define SPACES "[" SPACE "]"
+#define TAIL   "|" SPACES "+(?![^" SPACE "])|" SPACES "+"
+
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define SHORT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+
+/* Where nothing can be given back (the next class has no character in common), possessive forms save the
+ * way back. */
+static const struct {
+    const char *name, *text, *pcre2;
+} patterns[PATTERNS] = {
+    [PATTERN_gpt2] = {"gpt2",
+                      "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|"
+                      "\\s+(?!\\S)|\\s+",
+                      " ?\\p{L}++|'(?:[stmd]|re|ve|ll)| ?\\p{N}++| ?[^" SPACE
+                      "\\p{L}\\p{N}]++" TAIL},
+    [PATTERN_cl100k] = {"cl100k",
+                        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+                        "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+                        "\\s+(?!\\S)|\\s+",
+                        SHORT "|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| ?[^" SPACE
+                              "\\p{L}\\p{N}]++[\\r\\n]*+|" SPACES "*[\\r\\n]++" TAIL},
+    [PATTERN_o200k] = {"o200k",
+                       "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*"
+                       "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+                       "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+"
+                       "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"
+                       "\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|"
+                       "\\s+(?!\\S)|\\s+",
+                       "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "++" SHORT
+                       "?+|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER "*+" SHORT
+                       "?+|\\p{N}{1,3}+| ?[^" SPACE "\\p{L}\\p{N}]++[\\r\\n/]*+|" SPACES
+                       "*[\\r\\n]++" TAIL},
+};
+
+/* Compiled at first use, all at once, and kept: their number does not grow. */
+typedef struct PatternCode {
+    pcre2_code *code;
+    bool jit;
+} PatternCode;
+
+static PatternCode codes[PATTERNS];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void compile(void)
+{
+    for (int i = 0; i < PATTERNS; i++) {
+        int error;
+        PCRE2_SIZE place;
+        codes[i].code =
+            pcre2_compile((PCRE2_SPTR)patterns[i].pcre2, PCRE2_ZERO_TERMINATED,
+                          PCRE2_UTF | PCRE2_UCP | PCRE2_ANCHORED | PCRE2_NO_START_OPTIMIZE, &error,
+                          &place, NULL);
+        INVARIANT(codes[i].code || error == PCRE2_ERROR_HEAP_FAILED);
+        codes[i].jit = codes[i].code && !pcre2_jit_compile(codes[i].code, PCRE2_JIT_COMPLETE);
+    }
+}
+
+const char *pattern_name(Pattern p)
+{
+    return patterns[p].name;
+}
+
+const char *pattern_text(Pattern p)
+{
+    return patterns[p].text;
+}
+
+bool pattern_of_name(const char *name, Pattern *p)
+{
+    for (int i = 0; i < PATTERNS; i++)
+        if (!strcmp(name, patterns[i].name)) return *p = (Pattern)i, true;
+    return false;
+}
+
+bool pattern_of_text(const char *text, Pattern *p)
+{
+    for (int i = 0; i < PATTERNS; i++)
+        if (!strcmp(text, patterns[i].text)) return *p = (Pattern)i, true;
+    return false;
+}
+
+Status pieces_open(Pieces *p, Pattern pattern, const unsigned char *text, int64_t size)
+{
+    pthread_once(&once, compile);
+    *p = (Pieces){.code = &codes[pattern]};
+    p->match = codes[pattern].code ? pcre2_match_data_create(1, NULL) : NULL;
+    if (!p->match) return FAIL(E_NOMEM, "a pattern of pre-tokenisation");
+    pieces_restart(p, text, size);
+    return OK;
+}
+
+void pieces_restart(Pieces *p, const unsigned char *text, int64_t size)
+{
+    p->text = text;
+    p->size = size;
+    p->at = p->segment = p->last = 0;
+}
+
+void pieces_close(Pieces *p)
+{
+    pcre2_match_data_free(p->match);
+}
+
+/* Finds how far what begins at `last` goes: UTF-8, or bytes that are none. */
+static void next_segment(Pieces *p)
+{
+    const unsigned char *text = p->text;
+    const int64_t size = p->size;
+    int64_t i = p->segment = p->last;
+    p->is_text = text_utf8_length(text + i, (size_t)(size - i)) > 0;
+    while (i < size) {
+        uint64_t eight;
+        if (p->is_text && i + 8 <= size) {
+            memcpy(&eight, text + i, 8);
+            if (!(eight & 0x8080808080808080u)) {
+                i += 8;
+                continue;
+            }
+        }
+        const int length = text_utf8_length(text + i, (size_t)(size - i));
+        if ((length > 0) != p->is_text) break;
+        i += p->is_text ? length : 1;
+    }
+    p->last = i;
+}
+
+bool pieces_next(Pieces *p, const unsigned char **begin, int64_t *size)
+{
+    if (p->at == p->size) return false;
+    if (p->at == p->last) next_segment(p);
+    *begin = p->text + p->at;
+    *size = p->last - p->at;
+    if (p->is_text) {
+        const PCRE2_SPTR subject = p->text + p->segment;
+        const PCRE2_SIZE length = (PCRE2_SIZE)(p->last - p->segment),
+                         start = (PCRE2_SIZE)(p->at - p->segment);
+        int found = PCRE2_ERROR_JIT_STACKLIMIT;
+        if (p->code->jit)
+            found = pcre2_jit_match(p->code->code, subject, length, start, 0, p->match, NULL);
+        if (found == PCRE2_ERROR_JIT_STACKLIMIT)
+            found = pcre2_match(p->code->code, subject, length, start,
+                                PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, p->match, NULL);
+        const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(p->match);
+        /* The patterns match wherever there is a character; out of memory, it is a piece. */
+        *size = found >= 0 && ends[1] > start ? (int64_t)(ends[1] - start)
+                                              : text_utf8_length(*begin, (size_t)(p->last - p->at));
+    }
+    p->at += *size;
+    return true;
+}
+
+/* A match looks at no more than its own characters, the white space behind them, two characters of a
+ * contraction and one more: all of that lies within the next three pieces. And a letter of ASCII before a
+ * blank is the end of a piece in all patterns, wherever pieces began. */
+Status pieces_settled(Pattern pattern, const unsigned char *text, int64_t size, int64_t *settled)
+{
+    enum { BACK = 4096, PIECES = 4 };
+    int64_t ends[PIECES] = {0}, piece_size;
+    const unsigned char *piece;
+    *settled = 0;
+    for (int64_t i = size - 1; i > 0 && i > size - BACK; i--)
+        if (text[i] == ' ' && ((text[i - 1] | 0x20) >= 'a' && (text[i - 1] | 0x20) <= 'z')) {
+            *settled = i;
+            return OK;
+        }
+    Pieces p;
+    Status status = pieces_open(&p, pattern, text, size);
+    while (status == OK && pieces_next(&p, &piece, &piece_size)) {
+        *settled = ends[0];
+        memmove(ends, ends + 1, sizeof ends - sizeof *ends);
+        ends[PIECES - 1] = p.at;
+    }
+    pieces_close(&p);
+    return status;
+}

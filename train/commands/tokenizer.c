@@ -1,0 +1,269 @@
+/* capstan tokenizer train|encode|decode|info: what each does stands in ACTION_LIST. */
+#include "data/tokenizer.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "autograd/base/text.h"
+#include "autograd/base/threads.h"
+#include "data/files.h"
+#include "data/tokenizer_train.h"
+#include "train/commands.h"
+#include "train/json.h"
+
+typedef struct Asked {
+    const char *tokenizer, *pattern, *input, *output, *text;
+    bool special, count, json;
+    Arena arena;
+} Asked;
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* All of a file, or of standard input if path is NULL or "-"; ended by a zero byte. */
+static Status read_all(Arena *a, const char *path, char **text, int64_t *size)
+{
+    const bool standard = !path || !strcmp(path, "-");
+    FILE *f = standard ? stdin : fopen(path, "rb");
+    const char *name = standard ? "standard input" : path;
+    if (!f) return FAIL(E_DATA, "%s: %s", name, strerror(errno));
+    int64_t room = 1 << 16;
+    *size = 0;
+    *text = arena_take(a, room);
+    while (*text) {
+        const size_t got = fread(*text + *size, 1, (size_t)(room - *size - 1), f);
+        *size += (int64_t)got;
+        if (!got) break;
+        if (*size + 1 < room) continue;
+        char *wider = arena_take(a, room *= 2);
+        *text = wider ? memcpy(wider, *text, (size_t)*size) : NULL;
+    }
+    const int failed = ferror(f) ? errno : 0;
+    if (!standard) fclose(f);
+    if (failed) return FAIL(E_DATA, "%s: %s", name, strerror(failed));
+    if (!*text) return FAIL(E_NOMEM, "%s", name);
+    (*text)[*size] = '\0';
+    return OK;
+}
+
+static Status open_tokenizer(Asked *q, Tokenizer **t)
+{
+    char *text;
+    int64_t size;
+    if (!q->tokenizer)
+        return FAIL(E_ARG, "--tokenizer is missing: a tokenizer.json, a rank file, or byte");
+    if (!strcmp(q->tokenizer, "byte")) return tokenizer_byte(&q->arena, t);
+    TRY(read_all(&q->arena, q->tokenizer, &text, &size));
+    return q->pattern ? tokenizer_ranks(&q->arena, text, size, q->tokenizer, q->pattern, t)
+                      : tokenizer_parse(&q->arena, text, size, q->tokenizer, t);
+}
+
+static Status info(Asked *q)
+{
+    Tokenizer *t;
+    TRY(open_tokenizer(q, &t));
+    const long long vocab_size = tokenizer_vocab_size(t);
+    json_t *specials = json_object();
+    for (int64_t i = 0; i < tokenizer_special_count(t); i++) {
+        int32_t token;
+        const char *text = tokenizer_special(t, i, &token);
+        json_object_set_new(specials, text, json_integer(token));
+    }
+    if (q->json)
+        return json_print(json_pack("{s:s, s:I, s:i, s:i, s:o}", "kind", tokenizer_kind(t),
+                                    "vocab_size", (json_int_t)vocab_size, "end_of_text",
+                                    (int)tokenizer_end_of_text(t), "bytes_a_token_stored",
+                                    vocab_size > 65536 ? 4 : 2, "special", specials));
+    printf("kind         %s\nvocabulary   %lld\nend of text  %d\n", tokenizer_kind(t), vocab_size,
+           (int)tokenizer_end_of_text(t));
+    const char *text;
+    json_t *token;
+    json_object_foreach(specials, text, token)
+    {
+        char shown[256];
+        printf("special      %lld %s\n", (long long)json_integer_value(token),
+               text_escape(text, shown, sizeof shown));
+    }
+    json_decref(specials);
+    return OK;
+}
+
+static Status print_tokens(const Asked *q, const int32_t *tokens, int64_t count, int64_t size,
+                           double seconds)
+{
+    if (q->json) {
+        json_t *list = q->count ? NULL : json_array();
+        for (int64_t i = 0; list && i < count; i++)
+            json_array_append_new(list, json_integer(tokens[i]));
+        return json_print(json_pack("{s:I, s:I, s:f, s:o*}", "count", (json_int_t)count, "bytes",
+                                    (json_int_t)size, "seconds", seconds, "tokens", list));
+    }
+    if (q->count) {
+        printf("%lld tokens of %lld bytes (%.2f bytes a token), in %.3f s\n", (long long)count,
+               (long long)size, count ? (double)size / (double)count : 0.0, seconds);
+        return OK;
+    }
+    for (int64_t i = 0; i < count; i++) printf("%d%c", (int)tokens[i], i + 1 < count ? ' ' : '\n');
+    return OK;
+}
+
+static Status encode(Asked *q)
+{
+    Tokenizer *t;
+    char *text = (char *)q->text;
+    int64_t size = text ? (int64_t)strlen(text) : 0, count;
+    TRY(open_tokenizer(q, &t));
+    if (!text) TRY(read_all(&q->arena, q->input, &text, &size));
+    const TextPlace place = {q->text ? "--text" : q->input ? q->input : "standard input", 0, 0, 0};
+    int32_t *tokens = arena_take(&q->arena, (size + 1) * (int64_t)sizeof *tokens);
+    if (!tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)size);
+    const double start = now();
+    if (q->special)
+        TRY(tokenizer_encode_marked(t, text, size, tokens, size, &count));
+    else
+        TRY(tokenizer_encode_at(t, &place, text, size, tokens, size, &count));
+    return print_tokens(q, tokens, count, size, now() - start);
+}
+
+static Status decode(Asked *q)
+{
+    Tokenizer *t;
+    char *text = (char *)q->text;
+    int64_t size;
+    TRY(open_tokenizer(q, &t));
+    if (!text) TRY(read_all(&q->arena, q->input, &text, &size));
+    const char *name = q->text ? "--text" : q->input ? q->input : "standard input";
+    for (int64_t i = 0;; i++) {
+        char *end, shown[32];
+        text += strspn(text, " \t\r\n,[]");
+        if (!*text) break;
+        const long long token = strtoll(text, &end, 10);
+        if (end == text || !strchr(" \t\r\n,]", *end) || token < 0 ||
+            token >= tokenizer_vocab_size(t))
+            return FAIL(E_DATA, "%s: token %lld is \"%.*s\"; expected a number from 0 to %lld",
+                        name, (long long)i, 16, text_escape(text, shown, sizeof shown),
+                        (long long)tokenizer_vocab_size(t) - 1);
+        text = end;
+        const char *bytes = tokenizer_bytes(t, (int32_t)token, &size);
+        fwrite(bytes, 1, (size_t)size, stdout);
+    }
+    return OK;
+}
+
+static Status write_output(const char *path, const char *text, int64_t size)
+{
+    static Draft draft; /* it is large */
+    Status status = draft_open(&draft, path, size);
+    if (status == OK) status = draft_write(&draft, text, size);
+    if (status == OK) status = draft_finish(&draft);
+    draft_close(&draft);
+    return status;
+}
+
+static Status train(Asked *q, const TokenizerTrain *p)
+{
+    TokenizerTrained s;
+    char *text;
+    int64_t size;
+    if (!p->input_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
+    if (!q->output)
+        return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
+    if (!p->vocab_size)
+        return FAIL(E_ARG, "--vocab-size is missing: how many tokens are there to be?");
+    TRY(tokenizer_train(p, &q->arena, &text, &size, &s));
+    TRY(write_output(q->output, text, size));
+    if (s.vocab_size < p->vocab_size)
+        fprintf(stderr,
+                "capstan: the text has only %lld tokens: no pair that is left is seen %lld times\n",
+                (long long)s.vocab_size, (long long)p->min_count);
+    if (q->json)
+        return json_print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:s%}", "kind",
+                                    p->kind, "vocab_size", (json_int_t)s.vocab_size, "merges",
+                                    (json_int_t)s.merges, "bytes", (json_int_t)s.bytes, "documents",
+                                    (json_int_t)s.documents, "words", (json_int_t)s.words,
+                                    "count_seconds", s.count_seconds, "merge_seconds",
+                                    s.merge_seconds, "output", q->output, strlen(q->output)));
+    printf("text        %lld bytes, %lld documents, %lld different words, in %.1f s\n",
+           (long long)s.bytes, (long long)s.documents, (long long)s.words, s.count_seconds);
+    printf("vocabulary  %lld (%lld merges), in %.1f s\n", (long long)s.vocab_size,
+           (long long)s.merges, s.merge_seconds);
+    printf("written to  %s\n", q->output);
+    return OK;
+}
+
+static Status run(const Command *c, Asked *q, int argc, char *argv[])
+{
+    static const char *inputs[OPTION_VALUES_MAX], *specials[OPTION_VALUES_MAX];
+    const char *action = NULL, *format = "text";
+    int positional_count;
+    int64_t threads = 0;
+    bool helped;
+    TokenizerTrain p = {.inputs = inputs, .kind = "bpe", .specials = specials, .min_count = 2};
+    const Option options[] = {
+        {"--input", OPTION_TEXT, inputs, "FILE", "what to read (encode, decode: or standard input)",
+         &p.input_count, 0, 0},
+        {"--output", OPTION_TEXT, &q->output, "FILE", "train: the tokenizer.json to write", NULL, 0,
+         0},
+        {"--kind", OPTION_TEXT, &p.kind, "KIND", "train: bpe or wordpiece (default: bpe)", NULL, 0,
+         0},
+        {"--vocab-size", OPTION_INT, &p.vocab_size, "N", "train: tokens, special ones included",
+         NULL, 1, 1 << 22},
+        {"--pattern", OPTION_TEXT, &q->pattern, "NAME",
+         "how BPE cuts text into words: gpt2, cl100k, o200k; of a rank file, or to train with "
+         "(default: gpt2)",
+         NULL, 0, 0},
+        {"--special", OPTION_TEXT, specials, "TOKEN",
+         "train: special tokens (default: <|endoftext|>; wordpiece: BERT's five)", &p.special_count,
+         0, 0},
+        {"--min-count", OPTION_INT, &p.min_count, "N",
+         "train: join only what is seen so often (default: 2)", NULL, 1, 1e15},
+        {"--keep-case", OPTION_FLAG, &p.keep_case, NULL,
+         "train wordpiece: keep capitals and accents", NULL, 0, 0},
+        {"--format", OPTION_TEXT, &format, "FORMAT", "train: text, jsonl or tsv (default: text)",
+         NULL, 0, 0},
+        {"--split-on", OPTION_TEXT, &p.split_on, "STRING",
+         "train: what stands between documents of text", NULL, 0, 0},
+        {"--threads", OPTION_INT, &threads, "N", "train: how many (default: one a core)", NULL, 0,
+         THREADS_MAX},
+        {"--tokenizer", OPTION_TEXT, &q->tokenizer, "FILE",
+         "a tokenizer.json, a rank file of tiktoken, or byte", NULL, 0, 0},
+        {"--text", OPTION_TEXT, &q->text, "TEXT", "encode, decode: what is to be", NULL, 0, 0},
+        {"--marked", OPTION_FLAG, &q->special, NULL,
+         "encode: the text of a special token is that token", NULL, 0, 0},
+        {"--count", OPTION_FLAG, &q->count, NULL, "encode: only say how many tokens", NULL, 0, 0},
+        {"--json", OPTION_FLAG, &q->json, NULL, "print one JSON object", NULL, 0, 0},
+        {0},
+    };
+    TRY(options_read(c, options, argc, argv, &action, 1, &positional_count, &helped));
+    if (helped) return OK;
+    if (!action) return FAIL(E_ARG, "expected train, encode, decode or info; see --help");
+    if (p.input_count > 1 && strcmp(action, "train"))
+        return FAIL(E_ARG, "--input: %s takes one file", action);
+    q->input = p.input_count ? inputs[0] : NULL;
+    threads_set((int)threads);
+    p.pattern = q->pattern ? q->pattern : "gpt2";
+    p.show_progress = isatty(2);
+    TRY(format_of_name(format, &p.format));
+    if (!strcmp(action, "train")) return train(q, &p);
+    if (!strcmp(action, "encode")) return encode(q);
+    if (!strcmp(action, "decode")) return decode(q);
+    if (!strcmp(action, "info")) return info(q);
+    return FAIL(E_ARG, "tokenizer %s: expected train, encode, decode or info", action);
+}
+
+Status command_tokenizer(const Command *c, int argc, char *argv[])
+{
+    Asked q = {0};
+    Status status = run(c, &q, argc, argv);
+    arena_free(&q.arena);
+    return status;
+}

@@ -4,9 +4,6 @@
 #define BACKWARD     attention_unit_backward_plain
 
 #include "autograd/kernels/attention.h"
-
-static AttentionPass attention_unit_forward_plain, attention_unit_backward_plain;
-
 #include "autograd/kernels/attention_pass.h"
 #include "autograd/kernels/vector.h"
 

@@ -49,6 +49,7 @@ void attention_unit_backward(const AttentionUnit *u); /* dq, dk, dv, from y and 
 
 /* One version for each instruction set; the two above choose. */
 typedef void AttentionPass(const AttentionUnit *u);
+AttentionPass attention_unit_forward_plain, attention_unit_backward_plain;
 AttentionPass attention_unit_forward_avx512, attention_unit_backward_avx512;
 AttentionPass attention_unit_forward_avx2, attention_unit_backward_avx2;
 

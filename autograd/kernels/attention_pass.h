@@ -6,7 +6,11 @@
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
 
-enum { STRIPS = QUERIES / STRIP, PANEL = 2 * LANES };
+enum {
+    STRIPS = QUERIES / STRIP,
+    GRAIN = (int)LANES > (int)STRIP ? (int)LANES : (int)STRIP, /* of keys, within a tile */
+    PANEL = 2 * LANES > GRAIN ? 2 * LANES : GRAIN
+};
 
 typedef struct Work {
     int64_t width;  /* of a head, filled up to whole vectors */
@@ -75,7 +79,7 @@ static Interval within(Interval x, int64_t key)
 
 static Interval whole_vectors(Interval x)
 {
-    return (Interval){x.first / LANES * LANES, (x.end + LANES - 1) / LANES * LANES};
+    return (Interval){x.first / GRAIN * GRAIN, (x.end + GRAIN - 1) / GRAIN * GRAIN};
 }
 
 /* Copies with rows that see no key as zeros, so that no not-a-number comes in through them. */
@@ -85,13 +89,6 @@ static void pack_queries(const AttentionUnit *u, const Tile *t, AttentionMatrix 
     const int64_t at = t->head * u->head_width, width = u->head_width;
     pack_columns(columns, QUERY_PANEL, x.data + t->row * x.step + at, x.step, t->rows, width,
                  factor);
-    if (t->rows % QUERY_PANEL) {
-        /* pack_columns() fills whole vectors only. */
-        real *last = columns + t->rows / QUERY_PANEL * QUERY_PANEL * width;
-        for (int64_t c = 0; c < width; c++)
-            for (int64_t i = t->rows % QUERY_PANEL; i < QUERY_PANEL; i++)
-                last[c * QUERY_PANEL + i] = 0;
-    }
     if (rows)
         pack_rows(rows, padded, x.data + t->row * x.step + at, x.step, t->rows, width, QUERIES);
     for (int64_t i = 0; u->first && i < t->rows; i++) {
@@ -137,9 +134,9 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
         Vec y = load(s + j);
         if (u->slopes) {
             const Vec away = place - own;
-            y -= slope * choose((Mask)(away < zero), -away, away);
+            y -= slope * choose(away < zero, -away, away);
         }
-        const Mask inside = (Mask)(place >= all(first)) & (Mask)(place < all(end));
+        const Mask inside = (place >= all(first)) & (place < all(end));
         store(s + j, choose(inside, y, minus));
     }
 }
@@ -257,25 +254,17 @@ void FORWARD(const AttentionUnit *u)
         }
 }
 
-/* One strip against one tile of keys: p, dp = weights and the gradient of scores, zero outside of what
- * the strip sees, and dq. Returns what it sees. */
+/* One strip against one tile of keys: p, dp = weights and the gradient of scores, in whole GRAINs of keys
+ * around what the strip sees, and dq. Returns what it sees. */
 static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile *t,
                                const real *delta, int64_t strip, int64_t key)
 {
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
     const Interval x = within(t->strip[strip], key);
-    const bool empty = x.first >= x.end;
-    const Interval v = empty ? (Interval){0, 0} : whole_vectors(x);
+    if (x.first >= x.end) return (Interval){0, 0};
+    const Interval v = whole_vectors(x);
     real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS;
 
-    for (int64_t r = 0; r < STRIP; r++) {
-        const int64_t stop = r < rows ? v.first : KEYS, from = r < rows ? v.end : KEYS;
-        memset(p + r * KEYS, 0, (size_t)stop * sizeof *p);
-        memset(dp + r * KEYS, 0, (size_t)stop * sizeof *p);
-        memset(p + r * KEYS + from, 0, (size_t)(KEYS - from) * sizeof *p);
-        memset(dp + r * KEYS + from, 0, (size_t)(KEYS - from) * sizeof *p);
-    }
-    if (empty) return v;
     strip_product(u, t, strip, w->q_columns, w->k_columns, key, v, p);
     strip_product(u, t, strip, w->dy_columns, w->v_columns, key, v, dp);
     for (int64_t r = 0; r < rows; r++) {
@@ -290,9 +279,9 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
         }
         if (u->drop_below) row_drop(u, t, row + r, key, v, weight);
     }
-    for (int64_t r = rows; r < (rows + 3) / 4 * 4; r++) {
-        memset(p + r * KEYS, 0, KEYS * sizeof *p);
-        memset(dp + r * KEYS, 0, KEYS * sizeof *p);
+    for (int64_t r = rows; r < STRIP; r++) {
+        memset(p + r * KEYS + v.first, 0, (size_t)(v.end - v.first) * sizeof *p);
+        memset(dp + r * KEYS + v.first, 0, (size_t)(v.end - v.first) * sizeof *p);
     }
     product((rows + 3) / 4 * 4, w->width / LANES, x.end - x.first, dp + x.first, KEYS, 1,
             w->k_rows + (key + x.first) * w->width, w->width, w->sum + row * w->width, w->width,
@@ -300,17 +289,31 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
     return x;
 }
 
+static bool sees(Interval x, int64_t key)
+{
+    return x.first < key + STRIP && x.end > key;
+}
+
+static void clear_corner(const Work *w, int64_t strip, int64_t key)
+{
+    for (int64_t i = strip * STRIP; i < (strip + 1) * STRIP; i++)
+        for (int64_t j = key; j < key + STRIP; j++) w->p[i * KEYS + j] = w->dp[i * KEYS + j] = 0;
+}
+
 /* dv += p^T dy, dk += dp^T q: each strip of keys from the first to the last row that sees it. */
 static void keys_backward(const Work *w, const Interval *see, int64_t strips, int64_t key)
 {
     for (int64_t j = 0; j < KEYS && key + j < w->padded; j += STRIP) {
-        int64_t begin = strips, end = 0;
+        int64_t begin = strips, end = 0, count = 0;
         for (int64_t s = 0; s < strips; s++)
-            if (see[s].first < j + STRIP && see[s].end > j) {
+            if (sees(see[s], j)) {
                 begin = s < begin ? s : begin;
                 end = s + 1;
+                count++;
             }
-        if (begin >= end) continue;
+        if (!count) continue;
+        for (int64_t s = begin; count < end - begin && s < end; s++)
+            if (!sees(see[s], j)) clear_corner(w, s, j);
         const int64_t row = begin * STRIP, rows = (end - begin) * STRIP, at = (key + j) * w->width;
         const int64_t vecs = w->width / LANES, b = row * w->width;
         product(STRIP, vecs, rows, w->p + row * KEYS + j, 1, KEYS, w->dy_rows + b, w->width,
@@ -325,6 +328,7 @@ static void put(AttentionMatrix to, int64_t row, int64_t column, const real *x, 
 {
     for (int64_t i = 0; i < rows; i++) {
         real *y = to.data + (row + i) * to.step + column;
+        if (i + 8 < rows) AHEAD(y + 8 * to.step, width, 1);
         if (add)
             for (int64_t c = 0; c < width; c++) y[c] += x[i * step + c] * factor;
         else
@@ -343,6 +347,7 @@ static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t)
     for (int64_t i = 0; i < t->rows; i++) {
         const real *y = u->y.data + (t->row + i) * u->y.step + t->head * width;
         const real *g = w->dy_rows + i * w->width;
+        if (i + 8 < t->rows) AHEAD(y + 8 * u->y.step, width, 0);
         Vec sum = {0};
         real rest = 0;
         int64_t c = 0;

@@ -12,12 +12,15 @@
 enum { LANES = VECTOR_BYTES / (int)sizeof(real) };
 
 #ifdef CAPSTAN_DOUBLE
+typedef int64_t Choice;
 typedef uint64_t Bits;
 #else
+typedef int32_t Choice;
 typedef uint32_t Bits;
 #endif
 typedef real Vec __attribute__((vector_size(VECTOR_BYTES)));
-typedef Bits Mask __attribute__((vector_size(VECTOR_BYTES)));
+typedef Choice Mask __attribute__((vector_size(VECTOR_BYTES))); /* of a comparison: 0 or -1 */
+typedef Bits VecBits __attribute__((vector_size(VECTOR_BYTES)));
 typedef real VecAnywhere
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
@@ -35,7 +38,7 @@ INLINE void store(real *x, Vec v)
 
 INLINE Vec all(real x)
 {
-    return (Vec){0} + x;
+    return x - (Vec){0}; /* less 0, and not plus: that would change -0, so it would be done */
 }
 
 INLINE Vec choose(Mask m, Vec yes, Vec no)
@@ -45,25 +48,50 @@ INLINE Vec choose(Mask m, Vec yes, Vec no)
 
 INLINE Vec larger(Vec x, Vec y) /* y where x is not a number */
 {
-    Vec z;
-    for (int i = 0; i < LANES; i++) z[i] = x[i] > y[i] ? x[i] : y[i];
-    return z;
+    return choose(x > y, x, y);
 }
+
+#define LOW(i, d)   ((i) & (d) ? (i) - (d) + LANES : (i))
+#define HIGH(i, d)  ((i) & (d) ? (i) + LANES : (i) + (d))
+#define OTHER(i, d) ((i) ^ (d))
+#define PICK2(f, d) f(0, d), f(1, d)
+#define PICK4(f, d) PICK2(f, d), f(2, d), f(3, d)
+#define PICK8(f, d) PICK4(f, d), f(4, d), f(5, d), f(6, d), f(7, d)
+#define PICK16(f, d) \
+    PICK8(f, d), f(8, d), f(9, d), f(10, d), f(11, d), f(12, d), f(13, d), f(14, d), f(15, d)
+#if VECTOR_BYTES == 64 && !defined(CAPSTAN_DOUBLE)
+#define PICK PICK16
+#elif VECTOR_BYTES == 64 || (VECTOR_BYTES == 32 && !defined(CAPSTAN_DOUBLE))
+#define PICK PICK8
+#elif VECTOR_BYTES == 32 || !defined(CAPSTAN_DOUBLE)
+#define PICK PICK4
+#else
+#define PICK PICK2
+#endif
+
+/* Half of the lanes against the other half, until all lanes hold the result. */
+#define FOLD(x, d, with)                                                         \
+    if (LANES > d) {                                                             \
+        const Vec other = __builtin_shufflevector(x, x, PICK(OTHER, d % LANES)); \
+        x = with;                                                                \
+    }
 
 INLINE real largest(Vec x)
 {
-    real max = x[0];
-    for (int i = 1; i < LANES; i++) max = x[i] > max ? x[i] : max;
-    return max;
+    FOLD(x, 8, larger(x, other))
+    FOLD(x, 4, larger(x, other))
+    FOLD(x, 2, larger(x, other))
+    FOLD(x, 1, larger(x, other))
+    return x[0];
 }
 
 INLINE real total(Vec x)
 {
-    real part[LANES];
-    store(part, x);
-    for (int half = LANES / 2; half; half /= 2)
-        for (int i = 0; i < half; i++) part[i] += part[i + half];
-    return part[0];
+    FOLD(x, 8, x + other)
+    FOLD(x, 4, x + other)
+    FOLD(x, 2, x + other)
+    FOLD(x, 1, x + other)
+    return x[0];
 }
 
 /* 2^x for x <= 0 or little more; 0 where the result would be subnormal. x = n + r, |r| <= 1/2; 2^r is
@@ -88,8 +116,8 @@ INLINE Vec exp2_vec(Vec x)
 #pragma GCC unroll 16
     for (size_t i = 1; i < sizeof c / sizeof *c; i++) y = y * r + c[i];
     y = y * r + 1;
-    y = (Vec)((Mask)y + ((Mask)shifted << FRACTION));
-    return (Vec)((Mask)y & ~(Mask)(x < all(min)));
+    y = (Vec)((VecBits)y + ((VecBits)shifted << FRACTION));
+    return choose(x < all(min), (Vec){0}, y);
 }
 
 /* c [rows, vecs * LANES] = a b, or c += a b. a's next row is a_row numbers on, its next column a_column.
@@ -103,6 +131,7 @@ INLINE void product_tile(const int rows, const int vecs, int64_t k, const real *
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 2
         for (int v = 0; v < vecs; v++) sum[r][v] = add ? load(c + r * c_row + v * LANES) : (Vec){0};
+#pragma GCC unroll 4
     for (int64_t i = 0; i < k; i++, a += a_column, b += b_row) {
         const Vec b0 = load(b), b1 = vecs > 1 ? load(b + LANES) : b0;
 #pragma GCC unroll 8
@@ -147,23 +176,6 @@ INLINE void product(int64_t rows, int64_t vecs, int64_t k, const real *a, int64_
     }
 }
 
-#define LOW(i, d)   ((i) & (d) ? (i) - (d) + LANES : (i))
-#define HIGH(i, d)  ((i) & (d) ? (i) + LANES : (i) + (d))
-#define PICK2(f, d) f(0, d), f(1, d)
-#define PICK4(f, d) PICK2(f, d), f(2, d), f(3, d)
-#define PICK8(f, d) PICK4(f, d), f(4, d), f(5, d), f(6, d), f(7, d)
-#define PICK16(f, d) \
-    PICK8(f, d), f(8, d), f(9, d), f(10, d), f(11, d), f(12, d), f(13, d), f(14, d), f(15, d)
-#if VECTOR_BYTES == 64 && !defined(CAPSTAN_DOUBLE)
-#define PICK PICK16
-#elif VECTOR_BYTES == 64 || (VECTOR_BYTES == 32 && !defined(CAPSTAN_DOUBLE))
-#define PICK PICK8
-#elif VECTOR_BYTES == 32 || !defined(CAPSTAN_DOUBLE)
-#define PICK PICK4
-#else
-#define PICK PICK2
-#endif
-
 /* Swaps the blocks of d x d beside the diagonal, in each block of 2 d x 2 d. */
 #define SWAP(d)                                                              \
     if (LANES > d) {                                                         \
@@ -190,13 +202,23 @@ INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t
     for (int i = 0; i < LANES; i++) store(to + i * to_step, r[i] * factor);
 }
 
+/* Asks for a row of `width` numbers that will be read, or written: the processor does not foresee rows
+ * that lie far apart. */
+#define AHEAD(x, width, write)                                                       \
+    for (int64_t ahead_ = 0; ahead_ < (width); ahead_ += 64 / (int64_t)sizeof(real)) \
+    __builtin_prefetch((x) + ahead_, write)
+
 /* Panels of `panel` rows of x [rows, width], transposed: to [panels, width, panel], times factor. Rows
- * beyond the last are zeros, up to a whole block of lanes; the caller has room for whole panels. */
+ * beyond the last are zeros, up to a whole panel. */
 static void pack_columns(real *to, int64_t panel, const real *x, int64_t step, int64_t rows,
                          int64_t width, real factor)
 {
-    for (int64_t i = 0; i < rows; i += LANES)
-        for (int64_t j = 0; j < width; j += LANES) {
+    for (int64_t i = 0; i < (rows + panel - 1) / panel * panel; i += LANES) {
+        real *block = to + i / panel * panel * width + i % panel;
+        for (int64_t c = 0; i >= rows && c < width; c++) store(block + c * panel, (Vec){0});
+        for (int64_t r = i + LANES; r < rows && r < i + 2 * LANES; r++)
+            AHEAD(x + r * step, width, 0);
+        for (int64_t j = 0; i < rows && j < width; j += LANES, block += LANES * panel) {
             real edge[LANES * LANES];
             const real *from = x + i * step + j;
             int64_t from_step = step;
@@ -209,7 +231,6 @@ static void pack_columns(real *to, int64_t panel, const real *x, int64_t step, i
                 from = edge;
                 from_step = LANES;
             }
-            real *block = to + i / panel * panel * width + j * panel + i % panel;
             if (wide == LANES) {
                 transpose_block(block, panel, from, from_step, factor);
                 continue;
@@ -218,6 +239,7 @@ static void pack_columns(real *to, int64_t panel, const real *x, int64_t step, i
             transpose_block(turned, LANES, from, from_step, factor);
             for (int64_t c = 0; c < wide; c++) store(block + c * panel, load(turned + c * LANES));
         }
+    }
 }
 
 /* x [rows, width] in rows of `padded` numbers, and zeros up to `all_rows` rows. */
@@ -225,6 +247,7 @@ static void pack_rows(real *to, int64_t padded, const real *x, int64_t step, int
                       int64_t width, int64_t all_rows)
 {
     for (int64_t i = 0; i < rows; i++) {
+        if (i + 8 < rows) AHEAD(x + (i + 8) * step, width, 0);
         memcpy(to + i * padded, x + i * step, (size_t)width * sizeof *x);
         for (int64_t c = width; c < padded; c++) to[i * padded + c] = 0;
     }

@@ -16,7 +16,13 @@
 #include "autograd/ops.h"
 
 enum { X, W };
-enum { LOGITS_SIZE = 32 << 20, CHUNK_MAX = 512, CHUNK_GRAIN = 16, BLOCK = 4 /* rows at a time */ };
+enum {
+    LOGITS_SIZE = 32 << 20,
+    CHUNK_MAX = 512,
+    CHUNK_GRAIN = 16,
+    BLOCK = 4 /* rows at a time */,
+    PART = 1024
+};
 
 typedef struct Pieces {
     int64_t chunk;   /* rows of logits at a time */
@@ -67,35 +73,33 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* l[0 .. count) becomes exp(l - log Z) if keep; *sum: of l before. Returns log Z. */
-VECTOR static double soft_max(real *l, int64_t count, bool keep, double *sum)
+/* e[i] = exp(l[i] - max), which may be in the place of l; returns their sum. Partial sums keep rounding
+ * small. */
+VECTOR static double exponentials(real *e, const real *l, int64_t count, real max)
 {
-    real max = l[0], all = 0;
+    double total = 0;
+    for (int64_t i = 0; i < count; i += PART) {
+        const int64_t stop = i + PART < count ? i + PART : count;
+        for (int64_t j = i; j < stop; j++) e[j] = vexp(l[j] - max);
+        total += (double)vector_sum(e + i, stop - i);
+    }
+    return total;
+}
+
+VECTOR static real largest(const real *l, int64_t count)
+{
+    real max = l[0];
 #pragma omp simd reduction(max : max)
     for (int64_t i = 1; i < count; i++) max = l[i] > max ? l[i] : max;
+    return max;
+}
 
-    double total = 0, logits = 0;
-    for (int64_t i = 0; i < count;) {
-        const int64_t stop = i + 1024 < count ? i + 1024 : count;
-        real part = 0;
-        all = 0;
-#pragma omp simd reduction(+ : part, all)
-        for (int64_t j = i; j < stop; j++) {
-            all += l[j];
-            real e = vexp(l[j] - max);
-            l[j] = keep ? e : l[j];
-            part += e;
-        }
-        total += part;
-        logits += all;
-        i = stop;
-    }
-    *sum = logits;
-    if (keep) {
-        const real over = (real)(1 / total);
-        for (int64_t i = 0; i < count; i++) l[i] *= over;
-    }
-    return max + log(total);
+VECTOR static double sum_of(const real *l, int64_t count)
+{
+    double total = 0;
+    for (int64_t i = 0; i < count; i += PART)
+        total += (double)vector_sum(l + i, count - i < PART ? count - i : PART);
+    return total;
 }
 
 VECTOR static void scale_shift(real *x, int64_t count, real factor, real shift)
@@ -122,19 +126,20 @@ static void rows_loss(const void *context, int64_t begin, int64_t end, int worke
         const double factor = (c->weights ? c->weights[r] : 1) * c->scale;
         real *l = k->p.logits + i * classes;
         const double logit = l[target];
-        double sum;
-        const double z = soft_max(l, classes, k->n->record, &sum);
+        const double sum = c->smoothing > 0 ? sum_of(l, classes) : 0;
+        const real max = largest(l, classes);
+        const double over = exponentials(l, l, classes, max), z = (double)max + log(over);
 
         if (c->row_loss) c->row_loss[r] = (real)(z - logit);
         if (c->row_logz) c->row_logz[r] = (real)z;
         k->p.loss[k->first + i] =
-            factor *
-            ((1 - c->smoothing) * (z - logit) +
-             (c->smoothing ? c->smoothing * (z - sum / (double)classes) : 0) + c->z_loss * z * z);
+            factor * ((1 - c->smoothing) * (z - logit) +
+                      (c->smoothing > 0 ? c->smoothing * (z - sum / (double)classes) : 0) +
+                      c->z_loss * z * z);
         if (!k->n->record) continue;
 
         const double g = factor * k->n->seed;
-        scale_shift(l, classes, (real)(g * (1 + 2 * c->z_loss * z)),
+        scale_shift(l, classes, (real)(g * (1 + 2 * c->z_loss * z) / over),
                     (real)(-g * c->smoothing / (double)classes));
         l[target] -= (real)(g * (1 - c->smoothing));
     }

@@ -1,4 +1,5 @@
-/* A plan: what training a config will cost, without training. Writes nothing. */
+/* A plan: what training a config will cost, without training. Writes nothing. The other way round, a config
+ * made for a budget of time (CONTRACT 2, `plan --budget`), is not there yet. */
 #ifndef TRAIN_PLAN_H
 #define TRAIN_PLAN_H
 

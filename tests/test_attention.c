@@ -1,0 +1,337 @@
+/* Attention in float: a segment gives the same bits alone, among others, in any order and on any number
+ * of threads; nothing leaks from one to another; the three versions agree; values against loops. */
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/threads.h"
+#include "autograd/kernels/attention.h"
+#include "autograd/ops.h"
+
+enum { HEADS = 4, KV = 2, WIDTH = 20, COLUMNS = (HEADS + 2 * KV) * WIDTH, SEGMENTS = 4 };
+enum { OUT = HEADS * WIDTH, ROWS_MAX = 320 };
+enum { CAUSAL, PREFIX, WINDOW, DROPOUT, KINDS };
+
+static const int lengths[SEGMENTS] = {70, 3, 41, 130};
+static const double slopes[HEADS] = {.5, .25, .125, .0625};
+static Tape tape;
+
+static void close_tape(void)
+{
+    tape_free(&tape);
+    threads_set(0);
+}
+
+TestSuite(attention, .fini = close_tape);
+
+/* Some segments, one after the other: their rows of numbers, and what comes of them. */
+typedef struct Run {
+    int segments, rows, first_row, which[SEGMENTS];
+    int32_t begin[SEGMENTS + 1], first[ROWS_MAX], end[ROWS_MAX];
+    real x[ROWS_MAX * COLUMNS], g[ROWS_MAX * OUT], y[ROWS_MAX * OUT], dx[ROWS_MAX * COLUMNS];
+    real max_logit[HEADS];
+} Run;
+
+/* Row i of segment s sees these. */
+static void interval(int kind, int i, int32_t *first, int32_t *end)
+{
+    *first = kind == WINDOW && i > 20 ? i - 20 : 0;
+    *end = kind == PREFIX && i < 13 ? 13 : i + 1;
+}
+
+/* A row's numbers depend on its segment and its place there alone. */
+static Run *make(int kind, int segments, const int *which)
+{
+    Run *r = calloc(1, sizeof *r);
+    r->segments = segments;
+    for (int s = 0; s < segments; s++) {
+        r->which[s] = which[s];
+        for (int i = 0; i < lengths[which[s]]; i++, r->rows++) {
+            const Rng rng = rng_stream((uint64_t)which[s], "attention");
+            for (int c = 0; c < COLUMNS; c++)
+                r->x[r->rows * COLUMNS + c] = (real)rng_normal(rng, (uint64_t)(i * COLUMNS + c), 0);
+            for (int c = 0; c < OUT; c++)
+                r->g[r->rows * OUT + c] = (real)rng_normal(rng, (uint64_t)(i * OUT + c), 1);
+            interval(kind, i, &r->first[r->rows], &r->end[r->rows]);
+            if (r->end[r->rows] > lengths[which[s]]) r->end[r->rows] = lengths[which[s]];
+        }
+        r->begin[s + 1] = r->rows;
+    }
+    return r;
+}
+
+static Attention attributes(int kind, Run *r)
+{
+    Attention a = {.heads = HEADS, .kv_heads = KV, .head_width = WIDTH, .scale = .3};
+    a.k_column = HEADS * WIDTH;
+    a.v_column = (HEADS + KV) * WIDTH;
+    a.slopes = kind == WINDOW ? slopes : NULL;
+    a.rows = (AttentionRows){r->segments, r->begin, r->begin, r->first, r->end};
+    if (kind == CAUSAL || kind == DROPOUT) a.rows.first = a.rows.end = NULL;
+    if (kind == DROPOUT) a.dropout = (Dropout){rng_stream(3, "drop"), 5, r->first_row, .25};
+    a.stats.max_logit = r->max_logit;
+    return a;
+}
+
+static void run(int kind, Run *r)
+{
+    bool written = false;
+    Tensor x = {.shape = SHAPE_OF(r->rows, COLUMNS), .data = r->x, .name = "x", .wants_grad = true};
+    const Attention a = attributes(kind, r);
+    tape_reset(&tape);
+    tape_record(&tape, r->dx, &written);
+    Tensor *y = ag_attention(&tape, &x, &x, &x, &a);
+    cr_assert(y, "%s", error_message());
+    memcpy(r->y, y->data, (size_t)(r->rows * OUT) * sizeof *r->y);
+    Node *n = y->from;
+    n->dout = r->g;
+    memset(r->dx, 255, (size_t)(r->rows * COLUMNS) * sizeof *r->dx);
+    for (int i = 0; i < 3; i++) {
+        n->din[i] = r->dx;
+        n->add[i] = i > 0;
+    }
+    n->op->backward(n);
+}
+
+static const int everything[SEGMENTS] = {0, 1, 2, 3}, shuffled[SEGMENTS] = {3, 1, 0, 2};
+
+/* Segment i of r against segment j of s, bit by bit. */
+static void same_bits(const Run *r, int i, const Run *s, int j)
+{
+    const size_t rows = (size_t)lengths[r->which[i]];
+    cr_assert_eq(r->which[i], s->which[j]);
+    cr_expect_eq(memcmp(r->y + r->begin[i] * OUT, s->y + s->begin[j] * OUT,
+                        rows * OUT * sizeof(real)),
+                 0, "result of segment %d", r->which[i]);
+    cr_expect_eq(memcmp(r->dx + r->begin[i] * COLUMNS, s->dx + s->begin[j] * COLUMNS,
+                        rows * COLUMNS * sizeof(real)),
+                 0, "gradient of segment %d", r->which[i]);
+}
+
+ParameterizedTestParameters(attention, packed_is_alone)
+{
+    static int kinds[] = {CAUSAL, PREFIX, WINDOW, DROPOUT};
+    return cr_make_param_array(int, kinds, KINDS);
+}
+
+ParameterizedTest(int *kind, attention, packed_is_alone, .fini = close_tape)
+{
+    Run *packed = make(*kind, SEGMENTS, everything);
+    run(*kind, packed);
+    for (int s = 0; s < SEGMENTS; s++) {
+        Run *alone = make(*kind, 1, everything + s);
+        alone->first_row = packed->begin[s]; /* dropout goes by the place in the batch */
+        run(*kind, alone);
+        same_bits(alone, 0, packed, s);
+        free(alone);
+    }
+    free(packed);
+}
+
+Test(attention, order_of_segments_does_not_matter)
+{
+    Run *r = make(PREFIX, SEGMENTS, everything), *s = make(PREFIX, SEGMENTS, shuffled);
+    run(PREFIX, r);
+    run(PREFIX, s);
+    for (int j = 0; j < SEGMENTS; j++) same_bits(r, shuffled[j], s, j);
+    free(r);
+    free(s);
+}
+
+Test(attention, bits_do_not_depend_on_threads)
+{
+    threads_set(1);
+    Run *one = make(DROPOUT, SEGMENTS, everything);
+    run(DROPOUT, one);
+    for (int threads = 2; threads <= 4; threads++) {
+        threads_set(threads);
+        Run *many = make(DROPOUT, SEGMENTS, everything);
+        run(DROPOUT, many);
+        cr_expect_eq(memcmp(one, many, sizeof *one), 0, "%d threads", threads);
+        free(many);
+    }
+    free(one);
+}
+
+Test(attention, what_is_no_number_stays_in_its_segment)
+{
+    Run *clean = make(CAUSAL, SEGMENTS, everything), *dirty = make(CAUSAL, SEGMENTS, everything);
+    run(CAUSAL, clean);
+    for (int i = dirty->begin[2] * COLUMNS; i < dirty->begin[3] * COLUMNS; i++) dirty->x[i] = NAN;
+    for (int i = dirty->begin[2] * OUT; i < dirty->begin[3] * OUT; i++) dirty->g[i] = NAN;
+    run(CAUSAL, dirty);
+    for (int s = 0; s < SEGMENTS; s++)
+        if (s != 2) same_bits(clean, s, dirty, s);
+    cr_expect(isnan(dirty->y[dirty->begin[2] * OUT]));
+    cr_expect(isnan(dirty->dx[dirty->begin[2] * COLUMNS]));
+    free(clean);
+    free(dirty);
+}
+
+Test(attention, rows_that_see_nothing_are_zero_and_touch_nothing)
+{
+    static const int one[] = {2};
+    Run *r = make(PREFIX, 1, one), *s = make(PREFIX, 1, one);
+    for (int i = 30; i < 41; i++) r->first[i] = s->first[i] = r->end[i] = s->end[i] = 0;
+    for (int i = 30 * COLUMNS; i < 41 * COLUMNS; i++)
+        if (i % COLUMNS < HEADS * WIDTH) s->x[i] = NAN; /* their queries */
+    for (int i = 30 * OUT; i < 41 * OUT; i++) s->g[i] = NAN;
+    run(PREFIX, r);
+    run(PREFIX, s);
+    same_bits(r, 0, s, 0);
+    for (int i = 30 * OUT; i < 41 * OUT; i++) cr_expect_eq(r->y[i], 0);
+    for (int i = 30 * COLUMNS; i < 41 * COLUMNS; i++) cr_expect_eq(r->dx[i], 0);
+    free(r);
+    free(s);
+}
+
+/* Result and largest score of one row of head h, in double. */
+static double row_by_loops(int kind, const Run *r, int begin, int i, int h, double *y)
+{
+    const real *x = r->x + begin * COLUMNS, *q = x + i * COLUMNS + h * WIDTH;
+    const real *k = x + (HEADS + h * KV / HEADS) * WIDTH, *v = k + KV * WIDTH;
+    double max = -INFINITY, sum = 0, score[ROWS_MAX];
+    int32_t first, end;
+    interval(kind, i, &first, &end);
+    for (int j = first; j < end; j++) {
+        score[j] = 0;
+        for (int c = 0; c < WIDTH; c++) score[j] += .3 * (double)q[c] * k[j * COLUMNS + c];
+        if (kind == WINDOW) score[j] -= slopes[h] * abs(i - j);
+        max = fmax(max, score[j]);
+    }
+    for (int j = first; j < end; j++) sum += exp(score[j] - max);
+    for (int c = 0; c < WIDTH; c++) {
+        y[c] = 0;
+        for (int j = first; j < end; j++) y[c] += exp(score[j] - max) / sum * v[j * COLUMNS + c];
+    }
+    return max;
+}
+
+Test(attention, agrees_with_loops)
+{
+    for (int kind = CAUSAL; kind <= WINDOW; kind++) {
+        static const int which[] = {3, 2};
+        Run *r = make(kind, 2, which);
+        run(kind, r);
+        for (int h = 0; h < HEADS; h++) {
+            double y[WIDTH], max = -INFINITY;
+            for (int row = 0; row < r->rows; row++) {
+                const int begin = row < r->begin[1] ? 0 : r->begin[1];
+                max = fmax(max, row_by_loops(kind, r, begin, row - begin, h, y));
+                for (int c = 0; c < WIDTH; c++)
+                    cr_expect_float_eq(r->y[row * OUT + h * WIDTH + c], y[c], 1e-5);
+            }
+            cr_expect_float_eq(r->max_logit[h], max, 1e-5 * fabs(max));
+        }
+        free(r);
+    }
+}
+
+/* T5X's make_decoder_mask: segments 1 1 1 2 2 2 0, prefixes of two tokens, a padding row. Equal scores
+ * and values that are the unit vectors show the mask. */
+Test(attention, prefixes_of_packed_examples)
+{
+    static const char *const mask[] = {"1100000", "1100000", "1110000", "0001100",
+                                       "0001100", "0001110", "0000000"};
+    static const int32_t begin[] = {0, 3, 6, 7}, first[7] = {0}, end[] = {2, 2, 3, 2, 2, 3, 0};
+    tape_reset(&tape);
+    const Attention a = {.heads = 1,
+                         .kv_heads = 1,
+                         .head_width = 7,
+                         .scale = 1,
+                         .rows = {3, begin, begin, first, end}};
+    Tensor *q = tape_tensor(&tape, SHAPE(7, 7)), *v = tape_tensor(&tape, SHAPE(7, 7));
+    Tensor *k = tape_tensor(&tape, SHAPE(7, 7));
+    memset(q->data, 0, 49 * sizeof *q->data);
+    memset(k->data, 0, 49 * sizeof *k->data);
+    memset(v->data, 0, 49 * sizeof *v->data);
+    for (int i = 0; i < 7; i++) v->data[i * 8] = 1;
+    Tensor *y = ag_attention(&tape, q, k, v, &a);
+    cr_assert(y, "%s", error_message());
+    for (int i = 0; i < 7; i++)
+        for (int j = 0; j < 7; j++) cr_expect_eq(y->data[i * 7 + j] > 0, mask[i][j] == '1');
+}
+
+static void unit_by(AttentionPass *forward, AttentionPass *backward, Run *r, int length)
+{
+    static real log_sum[ROWS_MAX];
+    void *work = aligned_alloc(64, (size_t)attention_unit_work(length, WIDTH, true));
+    const AttentionMatrix q = {r->x, COLUMNS}, k = {r->x + WIDTH, COLUMNS},
+                          v = {r->x + 2 * WIDTH, COLUMNS};
+    const AttentionMatrix dq = {r->dx, COLUMNS}, dk = {r->dx + WIDTH, COLUMNS},
+                          dv = {r->dx + 2 * WIDTH, COLUMNS};
+    memset(work, 255, (size_t)attention_unit_work(length, WIDTH, true));
+    const AttentionUnit u = {.queries = length,
+                             .keys = length,
+                             .head_width = WIDTH,
+                             .group = 1,
+                             .q = q,
+                             .k = k,
+                             .v = v,
+                             .y = {r->y, OUT},
+                             .dy = {r->g, OUT},
+                             .dq = dq,
+                             .dk = dk,
+                             .dv = dv,
+                             .scale = .3,
+                             .log_sum = log_sum,
+                             .work = work};
+    forward(&u);
+    backward(&u);
+    free(work);
+}
+
+static void near(const Run *r, const Run *s)
+{
+    for (int i = 0; i < ROWS_MAX * OUT; i++) cr_expect_float_eq(r->y[i], s->y[i], 1e-5);
+    for (int i = 0; i < ROWS_MAX * COLUMNS; i++) cr_expect_float_eq(r->dx[i], s->dx[i], 1e-4);
+}
+
+Test(attention, versions_agree)
+{
+    for (int w = 0; w < SEGMENTS; w++) {
+        Run *r = make(CAUSAL, 1, &w), *s = make(CAUSAL, 1, &w);
+        unit_by(attention_unit_forward_plain, attention_unit_backward_plain, r, lengths[w]);
+#ifdef __x86_64__
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+            unit_by(attention_unit_forward_avx2, attention_unit_backward_avx2, s, lengths[w]);
+            near(r, s);
+        }
+#endif
+        unit_by(attention_unit_forward, attention_unit_backward, s, lengths[w]);
+        near(r, s);
+        free(r);
+        free(s);
+    }
+}
+
+Test(attention, misfits_are_named)
+{
+    static const int32_t rows[] = {0, 4}, short_rows[] = {0, 3};
+    Attention a = {.heads = 2,
+                   .kv_heads = 1,
+                   .head_width = 3,
+                   .scale = 1,
+                   .rows = {1, rows, rows, NULL, NULL}};
+    tape_reset(&tape);
+    Tensor *q = tape_tensor(&tape, SHAPE(4, 6)), *k = tape_tensor(&tape, SHAPE(4, 3)),
+           *v = tape_tensor(&tape, SHAPE(5, 3));
+    cr_expect_null(ag_attention(&tape, q, k, v, &a));
+    cr_expect(strstr(error_message(), "[4, 3]") && strstr(error_message(), "[5, 3]"));
+
+    tape_reset(&tape);
+    q = tape_tensor(&tape, SHAPE(4, 5)), k = tape_tensor(&tape, SHAPE(4, 3));
+    cr_expect_null(ag_attention(&tape, q, k, k, &a));
+    cr_expect_eq(tape.status, E_SHAPE);
+    cr_expect(strstr(error_message(), "q [4, 5] has no columns 0 to 6"), "%s", error_message());
+
+    tape_reset(&tape);
+    q = tape_tensor(&tape, SHAPE(4, 6)), k = tape_tensor(&tape, SHAPE(4, 3));
+    v = tape_tensor(&tape, SHAPE(4, 3));
+    a.rows.keys = short_rows;
+    cr_expect_null(ag_attention(&tape, q, k, v, &a));
+    cr_expect_eq(tape.status, E_SHAPE);
+    cr_expect(strstr(error_message(), "[4, 6]") && strstr(error_message(), "[4, 3]"));
+}

@@ -187,6 +187,57 @@ Test(attention, rows_that_see_nothing_are_zero_and_touch_nothing)
     free(s);
 }
 
+/* q and v of one tensor that has two columns more than they need, k of another. */
+Test(attention, one_tensor_given_twice_is_as_two)
+{
+    enum { SHARED = (HEADS + KV) * WIDTH + 2, KEY = KV * WIDTH };
+    Run *r = make(CAUSAL, SEGMENTS, everything);
+    bool written[2] = {0};
+    real *shared = malloc((size_t)r->rows * SHARED * sizeof *shared),
+         *d_shared = malloc((size_t)r->rows * SHARED * sizeof *shared);
+    real *key = malloc((size_t)r->rows * KEY * sizeof *key),
+         *d_key = malloc((size_t)r->rows * KEY * sizeof *key);
+    run(CAUSAL, r);
+    for (int i = 0; i < r->rows; i++) {
+        const real *x = r->x + i * COLUMNS;
+        memcpy(shared + i * SHARED + 1, x, HEADS * WIDTH * sizeof *x);
+        memcpy(shared + i * SHARED + 1 + HEADS * WIDTH, x + HEADS * WIDTH + KEY, KEY * sizeof *x);
+        memcpy(key + i * KEY, x + HEADS * WIDTH, KEY * sizeof *x);
+    }
+    Tensor qv = {.shape = SHAPE_OF(r->rows, SHARED), .data = shared, .name = "qv"},
+           k = {.shape = SHAPE_OF(r->rows, KEY), .data = key, .name = "k", .index = 1};
+    qv.wants_grad = k.wants_grad = true;
+    Attention a = attributes(CAUSAL, r);
+    a.q_column = 1;
+    a.k_column = 0;
+    a.v_column = 1 + HEADS * WIDTH;
+    tape_reset(&tape);
+    tape_record(&tape, shared, written);
+    Tensor *y = ag_attention(&tape, &qv, &k, &qv, &a);
+    cr_assert(y, "%s", error_message());
+    cr_expect_eq(memcmp(y->data, r->y, (size_t)(r->rows * OUT) * sizeof *r->y), 0);
+    Node *n = y->from;
+    n->dout = r->g;
+    n->din[0] = n->din[2] = d_shared;
+    n->din[1] = d_key;
+    n->add[2] = true;
+    memset(d_shared, 255, (size_t)r->rows * SHARED * sizeof *shared);
+    memset(d_key, 255, (size_t)r->rows * KEY * sizeof *key);
+    n->op->backward(n);
+    for (int i = 0; i < r->rows; i++) {
+        const real *x = r->dx + i * COLUMNS, *d = d_shared + i * SHARED;
+        cr_expect_eq(memcmp(d + 1, x, HEADS * WIDTH * sizeof *x), 0);
+        cr_expect_eq(memcmp(d + 1 + HEADS * WIDTH, x + HEADS * WIDTH + KEY, KEY * sizeof *x), 0);
+        cr_expect_eq(memcmp(d_key + i * KEY, x + HEADS * WIDTH, KEY * sizeof *x), 0);
+        cr_expect(d[0] == 0 && d[SHARED - 1] == 0, "columns that are nobody's");
+    }
+    free(shared);
+    free(d_shared);
+    free(key);
+    free(d_key);
+    free(r);
+}
+
 /* Result and largest score of one row of head h, in double. */
 static double row_by_loops(int kind, const Run *r, int begin, int i, int h, double *y)
 {

@@ -14,9 +14,9 @@ typedef struct Sizes {
     int64_t m, n, k;
 } Sizes;
 
-static const Sizes sizes[] = {{1, 1, 1},     {7, 5, 3},     {64, 33, 17}, {1100, 9, 5},
-                              {6, 1537, 11}, {513, 700, 2}, {1, 1300, 4}, {0, 3, 2},
-                              {3, 0, 2},     {5, 600, 0}};
+static const Sizes sizes[] = {{1, 1, 1},       {7, 5, 3},       {64, 33, 17}, {1100, 9, 5},
+                              {60, 2537, 671}, {513, 700, 300}, {1, 1300, 4}, {0, 3, 2},
+                              {3, 0, 2},       {5, 600, 0}};
 
 static real *draw(int64_t count, const char *stream)
 {
@@ -56,13 +56,13 @@ Test(gemm, agrees_with_loops)
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int op = GEMM_NN; op <= GEMM_TN; op++)
             for (int add = 0; add < 2; add++)
-                cr_expect_lt(worst((GemmOp)op, sizes[i], add), 2e-5, "sizes %zu, kind %d, add %d",
+                cr_expect_lt(worst((GemmOp)op, sizes[i], add), 2e-4, "sizes %zu, kind %d, add %d",
                              i, op, add);
 }
 
 Test(gemm, bits_do_not_depend_on_threads)
 {
-    enum { M = 1500, N = 70, K = 90 };
+    enum { M = 4500, N = 170, K = 190 }; /* several blocks */
     real *a = draw(M * K, "a"), *b = draw(N * K, "b"), *c = draw(M * N, "c"), *d = draw(M * N, "d");
     threads_set(1);
     gemm(GEMM_NT, M, N, K, a, K, b, K, c, N, false);

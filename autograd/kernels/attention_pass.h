@@ -141,9 +141,9 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
     }
 }
 
-/* x *= 0 or drop_scale: 64 keys take one word each of 16 numbers. */
-static void row_drop(const AttentionUnit *u, const Tile *t, int64_t i, int64_t key, Interval v,
-                     real *x)
+/* What dropout makes of each weight of a row, 0 or drop_scale times it: 64 keys take one word each of 16 numbers. */
+static void row_factors(const AttentionUnit *u, const Tile *t, int64_t i, int64_t key, Interval v,
+                        real *factor)
 {
     const real scale = (real)u->drop_scale;
     const uint64_t row =
@@ -157,8 +157,7 @@ static void row_drop(const AttentionUnit *u, const Tile *t, int64_t i, int64_t k
         }
         const uint32_t *flat = word[0];
         const int64_t begin = v.first > j ? v.first - j : 0, end = v.end - j < 64 ? v.end - j : 64;
-        for (int64_t c = begin; c < end; c++)
-            x[j + c] = flat[c] < u->drop_below ? 0 : x[j + c] * scale;
+        for (int64_t c = begin; c < end; c++) factor[j + c] = flat[c] < u->drop_below ? 0 : scale;
     }
 }
 
@@ -174,7 +173,7 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
     if (x.first >= x.end) return;
     const Interval v = whole_vectors(x);
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
-    real *p = w->p, shrink[STRIP + 15] = {0};
+    real *p = w->p, shrink[STRIP + 15] = {0}, factor[KEYS];
 
     strip_product(u, t, strip, w->q_columns, w->k_columns, key, v, p);
     for (int64_t r = 0; r < rows; r++) {
@@ -197,7 +196,10 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
             store(y + j, e);
         }
         store(lanes, sum);
-        if (u->drop_below) row_drop(u, t, row + r, key, v, y);
+        if (u->drop_below) {
+            row_factors(u, t, row + r, key, v, factor);
+            for (int64_t j = v.first; j < v.end; j++) y[j] *= factor[j];
+        }
         if (shrink[r] == 1) continue;
         real *weighted = w->sum + (row + r) * w->width;
         for (int64_t c = 0; c < w->width; c += LANES)
@@ -263,7 +265,7 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
     const Interval x = within(t->strip[strip], key);
     if (x.first >= x.end) return (Interval){0, 0};
     const Interval v = whole_vectors(x);
-    real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS;
+    real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS, factor[KEYS];
 
     strip_product(u, t, strip, w->q_columns, w->k_columns, key, v, p);
     strip_product(u, t, strip, w->dy_columns, w->v_columns, key, v, dp);
@@ -271,13 +273,16 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
         real *weight = p + r * KEYS, *g = dp + r * KEYS;
         const real log_sum = u->log_sum[t->head * u->log_sum_step + t->row + row + r];
         row_scores(u, t, row + r, key, v, weight);
-        if (u->drop_below) row_drop(u, t, row + r, key, v, g);
+        if (u->drop_below) {
+            row_factors(u, t, row + r, key, v, factor);
+            for (int64_t j = v.first; j < v.end; j++) g[j] *= factor[j];
+        }
         for (int64_t j = v.first; j < v.end; j += LANES) {
             const Vec e = exp2_vec(load(weight + j) - log_sum);
             store(weight + j, e);
             store(g + j, e * (load(g + j) - delta[row + r]));
         }
-        if (u->drop_below) row_drop(u, t, row + r, key, v, weight);
+        for (int64_t j = v.first; u->drop_below && j < v.end; j++) weight[j] *= factor[j];
     }
     for (int64_t r = rows; r < STRIP; r++) {
         memset(p + r * KEYS + v.first, 0, (size_t)(v.end - v.first) * sizeof *p);

@@ -10,7 +10,7 @@ enum {
     QUERIES = 64, /* rows of a tile of queries */
     STRIP = 8,    /* rows of a strip */
     QUERY_PANEL = 16,
-    KEYS = 64,         /* keys of a tile: a multiple of 64, which row_drop() wants */
+    KEYS = 64,         /* keys of a tile: a multiple of 64, which row_factors() wants */
     ALIGNMENT_MAX = 32 /* numbers: two vectors of the longest kind */
 };
 

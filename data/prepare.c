@@ -23,6 +23,9 @@ typedef struct Work {
     Tokenizer *tokenizer;
     int32_t *tokens; /* of one piece */
     int64_t room;
+    char *held_text; /* the end of a piece whose tokens depend on the next one */
+    int64_t held, held_room, tried;
+    TextPlace held_place;
     int64_t total_size; /* bytes of all files */
 
     /* By the passes before the last. */
@@ -80,16 +83,63 @@ static Status collect_characters(Work *w, const Piece *piece)
     return char_set_add(w->characters, &piece->place, piece->text, piece->size);
 }
 
-static Status encode(Work *w, const Piece *piece, int64_t *count)
+/* Puts text behind what was held back of the document's earlier pieces; false: memory is out. */
+static bool hold(Work *w, const char *text, int64_t size, const TextPlace *place)
 {
-    const int64_t room = piece->size + 1; /* end-of-text may follow */
+    if (!size) return true;
+    if (w->held + size > w->held_room) {
+        w->held_room = 2 * (w->held + size);
+        char *wider = arena_take(&w->arena, w->held_room);
+        if (!wider) return false;
+        if (w->held) memcpy(wider, w->held_text, (size_t)w->held);
+        w->held_text = wider;
+    }
+    if (!w->held) w->held_place = *place;
+    memcpy(w->held_text + w->held, text, (size_t)size);
+    w->held += size;
+    return true;
+}
+
+static Status encode_text(Work *w, const TextPlace *place, const char *text, int64_t size,
+                          int64_t *count)
+{
+    const int64_t room = size + 1; /* end-of-text may follow */
     if (room > w->room) {
         w->room = room > 2 * w->room ? room : 2 * w->room;
         w->tokens = arena_take(&w->arena, w->room * (int64_t)sizeof *w->tokens);
         if (!w->tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)w->room);
     }
-    return tokenizer_encode_at(w->tokenizer, &piece->place, piece->text, piece->size, w->tokens,
-                               w->room, count);
+    return tokenizer_encode_at(w->tokenizer, place, text, size, w->tokens, w->room, count);
+}
+
+/* The tokens of a piece, but for its end where they depend on the next piece: that is held back. */
+static Status encode(Work *w, const Piece *piece, int64_t *count)
+{
+    const bool is_whole = piece->ends_document || piece->is_prompt;
+    int64_t size = piece->size, settled;
+    *count = 0;
+    if (!w->held && is_whole) return encode_text(w, &piece->place, piece->text, piece->size, count);
+    if (!w->held) {
+        TRY(tokenizer_settled(w->tokenizer, piece->text, size, &settled));
+        TRY(encode_text(w, &piece->place, piece->text, settled, count));
+        TextPlace place = piece->place;
+        text_place_advance(&place, piece->text, settled);
+        w->tried = 0;
+        return hold(w, piece->text + settled, size - settled, &place)
+                   ? OK
+                   : FAIL(E_NOMEM, "%lld bytes of text", (long long)size);
+    }
+    if (!hold(w, piece->text, size, &piece->place))
+        return FAIL(E_NOMEM, "%lld bytes of text", (long long)(w->held + size));
+    settled = w->held;
+    if (!is_whole && w->held < 2 * w->tried) return OK; /* else the work grows as a square */
+    if (!is_whole) TRY(tokenizer_settled(w->tokenizer, w->held_text, w->held, &settled));
+    TRY(encode_text(w, &w->held_place, w->held_text, settled, count));
+    text_place_advance(&w->held_place, w->held_text, settled);
+    w->held -= settled;
+    memmove(w->held_text, w->held_text + settled, (size_t)w->held);
+    w->tried = settled ? 0 : w->held;
+    return OK;
 }
 
 static Status count_tokens(Work *w, const Piece *piece)
@@ -139,7 +189,7 @@ static Status write_piece(Work *w, const Piece *piece)
     if (!w->in_document) w->to_val = is_held_out(w);
     w->in_document = true;
     TRY(encode(w, piece, &count));
-    if (w->written < w->cut) {
+    if (count && w->written < w->cut) {
         head = count < w->cut - w->written ? count : w->cut - w->written;
         TRY(add(w, w->tokens, head, piece->is_prompt));
         if (w->written == w->cut) {

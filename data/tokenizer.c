@@ -18,6 +18,7 @@ static Status read_description(Tokenizer *t, Arena *a, const json_t *description
     const json_t *model = json_object_get(description, "model");
     const char *type = json_string_value(json_object_get(model ? model : description, "type"));
     if (!type && json_object_get(model, "merges")) type = "BPE"; /* older files do not say */
+    if (!type && json_object_get(model, "max_input_chars_per_word")) type = "WordPiece";
     if (!type)
         return FAIL(
             E_DATA,

@@ -15,6 +15,7 @@ static const struct {
     int special_count;
 } kinds[] = {
     {"bpe", train_bpe, {"<|endoftext|>"}, 1},
+    {"wordpiece", train_wordpiece, {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}, 5},
 };
 
 enum { KINDS = sizeof kinds / sizeof *kinds, SPECIALS_MAX = 1024 };

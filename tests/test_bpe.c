@@ -5,6 +5,8 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
+#include "data/dataset.h"
+#include "data/prepare.h"
 #include "data/tokenizer.h"
 #include "data/tokenizer_train.h"
 #include "data/tokenizers/pretokenize.h"
@@ -353,6 +355,41 @@ Test(bpe, what_is_settled_stays)
         found += settled > 0;
     }
     cr_assert_gt(found, 1000);
+    temporary_close();
+    arena_free(&arena);
+}
+
+/* A document of more than prepare's window is read in pieces, at any place in a word: its tokens are those of
+ * the whole. */
+Test(bpe, a_document_in_pieces_has_the_tokens_of_the_whole)
+{
+    temporary_open();
+    enum { SIZE = 3 << 20 };
+    TokenizerTrained s;
+    PrepareSummary summary;
+    Dataset d;
+    char *text = random_text(9, SIZE, 6);
+    for (int64_t i = 0; i < SIZE; i += 37) text[i] = " \n\n\xE9\t "[i % 6];
+    memset(text + (1 << 20) - 30000, 'x', 700000); /* one word across pieces */
+    const char *input = in_temporary("document"), *output = in_temporary("d.h5"),
+               *tokenizer = in_temporary("t.json"), *json = train_text(text, 100000, 600, 2, &s);
+    file_put(input, text, SIZE);
+    file_put(tokenizer, json, strlen(json));
+    const Prepare p = {.inputs = &input,
+                       .input_count = 1,
+                       .format = FORMAT_text,
+                       .tokenizer = tokenizer,
+                       .output = output};
+    MUST(prepare(&p, &summary));
+    MUST(dataset_open(&d, output));
+    int32_t *tokens = arena_take(&arena, SIZE * 4);
+    int64_t count;
+    MUST(tokenizer_encode(parse(json), text, SIZE, tokens, SIZE, &count));
+    cr_assert_eq(d.train.count, count + 1);
+    for (int64_t i = 0; i < count; i++) cr_assert_eq(split_token(&d.train, i), tokens[i]);
+    cr_assert_eq(d.tokenizer_size, (int64_t)strlen(json));
+    cr_assert(!memcmp(d.tokenizer, json, strlen(json)));
+    dataset_close(&d);
     temporary_close();
     arena_free(&arena);
 }

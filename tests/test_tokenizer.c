@@ -142,7 +142,7 @@ Test(tokenizer, descriptions_by_strangers_are_refused)
         {"7", "JSON object"},
         {"{}", "has a \"type\""},
         {"{\"type\":3}", "has a \"type\""},
-        {"{\"type\":\"bite\"}", "\"bite\" is known; there are: byte, char, bpe"},
+        {"{\"type\":\"bite\"}", "\"bite\" is known; there are: byte, char, bpe, wordpiece"},
         {"{\"type\":\"\\u001b[2J\"}", "\"\\x1B[2J\""},
         {"{\"type\":\"byte\",\"type\":\"byte\"}", "duplicate"},
         {"{\"type\":\"char\"}", "\"characters\""},

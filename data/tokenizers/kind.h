@@ -7,7 +7,7 @@
 
 #include "data/tokenizer.h"
 
-#define TOKENIZER_LIST(X) X(byte) X(char) X(bpe)
+#define TOKENIZER_LIST(X) X(byte) X(char) X(bpe) X(wordpiece)
 
 typedef struct TokenizerKind {
     const char *name;  /* the description's "type" */

@@ -154,6 +154,8 @@ static Status decode(Asked *q)
                         (long long)tokenizer_vocab_size(t) - 1);
         text = end;
         const char *bytes = tokenizer_bytes(t, (int32_t)token, &size);
+        if (i == 0 && size && *bytes == ' ' && !strcmp(tokenizer_kind(t), "wordpiece"))
+            bytes++, size--; /* the blank between words */
         fwrite(bytes, 1, (size_t)size, stdout);
     }
     return OK;

@@ -14,6 +14,10 @@
       "train --input FILE... --vocab-size N --output tokenizer.json [--kind bpe|wordpiece] "      \
       "[--pattern gpt2|cl100k|o200k] [--special TOKEN...] | encode|decode|info --tokenizer F",    \
       "train a tokenizer, look into one, or use one")                                             \
+    X(pack,                                                                                       \
+      "CONFIG [section.key=value ...] [--leak-test] | --histogram FILE --capacity N [--depth K] " \
+      "[--algorithm greedy|best_fit|spfhp|optimal] [--json]",                                     \
+      "say how well documents fill sequences")                                                    \
     X(config, "explain [KEY] | dump [CONFIG] [section.key=value ...] [--json]",                   \
       "say what can be set, or what a config sets and where")                                     \
     X(plan, "[CONFIG] [section.key=value ...] [--vocab N] [--no-measure] [--json]",               \

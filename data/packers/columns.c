@@ -1,0 +1,334 @@
+#include "data/packers/columns.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A pattern is worth adding from this much above one pack. */
+static const double GAIN = 1e-6, PIVOT_MIN = 1e-9, SMOOTHING = 0.8;
+
+typedef struct Program {
+    const Lengths *lengths;
+    Arena *arena;
+    int64_t rows, capacity, layers; /* layers: of the knapsack; 1: packs of any depth */
+    int64_t *length;                /* [rows] that row i stands for, falling */
+    int64_t *row;                   /* [capacity + 1]: of a length; -1: none */
+    Column *basis;                  /* [rows] */
+    double *inverse;                /* [rows, rows]: row i tells what column i has of each row */
+    double *price;                  /* [rows] */
+    double *entering;               /* [rows]: the column that comes, in terms of the basis */
+    double *center;                 /* [rows]: prices that gave the best bound */
+    double bound;                   /* packs that take less are impossible */
+    double *worth;                  /* [capacity + 1]: price by length; -inf: none */
+    double *best;    /* [layers + 1, capacity + 1]: most that a pack of so many slots is worth */
+    PackPart *parts; /* [capacity + 1]: scratch */
+    double work;     /* multiplications left */
+} Program;
+
+static Status open_program(Program *s)
+{
+    const int64_t m = s->rows, size = (int64_t)sizeof(double), slots = s->capacity + 1;
+    s->basis = arena_zero(s->arena, m * (int64_t)sizeof *s->basis);
+    s->inverse = arena_zero(s->arena, m * m * size);
+    s->price = arena_zero(s->arena, m * size);
+    s->entering = arena_zero(s->arena, m * size);
+    s->center = arena_zero(s->arena, m * size);
+    s->worth = arena_take(s->arena, slots * size);
+    s->best = arena_take(s->arena, (s->layers + 1) * slots * size);
+    s->parts = arena_take(s->arena, slots * (int64_t)sizeof *s->parts);
+    if (!s->basis || !s->inverse || !s->price || !s->entering || !s->center || !s->worth ||
+        !s->best || !s->parts)
+        return FAIL(E_NOMEM, "packing of %lld lengths", (long long)m);
+    return OK;
+}
+
+static Status keep(Program *s, Column *c, double packs, int64_t count)
+{
+    PackPart *parts = arena_take(s->arena, (count + 1) * (int64_t)sizeof *parts);
+    if (!parts) return FAIL(E_NOMEM, "patterns of packs");
+    memcpy(parts, s->parts, (size_t)count * sizeof *parts);
+    *c = (Column){packs, parts, count};
+    return OK;
+}
+
+/* Puts as many documents of row i into parts as there are, fit, and may. */
+static void put(const Program *s, int64_t i, double left, int64_t most, int64_t *room,
+                int64_t *depth, int64_t *count)
+{
+    const int64_t length = s->length[i];
+    int64_t times = *room / length < *depth ? *room / length : *depth;
+    if (times > most) times = most;
+    if ((double)times > left) times = left < 1 ? 1 : (int64_t)left;
+    s->parts[(*count)++] = (PackPart){(int32_t)length, (int32_t)times};
+    *room -= times * length;
+    *depth -= times;
+}
+
+/* A pack of row `first` and what else there is: the longest that fits comes next; or, since short ones
+ * are hard to get rid of if packs may hold few documents, the shortest next and the longest that fits
+ * last. */
+static int64_t fill(const Program *s, int64_t first, const double *left, const bool *gone,
+                    bool short_ones)
+{
+    int64_t room = s->capacity, depth = s->lengths->depth, count = 0, end = s->rows;
+    put(s, first, left[first], short_ones ? 1 : INT64_MAX, &room, &depth, &count);
+    for (int64_t i = s->rows - 1; short_ones && i > first && depth > 1; i--) {
+        if (gone[i] || left[i] < 1 || s->length[i] > room) continue;
+        put(s, i, left[i], depth - 1, &room, &depth, &count);
+        end = i;
+    }
+    for (int64_t i = first + 1; i < end && room && depth; i++)
+        if (!gone[i] && left[i] >= 1 && s->length[i] <= room)
+            put(s, i, left[i], INT64_MAX, &room, &depth, &count);
+    return count;
+}
+
+/* A first basis: patterns that are each used until one of their lengths is gone. order: [rows], which
+ * went first. */
+static Status begin(Program *s, bool short_ones, int64_t *order, double *total)
+{
+    const int64_t m = s->rows;
+    double *left = arena_take(s->arena, m * (int64_t)sizeof *left);
+    bool *gone = arena_zero(s->arena, m);
+    int64_t longest = 0;
+    if (!left || !gone) return FAIL(E_NOMEM, "packing of %lld lengths", (long long)m);
+    for (int64_t i = 0; i < m; i++) left[i] = (double)s->lengths->counts[s->length[i]];
+    *total = 0;
+    for (int64_t k = 0; k < m; k++) {
+        while (gone[longest]) longest++;
+        const int64_t count = fill(s, longest, left, gone, short_ones);
+        double packs = INFINITY;
+        int64_t last = longest;
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t row = s->row[s->parts[i].length];
+            if (left[row] / s->parts[i].times >= packs) continue;
+            packs = left[row] / s->parts[i].times;
+            last = row;
+        }
+        for (int64_t i = 0; i < count; i++) {
+            double *some = &left[s->row[s->parts[i].length]];
+            *some = fmax(0, *some - packs * s->parts[i].times);
+        }
+        gone[last] = true;
+        order[k] = last;
+        *total += packs;
+        TRY(keep(s, &s->basis[last], packs, count));
+    }
+    return OK;
+}
+
+/* In that order the basis is triangular: its inverse takes one pass. */
+static void invert(Program *s, const int64_t *order)
+{
+    const int64_t m = s->rows;
+    for (int64_t k = 0; k < m; k++) {
+        const int64_t at = order[k];
+        const Column *c = &s->basis[at];
+        double *row = s->inverse + at * m, own = 1;
+        for (int64_t i = 0; i < c->count; i++)
+            if (s->row[c->parts[i].length] == at) own = c->parts[i].times;
+        row[at] += 1;
+        for (int64_t j = 0; j < m; j++) row[j] /= own;
+        for (int64_t i = 0; i < c->count; i++) {
+            const int64_t other = s->row[c->parts[i].length];
+            double *to = s->inverse + other * m;
+            for (int64_t j = 0; other != at && j < m; j++) to[j] -= c->parts[i].times * row[j];
+        }
+        for (int64_t j = 0; j < m; j++) s->price[j] += row[j];
+    }
+}
+
+/* to[w] = max(to[w], base + worth[w]) */
+static void raise(double *restrict to, const double *restrict worth, double base, int64_t count)
+{
+    for (int64_t w = 0; w < count; w++) {
+        const double sum = base + worth[w];
+        to[w] = sum > to[w] ? sum : to[w];
+    }
+}
+
+/* best: by dynamic programming over slots, once (any depth) or a layer a document. */
+static void price_packs(Program *s, double smoothing)
+{
+    const int64_t slots = s->capacity + 1;
+    for (int64_t i = 0; i < slots; i++) s->worth[i] = -INFINITY;
+    for (int64_t i = 0; i < s->rows; i++) {
+        const double price = smoothing * s->center[i] + (1 - smoothing) * s->price[i];
+        if (price > 1e-12) s->worth[s->length[i]] = price;
+    }
+    memset(s->best, 0, (size_t)slots * sizeof *s->best);
+    for (int64_t layer = 0; layer < s->layers; layer++) {
+        const double *from = s->best + layer * slots;
+        double *to = s->best + (s->layers == 1 ? 0 : layer + 1) * slots;
+        if (to != from) memcpy(to, from, (size_t)slots * sizeof *to);
+        for (int64_t c = 0; c < s->capacity; c++)
+            raise(to + c + 1, s->worth + 1, from[c], s->capacity - c);
+    }
+    s->work -= (double)s->layers * (double)slots * (double)slots / 2;
+
+    /* Prices at which no pack is worth more than 1 bound the packs from below (Farley 1990). */
+    const double most = s->best[(s->layers == 1 ? 0 : s->layers) * slots + s->capacity];
+    double sum = 0;
+    for (int64_t i = 0; i < s->rows; i++) {
+        const double price = s->worth[s->length[i]];
+        if (price > 0) sum += price * (double)s->lengths->counts[s->length[i]];
+    }
+    if (sum / most <= s->bound) return;
+    s->bound = sum / most;
+    for (int64_t i = 0; i < s->rows; i++) s->center[i] = fmax(0, s->worth[s->length[i]]) / most;
+}
+
+static int by_length(const PackPart *parts, int64_t count, int64_t length)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (parts[i].length == length) return (int)i;
+    return -1;
+}
+
+/* Into parts: `length` and what goes best with it. */
+static int64_t best_with(Program *s, int64_t length)
+{
+    const int64_t slots = s->capacity + 1;
+    int64_t room = s->capacity - length, layer = s->layers == 1 ? 0 : s->layers - 1, count = 0;
+    s->parts[count++] = (PackPart){(int32_t)length, 1};
+    for (;;) {
+        const double *from = s->best + (layer && s->layers > 1 ? layer - 1 : 0) * slots;
+        const double value = s->best[layer * slots + room];
+        int64_t w = 1;
+        if (!(value > 0) || (s->layers > 1 && !layer)) return count;
+        if (layer && from[room] == value) { /* as good with a document less */
+            layer--;
+            continue;
+        }
+        while (w <= room && from[room - w] + s->worth[w] != value) w++;
+        if (w > room) return count;
+        const int at = by_length(s->parts, count, w);
+        if (at < 0)
+            s->parts[count++] = (PackPart){(int32_t)w, 1};
+        else
+            s->parts[at].times++;
+        room -= w;
+        layer -= layer > 0;
+    }
+}
+
+/* Brings the column in whose place in the basis `entering` tells; gain: what a unit of it saves. */
+static int64_t pivot(Program *s, double gain)
+{
+    const int64_t m = s->rows;
+    const double *d = s->entering;
+    int64_t leaving = -1;
+    double ratio = INFINITY;
+    for (int64_t i = 0; i < m; i++) {
+        if (d[i] < PIVOT_MIN) continue;
+        const double r = s->basis[i].packs / d[i];
+        if (r > ratio || (r == ratio && d[i] <= d[leaving])) continue;
+        ratio = r;
+        leaving = i;
+    }
+    if (leaving < 0) return -1;
+    double *row = s->inverse + leaving * m;
+    const double scale = 1 / d[leaving];
+    for (int64_t j = 0; j < m; j++) row[j] *= scale;
+    for (int64_t i = 0; i < m; i++) {
+        double *restrict to = s->inverse + i * m;
+        const double *restrict from = row;
+        const double factor = d[i];
+        if (i == leaving || fabs(factor) < 1e-14) continue;
+        s->basis[i].packs = fmax(0, s->basis[i].packs - factor * ratio);
+        for (int64_t j = 0; j < m; j++) to[j] -= factor * from[j];
+        s->work -= (double)m;
+    }
+    for (int64_t j = 0; j < m; j++) s->price[j] -= gain * row[j];
+    s->basis[leaving] = (Column){.packs = ratio};
+    return leaving;
+}
+
+/* The pattern in parts comes into the basis, if it is worth it. */
+static Status enter_pattern(Program *s, int64_t count, bool *entered)
+{
+    const int64_t m = s->rows;
+    double value = 0;
+    *entered = false;
+    for (int64_t i = 0; i < count; i++)
+        value += s->price[s->row[s->parts[i].length]] * s->parts[i].times;
+    if (value <= 1 + GAIN) return OK;
+    memset(s->entering, 0, (size_t)m * sizeof *s->entering);
+    for (int64_t i = 0; i < count; i++) {
+        const double *column = s->inverse + s->row[s->parts[i].length];
+        for (int64_t r = 0; r < m; r++) s->entering[r] += column[r * m] * s->parts[i].times;
+    }
+    const int64_t at = pivot(s, value - 1);
+    if (at < 0) return OK;
+    *entered = true;
+    return keep(s, &s->basis[at], s->basis[at].packs, count);
+}
+
+/* A slot for a document may hold a shorter one, or none: columns that cost nothing. They keep prices
+ * from falling with length (Valerio de Carvalho 2005). */
+static void enter_exchanges(Program *s)
+{
+    const int64_t m = s->rows;
+    for (int64_t i = 0; i < m; i++) {
+        const double gain = (i + 1 < m ? s->price[i + 1] : 0) - s->price[i];
+        if (gain < GAIN) continue;
+        for (int64_t r = 0; r < m; r++)
+            s->entering[r] = (i + 1 < m ? s->inverse[r * m + i + 1] : 0) - s->inverse[r * m + i];
+        pivot(s, gain);
+    }
+}
+
+static double packs_now(const Program *s)
+{
+    double packs = 0;
+    for (int64_t i = 0; i < s->rows; i++)
+        if (s->basis[i].count) packs += s->basis[i].packs;
+    return packs;
+}
+
+/* Prices swing wildly at first; halfway between them and the best ones so far they are better guides
+ * (Wentges 1997). */
+static Status improve(Program *s)
+{
+    double smoothing = 0;
+    while (s->work > 0) {
+        bool any = false;
+        enter_exchanges(s);
+        price_packs(s, smoothing);
+        for (int64_t i = 0; i < s->rows; i++) {
+            bool entered;
+            TRY(enter_pattern(s, best_with(s, s->length[i]), &entered));
+            any = any || entered;
+        }
+        if (packs_now(s) <= s->bound * (1 + GAIN) || (!any && !smoothing)) break;
+        smoothing = any ? SMOOTHING : 0;
+    }
+    return OK;
+}
+
+Status columns_solve(const Lengths *l, double work, Arena *a, Column **columns, int64_t *count)
+{
+    Program s = {.lengths = l, .arena = a, .capacity = l->capacity, .work = work};
+    int64_t shortest = l->capacity, *order;
+    double short_ones, long_ones;
+    s.row = arena_take(a, (l->capacity + 1) * (int64_t)sizeof *s.row);
+    s.length = arena_take(a, (l->capacity + 1) * (int64_t)sizeof *s.length);
+    if (!s.row || !s.length) return FAIL(E_NOMEM, "packing");
+    for (int64_t w = l->capacity; w > 0; w--) {
+        s.row[w] = l->counts[w] ? s.rows : -1;
+        if (!l->counts[w]) continue;
+        s.length[s.rows++] = w;
+        shortest = w;
+    }
+    s.layers = l->depth < l->capacity / shortest ? l->depth : 1;
+    TRY(open_program(&s));
+    order = arena_take(a, s.rows * (int64_t)sizeof *order);
+    if (!order) return FAIL(E_NOMEM, "packing");
+    TRY(begin(&s, true, order, &short_ones));
+    TRY(begin(&s, false, order, &long_ones));
+    if (short_ones < long_ones) TRY(begin(&s, true, order, &short_ones));
+    invert(&s, order);
+    TRY(improve(&s));
+    *columns = s.basis;
+    *count = s.rows;
+    return OK;
+}

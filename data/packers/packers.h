@@ -1,0 +1,74 @@
+/* What packers share: packs that are open, in groups of packs that are alike.
+ *
+ * A group is so many packs with the same room and the same documents; what they hold is a chain of
+ * nodes, whose beginning groups that were one once go on sharing. Groups of equal room form a stack. */
+#ifndef DATA_PACKERS_PACKERS_H
+#define DATA_PACKERS_PACKERS_H
+
+#include "data/packing.h"
+
+#define X(name, help) Status packer_##name(const Lengths *l, Packing *p);
+PACKER_LIST(X)
+#undef X
+
+typedef struct PackGroup {
+    int64_t packs;
+    int64_t room, depth; /* slots left; documents in each */
+    int32_t node;        /* the last of its chain; -1: empty */
+    int32_t below;       /* in its stack; -1: none */
+} PackGroup;
+
+typedef struct PackNode {
+    PackPart part;
+    int32_t before; /* -1: none */
+} PackNode;
+
+typedef struct OpenPacks {
+    Arena arena;
+    const Lengths *lengths;
+    Packing *packing; /* where packs go that are full */
+    int32_t *top;     /* [capacity + 1]: of the stack of each room; -1: empty */
+    uint64_t *some;   /* bit r: there are packs with room r */
+    PackGroup *groups;
+    PackNode *nodes;
+    PackPart *chain; /* [chain_room] */
+    int64_t group_count, group_room, node_count, node_room, chain_room;
+    int32_t free_group; /* -1: none */
+} OpenPacks;
+
+/* Borrows l, whose depth is set, and p. o is to be closed whatever this returns. */
+Status open_packs_open(OpenPacks *o, const Lengths *l, Packing *p);
+void open_packs_close(OpenPacks *o);
+
+/* The least room >= length that a pack has; 0: none has. */
+int64_t open_packs_room(const OpenPacks *o, int64_t length);
+
+/* Takes the group that came last to that room. open_packs_fresh(): packs that nobody has begun. */
+PackGroup open_packs_pop(OpenPacks *o, int64_t room);
+PackGroup open_packs_fresh(const OpenPacks *o, int64_t packs);
+/* Puts a group back as it was. */
+Status open_packs_push(OpenPacks *o, PackGroup g);
+
+/* Puts `times` documents of a length into `packs` packs like g. */
+Status open_packs_put(OpenPacks *o, PackGroup g, int64_t packs, int64_t length, int64_t times);
+
+/* All packs are done. */
+Status open_packs_finish(OpenPacks *o);
+
+/* Packs of which GREEDY_OPEN are open at a time: what a stream needs, that cannot look ahead. */
+enum { GREEDY_OPEN = 64 };
+
+typedef struct Greedy {
+    int64_t capacity, depth;
+    int64_t packs; /* begun so far */
+    int count;     /* open */
+    int32_t room[GREEDY_OPEN], documents[GREEDY_OPEN];
+    int64_t number[GREEDY_OPEN];
+    Packing *packing; /* told of packs that are done; NULL: nobody is */
+} Greedy;
+
+/* The number of the pack, from 0 in order of their first documents, that a document goes to. */
+int64_t greedy_put(Greedy *g, int64_t length);
+void greedy_finish(Greedy *g);
+
+#endif

@@ -1,0 +1,31 @@
+/* A report on packing: how full the packs are, and what that costs and saves. */
+#ifndef TRAIN_PACKING_H
+#define TRAIN_PACKING_H
+
+#include <stdbool.h>
+
+#include "data/lengths.h"
+#include "data/packing.h"
+
+typedef struct PackingReport {
+    Arena arena;
+    const char *algorithm;
+    LengthCounts lengths;
+    int64_t depth_limit; /* 0: none */
+    int64_t packs;
+    int64_t deepest; /* documents in the fullest pack */
+    int64_t *depths; /* [deepest + 1]: packs that hold so many */
+    int64_t bound;   /* no packing has fewer packs: Martello and Toth's L2 */
+    double seconds;  /* that packing took */
+    int64_t batch;   /* packs an update; 0: not of a config */
+} PackingReport;
+
+/* r is to be closed whatever these return. E_DATA, E_ARG, E_NOMEM. */
+Status packing_report_histogram(PackingReport *r, const char *path, const Packer *packer,
+                                int64_t capacity, int64_t depth);
+void packing_report_close(PackingReport *r);
+
+/* For a reader, or as one JSON object. */
+Status packing_report_print(const PackingReport *r, bool json);
+
+#endif

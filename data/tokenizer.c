@@ -140,6 +140,24 @@ const char *tokenizer_text(const Tokenizer *t, int64_t *size)
     return t->text;
 }
 
+Status tokenizer_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size)
+{
+    json_t *description = NULL;
+    *text = t->text;
+    *size = t->text_size;
+    if (!t->kind->model)
+        return FAIL(E_ARG, "a tokenizer of type %s cannot be written as a tokenizer.json",
+                    t->kind->name);
+    if (t->kind->describe) TRY(t->kind->describe(t, a, &description));
+    if (!description) return OK;
+    char *json = json_dumps(description, JSON_INDENT(1));
+    json_decref(description);
+    *text = json ? arena_text(a, json) : NULL;
+    *size = json ? (int64_t)strlen(json) : 0;
+    free(json);
+    return *text ? OK : FAIL(E_NOMEM, "a tokenizer.json");
+}
+
 const char *tokenizer_kind(const Tokenizer *t)
 {
     return t->kind->name;

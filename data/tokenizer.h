@@ -26,6 +26,10 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
                        const char *pattern, Tokenizer **out);
 const char *tokenizer_text(const Tokenizer *t, int64_t *size);
 
+/* As a tokenizer.json of Hugging Face, ended by a zero byte, in a: BPE and WordPiece; E_ARG of others. What
+ * came from one is given back as it was. */
+Status tokenizer_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size);
+
 const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char", "bpe", "wordpiece" */
 int64_t tokenizer_vocab_size(const Tokenizer *t);
 int32_t tokenizer_end_of_text(const Tokenizer *t);

@@ -81,15 +81,13 @@ void trainer_add(Trainer *t, const int32_t *symbols, int64_t length, int64_t cou
     }
 }
 
-json_t *trainer_added_tokens(const Trainer *t, int64_t first)
+const Special *trainer_specials(const Trainer *t, int64_t first)
 {
-    json_t *list = json_array();
-    for (int i = 0; i < t->special_count; i++)
-        json_array_append_new(list, json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id",
-                                              (json_int_t)(first + i), "content", t->specials[i],
-                                              "single_word", 0, "lstrip", 0, "rstrip", 0,
-                                              "normalized", 0, "special", 1));
-    return list;
+    Special *specials = arena_take(t->arena, t->special_count * (int64_t)sizeof *specials);
+    for (int i = 0; specials && i < t->special_count; i++)
+        specials[i] =
+            (Special){t->specials[i], (int64_t)strlen(t->specials[i]), (int32_t)(first + i)};
+    return specials;
 }
 
 static Status check_specials(const Trainer *t)

@@ -12,7 +12,8 @@
       "make a dataset of text files")                                                             \
     X(tokenizer,                                                                                  \
       "train --input FILE... --vocab-size N --output tokenizer.json [--kind bpe|wordpiece] "      \
-      "[--pattern gpt2|cl100k|o200k] [--special TOKEN...] | encode|decode|info --tokenizer F",    \
+      "[--pattern gpt2|cl100k|o200k] [--special TOKEN...] | encode|decode|info|convert "          \
+      "--tokenizer F",                                                                            \
       "train a tokenizer, look into one, or use one")                                             \
     X(pack,                                                                                       \
       "CONFIG [section.key=value ...] [--leak-test] | --histogram FILE --capacity N [--depth K] " \

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "data/tokenizers/bpe_model.h"
+#include "data/tokenizers/bpe_write.h"
 #include "data/tokenizers/kind.h"
 
 static Status read_model(Tokenizer *t, Arena *a, const json_t *description, const char *name)
@@ -73,4 +73,12 @@ static Status settled(const Tokenizer *t, const unsigned char *text, int64_t siz
     return pieces_settled(m->pattern, text, size, length);
 }
 
-const TokenizerKind tokenizer_kind_bpe = {"bpe", "BPE", read_model, encode, bytes, settled};
+static Status describe(const Tokenizer *t, Arena *a, json_t **description)
+{
+    const BpeModel *m = t->state;
+    *description = NULL;
+    return m->from_ranks ? bpe_describe_ranks(t, a, description) : OK;
+}
+
+const TokenizerKind tokenizer_kind_bpe = {"bpe", "BPE",   read_model, encode,
+                                          bytes, settled, describe};

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "data/tokenizers/bpe_model.h"
+#include "data/tokenizers/bpe_write.h"
 #include "data/tokenizers/train.h"
 
 enum { BYTES = 256, VOCABULARY_MOST = 1 << 22 };
@@ -86,50 +86,17 @@ static Status forbid_specials(Trainer *t)
     return OK;
 }
 
-static char *letters_of(const Symbol *s, char *out)
-{
-    char *end = out;
-    *end = '\0';
-    for (int64_t i = 0; i < s->size; i++) end += byte_letter(s->text[i], end);
-    return out;
-}
-
-static json_t *byte_level(bool trim_offsets, bool use_regex)
-{
-    return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0,
-                     "trim_offsets", (int)trim_offsets, "use_regex", (int)use_regex);
-}
-
-static json_t *pre_tokenizer(Pattern pattern)
-{
-    if (pattern == PATTERN_gpt2) return byte_level(true, true);
-    return json_pack("{s:s, s:[{s:s, s:{s:s}, s:s, s:b}, o]}", "type", "Sequence", "pretokenizers",
-                     "type", "Split", "pattern", "Regex", pattern_text(pattern), "behavior",
-                     "Isolated", "invert", 0, byte_level(true, false));
-}
-
-/* left and right: room for the letters of a token. NULL: memory is out. */
-static json_t *describe(Trainer *t, Pattern pattern, char *left, char *right)
+static json_t *describe(Trainer *t, Pattern pattern)
 {
     const Learn *l = &t->learn;
-    json_t *vocab = json_object(), *merges = json_array();
+    TokenBytes *tokens = arena_take(t->arena, l->token_count * (int64_t)sizeof *tokens);
+    const Special *specials = trainer_specials(t, l->token_count);
+    if (!tokens || !specials) return NULL;
     for (int64_t i = 0; i < l->token_count; i++)
-        json_object_set_new(vocab, letters_of(&l->tokens[i], left), json_integer(i));
-    for (int i = 0; i < t->special_count; i++)
-        json_object_set_new(vocab, t->specials[i], json_integer(l->token_count + i));
-    for (int64_t i = 0; i < l->merge_count; i++)
-        json_array_append_new(merges,
-                              json_sprintf("%s %s", letters_of(&l->tokens[l->merges[i].left], left),
-                                           letters_of(&l->tokens[l->merges[i].right], right)));
-    return json_pack(
-        "{s:s, s:n, s:n, s:o, s:n, s:o, s:o, s:o, s:{s:s, s:n, s:n, s:n, s:n, s:b, s:b, "
-        "s:b, s:o, s:o}}",
-        "version", "1.0", "truncation", "padding", "added_tokens",
-        trainer_added_tokens(t, l->token_count), "normalizer", "pre_tokenizer",
-        pre_tokenizer(pattern), "post_processor", byte_level(false, true), "decoder",
-        byte_level(true, true), "model", "type", "BPE", "dropout", "unk_token",
-        "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk", 0, "byte_fallback", 0,
-        "ignore_merges", 0, "vocab", vocab, "merges", merges);
+        tokens[i] = (TokenBytes){l->tokens[i].text, l->tokens[i].size};
+    return bpe_describe(&(BpeParts){pattern, tokens, l->token_count, specials, t->special_count,
+                                    l->merges, l->merge_count, false},
+                        t->arena);
 }
 
 Status train_bpe(Trainer *t, json_t **description)
@@ -145,12 +112,6 @@ Status train_bpe(Trainer *t, json_t **description)
     TRY(add_words(t, &words));
     TRY(forbid_specials(t));
     TRY(trainer_learn(t));
-    int64_t longest = 0;
-    for (int64_t i = 0; i < t->learn.token_count; i++)
-        if (t->learn.tokens[i].size > longest) longest = t->learn.tokens[i].size;
-    char *left = arena_take(t->arena, 2 * longest + 1),
-         *right = arena_take(t->arena, 2 * longest + 1);
-    if (!left || !right) return FAIL(E_NOMEM, "tokens");
-    *description = describe(t, pattern, left, right);
+    *description = describe(t, pattern);
     return OK;
 }

@@ -152,4 +152,5 @@ static const char *bytes(const Tokenizer *t, int32_t token, int64_t *size)
     return s->utf8[token];
 }
 
-const TokenizerKind tokenizer_kind_char = {"char", NULL, read_characters, encode, bytes, NULL};
+const TokenizerKind tokenizer_kind_char = {"char", NULL, read_characters, encode, bytes,
+                                           NULL,   NULL};

@@ -136,6 +136,17 @@ int32_t special_end_of_text(const Special *specials, int64_t count)
     return -1;
 }
 
+json_t *specials_describe(const Special *specials, int64_t count)
+{
+    json_t *list = json_array();
+    for (const Special *s = specials; s < specials + count; s++)
+        json_array_append_new(list,
+                              json_pack("{s:I, s:s, s:b, s:b, s:b, s:b, s:b}", "id",
+                                        (json_int_t)s->token, "content", s->text, "single_word", 0,
+                                        "lstrip", 0, "rstrip", 0, "normalized", 0, "special", 1));
+    return list;
+}
+
 bool is_special(const Tokenizer *t, int32_t token)
 {
     for (int64_t i = 0; i < t->special_count; i++)

@@ -36,6 +36,7 @@ Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description,
 
 /* The special token that ends a text: "<|endoftext|>", or what else it is called; -1: there is none. */
 int32_t special_end_of_text(const Special *specials, int64_t count);
+json_t *specials_describe(const Special *specials, int64_t count); /* as added_tokens */
 bool is_special(const Tokenizer *t, int32_t token);
 
 #endif

@@ -27,6 +27,9 @@ typedef struct TokenizerKind {
     /* As tokenizer_settled(); NULL: all that is whole characters is. */
     Status (*settled)(const Tokenizer *t, const unsigned char *text, int64_t size,
                       int64_t *settled);
+
+    /* The object of a tokenizer.json; NULL, or gives NULL: the tokenizer's text is one. */
+    Status (*describe)(const Tokenizer *t, Arena *a, json_t **description);
 } TokenizerKind;
 
 /* A token that no text makes. */

@@ -6,6 +6,7 @@
 
 #include "data/tokenizer_train.h"
 #include "data/tokenizers/count.h"
+#include "data/tokenizers/kind.h"
 #include "data/tokenizers/learn.h"
 
 typedef struct Trainer {
@@ -30,7 +31,7 @@ Status trainer_room(Trainer *t, int64_t words, int64_t symbols);
 /* Adds a word of `length` symbols, in pieces of LEARN_WORD_MAX. There must be room. */
 void trainer_add(Trainer *t, const int32_t *symbols, int64_t length, int64_t count);
 
-/* [{"id": .., "content": ..}, ...] for the specials, numbered from `first`. */
-json_t *trainer_added_tokens(const Trainer *t, int64_t first);
+/* The specials, numbered from `first`; NULL: memory is out. */
+const Special *trainer_specials(const Trainer *t, int64_t first);
 
 #endif

@@ -158,5 +158,5 @@ static Status settled(const Tokenizer *t, const unsigned char *text, int64_t siz
     return OK;
 }
 
-const TokenizerKind tokenizer_kind_wordpiece = {"wordpiece", "WordPiece", read_model,
-                                                encode,      bytes,       settled};
+const TokenizerKind tokenizer_kind_wordpiece = {"wordpiece", "WordPiece", read_model, encode,
+                                                bytes,       settled,     NULL};

@@ -3,6 +3,7 @@
 
 #include "autograd/base/text.h"
 #include "data/tokenizers/bert.h"
+#include "data/tokenizers/huggingface.h"
 #include "data/tokenizers/train.h"
 
 enum { CHARACTER_MAX = 8, VOCABULARY_MOST = 1 << 22 };
@@ -131,6 +132,8 @@ static Status forbid_specials(Trainer *t)
 static json_t *describe(const Trainer *t)
 {
     const Learn *l = &t->learn;
+    const Special *specials = trainer_specials(t, 0);
+    if (!specials) return NULL;
     json_t *vocab = json_object();
     for (int i = 0; i < t->special_count; i++)
         json_object_set_new(vocab, t->specials[i], json_integer(i));
@@ -141,11 +144,11 @@ static json_t *describe(const Trainer *t)
                      "s:b}, s:{s:s, "
                      "s:s, s:s, s:i, s:o}}",
                      "version", "1.0", "truncation", "padding", "added_tokens",
-                     trainer_added_tokens(t, 0), "normalizer", "type", "BertNormalizer",
-                     "clean_text", 1, "handle_chinese_chars", 1, "strip_accents", "lowercase",
-                     (int)!t->p->keep_case, "pre_tokenizer", "type", "BertPreTokenizer",
-                     "post_processor", "decoder", "type", "WordPiece", "prefix", "##", "cleanup", 1,
-                     "model", "type", "WordPiece", "unk_token", "[UNK]",
+                     specials_describe(specials, t->special_count), "normalizer", "type",
+                     "BertNormalizer", "clean_text", 1, "handle_chinese_chars", 1, "strip_accents",
+                     "lowercase", (int)!t->p->keep_case, "pre_tokenizer", "type",
+                     "BertPreTokenizer", "post_processor", "decoder", "type", "WordPiece", "prefix",
+                     "##", "cleanup", 1, "model", "type", "WordPiece", "unk_token", "[UNK]",
                      "continuing_subword_prefix", "##", "max_input_chars_per_word", 100, "vocab",
                      vocab);
 }

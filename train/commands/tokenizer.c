@@ -1,4 +1,4 @@
-/* capstan tokenizer train|encode|decode|info: what each does stands in ACTION_LIST. */
+/* capstan tokenizer train|encode|decode|info|convert */
 #include "data/tokenizer.h"
 
 #include <errno.h>
@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "data/files.h"
+#include "data/prepare.h"
 #include "data/tokenizer_train.h"
 #include "train/commands.h"
 #include "train/json.h"
@@ -164,11 +166,45 @@ static Status decode(Asked *q)
 static Status write_output(const char *path, const char *text, int64_t size)
 {
     static Draft draft; /* it is large */
+    TRY(prepare_folders(path));
     Status status = draft_open(&draft, path, size);
     if (status == OK) status = draft_write(&draft, text, size);
     if (status == OK) status = draft_finish(&draft);
     draft_close(&draft);
     return status;
+}
+
+static Status convert(Asked *q)
+{
+    Tokenizer *t;
+    const char *text;
+    int64_t size;
+    if (!q->output)
+        return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
+    TRY(open_tokenizer(q, &t));
+    TRY(tokenizer_huggingface(t, &q->arena, &text, &size));
+    TRY(write_output(q->output, text, size));
+    if (q->json)
+        return json_print(json_pack("{s:s, s:I, s:s%}", "kind", tokenizer_kind(t), "vocab_size",
+                                    (json_int_t)tokenizer_vocab_size(t), "output", q->output,
+                                    strlen(q->output)));
+    printf("written to  %s: %s, %lld tokens\n", q->output, tokenizer_kind(t),
+           (long long)tokenizer_vocab_size(t));
+    return OK;
+}
+
+/* What can be known to be wrong before minutes are spent. */
+static Status check_output(const char *path, const TokenizerTrain *p)
+{
+    struct stat output, input;
+    if (stat(path, &output)) return OK;
+    if (!S_ISREG(output.st_mode))
+        return FAIL(E_ARG, "--output %s is there and is not a file", path);
+    for (int i = 0; i < p->input_count; i++)
+        if (!stat(p->inputs[i], &input) && input.st_dev == output.st_dev &&
+            input.st_ino == output.st_ino)
+            return FAIL(E_ARG, "--output %s is one of the inputs", path);
+    return OK;
 }
 
 static Status train(Asked *q, const TokenizerTrain *p)
@@ -181,6 +217,7 @@ static Status train(Asked *q, const TokenizerTrain *p)
         return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
     if (!p->vocab_size)
         return FAIL(E_ARG, "--vocab-size is missing: how many tokens are there to be?");
+    TRY(check_output(q->output, p));
     TRY(tokenizer_train(p, &q->arena, &text, &size, &s));
     TRY(write_output(q->output, text, size));
     if (s.vocab_size < p->vocab_size)
@@ -213,8 +250,8 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
     const Option options[] = {
         {"--input", OPTION_TEXT, inputs, "FILE", "what to read (encode, decode: or standard input)",
          &p.input_count, 0, 0},
-        {"--output", OPTION_TEXT, &q->output, "FILE", "train: the tokenizer.json to write", NULL, 0,
-         0},
+        {"--output", OPTION_TEXT, &q->output, "FILE", "train, convert: the tokenizer.json to write",
+         NULL, 0, 0},
         {"--kind", OPTION_TEXT, &p.kind, "KIND", "train: bpe or wordpiece (default: bpe)", NULL, 0,
          0},
         {"--vocab-size", OPTION_INT, &p.vocab_size, "N", "train: tokens, special ones included",
@@ -247,7 +284,7 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
     };
     TRY(options_read(c, options, argc, argv, &action, 1, &positional_count, &helped));
     if (helped) return OK;
-    if (!action) return FAIL(E_ARG, "expected train, encode, decode or info; see --help");
+    if (!action) return FAIL(E_ARG, "expected train, encode, decode, info or convert; see --help");
     if (p.input_count > 1 && strcmp(action, "train"))
         return FAIL(E_ARG, "--input: %s takes one file", action);
     q->input = p.input_count ? inputs[0] : NULL;
@@ -259,7 +296,8 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
     if (!strcmp(action, "encode")) return encode(q);
     if (!strcmp(action, "decode")) return decode(q);
     if (!strcmp(action, "info")) return info(q);
-    return FAIL(E_ARG, "tokenizer %s: expected train, encode, decode or info", action);
+    if (!strcmp(action, "convert")) return convert(q);
+    return FAIL(E_ARG, "tokenizer %s: expected train, encode, decode, info or convert", action);
 }
 
 Status command_tokenizer(const Command *c, int argc, char *argv[])

@@ -29,9 +29,17 @@ static Tensor *tensor_new(Tape *t)
     return x;
 }
 
+/* Memory for numbers; on a dry tape a place that nobody may look at. */
+static void *take_numbers(Tape *t, int64_t size)
+{
+    if (!t->dry) return tape_take(t, size);
+    t->dry_size += (size + 63) / 64 * 64;
+    return t->status ? NULL : t;
+}
+
 static real *take_reals(Tape *t, int64_t count)
 {
-    return tape_take(t, count * (int64_t)sizeof(real));
+    return take_numbers(t, count * (int64_t)sizeof(real));
 }
 
 Tensor *tape_tensor(Tape *t, Shape shape)
@@ -70,6 +78,11 @@ static void check(Tape *t, const Node *n, const char *parameter, bool in_backwar
 static Status ensure_scratch(Tape *t, int64_t size)
 {
     if (size <= t->scratch_size) return OK;
+    if (t->dry) {
+        t->dry_size += size - t->scratch_size;
+        t->scratch_size = size;
+        return OK;
+    }
     arena_free(&t->workspace);
     t->scratch_size = 0;
     t->scratch = arena_take(&t->workspace, size);
@@ -108,11 +121,13 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     if (status == OK) status = ensure_scratch(t, n->scratch_size);
     if (status != OK) return tape_fault(t, status);
     out->data = take_reals(t, shape_count(out->shape));
-    if (n->record) n->keep = tape_take(t, n->keep_size);
+    if (n->record) n->keep = take_numbers(t, n->keep_size);
     if (t->status) return NULL;
 
     out->wants_grad = n->record;
     out->from = n->record ? n : NULL;
+    if (n->record) t->last = n;
+    if (t->dry) return out;
     n->scratch = t->scratch;
     for (int i = 0; i < op->inputs; i++)
         if (n->record && op->early >> i & 1 && in[i]->wants_grad)
@@ -124,7 +139,6 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     check(t, n, NULL, false, out->data, shape_count(out->shape));
     for (int i = 0; i < op->inputs; i++)
         if (n->din[i]) check(t, n, in[i]->name, true, n->din[i], shape_count(in[i]->shape));
-    if (n->record) t->last = n;
     return out;
 }
 
@@ -231,7 +245,7 @@ Status tape_backward(Tape *t, Tensor *loss)
     if (t->status) return t->status;
     run(t, loss, &plan, NULL);
     real *region = take_reals(t, plan.size);
-    if (t->status) return t->status;
+    if (t->status || t->dry) return t->status;
     run(t, loss, &plan, region);
     return OK;
 }

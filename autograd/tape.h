@@ -36,7 +36,11 @@ typedef struct Tape {
     real *grads;   /* the block of parameter gradients, laid out like Params.value */
     bool *written; /* by Tensor.index: this gradient holds a sum, not garbage */
     real seed;     /* d(objective) / d(loss): 1 */
-    bool check;    /* look at every result for the first one that is not finite; slow */
+    /* Only shapes: nothing is computed, numbers have no memory; dry_size is what they would take, scratch
+     * and gradients of inner tensors included. Parameters need not be allocated. A dry tape stays dry until tape_free(). */
+    bool dry;
+    int64_t dry_size;
+    bool check; /* look at every result for the first one that is not finite; slow */
     TapeFinding finding;
 } Tape;
 

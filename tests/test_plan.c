@@ -43,7 +43,7 @@ ParameterizedTest(int *which, plan, counts_gpt2_as_published)
                  (long long)g->parameters);
     cr_expect_eq(p.parameters_non_embedding,
                  g->parameters - (50257 + c.model.context) * c.model.width);
-    cr_expect_eq(p.image_size, 3 * p.parameters * (int64_t)sizeof(real));
+    cr_expect_lt(p.image_size, 10000000, "a save streams: it takes no copy of the parameters");
     cr_expect_null(p.params.value, "a plan needs no memory for parameters");
     plan_close(&p);
 }
@@ -92,9 +92,8 @@ ParameterizedTest(int *which, plan, estimates_the_memory_of_activations)
     double seconds;
     cr_assert_eq(probe_open(&probe, &c, 1000), OK, "%s", error_message());
     cr_assert_eq(probe_step(&probe, &seconds), OK, "%s", error_message());
-    /* Arenas round up, to blocks that large pages fit into: at most to about twice as much. */
-    const double truth = (double)lanes_reserved(probe.lanes);
-    cr_expect(estimate > 0.4 * truth && estimate < 1.2 * truth, "estimate %.2f MB, truth %.2f MB",
+    const double truth = (double)lanes_memory(probe.lanes);
+    cr_expect(estimate > 0.9 * truth && estimate < 1.1 * truth, "estimate %.2f MB, truth %.2f MB",
               1e-6 * estimate, 1e-6 * truth);
     probe_close(&probe);
     plan_close(&p);

@@ -120,9 +120,9 @@ Test(run, memory_is_steady_after_the_first_step)
     threads_set(2);
     open_run(&r, &c, SETTINGS("train.lanes=2"));
     steps(&r, 1);
-    const int64_t reserved = lanes_reserved(r.lanes);
+    const int64_t memory = lanes_memory(r.lanes);
     steps(&r, 10);
-    cr_assert_eq(lanes_reserved(r.lanes), reserved);
+    cr_assert_eq(lanes_memory(r.lanes), memory);
     run_close(&r);
 }
 

@@ -315,10 +315,10 @@ Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding)
     return run_pass(&pass, &sum);
 }
 
-int64_t lanes_reserved(const Lanes *l)
+int64_t lanes_memory(const Lanes *l)
 {
     int64_t size = 0;
     for (int i = 0; i < l->workers_max; i++)
-        size += l->workers[i].tape.arena.reserved + l->workers[i].tape.workspace.reserved;
+        size += l->workers[i].tape.arena.most + l->workers[i].tape.workspace.most;
     return size;
 }

@@ -40,6 +40,6 @@ Status lanes_loss(Lanes *l, const Gpt *model, const Batch *batch, double *sum, r
  * false if there is none. */
 Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding);
 
-int64_t lanes_reserved(const Lanes *l); /* bytes that tapes hold: for plan and tests */
+int64_t lanes_memory(const Lanes *l); /* bytes that tapes have needed: for plan and tests */
 
 #endif

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "autograd/base/threads.h"
-#include "layers/mlp.h"
+#include "train/checkpoint.h"
 #include "train/probe.h"
 
 /* A step of more operations than this is measured on fewer sequences; some ten seconds on two cores. */
@@ -29,36 +29,54 @@ static int64_t floor_log2(int64_t n)
     return j;
 }
 
-/* Numbers that the tape of a leaf of `rows` rows holds, as layers/ and the ops stand: each result, what
- * ops keep, and the widest place of the gradients. What arenas round up is not in it. */
-static int64_t leaf_numbers(const GptConfig *c, int64_t rows)
+/* The bytes that the tape of a leaf needs: the leaf is run through the model with shapes alone. */
+static Status leaf_size(const Config *c, const Gpt *model, int tensors, int64_t sequences,
+                        int64_t *size)
 {
-    const bool gated = mlp_is_gated(c), rotated = !strcmp(c->positions, "rope") || c->qk_norm;
-    const int64_t width = c->width, kv = width / c->heads * c->kv_heads,
-                  hidden = c->mlp_width * (gated ? 2 : 1);
-    int64_t block = 4 * width;              /* two norms, two sums */
-    block += width + 2 * kv;                /* queries, keys, values */
-    block += rotated ? width + kv : 0;      /* turned */
-    block += width + c->heads;              /* mixed, a number a row and head */
-    block += hidden + c->mlp_width;         /* before and after the activation */
-    if (c->dropout > 0) block += 2 * width; /* before dropping out */
-    if (!strcmp(c->norm_place, "sandwich")) block += 2 * width;
-    const int64_t gradients = hidden + c->mlp_width + 2 * width;
-    return rows * (c->layers * block + 3 * width + gradients);
+    const int64_t rows = sequences * c->model.context;
+    Tape t = {.dry = true};
+    tape_reset(&t);
+    int32_t *zeros = tape_take(&t, rows * (int64_t)sizeof *zeros),
+            *starts = tape_take(&t, (sequences + 1) * (int64_t)sizeof *starts);
+    bool *written = tape_take(&t, tensors);
+    if (t.status == OK) {
+        memset(zeros, 0, (size_t)rows * sizeof *zeros);
+        for (int64_t i = 0; i <= sequences; i++) starts[i] = (int32_t)(i * c->model.context);
+        const GptInput in = {.rows = rows,
+                             .tokens = zeros,
+                             .positions = zeros,
+                             .attention = {.segments = sequences,
+                                           .queries = starts,
+                                           .keys = starts},
+                             .dropout = true};
+        tape_record(&t, NULL, written);
+        Tensor *loss = gpt_loss(model, &t, &in, &(CrossEntropy){.targets = zeros, .scale = 1});
+        t.status = tape_backward(&t, loss);
+    }
+    const Status status = t.status;
+    *size = t.dry_size + t.arena.most;
+    tape_free(&t);
+    return status;
 }
 
-static void count_bytes(Plan *p)
+static Status count_bytes(Plan *p, const Gpt *model)
 {
     const Config *c = p->config;
-    const int64_t threads = threads_count(), size = (int64_t)sizeof(real);
-    const int64_t side_by_side = p->leaves >= threads ? threads : 1,
-                  sequences = (c->train.batch + p->leaves - 1) / p->leaves;
-    p->value_size = p->parameters * size;
-    p->gradient_size = p->value_size * least(p->leaves, floor_log2(p->leaves) + side_by_side);
+    const int threads = threads_count();
+    const bool side_by_side = p->leaves >= threads;
+    int64_t leaf;
+    p->value_size = p->parameters * (int64_t)sizeof(real);
+    p->gradient_size =
+        p->value_size * least(p->leaves, floor_log2(p->leaves) + (side_by_side ? threads : 1));
     p->optimizer_size = 2 * p->value_size;
-    p->activation_size =
-        side_by_side * leaf_numbers(&c->model, sequences * c->model.context) * size;
-    p->image_size = 3 * p->value_size;
+    p->image_size = CHECKPOINT_MEMORY;
+
+    if (side_by_side) threads_set(1); /* as an op sees it, on a lane */
+    Status status =
+        leaf_size(c, model, p->params.tensors, (c->train.batch + p->leaves - 1) / p->leaves, &leaf);
+    threads_set(threads);
+    p->activation_size = leaf * (side_by_side ? threads : 1);
+    return status;
 }
 
 static void total(Plan *p)
@@ -87,7 +105,7 @@ Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
     p->flops_per_token = gpt_flops(&c->model, vocab_size);
     p->tokens_per_step = c->train.batch * c->model.context;
     p->leaves = config_leaves(c);
-    count_bytes(p);
+    TRY(count_bytes(p, &model));
     total(p);
     return OK;
 }
@@ -139,8 +157,6 @@ Status plan_measure(Plan *p)
     if (status == OK) {
         status = probe_open(&probe, c, p->vocab_size);
         if (status == OK) status = time_steps(&probe, &seconds);
-        if (status == OK && c->train.batch == p->config->train.batch)
-            p->activation_size = lanes_reserved(probe.lanes);
         probe_close(&probe);
     }
     const int64_t sequences = c->train.batch;

@@ -17,12 +17,11 @@ typedef struct Plan {
 
     /* Bytes. */
     int64_t value_size;
-    int64_t gradient_size;  /* of all blocks that are alive at once: see train/lanes.h */
-    int64_t optimizer_size; /* m and v */
-    /* What the tapes of all threads hold: estimated by plan_make() from the shapes, replaced by what it
-     * came to in plan_measure(). */
-    int64_t activation_size;
-    int64_t image_size; /* of a checkpoint, which is made in memory before it is written */
+    int64_t gradient_size;   /* of all blocks that are alive at once: see train/lanes.h */
+    int64_t optimizer_size;  /* m and v */
+    int64_t activation_size; /* of the tapes of all threads, by their shapes */
+    int64_t
+        image_size; /* of a checkpoint's structure: its arrays are written from where they are */
     int64_t total_size;
 
     /* By plan_measure(); 0: not measured. */

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGN = 64, BLOCK_MIN = 1 << 20, HUGE = 2 << 20 };
+enum { ALIGN = 64, BLOCK_MIN = 1 << 20, HUGE = 2 << 20, GROWTH_MAX = 1 << 30 };
 
 struct ArenaBlock {
     ArenaBlock *next;
@@ -14,7 +14,7 @@ struct ArenaBlock {
 
 _Thread_local int64_t arena_fuse = -1;
 
-static ArenaBlock *block_new(Arena *a, int64_t size)
+static ArenaBlock *block_map(Arena *a, int64_t size)
 {
     int64_t mapped = size + (int64_t)sizeof(ArenaBlock);
     if (mapped < BLOCK_MIN) mapped = BLOCK_MIN;
@@ -28,6 +28,15 @@ static ArenaBlock *block_new(Arena *a, int64_t size)
     b->size = mapped - (int64_t)sizeof(ArenaBlock);
     a->reserved += b->size;
     return b;
+}
+
+/* A block is as large as all before it, if it can be, so that few pieces find one too short; what of it
+ * is never given out is never touched and costs nothing. */
+static ArenaBlock *block_new(Arena *a, int64_t size)
+{
+    const int64_t grown = a->reserved < GROWTH_MAX ? a->reserved : GROWTH_MAX;
+    ArenaBlock *b = grown > size ? block_map(a, grown) : NULL;
+    return b ? b : block_map(a, size);
 }
 
 /* Puts a block that holds size behind the current one, unless the next one does. */
@@ -55,6 +64,8 @@ void *arena_take(Arena *a, int64_t size)
         if (!advance(a, size)) return NULL;
     void *piece = a->current->bytes + a->used;
     a->used += size;
+    a->taken += size;
+    if (a->taken > a->most) a->most = a->taken;
     return piece;
 }
 
@@ -74,7 +85,7 @@ char *arena_text(Arena *a, const char *s)
 void arena_reset(Arena *a)
 {
     a->current = a->first;
-    a->used = 0;
+    a->used = a->taken = 0;
 }
 
 void arena_free(Arena *a)

@@ -14,7 +14,9 @@ typedef struct ArenaBlock ArenaBlock;
 typedef struct Arena {
     ArenaBlock *first, *current;
     int64_t used;     /* bytes of the current block given out */
-    int64_t reserved; /* bytes of all blocks */
+    int64_t reserved; /* bytes of all blocks: address space, not memory */
+    int64_t taken;    /* bytes given out since the last reset */
+    int64_t most;     /* largest that taken ever was: what the arena costs in memory */
 } Arena;
 
 void *arena_take(Arena *a, int64_t size);  /* not cleared, 64-byte aligned; NULL: memory is out */

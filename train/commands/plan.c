@@ -71,8 +71,7 @@ static void print_text(const Plan *p)
     print_bytes("parameters", p->value_size, "");
     print_bytes("gradients", p->gradient_size, "one block, and those of leaves not yet summed");
     print_bytes("optimizer", p->optimizer_size, "m and v");
-    print_bytes("activations", p->activation_size,
-                p->measured_sequences == c->train.batch ? "measured" : "estimated");
+    print_bytes("activations", p->activation_size, "of all tapes, with what backward needs");
     print_bytes("save image", p->image_size, "while a checkpoint is written");
     print_bytes("total", p->total_size, "");
     if (!p->measured_sequences) return;

@@ -3,6 +3,35 @@
 #include <string.h>
 
 #include "autograd/base/rng.h"
+#include "data/batch_internal.h"
+
+static bool is(const char *setting, const char *value)
+{
+    return !strcmp(setting, value);
+}
+
+static bool in_windows(const DataConfig *c)
+{
+    return is(c->packing, "none") || is(c->packing, "concat");
+}
+
+Status data_check(const DataConfig *c)
+{
+    if (is(c->objective, "prefix") && in_windows(c))
+        return FAIL(E_CONFIG,
+                    "data.objective = prefix needs whole documents, which data.packing = %s cuts "
+                    "anywhere; set greedy, best_fit, spfhp or optimal",
+                    c->packing);
+    if (is(c->prefix_split, "random") && !is(c->objective, "prefix"))
+        return FAIL(E_CONFIG, "data.prefix_split = random needs data.objective = prefix, which is "
+                              "what has prompts");
+    if (is(c->loss_weights, "document") && in_windows(c) && !c->document_mask)
+        return FAIL(E_CONFIG,
+                    "data.loss_weights = document needs documents that are told apart: set "
+                    "data.document_mask = true, or another data.packing than %s",
+                    c->packing);
+    return OK;
+}
 
 Status batch_alloc(Batch *b, Arena *a, int64_t sequences, int64_t context)
 {
@@ -17,7 +46,12 @@ Status batch_alloc(Batch *b, Arena *a, int64_t sequences, int64_t context)
     b->positions = arena_take(a, rows * size);
     b->segment_index = arena_take(a, (sequences + 1) * size);
     b->segment_starts = arena_take(a, (rows + 1) * size);
-    if (!b->inputs || !b->targets || !b->positions || !b->segment_index || !b->segment_starts)
+    b->first = arena_take(a, rows * size);
+    b->end = arena_take(a, rows * size);
+    b->weights = arena_take(a, rows * (int64_t)sizeof *b->weights);
+    b->origins = arena_take(a, rows * (int64_t)sizeof *b->origins);
+    if (!b->inputs || !b->targets || !b->positions || !b->segment_index || !b->segment_starts ||
+        !b->first || !b->end || !b->weights || !b->origins)
         return FAIL(E_NOMEM, "no memory for a batch of %lld x %lld tokens", (long long)sequences,
                     (long long)context);
     return OK;
@@ -34,16 +68,44 @@ int64_t batch_target_bytes(const Batch *b, const Tokenizer *t)
     return sum;
 }
 
+static Status open_packs(Batches *b)
+{
+    const Split *s = b->split;
+    b->is_packed = true;
+    TRY(packs_make(&b->packs, s, packer_find(b->config->packing), b->context,
+                   b->config->pack_depth));
+    b->windows = b->packs.count;
+    if (!b->windows) return FAIL(E_CONFIG, "%s of %s has no document", s->name, b->dataset->path);
+    if (b->dataset->tokenizer) {
+        TRY(dataset_touch(b->dataset, s, s->count - 1, s->count));
+        b->end_of_text = split_token(s, s->count - 1);
+    }
+    return OK;
+}
+
 Status batches_open(Batches *b, const Dataset *d, const Split *split, const DataConfig *c,
                     int64_t context, int64_t sequences, uint64_t seed)
 {
+    *b = (Batches){.dataset = d,
+                   .split = split,
+                   .config = c,
+                   .context = context,
+                   .sequences = sequences,
+                   .seed = seed};
+    if (!in_windows(c)) return open_packs(b);
     if (split->count < context + 1)
         return FAIL(E_CONFIG,
                     "model.context = %lld needs %lld tokens in a row, and %s of %s has only %lld",
                     (long long)context, (long long)context + 1, split->name, d->path,
                     (long long)split->count);
-    *b = (Batches){d, split, c, context, sequences, seed, (split->count - 1) / context};
+    b->windows = (split->count - 1) / context;
     return OK;
+}
+
+void batches_close(Batches *b)
+{
+    packs_close(&b->packs);
+    *b = (Batches){0};
 }
 
 /* Where i goes in the epoch-th shuffling of [0, count). A Feistel network of random functions permutes
@@ -69,16 +131,23 @@ static int64_t shuffled(Rng r, int64_t epoch, int64_t i, int64_t count)
     return (int64_t)x;
 }
 
+/* Which window or pack sequence j of a draw is. */
+static int64_t window_of(const Batches *b, int64_t draw, int64_t j)
+{
+    const int64_t index = (draw - 1) * b->sequences + j, epoch = index / b->windows;
+    const Rng r = rng_stream(b->seed, "data.batch");
+    if (is(b->config->order, "sequential")) return index % b->windows;
+    return shuffled(r, epoch, index % b->windows, b->windows);
+}
+
 /* The first token of sequence j of a draw. */
 static int64_t place(const Batches *b, int64_t draw, int64_t j)
 {
-    const int64_t index = (draw - 1) * b->sequences + j;
     const Rng r = rng_stream(b->seed, "data.batch");
-    if (!strcmp(b->config->order, "sequential")) return index % b->windows * b->context;
-    if (!strcmp(b->config->packing, "none"))
+    if (is(b->config->packing, "none") && is(b->config->order, "shuffled"))
         return (int64_t)rng_below(r, (uint64_t)draw, (uint64_t)j,
                                   (uint64_t)(b->split->count - b->context));
-    return shuffled(r, index / b->windows, index % b->windows, b->windows) * b->context;
+    return window_of(b, draw, j) * b->context;
 }
 
 /* The end of the document that token p is in. */
@@ -93,6 +162,15 @@ static int64_t document_end(const Split *s, int64_t p)
             low = middle + 1;
     }
     return low < s->documents ? (int64_t)s->offsets[low + 1] : s->count;
+}
+
+void batch_weigh(Batch *out, int64_t row, int64_t rows)
+{
+    int64_t losses = 0;
+    for (int64_t i = row; i < row + rows; i++) losses += out->targets[i] >= 0;
+    const real weight = losses ? (real)(1 / (double)losses) : 0;
+    for (int64_t i = row; i < row + rows; i++) out->weights[i] = weight;
+    out->weight_sum += (double)weight * (double)losses;
 }
 
 /* Makes sequence s of out the window from token p on, as far as there are tokens. */
@@ -116,39 +194,55 @@ static Status fill_window(const Batches *b, int64_t p, int64_t s, Batch *out)
         const bool has_loss = is_real && p + i + 1 != end;
         out->inputs[first + i] = is_real ? split_token(split, p + i) : 0;
         out->targets[first + i] = has_loss ? split_token(split, p + i + 1) : -1;
+        out->origins[first + i] = has_loss ? p + i + 1 : -1;
         out->positions[first + i] = position++;
         out->loss_tokens += has_loss;
     }
-    out->segment_index[s + 1] = segment;
     out->segment_starts[segment] = (int32_t)(first + b->context);
+    for (int32_t i = out->segment_index[s]; out->has_weights && i < segment; i++)
+        batch_weigh(out, out->segment_starts[i],
+                    out->segment_starts[i + 1] - out->segment_starts[i]);
+    out->segment_index[s + 1] = segment;
     return OK;
 }
 
-static void begin(Batch *out)
+static void begin(const Batches *b, Batch *out)
 {
+    INVARIANT(out->sequences == b->sequences && out->context == b->context);
     out->loss_tokens = 0;
+    out->weight_sum = 0;
     out->segment_index[0] = 0;
+    out->has_intervals = b->is_packed;
+    out->has_weights = is(b->config->loss_weights, "document");
 }
 
 Status batches_fill(const Batches *b, int64_t draw, Batch *out)
 {
-    INVARIANT(out->sequences == b->sequences && out->context == b->context && draw > 0);
-    begin(out);
-    for (int64_t j = 0; j < b->sequences; j++) TRY(fill_window(b, place(b, draw, j), j, out));
+    INVARIANT(draw > 0);
+    begin(b, out);
+    for (int64_t j = 0; j < b->sequences; j++) {
+        const int64_t epoch = ((draw - 1) * b->sequences + j) / b->windows;
+        TRY(b->is_packed ? batch_fill_pack(b, window_of(b, draw, j), epoch, j, out)
+                         : fill_window(b, place(b, draw, j), j, out));
+    }
     return OK;
 }
 
 int64_t batches_eval_count(const Batches *b)
 {
-    int64_t windows = (b->split->count - 1 + b->context - 1) / b->context;
+    const int64_t windows =
+        b->is_packed ? b->windows : (b->split->count - 1 + b->context - 1) / b->context;
     return (windows + b->sequences - 1) / b->sequences;
 }
 
 Status batches_eval(const Batches *b, int64_t i, Batch *out)
 {
-    INVARIANT(out->sequences == b->sequences && out->context == b->context && i >= 0);
-    begin(out);
-    for (int64_t j = 0; j < b->sequences; j++)
-        TRY(fill_window(b, (i * b->sequences + j) * b->context, j, out));
+    INVARIANT(i >= 0);
+    begin(b, out);
+    for (int64_t j = 0; j < b->sequences; j++) {
+        const int64_t window = i * b->sequences + j;
+        TRY(b->is_packed ? batch_fill_pack(b, window, 0, j, out)
+                         : fill_window(b, window * b->context, j, out));
+    }
     return OK;
 }

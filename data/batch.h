@@ -3,25 +3,42 @@
 #define DATA_BATCH_H
 
 #include "autograd/base/schema.h"
-#include "data/dataset.h"
+#include "autograd/tensor.h"
+#include "data/packs.h"
 #include "data/tokenizer.h"
 
 /* clang-format off */
-/* [data]     name           default          help */
+/* [data]     name             default          help */
 #define DATA_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                       \
-    TEXT(S, path,           "data/corpus.h5", NULL, "dataset (see capstan prepare), or a token file") \
-    TEXT(S, packing,        "none",     "none|concat", "none: windows from anywhere; concat: each token once an epoch") \
-    BOOL(S, document_mask,  false,                  "attention, positions and targets stay in a document") \
-    TEXT(S, order,          "shuffled", "shuffled|sequential", "sequential: in file order, no chance")
+    TEXT(S, path,             "data/corpus.h5", NULL, "dataset (see capstan prepare), or a token file") \
+    TEXT(S, packing,          "none",     "none|concat|greedy|best_fit|spfhp|optimal", "none: windows from anywhere; concat: each token once an epoch; the others: whole documents share a sequence (see capstan pack)") \
+    INT (S, pack_depth,       0,  0, 1048576,         "most documents that share a sequence; 0: any number") \
+    BOOL(S, document_mask,    false,                  "attention, positions and targets stay in a document") \
+    TEXT(S, order,            "shuffled", "shuffled|sequential", "sequential: in file order, no chance") \
+    TEXT(S, objective,        "causal",   "causal|prefix", "prefix: a document's prompt has no loss; needs whole documents, that is a packing") \
+    TEXT(S, prefix_attention, "bidirectional", "bidirectional|causal", "what tokens of a prompt see: each other, or the past") \
+    TEXT(S, prefix_split,     "given",    "given|random", "random: prompts end anywhere, anew each epoch (UL2's S-denoiser), not where the dataset says") \
+    TEXT(S, loss_weights,     "token",    "token|document", "what counts alike in training: each token that has a loss, or each document that has one")
 /* clang-format on */
 
 typedef struct DataConfig {
     SCHEMA_FIELDS(DATA_SETTINGS)
 } DataConfig;
 
+/* What no single row can say: E_CONFIG. */
+Status data_check(const DataConfig *c);
+
 /* Rows of a batch are sequences x context; sequence s has rows s * context .. (s + 1) * context. A
  * segment is a run of rows of one sequence that attention does not leave: the whole sequence, or under
- * document_mask what lies in it of one document. All arrays belong to whoever calls batch_alloc(). */
+ * document_mask what lies in it of one document. All arrays belong to whoever calls batch_alloc().
+ *
+ * Packed: a document of n tokens d1 .. dn, dn end-of-text, has n rows: inputs end-of-text, d1 .. d(n-1),
+ * targets d1 .. dn. Of a document longer than the context each piece (data/lengths.h) counts as a
+ * document, but the first input of a piece that goes on is the token before it. Rows that are left over
+ * see nothing and have no loss; without document_mask the others of a sequence are one segment, with
+ * positions that run on. Under objective prefix, with a prompt of p tokens, rows 0 .. p of the document
+ * see each other if prefix_attention is bidirectional, and rows p .. n - 1 have the loss. With
+ * prefix_split random, p is a function of (seed, epoch, place of the piece), 1 to n - 1 alike. */
 typedef struct Batch {
     int64_t sequences, context;
     int32_t *inputs;    /* [rows] tokens */
@@ -31,7 +48,13 @@ typedef struct Batch {
     int32_t *segment_index;
     /* [segment_index[sequences] + 1]: first row of each; the last is rows */
     int32_t *segment_starts;
-    int64_t loss_tokens; /* targets that are not -1; 0 only if all documents are empty */
+    bool has_intervals;   /* false: attention is causal, and first and end are not filled */
+    int32_t *first, *end; /* [rows]: row i sees the rows [first[i], end[i]) of its segment */
+    bool has_weights;     /* false: each loss counts 1, and weights is not filled */
+    real *weights;        /* [rows] of the loss */
+    double weight_sum;    /* over rows that have a loss */
+    int64_t *origins;     /* [rows]: which token of the split the target is; -1: it is none */
+    int64_t loss_tokens;  /* targets that are not -1; 0 only if no document has any */
 } Batch;
 
 /* E_CONFIG if there are 2^31 rows or more. */
@@ -47,22 +70,28 @@ typedef struct Batches {
     const DataConfig *config;
     int64_t context, sequences;
     uint64_t seed;
-    int64_t windows; /* of an epoch: (count - 1) / context */
+    int64_t windows; /* of an epoch: (count - 1) / context, or packs */
+    bool is_packed;  /* whole documents in packs, which follow: see data/packs.h for its memory */
+    Packs packs;     /* a function of the split and the config */
+    int32_t end_of_text; /* what documents end with; 0 in raw token files, which do not say */
 } Batches;
 
-/* E_CONFIG if the split is shorter than one window of context + 1 tokens (says both lengths). */
+/* b is to be closed whatever this returns. E_CONFIG if the split is shorter than one window of context +
+ * 1 tokens (says both lengths), or holds no document to pack. */
 Status batches_open(Batches *b, const Dataset *d, const Split *split, const DataConfig *c,
                     int64_t context, int64_t sequences, uint64_t seed);
+void batches_close(Batches *b);
 
 /* Batch `draw`, from 1, into out (of the same sequences and context). E_DATA if tokens that it touches
  * are damaged. Threads may call it at once. */
 Status batches_fill(const Batches *b, int64_t draw, Batch *out);
 
-/* How many batches the whole split makes in non-overlapping windows, the last partial one included. */
+/* How many batches the whole split makes in non-overlapping windows, the last partial one included, or
+ * in packs. */
 int64_t batches_eval_count(const Batches *b);
 
 /* The i-th of them, from 0: windows i * sequences and on, in file order; rows past the end have target
- * -1. For evaluation, and evenly spaced ones for val_loss. */
+ * -1. For evaluation, and evenly spaced ones for val_loss. Prompts split at random are as in epoch 0. */
 Status batches_eval(const Batches *b, int64_t i, Batch *out);
 
 #endif

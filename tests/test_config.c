@@ -299,7 +299,10 @@ Test(config, takes_each_choice_and_both_bounds)
         const Key *k = &config_keys[i];
         for (int n = 0; k->choices && choice(k, n, text); n++) {
             snprintf(assignment, sizeof assignment, "%s.%s=%s", k->section, k->name, text);
-            cr_assert_eq(config_load(&c, NULL, 1, (const char *[]){assignment}), OK, "%s",
+            /* prompts need whole documents */
+            const char *const all[] = {"data.packing=optimal", "data.objective=prefix", assignment};
+            const int before = strcmp(k->section, "data") || !strcmp(k->name, "packing") ? 0 : 2;
+            cr_assert_eq(config_load(&c, NULL, before + 1, all + 2 - before), OK, "%s",
                          error_message());
             cr_assert_str_eq((char *)&c + k->offset, text);
             strcat(assignment, "x");
@@ -315,6 +318,28 @@ Test(config, takes_each_choice_and_both_bounds)
         snprintf(text, sizeof text, "%.17g", k->min - 1);
         cr_assert_eq(schema_set(k, &c, text, ""), E_CONFIG);
     }
+}
+
+Test(config, prompts_and_weights_need_documents)
+{
+    static const char *const wrong[][3] = {
+        {"data.objective=prefix"},
+        {"data.packing=concat", "data.objective=prefix"},
+        {"data.packing=greedy", "data.prefix_split=random"},
+        {"data.loss_weights=document"},
+        {"data.packing=concat", "data.loss_weights=document"},
+    };
+    static const char *const right[][3] = {
+        {"data.packing=best_fit", "data.objective=prefix", "data.prefix_split=random"},
+        {"data.packing=concat", "data.document_mask=true", "data.loss_weights=document"},
+        {"data.packing=spfhp", "data.loss_weights=document", "data.objective=prefix"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        cr_assert_eq(config_load(&c, NULL, wrong[i][1] ? 2 : 1, wrong[i]), E_CONFIG, "%zu", i);
+        cr_assert(strstr(error_message(), "command line: data."), "%s", error_message());
+    }
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+        cr_assert_eq(config_load(&c, NULL, 3, right[i]), OK, "%s", error_message());
 }
 
 /* Writes c and reads it into d; the written text stays in *text. */

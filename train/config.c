@@ -119,6 +119,7 @@ static Status finish(Config *c, int count, const char *const overrides[])
     gpt_resolve(&c->model);
     optim_resolve(&c->optim, c->train.steps);
     Status status = gpt_check(&c->model);
+    if (status == OK) status = data_check(&c->data);
     if (status == OK) status = optim_check(&c->optim);
     if (status == OK) status = resolve_lanes(&c->train, c->model.context);
     return blame(c, status);

@@ -69,6 +69,7 @@ Status evaluate(const Gpt *model, Params *p, const Config *c, const Dataset *d, 
     if (status == OK) status = lanes_open(&lanes, p, config_leaves(c));
     if (status == OK) status = run(&batches, &batch, sizes, lanes, model, o, out);
     lanes_close(lanes);
+    batches_close(&batches);
     arena_free(&arena);
     out->seconds = clock_seconds() - begin;
     return status;

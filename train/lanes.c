@@ -121,7 +121,11 @@ static Status leaf_input(Tape *t, const LaneTask *task, int64_t first, int64_t e
     *in = (GptInput){.rows = (end - first) * b->context,
                      .tokens = b->inputs + row,
                      .positions = b->positions + row,
-                     .attention = {.segments = to - from, .queries = starts, .keys = starts},
+                     .attention = {.segments = to - from,
+                                   .queries = starts,
+                                   .keys = starts,
+                                   .first = b->has_intervals ? b->first + row : NULL,
+                                   .end = b->has_intervals ? b->end + row : NULL},
                      .dropout = task->dropout,
                      .draw = task->draw,
                      .first_row = row};
@@ -148,6 +152,7 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
         tape_record(t, grads, w->written);
     }
     CrossEntropy loss = {.targets = b->targets + row,
+                         .weights = b->has_weights ? b->weights + row : NULL,
                          .scale = pass->scale,
                          .z_loss = task->z_loss,
                          .smoothing = task->smoothing,
@@ -276,18 +281,21 @@ static Status run_pass(const Pass *pass, double *sum)
     return OK;
 }
 
+/* What the weighted sum of losses is multiplied by, so that a step is on a mean. */
 static double share(const Batch *b)
 {
-    return b->loss_tokens ? 1 / (double)b->loss_tokens : 0;
+    const double sum = b->has_weights ? b->weight_sum : (double)b->loss_tokens;
+    return sum > 0 ? 1 / sum : 0;
 }
 
 Status lanes_step(Lanes *l, const LaneTask *task, double *loss)
 {
     const Pass pass = {
         .l = l, .task = task, .leaves = l->leaves, .record = true, .scale = share(task->batch)};
+    const int64_t tokens = task->batch->loss_tokens;
     INVARIANT(l->params->grad && l->leaves <= task->batch->sequences);
     TRY(run_pass(&pass, loss));
-    *loss *= pass.scale;
+    *loss *= tokens ? 1 / (double)tokens : 0;
     return OK;
 }
 

@@ -28,8 +28,10 @@ typedef struct LaneTask {
 Status lanes_open(Lanes **out, Params *p, int64_t leaves);
 void lanes_close(Lanes *l); /* NULL is fine */
 
-/* Fills p->grad with the gradient of the mean over the batch's loss tokens. *loss: that mean of the
- * plain cross-entropy in nats (0 if there are no loss tokens), summed in double in the order of leaves. */
+/* Fills p->grad with the gradient of the mean over the batch's loss tokens, weighted if it has weights:
+ * their sum over the whole batch is known before the first leaf runs. *loss: the mean, without weights,
+ * of the plain cross-entropy in nats (0 if there are no loss tokens), summed in double in the order of
+ * leaves. */
 Status lanes_step(Lanes *l, const LaneTask *task, double *loss);
 
 /* The sum, not the mean, of the plain cross-entropy over the loss tokens of a batch of any size; without

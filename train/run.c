@@ -31,6 +31,8 @@ void run_close(Run *r)
 {
     lanes_close(r->lanes);
     params_free(&r->params);
+    batches_close(&r->train);
+    batches_close(&r->val);
     dataset_close(&r->dataset);
     arena_free(&r->arena);
     *r = (Run){0};

@@ -1,0 +1,254 @@
+/* A model on packed documents, in float and in double: what it says of a document does not depend on what
+ * the document is packed with. */
+#include <math.h>
+
+#include "autograd/base/threads.h"
+#include "tests/written.h"
+#include "train/run.h"
+
+#ifdef CAPSTAN_DOUBLE
+#define CLOSE 1e-12
+#else
+#define CLOSE 1e-6
+#endif
+
+static const Written documents[] = {{3, 1},  {9, 4},   {1, 0}, {8, 8},   {30, 11}, {2, 1},
+                                    {16, 0}, {17, 16}, {5, 2}, {1, 1},   {15, 7},  {4, 0},
+                                    {33, 2}, {6, 3},   {7, 6}, {70, 40}, {0, 0}};
+
+static void setup(void)
+{
+    temporary_open();
+    written(documents, "d.h5");
+}
+
+TestSuite(packed_model, .init = setup, .fini = temporary_close);
+
+enum { TOKENS = 227 };
+
+/* A tiny model on the documents, settings (ended by NULL) on top. */
+static void configure(Config *c, const char *const settings[])
+{
+    char path[128];
+    const char *all[64] = {"model.layers=2",        "model.heads=2",
+                           "model.width=24",        "model.context=33",
+                           "train.batch=6",         "train.steps=12",
+                           "optim.warmup=3",        "optim.lr=0.01",
+                           "data.packing=best_fit", "data.document_mask=true",
+                           "data.order=sequential", path};
+    int count = 12;
+    snprintf(path, sizeof path, "data.path=%s", in_temporary("d.h5"));
+    for (int i = 0; settings && settings[i]; i++) all[count++] = settings[i];
+    MUST(config_load(c, NULL, count, all));
+}
+
+#define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* The loss of each token of the split, by where it stands; 0: none. Numbers of the model are made larger,
+ * so that what it sees matters. */
+static void losses_of(const char *const settings[], double loss[TOKENS])
+{
+    static Config c;
+    Run r;
+    configure(&c, settings);
+    MUST(run_open(&r, &c));
+    for (int64_t i = 0; i < r.params.count; i++) r.params.value[i] *= 8;
+    const int64_t rows = c.train.batch * c.model.context;
+    real *row_loss = malloc((size_t)rows * sizeof *row_loss);
+    memset(loss, 0, TOKENS * sizeof *loss);
+    for (int64_t i = 0; i < batches_eval_count(&r.train); i++) {
+        double sum;
+        MUST(batches_eval(&r.train, i, &r.batch));
+        MUST(lanes_loss(r.lanes, &r.model, &r.batch, &sum, row_loss));
+        for (int64_t k = 0; k < rows; k++)
+            if (r.batch.origins[k] >= 0)
+                loss[r.batch.origins[k]] = (double)row_loss[k];
+            else
+                cr_assert_eq(row_loss[k], 0);
+    }
+    free(row_loss);
+    run_close(&r);
+}
+
+/* Largest relative difference between sums over documents. */
+static double difference(const double *a, const double *b)
+{
+    double most = 0;
+    for (int k = 0, at = 0; documents[k].length; at += documents[k++].length) {
+        double x = 0, y = 0;
+        for (int i = 0; i < documents[k].length; i++) {
+            x += a[at + i];
+            y += b[at + i];
+        }
+        if (fabs(x - y) > most * fabs(y)) most = fabs(x - y) / fabs(y);
+    }
+    return most;
+}
+
+static const char *const positions[] = {"model.positions=learned", "model.positions=rope",
+                                        "model.positions=alibi", "model.positions=sinusoidal"};
+static const char *const prompts[] = {"data.objective=causal", "data.objective=prefix",
+                                      "data.objective=prefix"};
+static const char *const sees[] = {"data.prefix_attention=causal",
+                                   "data.prefix_attention=bidirectional",
+                                   "data.prefix_attention=causal"};
+
+/* Other documents beside it, in another order, and none at all. */
+Test(packed_model, packed_equals_unpacked)
+{
+    static const char *const packings[] = {"data.packing=greedy", "data.packing=spfhp",
+                                           "data.packing=optimal", "data.packing=best_fit"};
+    static double alone[TOKENS], packed[TOKENS];
+    for (int p = 0; p < 4; p++)
+        for (int o = 0; o < 3; o++) {
+            losses_of(SETTINGS("data.pack_depth=1", positions[p], prompts[o], sees[o]), alone);
+            for (int k = 0; k < 4; k++) {
+                losses_of(SETTINGS(packings[k], positions[p], prompts[o], sees[o]), packed);
+                cr_expect_lt(difference(packed, alone), CLOSE, "%s %s %s: %g", packings[k],
+                             positions[p], sees[o], difference(packed, alone));
+            }
+        }
+}
+
+/* What the test above would see if there were a leak. */
+Test(packed_model, without_the_mask_documents_see_each_other)
+{
+    static double alone[TOKENS], packed[TOKENS];
+    for (int p = 0; p < 4; p++) {
+        losses_of(SETTINGS("data.pack_depth=1", positions[p]), alone);
+        losses_of(SETTINGS("data.document_mask=false", positions[p]), packed);
+        cr_expect_gt(difference(packed, alone), 1e-4, "%s", positions[p]);
+    }
+}
+
+/* And a prompt that looks ahead is not a causal one. */
+Test(packed_model, prompts_see_all_of_themselves)
+{
+    static double causal[TOKENS], both[TOKENS];
+    losses_of(SETTINGS("data.objective=prefix", "data.prefix_attention=causal"), causal);
+    losses_of(SETTINGS("data.objective=prefix"), both);
+    cr_assert_gt(difference(both, causal), 1e-4);
+}
+
+/* The gradient of a step on all documents. */
+static real *gradient_of(const char *const settings[], Run *r, Config *c)
+{
+    LaneTask task = {.model = &r->model, .batch = &r->batch};
+    double loss;
+    configure(c, settings);
+    MUST(run_open(r, c));
+    MUST(batches_fill(&r->train, 1, &r->batch));
+    cr_assert_eq(r->train.windows, c->train.batch);
+    MUST(lanes_step(r->lanes, &task, &loss));
+    r->loss = loss;
+    return r->params.grad;
+}
+
+Test(packed_model, gradients_are_those_of_unpacked)
+{
+    Config c, d;
+    Run packed, alone;
+    const real *x = gradient_of(SETTINGS("data.objective=prefix", "train.batch=7"), &packed, &c);
+    const real *y =
+        gradient_of(SETTINGS("data.objective=prefix", "data.pack_depth=1", "train.batch=18"),
+                    &alone, &d);
+    double norm = 0, off = 0;
+    for (int64_t i = 0; i < packed.params.count; i++) {
+        norm += (double)y[i] * (double)y[i];
+        off += ((double)x[i] - (double)y[i]) * ((double)x[i] - (double)y[i]);
+    }
+    cr_assert_float_eq(packed.loss, alone.loss, CLOSE * alone.loss);
+    cr_assert_lt(sqrt(off / norm), CLOSE, "%g", sqrt(off / norm));
+    run_close(&packed);
+    run_close(&alone);
+}
+
+static void same_after_steps(Run *a, Run *b)
+{
+    for (int i = 0; i < 3; i++) {
+        MUST(run_step(a));
+        MUST(run_step(b));
+    }
+    cr_assert_eq(a->loss, b->loss);
+    cr_assert_eq(a->grad_norm, b->grad_norm);
+    cr_assert_arr_eq(a->params.value, b->params.value, (size_t)a->params.count * sizeof(real));
+}
+
+Test(packed_model, threads_change_nothing)
+{
+    Config c;
+    Run a, b;
+    for (int threads = 2; threads < 5; threads++) {
+        configure(&c, SETTINGS("data.objective=prefix", "data.order=shuffled", "train.lanes=3",
+                               "data.loss_weights=document"));
+        threads_set(1);
+        MUST(run_open(&a, &c));
+        threads_set(threads);
+        MUST(run_open(&b, &c));
+        same_after_steps(&a, &b);
+        run_close(&a);
+        run_close(&b);
+    }
+}
+
+/* Accumulation and lanes of unlike many loss tokens: the gradient is that of the whole batch. */
+Test(packed_model, leaves_change_nothing)
+{
+    static const char *const lanes[] = {"train.lanes=2", "train.lanes=4", "train.lanes=7"};
+    for (int weights = 0; weights < 2; weights++) {
+        const char *const by = weights ? "data.loss_weights=document" : "data.loss_weights=token";
+        Config c, d;
+        Run whole, parts;
+        const real *y =
+            gradient_of(SETTINGS("train.lanes=1", by, "train.batch=7", "data.objective=prefix"),
+                        &whole, &c);
+        for (int i = 0; i < 3; i++) {
+            const real *x =
+                gradient_of(SETTINGS(lanes[i], by, "train.batch=7", "data.objective=prefix"),
+                            &parts, &d);
+            for (int64_t k = 0; k < whole.params.count; k++)
+                cr_assert_float_eq(x[k], y[k], CLOSE, "%s", lanes[i]);
+            run_close(&parts);
+        }
+        run_close(&whole);
+    }
+}
+
+/* With weights w, the step is on sum(w loss) / sum(w). By hand: of documents alone, each in a batch of
+ * its own, the mean of their gradients; by token, the mean weighted with their losses' number. */
+Test(packed_model, weights_are_the_closed_form)
+{
+    static const Written three[] = {{5, 0}, {12, 4}, {9, 8}, {0, 0}};
+    static const double losses[] = {5, 8, 1};
+    static Config c;
+    written(three, "d.h5");
+    for (int weights = 0; weights < 2; weights++) {
+        const char *const by = weights ? "data.loss_weights=document" : "data.loss_weights=token";
+        Run whole, one;
+        double off = 0, norm = 0, logged = 0;
+        const real *all =
+            gradient_of(SETTINGS(by, "train.batch=1", "data.objective=prefix"), &whole, &c);
+        double *sum = calloc((size_t)whole.params.count, sizeof *sum);
+        configure(&c, SETTINGS("train.batch=1", "data.objective=prefix", "data.pack_depth=1"));
+        MUST(run_open(&one, &c));
+        for (int k = 0; k < 3; k++) {
+            const LaneTask task = {.model = &one.model, .batch = &one.batch};
+            MUST(batches_fill(&one.train, k + 1, &one.batch));
+            cr_assert_eq(one.batch.loss_tokens, (int64_t)losses[k]);
+            MUST(lanes_step(one.lanes, &task, &one.loss));
+            const double share = weights ? 1.0 / 3 : losses[k] / 14;
+            for (int64_t i = 0; i < one.params.count; i++)
+                sum[i] += share * (double)one.params.grad[i];
+            logged += losses[k] / 14 * one.loss; /* the loss that is told is by token always */
+        }
+        for (int64_t i = 0; i < one.params.count; i++) {
+            norm += sum[i] * sum[i];
+            off += (sum[i] - (double)all[i]) * (sum[i] - (double)all[i]);
+        }
+        cr_assert_lt(sqrt(off / norm), CLOSE, "%s: %g", by, sqrt(off / norm));
+        cr_assert_float_eq(whole.loss, logged, CLOSE * logged);
+        free(sum);
+        run_close(&one);
+        run_close(&whole);
+    }
+}

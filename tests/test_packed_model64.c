@@ -1,0 +1,1 @@
+#include "tests/packed_model.h"

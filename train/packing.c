@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "data/packs.h"
 #include "train/json.h"
 #include "train/progress.h"
 
@@ -19,6 +20,7 @@ Status packing_report_histogram(PackingReport *r, const char *path, const Packer
     r->seconds = clock_seconds() - begin;
     if (status == OK) {
         r->packs = packing.packs;
+        r->cuts = r->lengths.pieces - r->lengths.documents;
         r->deepest = packing.deepest;
         r->bound = packing_bound(&l);
         r->depths = arena_take(&r->arena, (r->deepest + 1) * (int64_t)sizeof *r->depths);
@@ -28,6 +30,84 @@ Status packing_report_histogram(PackingReport *r, const char *path, const Packer
             status = FAIL(E_NOMEM, "a report");
     }
     packing_close(&packing);
+    return status;
+}
+
+/* Windows of the stream: token i + 1 is the target of row i. */
+static void count_windows(PackingReport *r, const Split *s, bool mask)
+{
+    const int64_t context = r->lengths.capacity;
+    r->packs = (s->count - 1) / context;
+    r->bound = r->packs;
+    r->unused = s->count - 1 - r->packs * context;
+    r->lengths.squares = r->lengths.cut = 0;
+    r->loss_tokens = r->packs * context;
+    for (int64_t i = 0; i < s->documents; i++) {
+        const int64_t begin = (int64_t)s->offsets[i], all = (int64_t)s->offsets[i + 1];
+        const int64_t end = all < r->packs * context ? all : r->packs * context;
+        int64_t pieces = 0;
+        for (int64_t at = begin, next; at < end; at = next, pieces++) {
+            next = (at / context + 1) * context;
+            if (next > end) next = end;
+            r->lengths.squares += (double)(next - at) * (double)(next - at);
+        }
+        if (mask && all <= r->packs * context && i + 1 < s->documents)
+            r->loss_tokens--; /* the next document's first token has none */
+        if (pieces > 1) r->cuts += pieces - 1;
+        r->lengths.cut += pieces > 1;
+    }
+}
+
+static Status count_packs(PackingReport *r, const Config *c, const Split *s)
+{
+    const int64_t context = c->model.context;
+    const bool prefix = !strcmp(c->data.objective, "prefix");
+    Packs packs;
+    const double begin = clock_seconds();
+    Status status =
+        packs_make(&packs, s, packer_find(c->data.packing), context, c->data.pack_depth);
+    r->seconds = clock_seconds() - begin;
+    if (status == OK) {
+        r->packs = packs.count;
+        r->deepest = packs.deepest;
+        r->cuts = r->lengths.pieces - r->lengths.documents;
+        r->bound = packing_bound(&(Lengths){context, 0, r->lengths.counts});
+        r->depths = arena_take(&r->arena, (r->deepest + 1) * (int64_t)sizeof *r->depths);
+        if (r->depths)
+            memcpy(r->depths, packs.depths, (size_t)(r->deepest + 1) * sizeof *r->depths);
+        else
+            status = FAIL(E_NOMEM, "a report");
+    }
+    packs_close(&packs);
+    r->loss_tokens = prefix && !strcmp(c->data.prefix_split, "random") ? -1 : r->lengths.tokens;
+    for (int64_t i = 0; prefix && r->loss_tokens >= 0 && i < s->documents; i++)
+        r->loss_tokens -= s->prefixes[i];
+    return status;
+}
+
+static Status of_dataset(PackingReport *r, const Config *c, const Dataset *d)
+{
+    const Split *s = &d->train;
+    TRY(lengths_init(&r->lengths, &r->arena, c->model.context));
+    lengths_of_split(&r->lengths, s);
+    r->in_windows = !packer_find(c->data.packing);
+    if (s->count < (r->in_windows ? c->model.context + 1 : 1))
+        return FAIL(E_CONFIG, "model.context = %lld: %s of %s has only %lld tokens",
+                    (long long)c->model.context, s->name, d->path, (long long)s->count);
+    if (!r->in_windows) return count_packs(r, c, s);
+    count_windows(r, s, c->data.document_mask);
+    return OK;
+}
+
+Status packing_report_config(PackingReport *r, const Config *c)
+{
+    Dataset d;
+    *r = (PackingReport){.algorithm = c->data.packing,
+                         .depth_limit = c->data.pack_depth,
+                         .batch = c->train.batch};
+    Status status = dataset_open(&d, c->data.path);
+    if (status == OK) status = of_dataset(r, c, &d);
+    dataset_close(&d);
     return status;
 }
 
@@ -43,9 +123,14 @@ static double pairs_share(const PackingReport *r)
     return r->lengths.squares / ((double)r->packs * capacity * capacity);
 }
 
+static int64_t padding(const PackingReport *r)
+{
+    return r->in_windows ? 0 : r->packs * r->lengths.capacity - r->lengths.tokens;
+}
+
 static double efficiency(const PackingReport *r)
 {
-    return (double)r->lengths.tokens / ((double)r->packs * (double)r->lengths.capacity);
+    return 1 - (double)padding(r) / ((double)r->packs * (double)r->lengths.capacity);
 }
 
 static double factor(const PackingReport *r)
@@ -74,14 +159,16 @@ static Status print_json(const PackingReport *r)
         factor(r), "lower_bound", (json_int_t)r->bound, "seconds", r->seconds, "gap",
         (json_int_t)(r->packs - r->bound), "depth_limit", (json_int_t)r->depth_limit, "depth_bound",
         (json_int_t)depth_bound(r), "empty", (json_int_t)l->empty, "cut", (json_int_t)l->cut,
-        "pieces", (json_int_t)l->pieces, "padding",
-        (json_int_t)(r->packs * l->capacity - l->tokens), "packs_by_depth", depths,
+        "cuts", (json_int_t)r->cuts, "padding", (json_int_t)padding(r), "packs_by_depth", depths,
         "attention_pairs", l->squares, "attention_pairs_dense",
         (double)r->packs * capacity * capacity);
     if (root && r->batch) {
         json_object_set_new(root, "batch", json_integer(r->batch));
         json_object_set_new(root, "steps_per_epoch",
                             json_integer((r->packs + r->batch - 1) / r->batch));
+        json_object_set_new(root, "loss_tokens",
+                            r->loss_tokens < 0 ? json_null() : json_integer(r->loss_tokens));
+        json_object_set_new(root, "unused", json_integer(r->unused));
         json_object_set_new(root, "epochs_per_step",
                             json_real((double)r->batch / (double)r->packs));
     }
@@ -97,33 +184,47 @@ static void print_depths(const PackingReport *r)
                    100.0 * (double)r->depths[i] / (double)r->packs);
 }
 
+static void print_epoch(const PackingReport *r)
+{
+    const int64_t steps = (r->packs + r->batch - 1) / r->batch,
+                  rest = (r->packs - 1) % r->batch + 1;
+    printf("an epoch         %lld updates of %lld sequences", (long long)steps,
+           (long long)r->batch);
+    if (rest < r->batch)
+        printf("; of the last, %lld, and %lld of the next epoch", (long long)rest,
+               (long long)(r->batch - rest));
+    printf("\n");
+    if (r->loss_tokens >= 0)
+        printf("loss             on %lld tokens an epoch\n", (long long)r->loss_tokens);
+    if (r->unused)
+        printf("unused           %lld tokens behind the last whole window\n", (long long)r->unused);
+}
+
 Status packing_report_print(const PackingReport *r, bool json)
 {
     const LengthCounts *l = &r->lengths;
     if (json) return print_json(r);
-    const int64_t gap = r->packs - r->bound, padding = r->packs * l->capacity - l->tokens;
+    const int64_t gap = r->packs - r->bound;
     printf("algorithm        %s", r->algorithm);
     if (r->depth_limit) printf(", at most %lld documents a pack", (long long)r->depth_limit);
     printf("\ncapacity         %lld slots\n", (long long)l->capacity);
     printf("documents        %lld of %lld tokens, the longest of %lld\n", (long long)l->documents,
            (long long)l->tokens, (long long)l->longest);
     if (l->empty) printf("empty            %lld more without a token\n", (long long)l->empty);
-    printf("cuts             %lld in %lld documents longer than a pack\n",
-           (long long)(l->pieces - l->documents), (long long)l->cut);
-    printf("packs            %lld\n", (long long)r->packs);
-    printf("lower bound      %lld (Martello-Toth L2); gap %lld packs, %.4f %%\n",
-           (long long)r->bound, (long long)gap, 100.0 * (double)gap / (double)r->bound);
+    printf("cuts             %lld, in %lld documents%s\n", (long long)r->cuts, (long long)l->cut,
+           r->in_windows ? "" : " longer than a pack");
+    printf("%-16s %lld\n", r->in_windows ? "windows" : "packs", (long long)r->packs);
+    if (!r->in_windows)
+        printf("lower bound      %lld (Martello-Toth L2); gap %lld packs, %.4f %%\n",
+               (long long)r->bound, (long long)gap, 100.0 * (double)gap / (double)r->bound);
     if (depth_bound(r) > r->bound)
         printf("                 %lld by the depth alone\n", (long long)depth_bound(r));
     printf("efficiency       %.4f %%; packing factor %.5f\n", 100 * efficiency(r), factor(r));
-    printf("padding          %lld slots\n", (long long)padding);
+    printf("padding          %lld slots\n", (long long)padding(r));
     printf("attention        %.4g pairs of tokens in documents, %.2f %% of dense\n", l->squares,
            100 * pairs_share(r));
-    if (r->batch)
-        printf("an epoch         %lld updates of %lld packs, the last of %lld\n",
-               (long long)((r->packs + r->batch - 1) / r->batch), (long long)r->batch,
-               (long long)((r->packs - 1) % r->batch + 1));
-    printf("packed in        %.3f s\n", r->seconds);
-    print_depths(r);
+    if (r->batch) print_epoch(r);
+    if (!r->in_windows) printf("packed in        %.3f s\n", r->seconds);
+    if (!r->in_windows) print_depths(r);
     return OK;
 }

@@ -19,6 +19,7 @@
     X(E_SHAPE, 1, "shapes do not fit")                  \
     X(E_IO, 1, "input/output failed")                   \
     X(E_NOMEM, 1, "out of memory")                      \
+    X(E_FAILED, 1, "failed")                            \
     X(E_INTERRUPTED, 130, "interrupted")
 
 #define X(name, exit_code, text) name,

@@ -2,10 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "autograd/base/text.h"
+#include "autograd/base/threads.h"
 #include "train/commands.h"
 #include "train/json.h"
+#include "train/leak.h"
 #include "train/packing.h"
+#include "train/precision.h"
 
 typedef struct Wish {
     const char *histogram, *algorithm;
@@ -25,18 +27,68 @@ static Status unknown(const char *name)
 static Status of_histogram(const Wish *w)
 {
     PackingReport r;
-    const Packer *packer = packer_find(w->algorithm);
+    const char *name = w->algorithm ? w->algorithm : "best_fit";
+    const Packer *packer = packer_find(name);
+    if (w->leak_test) return FAIL(E_ARG, "--leak-test needs a config, not a histogram");
     if (!w->capacity) return FAIL(E_ARG, "--capacity is missing: how many slots has a pack?");
-    if (!packer) return unknown(w->algorithm);
+    if (!packer) return unknown(name);
     Status status = packing_report_histogram(&r, w->histogram, packer, w->capacity, w->depth);
     if (status == OK) status = packing_report_print(&r, w->json);
     packing_report_close(&r);
     return status;
 }
 
+static Status of_config(const Config *c, bool json)
+{
+    PackingReport r;
+    Status status = packing_report_config(&r, c);
+    if (status == OK) status = packing_report_print(&r, json);
+    packing_report_close(&r);
+    return status;
+}
+
+static Status test_leak(const Config *c, bool json)
+{
+    LeakTest t;
+    TRY(leak_test(c, &t));
+    const bool passed = t.inside > 0 && t.with_mask == 0 && t.without > 0;
+    if (json)
+        TRY(json_print(json_pack("{s:b, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:b}", "passed", passed,
+                                 "with_mask", t.with_mask, "without_mask", t.without, "inside",
+                                 t.inside, "sequence", (json_int_t)t.window, "documents",
+                                 (json_int_t)t.documents, "changed_rows", (json_int_t)t.changed,
+                                 "other_rows", (json_int_t)t.others, "document_mask",
+                                 c->data.document_mask)));
+    else {
+        printf("sequence %lld holds %lld documents; the first, of %lld rows, was replaced.\n"
+               "largest change of a hidden number, %lld rows of the others:\n"
+               "  with data.document_mask     %.9g\n"
+               "  without                     %.9g\n"
+               "in the document itself        %.9g\n",
+               (long long)t.window, (long long)t.documents, (long long)t.changed,
+               (long long)t.others, t.with_mask, t.without, t.inside);
+        if (!c->data.document_mask)
+            printf(
+                "This config has data.document_mask = false: its documents do see each other.\n");
+    }
+    return passed ? OK
+                  : FAIL(E_FAILED, "%s",
+                         t.with_mask != 0 ? "documents leak through the mask"
+                                          : "nothing moved even without the mask");
+}
+
+static Status read_config(Config *c, const char *const words[], int count, char *argv[])
+{
+    const char *path = count && !strchr(words[0], '=') ? words[0] : NULL;
+    TRY(config_load(c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
+    TRY(precision_switch(c->train.precision, argv));
+    threads_set((int)c->train.threads);
+    return OK;
+}
+
 Status command_pack(const Command *self, int argc, char *argv[])
 {
-    Wish w = {.algorithm = "best_fit"};
+    Wish w = {0};
     const char *arguments[OPTION_VALUES_MAX];
     bool helped;
     int count;
@@ -48,6 +100,8 @@ Status command_pack(const Command *self, int argc, char *argv[])
          PACK_CAPACITY_MAX},
         {"--algorithm", OPTION_TEXT, &w.algorithm, "A",
          "greedy, best_fit, spfhp or optimal (default: best_fit)", NULL, 0, 0},
+        {"--leak-test", OPTION_FLAG, &w.leak_test, NULL,
+         "replace a document and look whether others notice", NULL, 0, 0},
         {"--json", OPTION_FLAG, &w.json, NULL, "print one JSON object", NULL, 0, 0},
         {0},
     };
@@ -56,5 +110,12 @@ Status command_pack(const Command *self, int argc, char *argv[])
     if (w.histogram && count)
         return FAIL(E_ARG, "%s: a config and --histogram exclude each other", arguments[0]);
     if (w.histogram) return of_histogram(&w);
-    return FAIL(E_ARG, "capstan pack needs --histogram FILE --capacity N");
+    if (!count) return FAIL(E_ARG, "capstan pack needs a config, or --histogram FILE --capacity N");
+    if (w.capacity || w.depth || w.algorithm)
+        return FAIL(E_ARG,
+                    "--capacity, --depth and --algorithm belong to --histogram; a config says "
+                    "model.context, data.pack_depth and data.packing");
+    static Config c; /* large; and the only one */
+    TRY(read_config(&c, arguments, count, argv));
+    return w.leak_test ? test_leak(&c, w.json) : of_config(&c, w.json);
 }

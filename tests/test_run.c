@@ -1,6 +1,7 @@
 /* What holds of a run whatever it trains: leaves, lanes and threads change nothing, memory is steady, and
  * a number that is not finite is found. */
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
 #include "autograd/base/arena.h"
@@ -63,6 +64,22 @@ Test(run, threads_change_nothing)
         }
         run_close(&first);
     }
+}
+
+Test(run, fewer_workers_than_asked_for_change_nothing)
+{
+    Config c;
+    Run first, r;
+    threads_set(4);
+    open_run(&first, &c, SETTINGS("train.lanes=6"));
+    steps(&first, 3);
+    MUST(run_open(&r, &c));
+    omp_set_max_active_levels(0); /* as with OMP_THREAD_LIMIT=1: each team is one worker */
+    steps(&r, 3);
+    omp_set_max_active_levels(1);
+    cr_assert(same(&first, &r));
+    run_close(&r);
+    run_close(&first);
 }
 
 Test(run, accumulation_is_more_lanes)

@@ -30,7 +30,7 @@ struct Lanes {
     int64_t pool_count;
     real **spare; /* those that nobody uses now */
     int64_t spares;
-    int64_t next;
+    int64_t begun, next; /* the leaves that workers begin with; the first that nobody has taken */
     Status status;
     char message[512];
 };
@@ -242,12 +242,15 @@ static void fail(Lanes *l, Status status)
     pthread_mutex_unlock(&l->lock);
 }
 
-/* Each worker begins with the leaf of its own number, so that each arena has grown after one step. */
-static void work(const Pass *pass, int number)
+/* Each worker begins with the leaf of its own number, so that each arena has grown after one step. OpenMP
+ * may give fewer workers than were asked for (OMP_THREAD_LIMIT): those take the others' first leaves too. */
+static void work(const Pass *pass, int number, int team)
 {
+    const int64_t begun = pass->l->begun;
     real *grads = NULL;
-    for (int64_t leaf = take_leaf(pass, number, &grads); leaf >= 0;
-         leaf = take_leaf(pass, -1, &grads)) {
+    for (int64_t own = number;; own += team) {
+        const int64_t leaf = take_leaf(pass, own < begun ? own : -1, &grads);
+        if (leaf < 0) return;
         Status status = run_leaf(pass, &pass->l->workers[number], leaf, grads);
         if (status != OK)
             fail(pass->l, status);
@@ -261,7 +264,7 @@ static Status run_pass(const Pass *pass, double *sum)
     Lanes *l = pass->l;
     const int threads = l->workers_max;
     const bool parallel = threads > 1 && pass->leaves >= threads && !pass->check;
-    l->next = parallel ? threads : 1;
+    l->begun = l->next = parallel ? threads : 1;
     l->status = OK;
     l->spares = l->pool_count;
     memcpy(l->spare, l->pool, (size_t)l->pool_count * sizeof *l->pool);
@@ -269,9 +272,9 @@ static Status run_pass(const Pass *pass, double *sum)
 
     if (parallel) {
 #pragma omp parallel num_threads(threads)
-        work(pass, omp_get_thread_num());
+        work(pass, omp_get_thread_num(), omp_get_num_threads());
     } else
-        work(pass, 0);
+        work(pass, 0, 1);
     if (l->status != OK) return error_adopt(l->status, l->message);
 
     if (pass->record && pass->leaves > 1)

@@ -114,6 +114,77 @@ ParameterizedTest(int *which, decode, equals_the_full_pass)
     params_free(&m.params);
 }
 
+/* A prompt that sees itself, then one token after the other: as the full pass under the intervals of a
+ * prefix; and when the window is full, as the full pass over the last half. */
+ParameterizedTestParameters(decode, prompt_sees_itself)
+{
+    static int which[KINDS];
+    for (int i = 0; i < KINDS; i++) which[i] = i;
+    return cr_make_param_array(int, which, KINDS);
+}
+
+static void prefix_pass(const Model *m, Tape *t, const int32_t *tokens, int32_t count,
+                        int32_t prompt, const real **logits)
+{
+    static int32_t places[CONTEXT], first[CONTEXT], end[CONTEXT];
+    const int32_t rows[2] = {0, count};
+    for (int32_t i = 0; i < count; i++) {
+        places[i] = i;
+        end[i] = i < prompt ? prompt : i + 1;
+    }
+    const GptInput in = {.rows = count,
+                         .tokens = tokens,
+                         .positions = places,
+                         .attention = {1, rows, rows, first, end}};
+    tape_reset(t);
+    const Tensor *next = gpt_next(&m->gpt, t, &in);
+    cr_assert_eq(t->status, OK, "%s", error_message());
+    *logits = next->data;
+}
+
+ParameterizedTest(int *which, decode, prompt_sees_itself)
+{
+    enum { COUNT = CONTEXT + 9 };
+    static Model m;
+    Decoder d;
+    Tape full = {0}, causal = {0};
+    const real *cached, *whole, *other;
+    int32_t tokens[COUNT];
+    int overrides = 0;
+    while (overrides < 4 && kinds[*which][overrides]) overrides++;
+    open_model(&m, overrides, kinds[*which]);
+    for (int i = 0; i < COUNT; i++) tokens[i] = (i * 37 + 11) % VOCAB;
+    cr_assert_eq(decoder_open(&d, &m.gpt), OK, "%s", error_message());
+    for (int prompt = 1; prompt <= CONTEXT; prompt += 6) {
+        cr_assert_eq(decoder_read_prompt(&d, tokens, prompt, &cached), OK);
+        prefix_pass(&m, &full, tokens, prompt, prompt, &whole);
+        expect_close(cached, whole, "prompt", prompt);
+        full_pass(&m, &causal, tokens, prompt, &other);
+        double moved = 0;
+        for (int i = 0; i < VOCAB; i++) moved = fmax(moved, fabs((double)(whole[i] - other[i])));
+        cr_assert(prompt == 1 ? moved < 1e-6 : moved > 1e-3, "%d: %g", prompt, moved);
+        int begin = 0, left = prompt;
+        for (int i = prompt; i < COUNT; i++) {
+            cr_assert_eq(decoder_read(&d, tokens + i, 1, &cached), OK);
+            if (i - begin == CONTEXT) { /* goes on from half */
+                const int gone = CONTEXT - (CONTEXT / 2 - 1);
+                begin += gone;
+                left = left > gone ? left - gone : 0;
+            }
+            prefix_pass(&m, &full, tokens + begin, i + 1 - begin, left, &whole);
+            expect_close(cached, whole, "after the prompt", i);
+        }
+    }
+    /* longer than the window: its end */
+    cr_assert_eq(decoder_read_prompt(&d, tokens, COUNT, &cached), OK);
+    prefix_pass(&m, &full, tokens + 9, CONTEXT, CONTEXT, &whole);
+    expect_close(cached, whole, "long prompt", 0);
+    decoder_close(&d);
+    tape_free(&full);
+    tape_free(&causal);
+    params_free(&m.params);
+}
+
 Test(decode, refuses_what_is_no_token)
 {
     static Model m;

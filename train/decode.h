@@ -14,8 +14,10 @@ typedef struct Decoder {
     Arena arena;
     Tape tape;
     GptCache cache;
-    int32_t *window;    /* [context]: the tokens in the cache, and room for more */
-    int32_t *positions; /* [context]: 0, 1, 2 ... */
+    int32_t *window;      /* [context]: the tokens in the cache, and room for more */
+    int32_t *positions;   /* [context]: 0, 1, 2 ... */
+    int32_t *first, *end; /* [context]: scratch */
+    int64_t prompt;       /* so many tokens of the window see each other */
 } Decoder;
 
 /* Borrows the model, whose numbers may change as long as decoder_restart() follows. d is to be closed
@@ -25,6 +27,10 @@ void decoder_close(Decoder *d);
 
 /* Forgets what was read. */
 void decoder_restart(Decoder *d);
+
+/* Forgets what was read, and reads a prompt whose tokens see each other, as those of a document do under
+ * objective prefix with bidirectional attention; otherwise like decoder_read(). */
+Status decoder_read_prompt(Decoder *d, const int32_t *tokens, int64_t count, const real **logits);
 
 /* Reads count >= 1 tokens, the last `context` of them if there are more. *logits: [vocab_size], of the
  * token that follows; good until the next call. E_ARG if a token is not in the vocabulary. */

@@ -80,7 +80,6 @@ static Status encode(const Tokenizer *t, const char *prompt, int64_t vocab_size,
         snprintf(why, sizeof why, "%s", error_message());
         return FAIL(E_ARG, "the prompt cannot be read: %s", why);
     }
-    if (!*count) out[(*count)++] = t ? tokenizer_end_of_text(t) : 0;
     return OK;
 }
 
@@ -90,17 +89,23 @@ static Status write_sample(Decoder *d, const Sampling *s, const char *prompt, in
     const int64_t vocab_size = d->model->vocab_size, size = (int64_t)strlen(prompt);
     const int32_t end = w->tokenizer ? tokenizer_end_of_text(w->tokenizer) : -1;
     const Rng rng = rng_stream(s->seed, "sample");
-    int32_t *tokens = arena_take(a, (size + 1) * (int64_t)sizeof *tokens), token;
+    int32_t *tokens = arena_take(a, (size + 1) * (int64_t)sizeof *tokens), *read = tokens, token;
     Candidate *scratch = arena_take(a, vocab_size * (int64_t)sizeof *scratch);
     const real *logits;
     int64_t count;
 
     if (!tokens || !scratch) return FAIL(E_NOMEM, "sample");
-    TRY(encode(w->tokenizer, prompt, vocab_size, tokens, &count));
-    for (int64_t i = 0; s->with_prompt && *prompt && i < count; i++) write_token(w, tokens[i]);
+    tokens[0] = end < 0 ? 0 : end;
+    TRY(encode(w->tokenizer, prompt, vocab_size, tokens + 1, &count));
+    for (int64_t i = 1; s->with_prompt && i <= count; i++) write_token(w, tokens[i]);
     TRY(written(w));
+    if (s->in_document || !count)
+        count++;
+    else
+        read++;
     decoder_restart(d);
-    TRY(decoder_read(d, tokens, count, &logits));
+    TRY(s->prompt_both_ways ? decoder_read_prompt(d, read, count, &logits)
+                            : decoder_read(d, read, count, &logits));
     for (int64_t i = 0; i < s->tokens; i++) {
         TRY(choose_token(logits, vocab_size, &s->choosing,
                          rng_uniform(rng, (uint64_t)i, (uint64_t)number), scratch, &token));
@@ -113,6 +118,13 @@ static Status write_sample(Decoder *d, const Sampling *s, const char *prompt, in
         if (i + 1 < s->tokens) TRY(decoder_read(d, &token, 1, &logits));
     }
     return OK;
+}
+
+void sampling_as_trained(Sampling *s, const DataConfig *c)
+{
+    s->in_document = strcmp(c->packing, "none") && strcmp(c->packing, "concat");
+    s->prompt_both_ways =
+        !strcmp(c->objective, "prefix") && !strcmp(c->prefix_attention, "bidirectional");
 }
 
 Status sample_write(Decoder *d, const Tokenizer *t, const Sampling *s, const char *prompt,

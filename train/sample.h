@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-#include "data/tokenizer.h"
+#include "data/batch.h"
 #include "train/choose.h"
 #include "train/decode.h"
 
@@ -19,6 +19,8 @@ typedef struct Sampling {
     int64_t tokens; /* at most so many; fewer if end-of-text comes first */
     uint64_t seed;
     bool with_prompt;                  /* write the prompt too */
+    bool in_document;                  /* prompts begin a document: end-of-text is read before */
+    bool prompt_both_ways;             /* tokens of the prompt see each other */
     const volatile sig_atomic_t *stop; /* not 0: stop, E_INTERRUPTED. NULL: nobody will */
 } Sampling;
 
@@ -26,6 +28,10 @@ typedef struct SampleResult {
     int64_t tokens; /* made, end-of-text not counted */
     bool ended;     /* by end-of-text */
 } SampleResult;
+
+/* Sets in_document and prompt_both_ways to what a model was trained on with these settings: documents begin with end-of-text
+ * in packs; under objective prefix the prompt is the prefix. */
+void sampling_as_trained(Sampling *s, const DataConfig *c);
 
 /* Writes the number-th sample to out and flushes each piece. An empty prompt starts from end-of-text.
  * t may be NULL, of a model trained on a raw token file: prompt and sample are then numbers of tokens

@@ -135,11 +135,12 @@ static Status show_sample(Session *s)
 {
     const TrainConfig *c = &s->config->train;
     const double before = clock_seconds();
-    const Sampling how = {.choosing = {.temperature = 0.8, .top_p = 1},
-                          .tokens = c->sample_tokens,
-                          .seed = (uint64_t)c->seed,
-                          .with_prompt = true,
-                          .stop = &interrupts};
+    Sampling how = {.choosing = {.temperature = 0.8, .top_p = 1},
+                    .tokens = c->sample_tokens,
+                    .seed = (uint64_t)c->seed,
+                    .with_prompt = true,
+                    .stop = &interrupts};
+    sampling_as_trained(&how, &s->config->data);
     progress_note(&s->progress, "step %lld  a sample:", (long long)s->run.step);
     decoder_restart(&s->decoder);
     Status status = sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step,

@@ -178,7 +178,10 @@ Status command_sample(const Command *self, int argc, char *argv[])
     Trained t;
     Status status = trained_open(&t, w.checkpoint, argv);
     w.sampling.stop = interrupt_watch();
-    if (status == OK) status = sample(&w, &t);
+    if (status == OK) {
+        sampling_as_trained(&w.sampling, &t.config->data);
+        status = sample(&w, &t);
+    }
     trained_close(&t);
     return status;
 }

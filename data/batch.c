@@ -150,20 +150,6 @@ static int64_t place(const Batches *b, int64_t draw, int64_t j)
     return window_of(b, draw, j) * b->context;
 }
 
-/* The end of the document that token p is in. */
-static int64_t document_end(const Split *s, int64_t p)
-{
-    int64_t low = 0, high = s->documents; /* the first one that ends behind p */
-    while (low < high) {
-        int64_t middle = (low + high) / 2;
-        if ((int64_t)s->offsets[middle + 1] > p)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low < s->documents ? (int64_t)s->offsets[low + 1] : s->count;
-}
-
 void batch_weigh(Batch *out, int64_t row, int64_t rows)
 {
     int64_t losses = 0;
@@ -189,7 +175,8 @@ static Status fill_window(const Batches *b, int64_t p, int64_t s, Batch *out)
         if (i == 0 || p + i == end || (mask && i == real_rows)) {
             out->segment_starts[segment++] = (int32_t)(first + i);
             position = 0;
-            end = mask && is_real ? document_end(split, p + i) : INT64_MAX;
+            end = mask && is_real ? (int64_t)split->offsets[split_document(split, p + i) + 1]
+                                  : INT64_MAX;
         }
         const bool has_loss = is_real && p + i + 1 != end;
         out->inputs[first + i] = is_real ? split_token(split, p + i) : 0;

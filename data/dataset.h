@@ -50,6 +50,20 @@ static inline int32_t split_token(const Split *s, int64_t i)
                               : (int32_t)((const uint32_t *)s->tokens)[i];
 }
 
+/* The document that token i is in, 0 <= i < count. */
+static inline int64_t split_document(const Split *s, int64_t i)
+{
+    int64_t low = 0, high = s->documents - 1; /* the first one that ends behind i */
+    while (low < high) {
+        const int64_t middle = (low + high) / 2;
+        if ((int64_t)s->offsets[middle + 1] > i)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
 /* Tokens [begin, end) of a split are read now and compared with their chunk digests at first touch:
  * E_DATA if they are damaged or if one is not below vocab_size. Threads may call it at once. */
 Status dataset_touch(const Dataset *d, const Split *s, int64_t begin, int64_t end);

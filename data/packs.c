@@ -164,14 +164,7 @@ PackPiece packs_piece(const Packs *p, int64_t i)
 {
     const Split *s = p->split;
     const int64_t begin = p->begins[i];
-    int64_t low = 0, high = s->documents; /* the first document that ends behind begin */
-    while (low < high) {
-        const int64_t middle = (low + high) / 2;
-        if ((int64_t)s->offsets[middle + 1] > begin)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    const int64_t end = (int64_t)s->offsets[low + 1];
-    return (PackPiece){begin, least(begin + p->capacity, end), low, (int64_t)s->offsets[low], end};
+    const int64_t document = split_document(s, begin), end = (int64_t)s->offsets[document + 1];
+    return (PackPiece){begin, least(begin + p->capacity, end), document,
+                       (int64_t)s->offsets[document], end};
 }

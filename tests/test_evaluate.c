@@ -51,7 +51,7 @@ static void remove_dataset(void)
 
 TestSuite(evaluate, .init = write_dataset, .fini = remove_dataset);
 
-static Evaluation run(int count, const char *const overrides[])
+static Evaluation run_as(int count, const char *const overrides[], const EvaluateOptions *o)
 {
     static Config c;
     Params params = {0};
@@ -65,11 +65,15 @@ static Evaluation run(int count, const char *const overrides[])
     gpt_init(&model, &params, &c.model, d.vocab_size, 1);
     cr_assert_eq(params_alloc(&params, false), OK);
     params_init(&params, 1);
-    cr_assert_eq(evaluate(&model, &params, &c, &d, &d.val, &(EvaluateOptions){0}, &e), OK, "%s",
-                 error_message());
+    cr_assert_eq(evaluate(&model, &params, &c, &d, &d.val, o, &e), OK, "%s", error_message());
     dataset_close(&d);
     params_free(&params);
     return e;
+}
+
+static Evaluation run(int count, const char *const overrides[])
+{
+    return run_as(count, overrides, &(EvaluateOptions){0});
 }
 
 Test(evaluate, reads_each_target_once)
@@ -103,6 +107,67 @@ Test(evaluate, knows_documents)
     int64_t crossings = 0;
     for (int i = 0; i < COUNT - 1; i++) crossings += token_at(i) == 256;
     cr_expect_eq(e.tokens, COUNT - 1 - crossings, "none that follows an end-of-text");
+}
+
+/* Documents of 29 tokens, the last of 29 or less; packed, each token is a target. */
+Test(evaluate, by_place_and_by_document)
+{
+    static const char *const packed[] = {"data.packing=best_fit", "data.document_mask=true",
+                                         "model.context=32", "train.batch=3"};
+    static const char *const cut[] = {"data.packing=optimal", "data.document_mask=true",
+                                      "model.context=8", "train.batch=3"};
+    static const char *const stream[] = {"data.packing=concat"};
+    static const char *const *const settings[] = {packed, cut, stream};
+    for (int k = 0; k < 3; k++) {
+        PlaceLoss places[PLACES_MAX];
+        DocumentLoss documents[COUNT / 29 + 1];
+        const Evaluation e = run_as(k < 2 ? 4 : 1, settings[k],
+                                    &(EvaluateOptions){.places = places, .documents = documents});
+        double by_place = 0, by_document = 0;
+        cr_assert_eq(e.tokens, k < 2 ? COUNT : COUNT - 1);
+        for (int i = 0; i < PLACES_MAX; i++) {
+            int64_t expected = 0;
+            for (int token = k < 2 ? 0 : 1; token < COUNT; token++) expected += token % 29 == i;
+            cr_assert_eq(places[i].tokens, expected, "%d", i);
+            by_place += places[i].sum;
+        }
+        for (int i = 0; i <= COUNT / 29; i++) {
+            cr_assert_eq(documents[i].tokens, (i < COUNT / 29 ? 29 : COUNT % 29) - (k == 2 && !i));
+            by_document += documents[i].sum;
+        }
+        cr_assert_float_eq(by_place, e.loss * (double)e.tokens, 1e-4);
+        cr_assert_float_eq(by_document, e.loss * (double)e.tokens, 1e-4);
+    }
+}
+
+Test(evaluate, places_are_a_partition)
+{
+    PlaceLoss places[PLACES_MAX];
+    run_as(0, NULL, &(EvaluateOptions){.places = places});
+    cr_assert_eq(places[0].from, 0);
+    for (int i = 0; i + 1 < PLACES_MAX; i++) {
+        cr_assert_eq(places[i].to, places[i + 1].from);
+        cr_assert_gt(places[i].to, places[i].from);
+    }
+    cr_assert_eq(places[PLACES_MAX - 1].to, INT64_MAX);
+}
+
+/* Whatever the packing, the same documents alone have the same loss. */
+Test(evaluate, packing_does_not_change_the_loss)
+{
+    static const char *const alone[] = {"data.packing=greedy", "data.document_mask=true",
+                                        "model.context=64", "data.pack_depth=1"};
+    static const char *const packings[] = {"data.packing=greedy", "data.packing=best_fit",
+                                           "data.packing=spfhp", "data.packing=optimal"};
+    const Evaluation e = run(4, alone);
+    for (int k = 0; k < 4; k++) {
+        const Evaluation other =
+            run(3,
+                (const char *const[]){packings[k], "data.document_mask=true", "model.context=64"});
+        cr_expect_eq(other.tokens, COUNT);
+        cr_expect_eq(other.bytes, e.bytes);
+        cr_expect_float_eq(other.loss, e.loss, 1e-6 * e.loss, "%s", packings[k]);
+    }
 }
 
 Test(evaluate, stops_when_told)

@@ -237,6 +237,42 @@ Test(sample, is_a_function_of_seed_and_number)
     params_free(&m.params);
 }
 
+/* In a document, end-of-text is read before the prompt; and the prompt sees itself if it was trained so. */
+Test(sample, begins_as_a_document_does)
+{
+    static Model m;
+    static const int32_t tokens[] = {256, 'a', 'b'};
+    DataConfig c = {.packing = "none", .objective = "causal", .prefix_attention = "bidirectional"};
+    open_model(&m, 0, NULL);
+    for (int i = 0; i < 4; i++) {
+        Sampling s = {.tokens = 1, .choosing = {.temperature = 0, .top_p = 1}};
+        Decoder d;
+        const real *logits;
+        char expected[8] = "";
+        if (i == 1) strcpy(c.packing, "best_fit");
+        if (i == 2) strcpy(c.objective, "prefix");
+        if (i == 3) strcpy(c.prefix_attention, "causal");
+        sampling_as_trained(&s, &c);
+        cr_assert_eq(s.in_document, i > 0);
+        cr_assert_eq(s.prompt_both_ways, i == 2);
+        cr_assert_eq(decoder_open(&d, &m.gpt), OK);
+        if (i == 2)
+            cr_assert_eq(decoder_read_prompt(&d, tokens, 3, &logits), OK);
+        else
+            cr_assert_eq(decoder_read(&d, i ? tokens : tokens + 1, i ? 3 : 2, &logits), OK);
+        int best = 0;
+        for (int k = 0; k < VOCAB; k++)
+            if (logits[k] > logits[best]) best = k;
+        if (best < 128) expected[0] = (char)best;
+        if (best >= 128 && best < 256) strcpy(expected, "\xEF\xBF\xBD");
+        char *made = sample(&m, &s, "ab", 0, NULL);
+        cr_expect_str_eq(made, expected, "%d", i);
+        free(made);
+        decoder_close(&d);
+    }
+    params_free(&m.params);
+}
+
 Test(sample, greedy_needs_no_chance)
 {
     static Model m;

@@ -7,6 +7,21 @@
 
 #include "train/config.h"
 
+/* Sums over the tokens whose place in their document, from 0, is in [from, to). */
+typedef struct PlaceLoss {
+    int64_t from, to, tokens;
+    double sum;
+} PlaceLoss;
+
+/* Of each document's own losses. */
+typedef struct DocumentLoss {
+    int64_t tokens;
+    double sum;
+} DocumentLoss;
+
+/* Places 0 to 63 one by one, then between powers of 2. */
+enum { PLACES_ALONE = 64, PLACES_MAX = PLACES_ALONE + 57 };
+
 typedef struct Evaluation {
     double loss;          /* nats a token */
     double perplexity;    /* e^loss */
@@ -18,6 +33,8 @@ typedef struct Evaluation {
 
 typedef struct EvaluateOptions {
     FILE *progress;                    /* a line that changes; NULL: none */
+    PlaceLoss *places;                 /* [PLACES_MAX]: filled; NULL: not wanted */
+    DocumentLoss *documents;           /* [of the split]: filled; NULL: not wanted */
     const volatile sig_atomic_t *stop; /* not 0: stop, E_INTERRUPTED. NULL: nobody will */
 } EvaluateOptions;
 

@@ -12,19 +12,54 @@
 
 typedef struct Wish {
     const char *checkpoint, *data, *split;
-    bool json;
+    bool by_position, by_document, json;
 } Wish;
 
-static Status print(const Wish *w, const Trained *t, const Evaluation *e)
+/* [from, to, tokens, loss] of the places there are. */
+static json_t *json_places(const PlaceLoss *places)
+{
+    json_t *all = json_array();
+    for (int i = 0; all && i < PLACES_MAX; i++)
+        if (places[i].tokens)
+            json_array_append_new(all,
+                                  json_pack("[I, I, I, f]", (json_int_t)places[i].from,
+                                            (json_int_t)places[i].to, (json_int_t)places[i].tokens,
+                                            places[i].sum / (double)places[i].tokens));
+    return all;
+}
+
+/* [document, tokens, loss] of those that have a loss. */
+static json_t *json_documents(const DocumentLoss *documents, int64_t count)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; all && i < count; i++)
+        if (documents[i].tokens)
+            json_array_append_new(all, json_pack("[I, I, f]", (json_int_t)i,
+                                                 (json_int_t)documents[i].tokens,
+                                                 documents[i].sum / (double)documents[i].tokens));
+    return all;
+}
+
+static Status print_json(const Wish *w, const char *path, long long step, const Evaluation *e,
+                         const EvaluateOptions *o, int64_t documents)
+{
+    json_t *root =
+        json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:I, s:o}", "loss", json_number(e->loss),
+                  "perplexity", json_number(e->perplexity), "bits_per_byte",
+                  json_number(e->bits_per_byte), "tokens", (json_int_t)e->tokens, "data", path,
+                  "split", w->split, "step", (json_int_t)step, "seconds", json_number(e->seconds));
+    if (root && o->places) json_object_set_new(root, "by_position", json_places(o->places));
+    if (root && o->documents)
+        json_object_set_new(root, "by_document", json_documents(o->documents, documents));
+    return json_print(root);
+}
+
+static Status print(const Wish *w, const Trained *t, const Evaluation *e, const EvaluateOptions *o,
+                    int64_t documents)
 {
     const char *path = w->data ? w->data : t->config->data.path;
     const long long step = (long long)t->checkpoint.info.step;
-    if (w->json)
-        return json_print(json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:I, s:o}", "loss",
-                                    json_number(e->loss), "perplexity", json_number(e->perplexity),
-                                    "bits_per_byte", json_number(e->bits_per_byte), "tokens",
-                                    (json_int_t)e->tokens, "data", path, "split", w->split, "step",
-                                    (json_int_t)step, "seconds", json_number(e->seconds)));
+    if (w->json) return print_json(w, path, step, e, o, documents);
     printf("%s of %s, after update %lld: %lld tokens in %.1f s\n", w->split, path, step,
            (long long)e->tokens, e->seconds);
     printf("loss           %.6f nats a token\nperplexity     %.4f\n", e->loss, e->perplexity);
@@ -32,19 +67,35 @@ static Status print(const Wish *w, const Trained *t, const Evaluation *e)
         printf("bits a byte    %.6f\n", e->bits_per_byte);
     else
         printf("bits a byte    unknown: there is no tokenizer\n");
+    if (o->places) printf("place in document    tokens      loss\n");
+    for (int i = 0; o->places && i < PLACES_MAX; i++)
+        if (o->places[i].tokens)
+            printf("%8lld .. %8lld %9lld  %.6f\n", (long long)o->places[i].from,
+                   (long long)o->places[i].to - 1, (long long)o->places[i].tokens,
+                   o->places[i].sum / (double)o->places[i].tokens);
+    if (o->documents) printf("document    tokens      loss\n");
+    for (int64_t i = 0; o->documents && i < documents; i++)
+        if (o->documents[i].tokens)
+            printf("%8lld %9lld  %.6f\n", (long long)i, (long long)o->documents[i].tokens,
+                   o->documents[i].sum / (double)o->documents[i].tokens);
     return OK;
 }
 
 static Status eval_on(const Wish *w, Trained *t, Dataset *d)
 {
-    const EvaluateOptions o = {.progress = isatty(STDERR_FILENO) ? stderr : NULL,
-                               .stop = interrupt_watch()};
+    EvaluateOptions o = {.progress = isatty(STDERR_FILENO) ? stderr : NULL,
+                         .stop = interrupt_watch()};
     Evaluation e;
     TRY(dataset_open(d, w->data ? w->data : t->config->data.path));
     TRY(checkpoint_check_dataset(&t->checkpoint, d));
-    TRY(evaluate(&t->model, &t->params, t->config, d,
-                 strcmp(w->split, "train") ? &d->val : &d->train, &o, &e));
-    return print(w, t, &e);
+    const Split *split = strcmp(w->split, "train") ? &d->val : &d->train;
+    if (w->by_position) o.places = arena_take(&t->arena, PLACES_MAX * (int64_t)sizeof *o.places);
+    if (w->by_document)
+        o.documents = arena_take(&t->arena, split->documents * (int64_t)sizeof *o.documents);
+    if ((w->by_position && !o.places) || (w->by_document && !o.documents))
+        return FAIL(E_NOMEM, "losses of %lld documents", (long long)split->documents);
+    TRY(evaluate(&t->model, &t->params, t->config, d, split, &o, &e));
+    return print(w, t, &e, &o, split->documents);
 }
 
 Status command_eval(const Command *self, int argc, char *argv[])
@@ -68,6 +119,14 @@ Status command_eval(const Command *self, int argc, char *argv[])
          "0: one a core",
          .min = 0,
          .max = THREADS_MAX},
+        {.name = "--by-position",
+         OPTION_FLAG,
+         &w.by_position,
+         .help = "the loss by place in the document too"},
+        {.name = "--by-document",
+         OPTION_FLAG,
+         &w.by_document,
+         .help = "the loss of each document too"},
         {.name = "--json", OPTION_FLAG, &w.json, .help = "one object on stdout"},
         {0},
     };

@@ -103,6 +103,12 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
     return status;
 }
 
+Status checkpoints_save_best(const char *folder, const Checkpoint *c)
+{
+    char path[CHECKPOINT_PATH_MAX];
+    return checkpoint_save(path_of(folder, "best.h5", path), c);
+}
+
 Status checkpoints_set_best(const char *folder, int64_t step)
 {
     char path[CHECKPOINT_PATH_MAX], best[CHECKPOINT_PATH_MAX];

@@ -23,6 +23,9 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
  * removed unless the save was whole. */
 Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best);
 
+/* Saves best.h5 alone: what is best between two saves. */
+Status checkpoints_save_best(const char *folder, const Checkpoint *c);
+
 /* Makes the one of step best.h5. */
 Status checkpoints_set_best(const char *folder, int64_t step);
 

@@ -28,12 +28,13 @@ const char *duration_text(double seconds)
     return text;
 }
 
-void progress_begin(Progress *p, const Run *r, FILE *out)
+void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out)
 {
     *p = (Progress){.out = out,
                     .is_terminal = isatty(fileno(out)),
                     .started = clock_seconds(),
                     .first = r->step,
+                    .end = end,
                     .tokens = r->tokens};
     p->shown = p->started;
 }
@@ -48,13 +49,13 @@ void progress_step(Progress *p, const Run *r, double tokens_per_second)
 {
     const double now = clock_seconds();
     const int64_t steps = r->config->train.steps;
-    const bool last = r->step == steps, first = r->step == p->first + 1;
+    const bool last = r->step == p->end, first = r->step == p->first + 1;
     if (!last && !first && now - p->shown < (p->is_terminal ? TERMINAL_SECONDS : PLAIN_SECONDS))
         return;
     p->shown = now;
 
     const double each = (now - p->started - p->paused) / (double)(r->step - p->first),
-                 left = each * (double)(steps - r->step);
+                 left = each * (double)(p->end - r->step);
     erase(p);
     fprintf(p->out, "step %*lld/%lld  loss %.4f  grad %.2f  lr %.1e  %.0f tokens/s  ETA %s",
             snprintf(NULL, 0, "%lld", (long long)steps), (long long)r->step, (long long)steps,

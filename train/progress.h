@@ -13,6 +13,7 @@ typedef struct Progress {
     double shown;   /* when the last line was */
     double started; /* clock at the first update of this session */
     int64_t first;  /* r->step then */
+    int64_t end;    /* r->step when the session is over */
     int64_t tokens; /* r->tokens then */
     double paused;  /* seconds that went into evaluations, samples and saves */
     bool line_open; /* the terminal's cursor stands behind a line that will change */
@@ -20,7 +21,7 @@ typedef struct Progress {
 
 double clock_seconds(void); /* monotonic */
 
-void progress_begin(Progress *p, const Run *r, FILE *out);
+void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out);
 
 /* After each update; shows something at most some times a second. */
 void progress_step(Progress *p, const Run *r, double tokens_per_second);

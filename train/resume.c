@@ -71,7 +71,9 @@ Status train_config(const TrainOptions *o, Config *c)
     if (o->resume) TRY(checkpoints_open_newest(checkpoints, &reader, &found, warn, NULL));
     if (!found) {
         if (!o->config)
-            return FAIL(E_CONFIG, "%s has no checkpoint to go on from: give a CONFIG", folder);
+            return o->resume
+                       ? FAIL(E_CONFIG, "%s has no checkpoint to go on from: give a CONFIG", folder)
+                       : FAIL(E_CONFIG, "give a CONFIG: only --resume goes on without one");
         return config_load(c, o->config, o->override_count, o->overrides);
     }
     Config *old = malloc(sizeof *old);

@@ -25,17 +25,18 @@ typedef struct Session {
     Progress progress;
     Tokenizer *tokenizer; /* NULL: raw tokens */
     Decoder decoder;      /* open if samples are wanted */
+    char core[64];        /* OpenBLAS's when the checkpoint was made; "": a fresh run */
     int64_t saved;        /* the step of the newest checkpoint; -1: none */
     int64_t logged;       /* r->tokens at the last training line */
     double logged_seconds;
 } Session;
 
-static volatile sig_atomic_t interrupts;
+static volatile sig_atomic_t interrupts, last_signal;
 
 /* The first asks the loop to stop after this update; a second one leaves at once. */
 static void interrupt(int number)
 {
-    (void)number;
+    last_signal = number;
     if (interrupts++) _exit(130);
 }
 
@@ -53,10 +54,10 @@ static bool is_due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
-static Status warn(Session *s, const char *kind)
+static Status warn(Session *s, const char *kind, const char *text)
 {
     char message[4096];
-    snprintf(message, sizeof message, "%s", error_message());
+    snprintf(message, sizeof message, "%s", text);
     progress_note(&s->progress, "warning: %s", message);
     return log_event(&s->log, &s->run, kind, message);
 }
@@ -78,7 +79,7 @@ static Status config_text(const Config *c, char **text, size_t *size)
     return status;
 }
 
-static Status save_with(Session *s, char *text, size_t size)
+static Status save_with(Session *s, bool only_best, char *text, size_t size)
 {
     const Run *r = &s->run;
     const bool best = r->step && r->best_step == r->step;
@@ -97,17 +98,19 @@ static Status save_with(Session *s, char *text, size_t size)
                     .list_count = 1};
     snprintf(c.info.dataset, sizeof c.info.dataset, "%s", r->dataset.digest);
     TRY(log_sync(&s->log));
+    if (only_best) return checkpoints_save_best(s->checkpoints, &c);
     TRY(checkpoints_save(s->checkpoints, &c, s->config->train.keep, best));
     s->saved = r->step;
     return OK;
 }
 
-static Status save(Session *s)
+/* The step's checkpoint (best.h5 too, if it is the best), or best.h5 alone. */
+static Status save(Session *s, bool only_best)
 {
     char *text = NULL;
     size_t size = 0;
     Status status = config_text(s->config, &text, &size);
-    if (status == OK) status = save_with(s, text, size);
+    if (status == OK) status = save_with(s, only_best, text, size);
     free(text);
     return status;
 }
@@ -172,12 +175,12 @@ static Status step(Session *s, int64_t end)
 
     if (is_due(r->step, c->sample_every)) TRY(show_sample(s));
 
-    const bool last = r->step == end || interrupts;
-    if (last || is_due(r->step, c->save_every) || (r->best_step == r->step && c->eval_every)) {
+    const bool due = r->step == end || interrupts || is_due(r->step, c->save_every);
+    if (due || r->best_step == r->step) {
         const double start = clock_seconds();
-        Status status = save(s);
+        Status status = save(s, !due);
         s->progress.paused += clock_seconds() - start;
-        if (status != OK) TRY(warn(s, "save failed"));
+        if (status != OK) TRY(warn(s, "save failed", error_message()));
     }
     return OK;
 }
@@ -193,11 +196,9 @@ static Status stop_not_finite(Session *s)
                 strchr(message, ':') + 2, (long long)s->saved, s->folder);
 }
 
-static Status loop(Session *s)
+static Status loop(Session *s, int64_t end)
 {
     Run *r = &s->run;
-    const int64_t steps = s->config->train.steps, stop = s->options->stop_after,
-                  end = stop > 0 && stop < steps ? stop : steps;
 
     while (r->step < end && !interrupts) {
         Status status = step(s, end);
@@ -205,12 +206,14 @@ static Status loop(Session *s)
         TRY(status);
     }
     if (s->saved != r->step) {
-        Status status = save(s); /* the last one failed, or nothing was to be done */
+        Status status = save(s, false); /* the last one failed, or nothing was to be done */
         if (status != OK) return status;
     }
-    if (interrupts)
+    if (interrupts) {
+        TRY(log_event(&s->log, r, "signal", last_signal == SIGINT ? "SIGINT" : "SIGTERM"));
         return FAIL(E_INTERRUPTED, "saved step %lld; --resume goes on from there",
                     (long long)r->step);
+    }
     return OK;
 }
 
@@ -225,16 +228,31 @@ static void greet(Session *s)
                   (long long)r->dataset.train.count, (long long)c->train.batch,
                   (long long)c->model.context, (long long)config_leaves(c), threads_count(),
                   gemm_core(), c->train.precision);
-    if (!r->has_val && c->train.eval_every)
-        progress_note(
-            &s->progress,
-            "warning: the held-out split (%lld tokens) is shorter than a window of %lld: no "
-            "evaluation",
-            (long long)r->dataset.val.count, (long long)c->model.context + 1);
     if (!r->step)
         progress_note(&s->progress,
                       "a loss of ln(vocabulary) = %.3f is where an untrained model starts",
                       log((double)r->dataset.vocab_size));
+}
+
+/* What does not stop the run, and its user should know. */
+static Status warn_of_start(Session *s)
+{
+    const Run *r = &s->run;
+    char text[256];
+    if (*s->core && strcmp(s->core, gemm_core())) {
+        snprintf(
+            text, sizeof text,
+            "this run was on OpenBLAS's %s and is now on %s: it goes on equal to rounding, not "
+            "bit for bit",
+            s->core, gemm_core());
+        fprintf(stderr, "capstan: warning: %s\n", text);
+        TRY(log_event(&s->log, r, "warning", text));
+    }
+    if (r->has_val || !s->config->train.eval_every) return OK;
+    snprintf(text, sizeof text,
+             "the held-out split (%lld tokens) is shorter than a window of %lld: no evaluation",
+             (long long)r->dataset.val.count, (long long)s->config->model.context + 1);
+    return warn(s, "warning", text);
 }
 
 /* Lays a checkpoint into the run. */
@@ -259,12 +277,7 @@ static Status lay(Session *s, const CheckpointReader *reader)
     r->step = s->saved = info->step;
     r->draw = info->draw;
     r->tokens = info->tokens;
-    if (strcmp(info->core, gemm_core()))
-        fprintf(
-            stderr,
-            "capstan: warning: this run was on OpenBLAS's %s and is now on %s: it goes on equal to "
-            "rounding, not bit for bit\n",
-            info->core, gemm_core());
+    snprintf(s->core, sizeof s->core, "%s", info->core);
     return OK;
 }
 
@@ -288,6 +301,8 @@ static Status restore(Session *s)
 static Status train_in(Session *s)
 {
     const TrainOptions *o = s->options;
+    const int64_t steps = s->config->train.steps,
+                  end = o->stop_after && o->stop_after < steps ? o->stop_after : steps;
     Run *r = &s->run;
     TRY(run_open(r, s->config));
     if (r->dataset.tokenizer)
@@ -296,23 +311,25 @@ static Status train_in(Session *s)
     if (s->config->train.sample_every) TRY(decoder_open(&s->decoder, &r->model));
     if (o->resume) TRY(restore(s));
     if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));
-    if (s->saved < 0 || o->config) TRY(folder_write_config(s->folder, s->config));
+    if (s->saved < 0 || o->config || o->override_count)
+        TRY(folder_write_config(s->folder, s->config));
     checkpoints_clean(s->checkpoints);
     TRY(log_open(&s->log, s->folder, s->saved < 0 ? 0 : r->step));
     s->logged = r->tokens;
     s->logged_seconds = s->log.seconds;
 
-    progress_begin(&s->progress, r, o->out);
+    progress_begin(&s->progress, r, end, o->out);
     greet(s);
+    TRY(warn_of_start(s));
     if (s->saved >= 0) {
         progress_note(&s->progress, "resumed at step %lld", (long long)r->step);
         TRY(log_event(&s->log, r, "resumed", "from a checkpoint"));
     } else if (s->config->train.save_every) {
-        TRY(save(s));
+        TRY(save(s, false));
     }
     watch_signals();
-    progress_begin(&s->progress, r, o->out);
-    return loop(s);
+    progress_begin(&s->progress, r, end, o->out);
+    return loop(s, end);
 }
 
 Status train(const TrainOptions *o, const Config *c)

@@ -1,5 +1,6 @@
 #include "data/tokenizer.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -222,22 +223,23 @@ const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token)
     return t->specials[i].text;
 }
 
-/* The first place at or behind `at` where the text of a special token stands, the longest of those there;
- * NULL: nowhere. */
+/* The first place at or behind *at where the text of a special token stands, the longest of those there;
+ * NULL: nowhere, and *at is size. */
 static const Special *find_special(const Tokenizer *t, const char *text, int64_t size, int64_t *at)
 {
-    const Special *first = NULL;
-    int64_t place = size;
-    for (const Special *s = t->specials; s < t->specials + t->special_count; s++) {
-        const char *found = memmem(text + *at, (size_t)(size - *at), s->text, (size_t)s->size);
-        const int64_t where = found ? found - text : size;
-        if (!found || where > place || (where == place && first && first->size >= s->size))
-            continue;
-        first = s;
-        place = where;
+    bool begins[256] = {false};
+    const Special *end = t->specials + t->special_count;
+    for (const Special *s = t->specials; s < end; s++) begins[(unsigned char)*s->text] = true;
+    for (; *at < size; ++*at) {
+        const Special *best = NULL;
+        if (!begins[(unsigned char)text[*at]]) continue;
+        for (const Special *s = t->specials; s < end; s++)
+            if (s->size <= size - *at && !memcmp(text + *at, s->text, (size_t)s->size) &&
+                !(best && best->size >= s->size))
+                best = s;
+        if (best) return best;
     }
-    *at = place;
-    return first;
+    return NULL;
 }
 
 Status tokenizer_encode_marked(const Tokenizer *t, const char *text, int64_t size, int32_t *out,

@@ -473,6 +473,85 @@ Test(bpe, parts_that_are_not_supported_are_named)
     arena_free(&arena);
 }
 
+/* Bytes of a file are changed, moved and lost: what is left is refused, or does what a tokenizer does. */
+Test(bpe, damaged_files_do_no_harm)
+{
+    temporary_open();
+    TokenizerTrained s;
+    const Rng r = rng_stream(11, "damage");
+    const char *text = random_text(2, 3000, 8), *json = train_text(text, 3000, 300, 2, &s);
+    const size_t size = strlen(json);
+    char *copy = arena_take(&arena, (int64_t)size + 1);
+    int read = 0;
+    for (uint64_t i = 0; i < 400; i++) {
+        Arena own = {0};
+        Tokenizer *t;
+        memcpy(copy, json, size + 1);
+        for (uint64_t k = 0; k <= i % 4; k++) {
+            const uint64_t place = rng_below(r, i, 1 + 3 * k, size),
+                           kind = rng_below(r, i, 2 + 3 * k, 3);
+            char *const at = copy + place;
+            if (kind == 0)
+                *at = " 0129\"a,:{}[]\\\xC4"[rng_below(r, i, 3 + 3 * k, 16)];
+            else if (kind == 1) /* of a number */
+                at[strcspn(at, "0123456789")] += at[strcspn(at, "0123456789")] ? 1 : 0;
+            else
+                memmove(at, at + 1, strlen(at));
+        }
+        if (tokenizer_parse(&own, copy, (int64_t)strlen(copy), "t.json", &t) == OK) {
+            int32_t tokens[600];
+            int64_t count, length;
+            const Status status = tokenizer_encode(t, text, 600, tokens, 600, &count);
+            cr_assert(status == OK || status == E_DATA);
+            for (int64_t k = 0; status == OK && k < count; k++) {
+                cr_assert(tokens[k] >= 0 && tokens[k] < tokenizer_vocab_size(t));
+                tokenizer_bytes(t, tokens[k], &length);
+                cr_assert_gt(length, 0);
+            }
+            read++;
+        }
+        arena_free(&own);
+    }
+    cr_assert(read > 20 && read < 380, "%d", read);
+    temporary_close();
+    arena_free(&arena);
+}
+
+Test(bpe, memory_may_be_out_at_any_time)
+{
+    temporary_open();
+    Status status = E_NOMEM;
+    const char *input = in_temporary("text"), *text = random_text(1, 3000, 5);
+    file_put(input, text, 3000);
+    Arena own = {0};
+    int fuse = 0;
+    for (; status != OK; fuse++) {
+        char *json;
+        int64_t size, count;
+        int32_t tokens[64];
+        TokenizerTrained s;
+        Tokenizer *t = NULL;
+        TokenizerTrain p = {.inputs = &input,
+                            .input_count = 1,
+                            .kind = fuse % 2 ? "bpe" : "wordpiece",
+                            .vocab_size = 300,
+                            .pattern = "gpt2",
+                            .min_count = 2};
+        cr_assert_lt(fuse, 2000);
+        threads_set(1);
+        arena_fuse = fuse;
+        status = tokenizer_train(&p, &own, &json, &size, &s);
+        if (status == OK) status = tokenizer_parse(&own, json, size, "t.json", &t);
+        if (status == OK) status = tokenizer_encode(t, text, 64, tokens, 64, &count);
+        cr_assert(status == OK || status == E_NOMEM, "%s", error_message());
+        arena_fuse = -1;
+        arena_free(&own);
+    }
+    cr_assert_gt(fuse, 20);
+    temporary_close();
+    arena_free(&arena);
+}
+
 /* The 256 bytes in base64, each its own rank, and what else is asked for. */
 static char *rank_file(const char *more)
 {

@@ -58,11 +58,13 @@ static Status flush(Counter *k)
 static Status make_room(Counter *k, int64_t size)
 {
     if (k->used + size <= k->room) return OK;
-    while (k->room < k->used + size) k->room *= 2;
-    unsigned char *wider = arena_take(&k->arena, k->room);
-    if (!wider) return FAIL(E_NOMEM, "%lld bytes of text", (long long)k->room);
+    int64_t room = k->room;
+    while (room < k->used + size) room *= 2;
+    unsigned char *wider = arena_take(&k->arena, room);
+    if (!wider) return FAIL(E_NOMEM, "%lld bytes of text", (long long)room);
     memcpy(wider, k->buffer, (size_t)k->used);
     k->buffer = wider;
+    k->room = room;
     return OK;
 }
 

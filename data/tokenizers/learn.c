@@ -45,9 +45,11 @@ static bool is_before(Candidate a, Candidate b)
 /* Twice the room, for `used` items of `size` bytes; NULL: memory is out. */
 static void *twice(Arena *a, const void *items, int64_t used, int64_t *room, int64_t size)
 {
-    *room = *room ? 2 * *room : 1024;
-    void *wider = arena_take(a, *room * size);
-    if (wider && used) memcpy(wider, items, (size_t)(used * size));
+    const int64_t more = *room ? 2 * *room : 1024;
+    void *wider = arena_take(a, more * size);
+    if (!wider) return NULL;
+    if (used) memcpy(wider, items, (size_t)(used * size));
+    *room = more;
     return wider;
 }
 

@@ -1,4 +1,5 @@
 /* capstan COMMAND [options]: see train/commands.h. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,8 +41,17 @@ static Status dispatch(int argc, char *argv[])
     return c->name ? c->run(c, argc - 2, argv + 2) : unknown(argv[1]);
 }
 
+/* A closed standard stream would let a file of ours take its number, and what is printed go into it. What
+ * is opened here instead fails as the closed one would. */
+static void occupy_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd) return;
+}
+
 int main(int argc, char *argv[])
 {
+    occupy_standard_streams();
     if (argc < 2) {
         help(stderr);
         return status_exit_code(E_ARG);
@@ -57,6 +67,9 @@ int main(int argc, char *argv[])
         fprintf(stderr, "capstan: %s\n", error_message());
         if (getenv("CAPSTAN_TRACE")) fputs(error_trace(), stderr);
     }
-    if (fflush(stdout) && status == OK) status = E_IO; /* what was to be read is not all there */
+    if ((fflush(stdout) || ferror(stdout)) && status == OK) {
+        status = FAIL(E_IO, "standard output: not all could be written");
+        fprintf(stderr, "capstan: %s\n", error_message());
+    }
     return status_exit_code(status);
 }

@@ -77,3 +77,10 @@ void progress_note(Progress *p, const char *fmt, ...)
     fputc('\n', p->out);
     fflush(p->out);
 }
+
+void progress_end(Progress *p)
+{
+    if (p->line_open) fputc('\n', p->out);
+    p->line_open = false;
+    if (p->out) fflush(p->out);
+}

@@ -29,6 +29,9 @@ void progress_step(Progress *p, const Run *r, double tokens_per_second);
 /* A line that stays; printf's arguments. */
 void progress_note(Progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The line that changes stays as it is; what is printed next begins a new one. */
+void progress_end(Progress *p);
+
 /* "2:05", "1:02:05"; good for three more calls in this thread. */
 const char *duration_text(double seconds);
 

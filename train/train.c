@@ -1,5 +1,6 @@
 #include "train/train.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,8 +37,13 @@ static volatile sig_atomic_t interrupts, last_signal;
 /* The first asks the loop to stop after this update; a second one leaves at once. */
 static void interrupt(int number)
 {
+    static const char text[] = "\nfinishing this update, then saving; once more leaves at once\n";
     last_signal = number;
     if (interrupts++) _exit(130);
+    const int before = errno;
+    const ssize_t told = isatty(STDERR_FILENO) ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
+    (void)told; /* there is nobody to tell it to */
+    errno = before;
 }
 
 static void watch_signals(void)
@@ -345,10 +351,12 @@ Status train(const TrainOptions *o, const Config *c)
     Status status = folder_path(o, s->folder);
     snprintf(s->checkpoints, sizeof s->checkpoints, "%s/checkpoints", s->folder);
     if (status == OK) status = train_in(s);
+    progress_end(&s->progress);
     if (status == OK)
         progress_note(&s->progress,
                       "done: step %lld, %s of training; checkpoints in %s/checkpoints",
                       (long long)s->run.step, duration_text(s->log.seconds), s->folder);
+    clearerr(o->out); /* progress that nobody reads any more is no fault */
     decoder_close(&s->decoder);
     log_close(&s->log);
     run_close(&s->run);

@@ -5,40 +5,41 @@
 #include "train/options.h"
 
 /* X(name, usage, help): command_<name>() is in train/commands/<name>.c */
-#define COMMAND_LIST(X)                                                                            \
-    X(prepare,                                                                                     \
-      "--input FILE... [--format text|jsonl|tsv] [--tokenizer byte|char|FILE] --output D.h5 "      \
-      "[--val 0.1] [--seed 1] [--split-on STRING] [--json]",                                       \
-      "make a dataset of text files")                                                              \
-    X(tokenizer,                                                                                   \
-      "train --input FILE... --vocab-size N --output tokenizer.json [--kind bpe|wordpiece] "       \
-      "[--pattern gpt2|cl100k|o200k] [--special TOKEN...] | encode|decode|info|convert "           \
-      "--tokenizer F",                                                                             \
-      "train a tokenizer, look into one, or use one")                                              \
-    X(pack,                                                                                        \
-      "CONFIG [section.key=value ...] [--leak-test] | --histogram FILE --capacity N [--depth K] "  \
-      "[--algorithm greedy|best_fit|spfhp|optimal] [--json]",                                      \
-      "say how well documents fill sequences")                                                     \
-    X(config, "explain [KEY] | dump [CONFIG] [section.key=value ...] [--json]",                    \
-      "say what can be set, or what a config sets and where")                                      \
-    X(plan, "[CONFIG] [section.key=value ...] [--vocab N] [--no-measure] [--json]",                \
-      "say how large a model is, what it needs and how long it trains")                            \
-    X(train,                                                                                       \
-      "[CONFIG] [section.key=value ...] [--run DIR] [--resume] [--overwrite] "                     \
-      "[--stop-after STEP] [--threads N] [--allow-change]",                                        \
-      "train a model, or go on with it")                                                           \
-    X(eval,                                                                                        \
-      "--checkpoint F [--data D.h5] [--split val|train] [--by-position] [--by-document] [--json]", \
-      "measure the loss of a checkpoint on all of a split")                                        \
-    X(sample,                                                                                      \
-      "--checkpoint F [--prompt TEXT] [--tokens N] [--temperature T] [--top-k K] [--top-p P] "     \
-      "[--seed S] [--count N] [--interactive] [--json]",                                           \
-      "let a checkpoint write")                                                                    \
-    X(bench,                                                                                       \
-      "[c1 ... c5 | CONFIG ...] [--all] [--steps N] [--repeat N] [--threads N] [--vocab N] "       \
-      "[--json]",                                                                                  \
-      "measure training against the machine's limits")                                             \
-    X(corpus, "wordnet|kjv|austen [--output data/corpora] [--tokenizer byte|char|FILE] [--json]",  \
+#define COMMAND_LIST(X)                                                                           \
+    X(prepare,                                                                                    \
+      "--input FILE... [--format text|jsonl|tsv] [--tokenizer byte|char|FILE] --output D.h5 "     \
+      "[--val 0.1] [--seed 1] [--split-on STRING] [--json]",                                      \
+      "make a dataset of text files")                                                             \
+    X(tokenizer,                                                                                  \
+      "train --input FILE... --vocab-size N --output tokenizer.json [--kind bpe|wordpiece] "      \
+      "[--pattern gpt2|cl100k|o200k] [--special TOKEN...] | encode|decode|info|convert "          \
+      "--tokenizer F",                                                                            \
+      "train a tokenizer, look into one, or use one")                                             \
+    X(pack,                                                                                       \
+      "CONFIG [section.key=value ...] [--leak-test] | --histogram FILE --capacity N [--depth K] " \
+      "[--algorithm greedy|best_fit|spfhp|optimal] [--json]",                                     \
+      "say how well documents fill sequences")                                                    \
+    X(config, "explain [KEY] | dump [CONFIG] [section.key=value ...] [--json]",                   \
+      "say what can be set, or what a config sets and where")                                     \
+    X(plan, "[CONFIG] [section.key=value ...] [--vocab N] [--no-measure] [--json]",               \
+      "say how large a model is, what it needs and how long it trains")                           \
+    X(train,                                                                                      \
+      "[CONFIG] [section.key=value ...] [--run DIR] [--resume] [--overwrite] "                    \
+      "[--stop-after STEP] [--threads N] [--allow-change]",                                       \
+      "train a model, or go on with it")                                                          \
+    X(eval,                                                                                       \
+      "--checkpoint F [data.key=value ...] [--data D.h5] [--split val|train] [--by-position] "    \
+      "[--by-document] [--json]",                                                                 \
+      "measure the loss of a checkpoint on all of a split")                                       \
+    X(sample,                                                                                     \
+      "--checkpoint F [--prompt TEXT] [--tokens N] [--temperature T] [--top-k K] [--top-p P] "    \
+      "[--seed S] [--count N] [--interactive] [--json]",                                          \
+      "let a checkpoint write")                                                                   \
+    X(bench,                                                                                      \
+      "[c1 ... c5 | CONFIG ...] [--all] [--steps N] [--repeat N] [--threads N] [--vocab N] "      \
+      "[--json]",                                                                                 \
+      "measure training against the machine's limits")                                            \
+    X(corpus, "wordnet|kjv|austen [--output data/corpora] [--tokenizer byte|char|FILE] [--json]", \
       "fetch an English text and make a dataset of it")
 
 #define X(name, usage, help) Status command_##name(const Command *c, int argc, char *argv[]);

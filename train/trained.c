@@ -1,5 +1,7 @@
 #include "train/trained.h"
 
+#include <string.h>
+
 #include "train/precision.h"
 
 Status trained_open(Trained *t, const char *path, char *argv[])
@@ -18,6 +20,17 @@ Status trained_open(Trained *t, const char *path, char *argv[])
              (uint64_t)t->config->train.seed);
     TRY(params_alloc(&t->params, false));
     return checkpoint_load(&t->checkpoint, &t->params, false);
+}
+
+Status trained_data(Trained *t, int count, const char *const settings[])
+{
+    const CheckpointInfo *info = &t->checkpoint.info;
+    for (int i = 0; i < count; i++)
+        if (strncmp(settings[i], "data.", 5))
+            return FAIL(E_ARG, "%s: only settings of data, data.key=value, may be others here",
+                        settings[i]);
+    return config_parse(t->config, info->config, (size_t)info->config_size, t->checkpoint.file.path,
+                        count, settings);
 }
 
 void trained_close(Trained *t)

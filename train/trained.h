@@ -18,6 +18,10 @@ typedef struct Trained {
 /* t is to be closed whatever this returns. If the checkpoint's numbers are of the other precision, goes
  * on in the other program: see precision_switch(), also for argv. E_FORMAT. */
 Status trained_open(Trained *t, const char *path, char *argv[]);
+
+/* Reads other data than it was trained on, or otherwise: "data.key=value" each. E_ARG for other sections:
+ * what was trained is what it is. */
+Status trained_data(Trained *t, int count, const char *const settings[]);
 void trained_close(Trained *t);
 
 #endif

@@ -103,6 +103,8 @@ Status command_eval(const Command *self, int argc, char *argv[])
     Wish w = {.split = "val"};
     int64_t threads = 0;
     bool helped;
+    enum { SETTINGS = 64 };
+    const char *settings[SETTINGS];
     int count;
     const Option options[] = {
         {.name = "--checkpoint", OPTION_TEXT, &w.checkpoint, "F", "what to evaluate"},
@@ -130,7 +132,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
         {.name = "--json", OPTION_FLAG, &w.json, .help = "one object on stdout"},
         {0},
     };
-    TRY(options_read(self, options, argc, argv, NULL, 0, &count, &helped));
+    TRY(options_read(self, options, argc, argv, settings, SETTINGS, &count, &helped));
     if (helped) return OK;
     if (!w.checkpoint) return FAIL(E_ARG, "capstan eval needs --checkpoint F");
     if (strcmp(w.split, "val") && strcmp(w.split, "train"))
@@ -140,6 +142,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
     Trained t;
     Dataset d = {0};
     Status status = trained_open(&t, w.checkpoint, argv);
+    if (status == OK) status = trained_data(&t, count, settings);
     if (status == OK) {
         status = eval_on(&w, &t, &d);
         dataset_close(&d);

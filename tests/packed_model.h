@@ -252,3 +252,128 @@ Test(packed_model, weights_are_the_closed_form)
         run_close(&whole);
     }
 }
+
+/* The loss of each row of one sequence. */
+static void rows_of(Run *r, const Batch *b, real *row_loss)
+{
+    double sum;
+    MUST(lanes_loss(r->lanes, &r->model, b, &sum, row_loss));
+}
+
+/* Intervals of documents without prompts say what causal attention does without them: the same bits. */
+Test(packed_model, prefix_of_none_is_causal)
+{
+    static const Written three[] = {{5, 0}, {12, 0}, {16, 0}, {0, 0}};
+    Config c;
+    Run r;
+    real with[33], without[33];
+    written(three, "d.h5");
+    configure(&c, SETTINGS("train.batch=1", "data.objective=prefix"));
+    MUST(run_open(&r, &c));
+    MUST(batches_fill(&r.train, 1, &r.batch));
+    cr_assert(r.batch.has_intervals && r.batch.loss_tokens == 33);
+    rows_of(&r, &r.batch, with);
+    r.batch.has_intervals = false;
+    rows_of(&r, &r.batch, without);
+    cr_assert_arr_eq(with, without, sizeof with);
+    run_close(&r);
+}
+
+/* The documents of a pack in another order. */
+Test(packed_model, order_in_a_pack_does_not_matter)
+{
+    static const Written three[] = {{5, 2}, {12, 0}, {16, 9}, {0, 0}};
+    static const int orders[][3] = {{0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (int p = 0; p < 4; p++) {
+        Config c;
+        Run r;
+        Batch b;
+        real before[33], after[33];
+        written(three, "d.h5");
+        configure(&c, SETTINGS("train.batch=1", "data.objective=prefix", positions[p]));
+        MUST(run_open(&r, &c));
+        for (int64_t i = 0; i < r.params.count; i++) r.params.value[i] *= 8;
+        MUST(batches_fill(&r.train, 1, &r.batch));
+        MUST(batch_alloc(&b, &r.arena, 1, 33));
+        rows_of(&r, &r.batch, before);
+        for (int o = 0; o < 5; o++) {
+            int32_t row = 0;
+            b.segment_index[0] = 0;
+            b.segment_index[1] = 3;
+            b.has_intervals = true;
+            b.loss_tokens = r.batch.loss_tokens;
+            for (int k = 0; k < 3; k++) {
+                const int32_t from = r.batch.segment_starts[orders[o][k]],
+                              count = r.batch.segment_starts[orders[o][k] + 1] - from;
+                const size_t size = (size_t)count * sizeof(int32_t);
+                b.segment_starts[k] = row;
+                memcpy(b.inputs + row, r.batch.inputs + from, size);
+                memcpy(b.targets + row, r.batch.targets + from, size);
+                memcpy(b.positions + row, r.batch.positions + from, size);
+                memcpy(b.first + row, r.batch.first + from, size);
+                memcpy(b.end + row, r.batch.end + from, size);
+                row += count;
+            }
+            b.segment_starts[3] = row;
+            rows_of(&r, &b, after);
+            for (int k = 0; k < 3; k++) {
+                const int32_t old = r.batch.segment_starts[orders[o][k]], now = b.segment_starts[k],
+                              count = b.segment_starts[k + 1] - now;
+                double x = 0, y = 0;
+                for (int32_t i = 0; i < count; i++) {
+                    x += (double)before[old + i];
+                    y += (double)after[now + i];
+                }
+                cr_assert_float_eq(x, y, CLOSE * x, "%s", positions[p]);
+            }
+        }
+        run_close(&r);
+    }
+}
+
+/* Rows that are left over, and documents that are all prompt, neither have a loss nor hurt. */
+Test(packed_model, without_loss_there_is_no_gradient)
+{
+    static const Written all_prompt[] = {{5, 5}, {12, 12}, {9, 9}, {0, 0}};
+    Config c;
+    Run r;
+    written(all_prompt, "d.h5");
+    for (int k = 0; k < 2; k++) {
+        configure(&c, SETTINGS("data.objective=prefix", "train.batch=3",
+                               k ? "data.loss_weights=document" : "data.loss_weights=token"));
+        MUST(run_open(&r, &c));
+        MUST(run_step(&r));
+        cr_assert_eq(r.loss, 0);
+        cr_assert_eq(r.grad_norm, 0);
+        cr_assert_eq(r.tokens, 0);
+        for (int64_t i = 0; i < r.params.count; i++) {
+            cr_assert_eq(r.params.grad[i], 0);
+            cr_assert(isfinite((double)r.params.value[i]));
+        }
+        run_close(&r);
+    }
+}
+
+/* What is in the rows that are left over changes nothing else, and has no gradient. */
+Test(packed_model, empty_rows_are_nothing)
+{
+    static const Written one[] = {{9, 3}, {0, 0}};
+    Config c;
+    Run r;
+    double loss, again;
+    written(one, "d.h5");
+    configure(&c, SETTINGS("train.batch=2", "data.objective=prefix", "train.lanes=1"));
+    MUST(run_open(&r, &c));
+    LaneTask task = {.model = &r.model, .batch = &r.batch};
+    const size_t size = (size_t)r.params.count * sizeof(real);
+    real *grad = malloc(size);
+    MUST(batches_fill(&r.train, 1, &r.batch));
+    MUST(lanes_step(r.lanes, &task, &loss));
+    memcpy(grad, r.params.grad, size);
+    for (int i = 9; i < 33; i++) r.batch.inputs[i] = r.batch.inputs[33 + i] = i % 29;
+    MUST(lanes_step(r.lanes, &task, &again));
+    cr_assert_eq(loss, again);
+    cr_assert_arr_eq(grad, r.params.grad, size);
+    free(grad);
+    run_close(&r);
+}

@@ -335,3 +335,34 @@ Test(packed, weights_of_documents)
         end(&f);
     }
 }
+
+/* torchtitan #3130: an end-of-text inside a document is a token like any other. */
+Test(packed, end_of_text_inside_a_document)
+{
+    Fixture f;
+    DatasetWriter *w;
+    const int32_t tokens[] = {3, WRITTEN_END, 4, WRITTEN_END, WRITTEN_END};
+    begin(&f, (Written[]){{2, 0}, {0, 0}});
+    dataset_close(&f.dataset);
+    MUST(dataset_writer_open(&w, in_temporary("d.h5"), WRITTEN_END + 1));
+    MUST(dataset_writer_add(w, false, tokens, 5, 0, false));
+    MUST(
+        dataset_writer_add(w, false, tokens + 4, 1, 0, false)); /* and a document of nothing else */
+    MUST(dataset_writer_finish(w, "{\"type\":\"byte\"}", 15));
+    dataset_writer_close(w);
+    MUST(dataset_open(&f.dataset, in_temporary("d.h5")));
+    start(&f, 7, 1);
+    MUST(batches_fill(&f.batches, 1, &f.batch));
+    cr_assert_eq(f.batches.windows, 1);
+    cr_assert_eq(f.batch.segment_index[1], 3);
+    is_document(&f, 0, 0, 0, 5, 0);
+    is_document(&f, 5, 1, 0, 1, 0);
+    is_empty(&f.batch, 6, 7);
+    /* the half without documents */
+    Batches none;
+    cr_assert_eq(batches_open(&none, &f.dataset, &f.dataset.val, &f.config, 7, 1, 7), E_CONFIG);
+    cr_assert(strstr(error_message(), "val of "), "%s", error_message());
+    cr_assert(strstr(error_message(), "has no document"), "%s", error_message());
+    batches_close(&none);
+    end(&f);
+}

@@ -320,3 +320,42 @@ Test(lengths, long_documents_are_windows_and_a_rest)
     cr_assert_float_eq(l.squares, 7 * 100 + 3 * 25, 0);
     arena_free(&a);
 }
+
+Test(packs, any_allocation_may_fail)
+{
+    static int64_t lengths[400];
+    static uint64_t offsets[401];
+    const Rng r = rng_stream(4, "packs");
+    uint64_t at = 0;
+    for (int i = 0; i < 400; i++) lengths[i] = 1 + below(r, &at, 90);
+    const Split s = split_of(lengths, 400, offsets);
+    for (int i = 0; packer_at(i); i++) {
+        Status status = E_NOMEM;
+        int64_t fuse = 0;
+        for (; status == E_NOMEM; fuse++) {
+            Packs p;
+            arena_fuse = fuse;
+            status = packs_make(&p, &s, packer_at(i), 70, 0);
+            arena_fuse = -1;
+            if (status == OK) each_token_is_in_one_pack(&p, &s, 0);
+            packs_close(&p);
+        }
+        cr_assert_eq(status, OK, "%s", error_message());
+        cr_assert_gt(fuse, 5);
+    }
+}
+
+Test(packing, numbers_out_of_range_are_refused)
+{
+    static const int64_t counts[] = {0, 3, -1}, many[] = {0, INT64_MAX / 2};
+    static const Lengths wrong[] = {
+        {0, 0, counts}, {PACK_CAPACITY_MAX + 1, 0, counts}, {1, -1, counts}, {2, 0, counts},
+        {1, 0, many},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        Packing p;
+        cr_assert_eq(packing_make(&p, packer_find("best_fit"), &wrong[i]), E_ARG, "%zu", i);
+        packing_close(&p);
+    }
+    cr_assert_null(packer_find("concat"));
+}

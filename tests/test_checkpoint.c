@@ -285,8 +285,7 @@ ParameterizedTestParameters(checkpoint, any_call_may_fail)
     return cr_make_param_array(const int, which, 4);
 }
 
-ParameterizedTest(const int *which, checkpoint, any_call_may_fail, .init = temporary_open,
-                  .fini = temporary_close)
+ParameterizedTest(const int *which, checkpoint, any_call_may_fail)
 {
     Params p;
     long old_size, size;

@@ -269,8 +269,7 @@ ParameterizedTestParameters(h5, refuses_strange_arrays)
     return cr_make_param_array(int, which, STRANGERS);
 }
 
-ParameterizedTest(const int *which, h5, refuses_strange_arrays, .init = temporary_open,
-                  .fini = temporary_close)
+ParameterizedTest(const int *which, h5, refuses_strange_arrays)
 {
     H5Reader r;
     NumberType type;

@@ -225,7 +225,7 @@ Test(config, names_the_circle)
 Test(config, limits_how_deep_bases_go)
 {
     for (int i = 0; i < 20; i++) {
-        char name[16], text[32];
+        char name[32], text[32];
         snprintf(name, sizeof name, "%d.yaml", i);
         snprintf(text, sizeof text, "base: %d.yaml\n", i + 1);
         save(name, text, strlen(text));

@@ -9,7 +9,7 @@
 #ifdef CAPSTAN_DOUBLE
 #define CLOSE 1e-12
 #else
-#define CLOSE 1e-6
+#define CLOSE 5e-6 /* OpenBLAS sums in another order on each kind of core */
 #endif
 
 static const Written documents[] = {{3, 1},  {9, 4},   {1, 0}, {8, 8},   {30, 11}, {2, 1},

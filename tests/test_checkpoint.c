@@ -385,8 +385,15 @@ Test(checkpoints, keep_the_newest_the_first_and_the_best, .init = temporary_open
     cr_assert_eq(checkpoint_open(&r, in_temporary("k/best.h5")), OK, "%s", error_message());
     cr_expect_eq(r.info.step, 20);
     checkpoint_close(&r);
-    cr_expect_eq(checkpoints_set_best(in_temporary("k"), 60), OK);
-    cr_expect_eq(checkpoints_set_best(in_temporary("k"), 60), OK, "%s", error_message());
+    for (int64_t best = 20; best <= 60; best += 40) { /* 20 is best.h5 by now and nothing else */
+        cr_expect_eq(checkpoints_point(in_temporary("k"), 50, best), OK);
+        cr_expect_eq(checkpoints_point(in_temporary("k"), 50, best), OK, "%s", error_message());
+        cr_assert_eq(checkpoint_open(&r, in_temporary("k/best.h5")), OK, "%s", error_message());
+        cr_expect_eq(r.info.step, best);
+        checkpoint_close(&r);
+    }
+    cr_expect_gt(readlink(in_temporary("k/latest.h5"), target, sizeof target - 1), 0);
+    cr_expect_str_eq(target, "step-00000050.h5");
     cr_expect_neq(access(in_temporary("k/best.h5.tmp"), F_OK), 0);
     cr_assert_eq(save_step(&p, 123456789, false), OK);
     cr_expect_eq(newest(OK), 123456789);

@@ -34,9 +34,8 @@ static Tensor *random_tensor(Shape shape, uint64_t seed)
 
 Test(ops, float_agrees_with_double)
 {
-    const char *program = getenv("OP_VALUES64");
-    cr_assert(program, "run by ctest, or with OP_VALUES64=build/op_values64");
-    FILE *in = popen(program, "r");
+    cr_assert(getenv("OP_VALUES64"), "run by ctest, or with OP_VALUES64=build/op_values64");
+    FILE *in = popen("exec \"$OP_VALUES64\"", "r");
     Arena arena = {0};
     for (int op = 0; op < op_count; op++)
         for (const OpCase *c = op_table[op]->cases; c->label; c++) {

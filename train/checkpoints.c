@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "autograd/base/text.h"
 #include "data/files.h"
@@ -109,10 +110,12 @@ Status checkpoints_save_best(const char *folder, const Checkpoint *c)
     return checkpoint_save(path_of(folder, "best.h5", path), c);
 }
 
-Status checkpoints_set_best(const char *folder, int64_t step)
+Status checkpoints_point(const char *folder, int64_t step, int64_t best)
 {
-    char path[CHECKPOINT_PATH_MAX], best[CHECKPOINT_PATH_MAX];
-    return file_alias(checkpoints_path(folder, step, path), path_of(folder, "best.h5", best));
+    char path[CHECKPOINT_PATH_MAX], alias[CHECKPOINT_PATH_MAX], name[NAME_MAX_HERE];
+    TRY(file_point(name_of(step, name), path_of(folder, "latest.h5", path)));
+    if (!best || access(checkpoints_path(folder, best, path), F_OK)) return OK;
+    return file_alias(path, path_of(folder, "best.h5", alias));
 }
 
 /* Removes the oldest but `keep`, step 0 aside. Those past `newest` are of a run that went back: they
@@ -131,14 +134,13 @@ static Status rotate(const char *folder, Arena *a, int64_t newest, int64_t keep)
 Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best)
 {
     Arena a = {0};
-    char path[CHECKPOINT_PATH_MAX], name[NAME_MAX_HERE];
+    char path[CHECKPOINT_PATH_MAX];
     const int64_t step = c->info.step;
     if (mkdir(folder, 0777) && errno != EEXIST)
         return FAIL(E_IO, "cannot make %s: %s", text_escape(folder, path, sizeof path),
                     strerror(errno));
     TRY(checkpoint_save(checkpoints_path(folder, step, path), c));
-    TRY(file_point(name_of(step, name), path_of(folder, "latest.h5", path)));
-    if (best) TRY(checkpoints_set_best(folder, step));
+    TRY(checkpoints_point(folder, step, best ? step : 0));
     Status status = rotate(folder, &a, step, keep);
     arena_free(&a);
     return status;

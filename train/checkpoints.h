@@ -26,8 +26,9 @@ Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, b
 /* Saves best.h5 alone: what is best between two saves. */
 Status checkpoints_save_best(const char *folder, const Checkpoint *c);
 
-/* Makes the one of step best.h5. */
-Status checkpoints_set_best(const char *folder, int64_t step);
+/* Points latest.h5 to the one of step, and makes the one of step `best` best.h5 if it is there (0: leaves
+ * best.h5). A process may be killed after it has saved and before it has done this: resuming does it again. */
+Status checkpoints_point(const char *folder, int64_t step, int64_t best);
 
 /* Removes drafts that a killed process left. At the start of a run. */
 void checkpoints_clean(const char *folder);

@@ -328,6 +328,7 @@ static Status train_in(Session *s)
     greet(s);
     TRY(warn_of_start(s));
     if (s->saved >= 0) {
+        TRY(checkpoints_point(s->checkpoints, r->step, r->best_step));
         progress_note(&s->progress, "resumed at step %lld", (long long)r->step);
         TRY(log_event(&s->log, r, "resumed", "from a checkpoint"));
     } else if (s->config->train.save_every) {

@@ -143,6 +143,33 @@ Test(wordpiece, tokens_stand_for_their_text)
     arena_free(&arena);
 }
 
+/* Wherever the text is cut, the tokens of the part that is settled stay what they are. */
+Test(wordpiece, what_is_settled_stays)
+{
+    Tokenizer *t;
+    const Rng r = rng_stream(5, "settled");
+    static const char *const parts[] = {"a",    "b", " ",        ",",
+                                        "\n",   "E", "\xCC\x81", "\xE6\xBC\xA2",
+                                        "\x01", "'", "q"};
+    int64_t found = 0;
+    MUST(parse(NORMALIZER("true"), &t));
+    for (uint64_t i = 0; i < 2000; i++) {
+        char text[256] = "";
+        int32_t whole[256], part[256];
+        int64_t whole_count, part_count, settled;
+        for (uint64_t k = 0; k < 60; k++) strcat(text, parts[rng_below(r, i * 100 + k, 0, 11)]);
+        const int64_t size = 1 + (int64_t)rng_below(r, i, 1, 60);
+        MUST(tokenizer_settled(t, text, size, &settled));
+        cr_assert(settled >= 0 && settled <= size);
+        MUST(tokenizer_encode(t, text, (int64_t)strlen(text), whole, 256, &whole_count));
+        MUST(tokenizer_encode(t, text, settled, part, 256, &part_count));
+        for (int64_t k = 0; k < part_count; k++) cr_assert_eq(part[k], whole[k]);
+        found += settled > 0;
+    }
+    cr_assert_gt(found, 1000);
+    arena_free(&arena);
+}
+
 static char *train_text(const char *text, size_t size, int64_t vocab_size, TokenizerTrained *s)
 {
     const char *input = in_temporary("text");

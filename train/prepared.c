@@ -1,14 +1,8 @@
 #include "train/prepared.h"
 
 #include <stdio.h>
-#include <time.h>
 
-double prepared_clock(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+#include "train/json.h"
 
 static Status print_json(const PrepareSummary *s, const char *tokenizer, const char *output,
                          double seconds)
@@ -27,12 +21,11 @@ static Status print_json(const PrepareSummary *s, const char *tokenizer, const c
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         failed |= json_object_set_new(o, numbers[i].key, json_integer(numbers[i].value));
     failed |= json_object_set_new(o, "seconds", json_real(seconds));
-    failed |= json_object_set_new(o, "tokenizer", json_string(tokenizer));
-    failed |= json_object_set_new(o, "output", json_string(output));
-    if (!failed) json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    if (!failed) putchar('\n');
+    failed |= json_object_set_new(o, "tokenizer", json_text(tokenizer));
+    failed |= json_object_set_new(o, "output", json_text(output));
+    if (!failed) return json_print(o);
     json_decref(o);
-    return failed ? FAIL(E_ARG, "--json: a file name is not UTF-8") : OK;
+    return FAIL(E_NOMEM, "JSON");
 }
 
 Status prepared_print(const PrepareSummary *s, const char *tokenizer, const char *output,

@@ -6,6 +6,7 @@
 
 #include "train/commands.h"
 #include "train/prepared.h"
+#include "train/progress.h"
 
 /* The nearest name is corpus_make()'s to find. */
 static Status ask(void)
@@ -36,8 +37,8 @@ Status command_corpus(const Command *c, int argc, char *argv[])
     if (helped) return OK;
     if (!named) return ask();
 
-    const double start = prepared_clock();
+    const double start = clock_seconds();
     TRY(corpus_make(&corpus, name, folder, tokenizer, true));
-    return prepared_print(&corpus.summary, tokenizer, corpus.dataset, prepared_clock() - start,
+    return prepared_print(&corpus.summary, tokenizer, corpus.dataset, clock_seconds() - start,
                           json);
 }

@@ -43,11 +43,11 @@ static json_t *json_documents(const DocumentLoss *documents, int64_t count)
 static Status print_json(const Wish *w, const char *path, long long step, const Evaluation *e,
                          const EvaluateOptions *o, int64_t documents)
 {
-    json_t *root =
-        json_pack("{s:o, s:o, s:o, s:I, s:s, s:s, s:I, s:o}", "loss", json_number(e->loss),
-                  "perplexity", json_number(e->perplexity), "bits_per_byte",
-                  json_number(e->bits_per_byte), "tokens", (json_int_t)e->tokens, "data", path,
-                  "split", w->split, "step", (json_int_t)step, "seconds", json_number(e->seconds));
+    json_t *root = json_pack("{s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:o}", "loss",
+                             json_number(e->loss), "perplexity", json_number(e->perplexity),
+                             "bits_per_byte", json_number(e->bits_per_byte), "tokens",
+                             (json_int_t)e->tokens, "data", json_text(path), "split", w->split,
+                             "step", (json_int_t)step, "seconds", json_number(e->seconds));
     if (root && o->places) json_object_set_new(root, "by_position", json_places(o->places));
     if (root && o->documents)
         json_object_set_new(root, "by_document", json_documents(o->documents, documents));

@@ -129,7 +129,7 @@ static Status find_vocab(const Config *c, int64_t *vocab_size)
     dataset_close(&d);
     if (status == OK) return OK;
     char why[512];
-    snprintf(why, sizeof why, "%s", error_message());
+    snprintf(why, sizeof why, "%s", error_message() + strlen(status_text(status)) + 2);
     return FAIL(status, "%s (without the dataset, say how large its vocabulary is: --vocab N)",
                 why);
 }

@@ -6,6 +6,7 @@
 
 #include "train/commands.h"
 #include "train/prepared.h"
+#include "train/progress.h"
 
 Status command_prepare(const Command *c, int argc, char *argv[])
 {
@@ -42,11 +43,11 @@ Status command_prepare(const Command *c, int argc, char *argv[])
     TRY(format_of_name(format, &p.format));
     p.seed = (uint64_t)seed;
 
-    const double start = prepared_clock();
+    const double start = clock_seconds();
     TRY(prepare(&p, &summary));
     if (p.split_on && !summary.separators)
         fprintf(stderr,
                 "capstan: --split-on \"%s\" is nowhere in the text: each file is one document\n",
                 p.split_on);
-    return prepared_print(&summary, p.tokenizer, p.output, prepared_clock() - start, json);
+    return prepared_print(&summary, p.tokenizer, p.output, clock_seconds() - start, json);
 }

@@ -57,9 +57,9 @@ static Status print_json(const Wish *w, const Trained *t, Decoder *d)
         json_decref(list);
         return status;
     }
-    return json_print(json_pack("{s:o, s:s, s:I, s:o}", "samples", list, "prompt", w->prompt,
-                                "step", (json_int_t)t->checkpoint.info.step, "seconds",
-                                json_number(clock_seconds() - begin)));
+    return json_print(json_pack("{s:o, s:o, s:I, s:o}", "samples", list, "prompt",
+                                json_text(w->prompt), "step", (json_int_t)t->checkpoint.info.step,
+                                "seconds", json_number(clock_seconds() - begin)));
 }
 
 /* A prompt a line; a line that cannot be read as one is complained of, and the next may be better. */

@@ -345,6 +345,18 @@ Test(packs, any_allocation_may_fail)
     }
 }
 
+/* Few lengths and many slots: nobody has time for all slots squared. */
+Test(packing, optimal_of_very_long_packs_is_no_worse)
+{
+    static int64_t counts[PACK_CAPACITY_MAX + 1];
+    for (int depth = 0; depth < 9; depth += 8) {
+        LengthCounts l = {.capacity = PACK_CAPACITY_MAX, .counts = counts};
+        memset(counts, 0, sizeof counts);
+        for (int64_t i = 1; i < 900; i++) lengths_add(&l, i * 1000 + i % 7, i);
+        cr_assert_leq(packs_of("optimal", &l, depth), packs_of("best_fit", &l, depth));
+    }
+}
+
 Test(packing, numbers_out_of_range_are_refused)
 {
     static const int64_t counts[] = {0, 3, -1}, many[] = {0, INT64_MAX / 2};

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* A pattern is worth adding from this much above one pack. */
-static const double GAIN = 1e-6, PIVOT_MIN = 1e-9, SMOOTHING = 0.8;
+static const double GAIN = 1e-6, PIVOT_MIN = 1e-9, SMOOTHING = 0.8, ROUNDS_MIN = 20;
 
 typedef struct Program {
     const Lengths *lengths;
@@ -146,6 +146,11 @@ static void raise(double *restrict to, const double *restrict worth, double base
     }
 }
 
+static double round_work(const Program *s)
+{
+    return (double)s->layers * (double)s->capacity * (double)s->capacity / 2;
+}
+
 /* best: by dynamic programming over slots, once (any depth) or a layer a document. */
 static void price_packs(Program *s, double smoothing)
 {
@@ -163,7 +168,7 @@ static void price_packs(Program *s, double smoothing)
         for (int64_t c = 0; c < s->capacity; c++)
             raise(to + c + 1, s->worth + 1, from[c], s->capacity - c);
     }
-    s->work -= (double)s->layers * (double)slots * (double)slots / 2;
+    s->work -= round_work(s);
 
     /* Prices at which no pack is worth more than 1 bound the packs from below (Farley 1990). */
     const double most = s->best[(s->layers == 1 ? 0 : s->layers) * slots + s->capacity];
@@ -320,6 +325,8 @@ Status columns_solve(const Lengths *l, double work, Arena *a, Column **columns, 
         shortest = w;
     }
     s.layers = l->depth < l->capacity / shortest ? l->depth : 1;
+    *count = 0;
+    if (round_work(&s) * ROUNDS_MIN > work) return OK;
     TRY(open_program(&s));
     order = arena_take(a, s.rows * (int64_t)sizeof *order);
     if (!order) return FAIL(E_NOMEM, "packing");

@@ -17,7 +17,7 @@ typedef struct Column {
 } Column;
 
 /* One column a length that there is. Allocates in a. Stops after `work` multiplications at a solution
- * that is right but not the best. */
+ * that is right but not the best; if that is too few for even a start, *count is 0. */
 Status columns_solve(const Lengths *l, double work, Arena *a, Column **columns, int64_t *count);
 
 #endif

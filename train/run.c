@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "autograd/base/text.h"
 #include "optim/schedule.h"
 
 static Status open_parts(Run *r, const Config *c)
@@ -42,17 +43,18 @@ void run_close(Run *r)
 static Status not_finite(Run *r, const LaneTask *task)
 {
     const char *what = isfinite(r->loss) ? "gradient" : "loss";
-    const double value = isfinite(r->loss) ? r->grad_norm : r->loss;
+    char value[32];
+    text_real(isfinite(r->loss) ? r->grad_norm : r->loss, value);
     TapeFinding f;
     TRY(lanes_trace(r->lanes, task, &f));
     if (!f.found)
         return FAIL(E_NUMERIC,
-                    "update %lld: the %s is %g though every part of it is finite: its sum "
+                    "update %lld: the %s is %s though every part of it is finite: its sum "
                     "overflows; nothing was updated",
                     (long long)r->step + 1, what, value);
     return FAIL(
         E_NUMERIC,
-        "update %lld (draw %lld): the %s is %g; first seen in the %s of %s in %s%s%s; nothing "
+        "update %lld (draw %lld): the %s is %s; first seen in the %s of %s in %s%s%s; nothing "
         "was updated",
         (long long)r->step + 1, (long long)r->draw + 1, what, value,
         f.in_backward ? "backward" : "forward", f.op, f.scope,

@@ -316,11 +316,12 @@ static Status train_in(Session *s)
                             r->dataset.path, &s->tokenizer));
     if (s->config->train.sample_every) TRY(decoder_open(&s->decoder, &r->model));
     if (o->resume) TRY(restore(s));
+    TRY(log_check_unused(s->folder)); /* before anything of it is touched */
     if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));
+    TRY(log_open(&s->log, s->folder, s->saved < 0 ? 0 : r->step));
     if (s->saved < 0 || o->config || o->override_count)
         TRY(folder_write_config(s->folder, s->config));
     checkpoints_clean(s->checkpoints);
-    TRY(log_open(&s->log, s->folder, s->saved < 0 ? 0 : r->step));
     s->logged = r->tokens;
     s->logged_seconds = s->log.seconds;
 

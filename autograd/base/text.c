@@ -1,6 +1,7 @@
 #include "autograd/base/text.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ int text_distance(const char *a, const char *b)
 
 char *text_real(double x, char out[32])
 {
+    if (isnan(x)) return strcpy(out, "nan"); /* printf() would show its sign */
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(out, 32, "%.*g", digits, x);
         if (strtod(out, NULL) == x) break;

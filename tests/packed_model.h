@@ -377,3 +377,34 @@ Test(packed_model, empty_rows_are_nothing)
     free(grad);
     run_close(&r);
 }
+
+/* The loss of the second document alone, and the gradient of a token that only the first one has. */
+Test(packed_model, no_gradient_crosses_either)
+{
+    static const Written two[] = {{9, 3}, {12, 4}, {0, 0}};
+    written(two, "d.h5");
+    for (int mask = 0; mask < 2; mask++) {
+        Config c;
+        Run r;
+        double loss, most = 0;
+        configure(&c, SETTINGS("train.batch=1", "data.objective=prefix", "model.tied=false",
+                               mask ? "data.document_mask=true" : "data.document_mask=false"));
+        MUST(run_open(&r, &c));
+        MUST(batches_fill(&r.train, 1, &r.batch));
+        for (int i = 0; i < 21; i++) {
+            if (i < 9) r.batch.targets[i] = -1;
+            r.batch.inputs[i] = i < 9 ? 1 : r.batch.inputs[i] == 1 ? 2 : r.batch.inputs[i];
+        }
+        const LaneTask task = {.model = &r.model, .batch = &r.batch};
+        MUST(lanes_step(r.lanes, &task, &loss));
+        const real *grad = r.params.grad + (r.model.embed->data - r.params.value);
+        for (int64_t i = 0; i < c.model.width; i++)
+            most = fmax(most, fabs((double)grad[c.model.width + i]));
+        if (mask)
+            cr_assert_eq(most, 0);
+        else
+            cr_assert_gt(most, 1e-9);
+        cr_assert_gt(loss, 0);
+        run_close(&r);
+    }
+}

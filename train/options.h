@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "autograd/base/error.h"
+#include "autograd/base/threads.h"
 
 typedef enum OptionType { OPTION_FLAG, OPTION_TEXT, OPTION_INT, OPTION_REAL } OptionType;
 
@@ -20,6 +21,16 @@ typedef struct Option {
                          up to the next option; the count, 0 before, grows. NULL: one value */
     double min, max; /* of a number; both 0: any */
 } Option;
+
+/* What several commands have; where: &int64_t, &bool. */
+#define OPTION_THREADS(where)                                                              \
+    {                                                                                      \
+        "--threads", OPTION_INT, where, "N", "0: one a core", .min = 0, .max = THREADS_MAX \
+    }
+#define OPTION_JSON(where)                                            \
+    {                                                                 \
+        "--json", OPTION_FLAG, where, .help = "print one JSON object" \
+    }
 
 typedef struct Command Command;
 struct Command {

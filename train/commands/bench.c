@@ -168,13 +168,7 @@ Status command_bench(const Command *self, int argc, char *argv[])
          "the median of them counts; default: 5",
          .min = 1,
          .max = 100},
-        {.name = "--threads",
-         OPTION_INT,
-         &threads,
-         "N",
-         "0: one a core",
-         .min = 0,
-         .max = THREADS_MAX},
+        OPTION_THREADS(&threads),
         {.name = "--vocab",
          OPTION_INT,
          &b.vocab_size,
@@ -183,7 +177,7 @@ Status command_bench(const Command *self, int argc, char *argv[])
          .min = 1,
          .max = 2147483647},
         {.name = "--all", OPTION_FLAG, &all, .help = "c1 to c5, not c1 and c2 only"},
-        {.name = "--json", OPTION_FLAG, &b.json, .help = "one object on stdout"},
+        OPTION_JSON(&b.json),
         {0},
     };
     TRY(options_read(self, options, argc, argv, names, NAMES_MAX, &count, &helped));

@@ -159,7 +159,7 @@ Status command_config(const Command *c, int argc, char *argv[])
     const char *arguments[ARGUMENTS_MAX];
     int count;
     const Option options[] = {
-        {.name = "--json", .type = OPTION_FLAG, .value = &json, .help = "one JSON object"},
+        OPTION_JSON(&json),
         {0},
     };
     TRY(options_read(c, options, argc, argv, arguments, ARGUMENTS_MAX, &count, &helped));

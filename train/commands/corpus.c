@@ -30,7 +30,7 @@ Status command_corpus(const Command *c, int argc, char *argv[])
          NULL, 0, 0},
         {"--tokenizer", OPTION_TEXT, &tokenizer, "NAME",
          "byte, char, or a file that describes one (default: byte)", NULL, 0, 0},
-        {"--json", OPTION_FLAG, &json, NULL, "print one JSON object", NULL, 0, 0},
+        OPTION_JSON(&json),
         {0},
     };
     TRY(options_read(c, options, argc, argv, &name, 1, &named, &helped));

@@ -114,13 +114,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
          "D.h5",
          "dataset or token file; default: the one it was trained on"},
         {.name = "--split", OPTION_TEXT, &w.split, "val|train", "which half; default: val"},
-        {.name = "--threads",
-         OPTION_INT,
-         &threads,
-         "N",
-         "0: one a core",
-         .min = 0,
-         .max = THREADS_MAX},
+        OPTION_THREADS(&threads),
         {.name = "--by-position",
          OPTION_FLAG,
          &w.by_position,
@@ -129,7 +123,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
          OPTION_FLAG,
          &w.by_document,
          .help = "the loss of each document too"},
-        {.name = "--json", OPTION_FLAG, &w.json, .help = "one object on stdout"},
+        OPTION_JSON(&w.json),
         {0},
     };
     TRY(options_read(self, options, argc, argv, settings, SETTINGS, &count, &helped));

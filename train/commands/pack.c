@@ -102,7 +102,7 @@ Status command_pack(const Command *self, int argc, char *argv[])
          "greedy, best_fit, spfhp or optimal (default: best_fit)", NULL, 0, 0},
         {"--leak-test", OPTION_FLAG, &w.leak_test, NULL,
          "replace a document and look whether others notice", NULL, 0, 0},
-        {"--json", OPTION_FLAG, &w.json, NULL, "print one JSON object", NULL, 0, 0},
+        OPTION_JSON(&w.json),
         {0},
     };
     TRY(options_read(self, options, argc, argv, arguments, OPTION_VALUES_MAX, &count, &helped));

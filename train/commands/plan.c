@@ -171,7 +171,7 @@ Status command_plan(const Command *self, int argc, char *argv[])
          "0: train.threads, or one a core",
          .min = 0,
          .max = THREADS_MAX},
-        {.name = "--json", OPTION_FLAG, &json, .help = "one object on stdout"},
+        OPTION_JSON(&json),
         {0},
     };
     TRY(options_read(self, options, argc, argv, words, OVERRIDES_MAX, &count, &helped));

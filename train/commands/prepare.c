@@ -33,7 +33,7 @@ Status command_prepare(const Command *c, int argc, char *argv[])
          9e18},
         {"--split-on", OPTION_TEXT, &p.split_on, "STRING", "what stands between documents of text",
          NULL, 0, 0},
-        {"--json", OPTION_FLAG, &json, NULL, "print one JSON object", NULL, 0, 0},
+        OPTION_JSON(&json),
         {0},
     };
     TRY(options_read(c, options, argc, argv, NULL, 0, &positional_count, &helped));

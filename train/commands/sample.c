@@ -157,14 +157,8 @@ Status command_sample(const Command *self, int argc, char *argv[])
          OPTION_FLAG,
          &w.interactive,
          .help = "read prompts, a line each, and go on from each"},
-        {.name = "--threads",
-         OPTION_INT,
-         &threads,
-         "N",
-         "0: one a core",
-         .min = 0,
-         .max = THREADS_MAX},
-        {.name = "--json", OPTION_FLAG, &w.json, .help = "one object on stdout"},
+        OPTION_THREADS(&threads),
+        OPTION_JSON(&w.json),
         {0},
     };
     TRY(options_read(self, options, argc, argv, NULL, 0, &count, &helped));

@@ -279,7 +279,7 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
         {"--marked", OPTION_FLAG, &q->special, NULL,
          "encode: the text of a special token is that token", NULL, 0, 0},
         {"--count", OPTION_FLAG, &q->count, NULL, "encode: only say how many tokens", NULL, 0, 0},
-        {"--json", OPTION_FLAG, &q->json, NULL, "print one JSON object", NULL, 0, 0},
+        OPTION_JSON(&q->json),
         {0},
     };
     TRY(options_read(c, options, argc, argv, &action, 1, &positional_count, &helped));

@@ -36,10 +36,8 @@ typedef struct Product {
     bool add, by_rows; /* by_rows: blocks are rows of c, else columns */
 } Product;
 
-static void block(const void *context, int64_t begin, int64_t end, int worker)
+static void multiply(const Product *p, int64_t begin, int64_t end)
 {
-    (void)worker;
-    const Product *p = context;
     const int64_t i = p->by_rows ? begin : 0, j = p->by_rows ? 0 : begin;
     const int64_t m = p->by_rows ? end - begin : p->m, n = p->by_rows ? p->n : end - begin;
     const real *a = p->a + (p->op == GEMM_TN ? i : i * p->lda);
@@ -48,7 +46,6 @@ static void block(const void *context, int64_t begin, int64_t end, int worker)
     const enum CBLAS_TRANSPOSE ta = p->op == GEMM_TN ? CblasTrans : CblasNoTrans,
                                tb = p->op == GEMM_NT ? CblasTrans : CblasNoTrans;
 
-    use_one_thread();
 #ifdef CAPSTAN_DOUBLE
     cblas_dgemm(
 #else
@@ -56,6 +53,19 @@ static void block(const void *context, int64_t begin, int64_t end, int worker)
 #endif
         CblasRowMajor, ta, tb, (blasint)m, (blasint)n, (blasint)p->k, 1, a, (blasint)p->lda, b,
         (blasint)p->ldb, p->add, c, (blasint)p->ldc);
+}
+
+static void block(const void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    use_one_thread();
+    if (openblas_get_parallel() != OPENBLAS_SEQUENTIAL) {
+        multiply(context, begin, end);
+        return;
+    }
+/* The serial flavour is built without locks: two calls at a time share a buffer and spoil each other. */
+#pragma omp critical(gemm_serial)
+    multiply(context, begin, end);
 }
 
 void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,

@@ -23,8 +23,8 @@ int64_t attention_unit_work(int64_t keys, int64_t head_width, bool backward)
 {
     const int64_t padded = (keys + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX,
                   width = (head_width + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX;
-    const int64_t count = (backward ? 6 : 2) * padded * width + 5 * QUERIES * width +
-                          2 * QUERIES * KEYS + QUERIES * ALIGNMENT_MAX;
+    const int64_t count = (backward ? 6 : 2) * padded * width + 3 * QUERIES * width +
+                          2 * QUERIES * KEYS + QUERIES * ALIGNMENT_MAX + padded / STRIP;
     return (count * (int64_t)sizeof(real) + 63) / 64 * 64;
 }
 

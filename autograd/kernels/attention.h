@@ -2,7 +2,7 @@
  * online softmax (Milakov & Gimelshein 2018; Dao et al. 2022, arXiv 2205.14135, algorithm 1), and its
  * gradient, which computes the weights again from one number a row (algorithm 4).
  *
- * Tiles begin at the segment's first row and short ones are filled with zeros, so the bits depend on the
+ * Tiles begin at the segment's first row and a short strip is filled with zeros, so the bits depend on the
  * segment alone, not on what lies before or after it. Tiles that no row sees are skipped. The products
  * are not BLAS's: each number is one chain of multiply-adds in the order of the keys, or columns. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_H

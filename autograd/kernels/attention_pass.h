@@ -15,12 +15,15 @@ enum {
 typedef struct Work {
     int64_t width;  /* of a head, filled up to whole vectors */
     int64_t padded; /* keys, filled up to whole panels */
-    /* Keys of the unit: in columns (panels of PANEL keys), and in rows of `width`. */
-    real *k_columns, *v_columns, *k_rows, *v_rows, *dk, *dv;
-    /* A tile of queries, in columns (panels of QUERY_PANEL) and rows. */
-    real *q_columns, *dy_columns, *q_rows, *dy_rows, *sum;
-    real *p, *dp; /* [QUERIES, KEYS]: scores or weights, and their gradient */
-    real *lanes;  /* [QUERIES, LANES]: sums of weights */
+    bool whole;     /* a head is whole vectors: rows are read, and written, where they lie */
+    /* Keys of the unit, in columns: panels of PANEL keys. */
+    real *k_columns, *v_columns;
+    real *k_rows, *v_rows, *dk, *dv; /* in rows of `width`: for what is not whole */
+    /* A tile of queries, in rows; what cannot be read, or written, where it lies. */
+    real *q_rows, *dy_rows, *sum;
+    real *p, *dp;         /* [QUERIES, KEYS]: scores or weights, and their gradient */
+    real *lanes;          /* [QUERIES, LANES]: sums of weights */
+    unsigned char *begun; /* [padded / STRIP]: strips of keys whose dk and dv hold something */
 } Work;
 
 static Work work_cut(const AttentionUnit *u, bool backward)
@@ -30,12 +33,14 @@ static Work work_cut(const AttentionUnit *u, bool backward)
     const int64_t keys = w.padded * w.width, tile = QUERIES * w.width;
     real *at = u->work,
          **const keyed[] = {&w.k_columns, &w.v_rows, &w.v_columns, &w.k_rows, &w.dk, &w.dv};
-    real **const tiled[] = {&w.sum, &w.q_columns, &w.dy_columns, &w.q_rows, &w.dy_rows};
+    real **const tiled[] = {&w.sum, &w.q_rows, &w.dy_rows};
+    w.whole = w.width == u->head_width;
     for (int i = 0; i < (backward ? 6 : 2); i++, at += keys) *keyed[i] = at;
-    for (int i = 0; i < 5; i++, at += tile) *tiled[i] = at;
+    for (int i = 0; i < 3; i++, at += tile) *tiled[i] = at;
     w.p = at;
     w.dp = w.p + QUERIES * KEYS;
     w.lanes = w.dp + QUERIES * KEYS;
+    w.begun = (unsigned char *)(w.lanes + QUERIES * LANES);
     return w;
 }
 
@@ -50,6 +55,7 @@ static Interval seen(const AttentionUnit *u, int64_t row)
 typedef struct Tile {
     int64_t row, rows, head;
     Interval strip[STRIPS], all;
+    bool has_empty; /* a row that sees no key */
 } Tile;
 
 static Interval join(Interval a, Interval b)
@@ -63,8 +69,13 @@ static Tile tile_at(const AttentionUnit *u, int64_t head, int64_t row)
 {
     Tile t = {.row = row, .head = head};
     t.rows = u->queries - row < QUERIES ? u->queries - row : QUERIES;
-    for (int64_t i = 0; i < t.rows; i++)
-        t.strip[i / STRIP] = join(t.strip[i / STRIP], seen(u, row + i));
+    for (int64_t i = 0; u->first && i < t.rows; i++) {
+        const Interval see = seen(u, row + i);
+        if (see.first >= see.end) t.has_empty = true;
+        t.strip[i / STRIP] = join(t.strip[i / STRIP], see);
+    }
+    for (int64_t i = 0; !u->first && i < t.rows; i += STRIP)
+        t.strip[i / STRIP] = seen(u, row + (i + STRIP < t.rows ? i + STRIP : t.rows) - 1);
     for (int i = 0; i < STRIPS; i++) t.all = join(t.all, t.strip[i]);
     return t;
 }
@@ -82,40 +93,59 @@ static Interval whole_vectors(Interval x)
     return (Interval){x.first / GRAIN * GRAIN, (x.end + GRAIN - 1) / GRAIN * GRAIN};
 }
 
-/* Copies with rows that see no key as zeros, so that no not-a-number comes in through them. */
-static void pack_queries(const AttentionUnit *u, const Tile *t, AttentionMatrix x, int64_t padded,
-                         real *columns, real *rows, real factor)
+/* Asks for a strip of rows that will soon be read, or written, so that they come while something else is
+ * worked on. */
+INLINE void ahead(AttentionMatrix x, int64_t row, int64_t column, int64_t end, int64_t width,
+                  bool write)
 {
-    const int64_t at = t->head * u->head_width, width = u->head_width;
-    pack_columns(columns, QUERY_PANEL, x.data + t->row * x.step + at, x.step, t->rows, width,
-                 factor);
-    if (rows)
-        pack_rows(rows, padded, x.data + t->row * x.step + at, x.step, t->rows, width, QUERIES);
-    for (int64_t i = 0; u->first && i < t->rows; i++) {
-        const Interval see = seen(u, t->row + i);
-        if (see.first < see.end) continue;
-        real *column = columns + i / QUERY_PANEL * QUERY_PANEL * width + i % QUERY_PANEL;
-        for (int64_t c = 0; c < width; c++) column[c * QUERY_PANEL] = 0;
-        if (rows) memset(rows + i * padded, 0, (size_t)width * sizeof *rows);
-    }
+    for (int64_t i = row; x.data && i < row + STRIP && i < end; i++)
+        if (write)
+            AHEAD(x.data + i * x.step + column, width, 1);
+        else
+            AHEAD(x.data + i * x.step + column, width, 0);
 }
 
-/* The scores of a strip, or the like of them: s [STRIP, KEYS] = rows of columns times the keys of
- * panels, in the vectors of v. */
-static void strip_product(const AttentionUnit *u, const Tile *t, int64_t strip, const real *columns,
-                          const real *panels, int64_t key, Interval v, real *s)
+/* The rows of a tile. They are copied, and those that see no key as zeros, so that no not-a-number comes
+ * in through them, if they cannot be read where they lie; a last strip that is short always is, and
+ * filled with zeros. */
+static AttentionMatrix tile_rows(const AttentionUnit *u, const Work *w, const Tile *t,
+                                 AttentionMatrix x, real *copy)
 {
-    const int64_t row = strip * STRIP, width = u->head_width;
-    const int64_t rows = t->rows - row < STRIP ? t->rows - row : STRIP;
-    const real *a = columns + row / QUERY_PANEL * QUERY_PANEL * width + row % QUERY_PANEL;
+    const bool direct = w->whole && !t->has_empty;
+    const int64_t begin = direct ? t->rows / STRIP * STRIP : 0, short_by = -t->rows & (STRIP - 1);
+    x.data += t->row * x.step + t->head * u->head_width;
+    pack_rows(copy + begin * w->width, w->width, x.data + begin * x.step, x.step, t->rows - begin,
+              u->head_width, t->rows - begin + short_by);
+    for (int64_t i = 0; t->has_empty && i < t->rows; i++) {
+        const Interval see = seen(u, t->row + i);
+        if (see.first >= see.end) memset(copy + i * w->width, 0, (size_t)w->width * sizeof *copy);
+    }
+    return direct ? x : (AttentionMatrix){copy, w->width};
+}
+
+/* Those of a strip, all STRIP of them. */
+static AttentionMatrix strip_rows(const Work *w, const Tile *t, int64_t strip, AttentionMatrix x,
+                                  real *copy)
+{
+    if ((strip + 1) * STRIP > t->rows) x = (AttentionMatrix){copy, w->width};
+    return (AttentionMatrix){x.data + strip * STRIP * x.step, x.step};
+}
+
+/* The scores of a strip, or the like of them: s [STRIP, KEYS] = its rows times the keys of panels, in
+ * the vectors of v. */
+static void strip_product(int64_t rows, int64_t width, AttentionMatrix a, const real *panels,
+                          int64_t key, Interval v, real *s)
+{
     for (int64_t j = v.first; j < v.end;) {
         const int64_t at = (key + j) / PANEL * PANEL, offset = (key + j) % PANEL;
         const int64_t vecs = offset == 0 && j + PANEL <= v.end ? 2 : 1;
-        product((rows + 3) / 4 * 4, vecs, width, a, 1, QUERY_PANEL, panels + at * width + offset,
+        product((rows + 3) / 4 * 4, vecs, width, a.data, a.step, 1, panels + at * width + offset,
                 PANEL, s + j, KEYS, false);
         j += vecs * LANES;
     }
 }
+
+static const real lane_numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /* Finishes the scores of one row: distance and mask. */
 static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t key, Interval v,
@@ -127,9 +157,11 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
     const real own = (real)(u->keys - u->queries + t->row + i - key);
     /* Compared as numbers of the vector's type: places in a tile, so all of them are exact. */
     const real first = (real)(x.first < 0 ? 0 : x.first), end = (real)(x.end > KEYS ? KEYS : x.end);
-    Vec place;
-    for (int l = 0; l < LANES; l++) place[l] = (real)(v.first + l);
     const Vec minus = all(-(real)INFINITY), zero = {0};
+    /* What all see is left as it is: often all but the diagonal. */
+    if (!u->slopes && x.first <= v.first && x.end > v.first)
+        v.first += (x.end - v.first) / LANES * LANES;
+    Vec place = load(lane_numbers) + (real)v.first;
     for (int64_t j = v.first; j < v.end; j += LANES, place += (real)LANES) {
         Vec y = load(s + j);
         if (u->slopes) {
@@ -162,6 +194,7 @@ static void row_factors(const AttentionUnit *u, const Tile *t, int64_t i, int64_
 }
 
 typedef struct Online {
+    AttentionMatrix q, v;
     real max[QUERIES]; /* of the scores so far, times log2 e */
 } Online;
 
@@ -173,9 +206,17 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
     if (x.first >= x.end) return;
     const Interval v = whole_vectors(x);
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
+    const bool is_first = key <= t->strip[strip].first; /* of the tiles that it sees */
     real *p = w->p, shrink[STRIP + 15] = {0}, factor[KEYS];
+    if (is_first) {
+        ahead(u->q, t->row + row + STRIP, t->head * u->head_width, u->queries, u->head_width,
+              false);
+        ahead(u->y, t->row + row, t->head * u->head_width, u->queries, u->head_width, true);
+    }
+    if (key + KEYS > t->row) ahead(u->v, key + row + STRIP, 0, u->keys, u->head_width, false);
 
-    strip_product(u, t, strip, w->q_columns, w->k_columns, key, v, p);
+    strip_product(rows, u->head_width, strip_rows(w, t, strip, o->q, w->q_rows), w->k_columns, key,
+                  v, p);
     for (int64_t r = 0; r < rows; r++) {
         row_scores(u, t, row + r, key, v, p + r * KEYS);
         Vec max = all(-(real)INFINITY);
@@ -184,12 +225,13 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
         if (now > before) o->max[row + r] = now;
         shrink[r] = now > before ? before - now : 0;
     }
-    for (int64_t r = 0; r < rows; r += LANES) store(shrink + r, exp2_vec(load(shrink + r)));
+    for (int64_t r = 0; !is_first && r < rows; r += LANES)
+        store(shrink + r, exp2_vec(load(shrink + r)));
 
     for (int64_t r = 0; r < rows; r++) {
         real *y = p + r * KEYS, *lanes = w->lanes + (row + r) * LANES;
         const real max = o->max[row + r] == -(real)INFINITY ? 0 : o->max[row + r];
-        Vec sum = load(lanes) * shrink[r];
+        Vec sum = is_first ? (Vec){0} : load(lanes) * shrink[r];
         for (int64_t j = v.first; j < v.end; j += LANES) {
             const Vec e = exp2_vec(load(y + j) - max);
             sum += e;
@@ -200,24 +242,24 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
             row_factors(u, t, row + r, key, v, factor);
             for (int64_t j = v.first; j < v.end; j++) y[j] *= factor[j];
         }
-        if (shrink[r] == 1) continue;
+        if (is_first || shrink[r] == 1) continue;
         real *weighted = w->sum + (row + r) * w->width;
         for (int64_t c = 0; c < w->width; c += LANES)
             store(weighted + c, load(weighted + c) * shrink[r]);
     }
-    for (int64_t r = rows; r < (rows + 3) / 4 * 4; r++)
-        memset(p + r * KEYS + v.first, 0, (size_t)(v.end - v.first) * sizeof *p);
     product((rows + 3) / 4 * 4, w->width / LANES, x.end - x.first, p + x.first, KEYS, 1,
-            w->v_rows + (key + x.first) * w->width, w->width, w->sum + row * w->width, w->width,
-            true);
+            o->v.data + (key + x.first) * o->v.step, o->v.step, w->sum + row * w->width, w->width,
+            !is_first);
 }
 
-static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t)
+static double log2_real(real x)
 {
-    Online o;
-    pack_queries(u, t, u->q, w->width, w->q_columns, NULL, (real)(u->scale * LOG2E));
-    memset(w->sum, 0, (size_t)(QUERIES * w->width) * sizeof *w->sum);
-    memset(w->lanes, 0, (size_t)(QUERIES * LANES) * sizeof *w->lanes);
+    return sizeof x == sizeof(float) ? log2f((float)x) : log2((double)x);
+}
+
+static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t, AttentionMatrix v)
+{
+    Online o = {.q = tile_rows(u, w, t, u->q, w->q_rows), .v = v};
     for (int i = 0; i < QUERIES; i++) o.max[i] = -(real)INFINITY;
 
     for (int64_t key = t->all.first / KEYS * KEYS; key < t->all.end; key += KEYS)
@@ -228,18 +270,26 @@ static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t)
         const Interval see = seen(u, t->row + i);
         real *y = u->y.data + (t->row + i) * u->y.step + t->head * u->head_width;
         real *log_sum = u->log_sum ? u->log_sum + t->head * u->log_sum_step + t->row + i : NULL;
-        const real sum = total(load(w->lanes + i * LANES));
         if (see.first >= see.end) {
             memset(y, 0, (size_t)u->head_width * sizeof *y);
             if (log_sum) *log_sum = 0;
             continue;
         }
-        const real over = 1 / sum;
-        for (int64_t c = 0; c < u->head_width; c++) y[c] = w->sum[i * w->width + c] * over;
-        if (log_sum) *log_sum = (real)(o.max[i] + log2((double)sum));
+        const real sum = total(load(w->lanes + i * LANES)), over = 1 / sum;
+        scale_row(y, w->sum + i * w->width, u->head_width, over);
+        if (log_sum) *log_sum = (real)(o.max[i] + log2_real(sum));
         if (u->max_logit && o.max[i] / (real)LOG2E > u->max_logit[t->head])
             u->max_logit[t->head] = o.max[i] / (real)LOG2E;
     }
+}
+
+/* All keys in rows of whole vectors. */
+static AttentionMatrix key_rows(const AttentionUnit *u, const Work *w, AttentionMatrix x,
+                                real *copy)
+{
+    if (w->whole) return x;
+    pack_rows(copy, w->width, x.data, x.step, u->keys, u->head_width, u->keys);
+    return (AttentionMatrix){copy, w->width};
 }
 
 void FORWARD(const AttentionUnit *u)
@@ -247,28 +297,47 @@ void FORWARD(const AttentionUnit *u)
     const Work w = work_cut(u, false);
     for (int64_t head = 0; u->max_logit && head < u->group; head++)
         u->max_logit[head] = -(real)INFINITY;
-    pack_columns(w.k_columns, PANEL, u->k.data, u->k.step, u->keys, u->head_width, 1);
-    pack_rows(w.v_rows, w.width, u->v.data, u->v.step, u->keys, u->head_width, w.padded);
+    pack_columns(w.k_columns, PANEL, GRAIN, u->k.data, u->k.step, u->keys, u->head_width,
+                 (real)(u->scale * LOG2E));
+    const AttentionMatrix v = key_rows(u, &w, u->v, w.v_rows);
     for (int64_t head = 0; head < u->group; head++)
         for (int64_t row = 0; row < u->queries; row += QUERIES) {
             const Tile t = tile_at(u, head, row);
-            tile_forward(u, &w, &t);
+            tile_forward(u, &w, &t, v);
         }
 }
 
-/* One strip against one tile of keys: p, dp = weights and the gradient of scores, in whole GRAINs of keys
- * around what the strip sees, and dq. Returns what it sees. */
+/* What the strips of a tile have in common. */
+typedef struct Backward {
+    AttentionMatrix q, dy, k;
+    real delta[QUERIES]; /* the sum over columns of dy y, times scale */
+} Backward;
+
+/* Where the gradient of `rows` rows from `row` on is made: in its place, or in a copy. */
+static AttentionMatrix place_of(const Work *w, AttentionMatrix x, int64_t row, int64_t rows,
+                                real *copy)
+{
+    if (!w->whole || rows < STRIP) return (AttentionMatrix){copy, w->width};
+    return (AttentionMatrix){x.data + row * x.step, x.step};
+}
+
+/* One strip against one tile of keys: p, dp = weights and the gradient of scores times scale, in whole
+ * GRAINs of keys around what the strip sees, and dq. Returns what it sees. */
 static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile *t,
-                               const real *delta, int64_t strip, int64_t key)
+                               const Backward *d, int64_t strip, int64_t key)
 {
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
     const Interval x = within(t->strip[strip], key);
     if (x.first >= x.end) return (Interval){0, 0};
     const Interval v = whole_vectors(x);
     real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS, factor[KEYS];
+    if (key <= t->strip[strip].first)
+        ahead(u->dq, t->row + row, t->head * u->head_width, u->queries, u->head_width, true);
 
-    strip_product(u, t, strip, w->q_columns, w->k_columns, key, v, p);
-    strip_product(u, t, strip, w->dy_columns, w->v_columns, key, v, dp);
+    strip_product(rows, u->head_width, strip_rows(w, t, strip, d->q, w->q_rows), w->k_columns, key,
+                  v, p);
+    strip_product(rows, u->head_width, strip_rows(w, t, strip, d->dy, w->dy_rows), w->v_columns,
+                  key, v, dp);
     for (int64_t r = 0; r < rows; r++) {
         real *weight = p + r * KEYS, *g = dp + r * KEYS;
         const real log_sum = u->log_sum[t->head * u->log_sum_step + t->row + row + r];
@@ -280,17 +349,17 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
         for (int64_t j = v.first; j < v.end; j += LANES) {
             const Vec e = exp2_vec(load(weight + j) - log_sum);
             store(weight + j, e);
-            store(g + j, e * (load(g + j) - delta[row + r]));
+            store(g + j, e * (load(g + j) - d->delta[row + r]));
         }
         for (int64_t j = v.first; u->drop_below && j < v.end; j++) weight[j] *= factor[j];
     }
-    for (int64_t r = rows; r < STRIP; r++) {
-        memset(p + r * KEYS + v.first, 0, (size_t)(v.end - v.first) * sizeof *p);
-        memset(dp + r * KEYS + v.first, 0, (size_t)(v.end - v.first) * sizeof *p);
-    }
+    if (!u->dq.data) return x;
+    const AttentionMatrix to = place_of(w, u->dq, t->row + row, rows, w->sum + row * w->width);
+    const bool direct = to.data != w->sum + row * w->width;
     product((rows + 3) / 4 * 4, w->width / LANES, x.end - x.first, dp + x.first, KEYS, 1,
-            w->k_rows + (key + x.first) * w->width, w->width, w->sum + row * w->width, w->width,
-            true);
+            d->k.data + (key + x.first) * d->k.step, d->k.step,
+            to.data + (direct ? t->head * u->head_width : 0), to.step,
+            key > t->strip[strip].first || (direct && u->add_q));
     return x;
 }
 
@@ -305,10 +374,24 @@ static void clear_corner(const Work *w, int64_t strip, int64_t key)
         for (int64_t j = key; j < key + STRIP; j++) w->p[i * KEYS + j] = w->dp[i * KEYS + j] = 0;
 }
 
-/* dv += p^T dy, dk += dp^T q: each strip of keys from the first to the last row that sees it. */
-static void keys_backward(const Work *w, const Interval *see, int64_t strips, int64_t key)
+/* x of a strip of keys += p^T rows. */
+static void strip_of_keys(const AttentionUnit *u, const Work *w, AttentionMatrix x, real *copy,
+                          bool add, int64_t key, int64_t rows, const real *p, const real *b,
+                          int64_t step)
 {
-    for (int64_t j = 0; j < KEYS && key + j < w->padded; j += STRIP) {
+    if (!x.data) return;
+    const AttentionMatrix to = place_of(w, x, key, u->keys - key, copy + key * w->width);
+    const bool direct = to.data != copy + key * w->width;
+    product(STRIP, w->width / LANES, rows, p, 1, KEYS, b, step, to.data, to.step,
+            w->begun[key / STRIP] || (direct && add));
+}
+
+/* dv += p^T dy, dk += dp^T q: each strip of keys from the first to the last row that sees it. */
+static void keys_backward(const AttentionUnit *u, const Work *w, const Tile *t, const Backward *d,
+                          const Interval *see, int64_t key)
+{
+    const int64_t strips = (t->rows + STRIP - 1) / STRIP;
+    for (int64_t j = 0; j < KEYS && key + j < u->keys; j += STRIP) {
         int64_t begin = strips, end = 0, count = 0;
         for (int64_t s = 0; s < strips; s++)
             if (sees(see[s], j)) {
@@ -319,72 +402,94 @@ static void keys_backward(const Work *w, const Interval *see, int64_t strips, in
         if (!count) continue;
         for (int64_t s = begin; count < end - begin && s < end; s++)
             if (!sees(see[s], j)) clear_corner(w, s, j);
-        const int64_t row = begin * STRIP, rows = (end - begin) * STRIP, at = (key + j) * w->width;
-        const int64_t vecs = w->width / LANES, b = row * w->width;
-        product(STRIP, vecs, rows, w->p + row * KEYS + j, 1, KEYS, w->dy_rows + b, w->width,
-                w->dv + at, w->width, true);
-        product(STRIP, vecs, rows, w->dp + row * KEYS + j, 1, KEYS, w->q_rows + b, w->width,
-                w->dk + at, w->width, true);
+        const int64_t row = begin * STRIP, last = end * STRIP < t->rows ? end * STRIP : t->rows;
+        const int64_t at = row * KEYS + j;
+        strip_of_keys(u, w, u->dv, w->dv, u->add_v, key + j, last - row, w->p + at,
+                      d->dy.data + row * d->dy.step, d->dy.step);
+        strip_of_keys(u, w, u->dk, w->dk, u->add_k, key + j, last - row, w->dp + at,
+                      d->q.data + row * d->q.step, d->q.step);
+        w->begun[(key + j) / STRIP] = 1;
     }
 }
 
+/* Rows of x, none of them if x is NULL, are set, or added to what is there. */
 static void put(AttentionMatrix to, int64_t row, int64_t column, const real *x, int64_t step,
-                int64_t rows, int64_t width, real factor, bool add)
+                int64_t rows, int64_t width, bool add)
 {
     for (int64_t i = 0; i < rows; i++) {
         real *y = to.data + (row + i) * to.step + column;
-        if (i + 8 < rows) AHEAD(y + 8 * to.step, width, 1);
-        if (add)
-            for (int64_t c = 0; c < width; c++) y[c] += x[i * step + c] * factor;
-        else
-            for (int64_t c = 0; c < width; c++) y[c] = x[i * step + c] * factor;
+        for (int64_t c = 0; c < width; c++) {
+            const real z = x ? x[i * step + c] : 0;
+            y[c] = add ? y[c] + z : z;
+        }
     }
 }
 
-static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t)
+/* What was not made in its place is brought there, and zeros where nothing was made. */
+static void strip_put(const AttentionUnit *u, const Work *w, AttentionMatrix to, int64_t row,
+                      int64_t column, int64_t rows, const real *x, bool made, bool add)
+{
+    if (rows > STRIP) rows = STRIP;
+    if (!to.data || (made && w->whole && rows == STRIP)) return;
+    put(to, row, column, made ? x : NULL, w->width, rows, u->head_width, add);
+}
+
+static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t, AttentionMatrix k)
 {
     const int64_t width = u->head_width, strips = (t->rows + STRIP - 1) / STRIP;
-    real delta[QUERIES];
-
-    pack_queries(u, t, u->q, w->width, w->q_columns, w->q_rows, (real)(u->scale * LOG2E));
-    pack_queries(u, t, u->dy, w->width, w->dy_columns, w->dy_rows, 1);
-    memset(w->sum, 0, (size_t)(QUERIES * w->width) * sizeof *w->sum);
+    Backward d = {.q = tile_rows(u, w, t, u->q, w->q_rows),
+                  .dy = tile_rows(u, w, t, u->dy, w->dy_rows),
+                  .k = k};
     for (int64_t i = 0; i < t->rows; i++) {
         const real *y = u->y.data + (t->row + i) * u->y.step + t->head * width;
-        const real *g = w->dy_rows + i * w->width;
-        if (i + 8 < t->rows) AHEAD(y + 8 * u->y.step, width, 0);
+        const real *g = d.dy.data + i * d.dy.step;
+        if (i + 8 < t->rows) {
+            AHEAD(y + 8 * u->y.step, width, 0);
+            AHEAD(g + 8 * d.dy.step, width, 0);
+            AHEAD(d.q.data + (i + 8) * d.q.step, width, 0);
+        }
         Vec sum = {0};
         real rest = 0;
         int64_t c = 0;
         for (; c + LANES <= width; c += LANES) sum += load(y + c) * load(g + c);
         for (; c < width; c++) rest += y[c] * g[c];
-        delta[i] = total(sum) + rest;
+        d.delta[i] = (total(sum) + rest) * (real)u->scale;
     }
     for (int64_t key = t->all.first / KEYS * KEYS; key < t->all.end; key += KEYS) {
         Interval see[STRIPS];
-        for (int64_t strip = 0; strip < strips; strip++)
-            see[strip] = strip_backward(u, w, t, delta, strip, key);
-        keys_backward(w, see, strips, key);
+        for (int64_t strip = 0; strip < strips; strip++) {
+            const int64_t at = key + strip * STRIP;
+            if (at < u->keys && !w->begun[at / STRIP]) {
+                ahead(u->dk, at, 0, u->keys, width, true);
+                ahead(u->dv, at, 0, u->keys, width, true);
+            }
+            see[strip] = strip_backward(u, w, t, &d, strip, key);
+        }
+        keys_backward(u, w, t, &d, see, key);
     }
-    if (u->dq.data)
-        put(u->dq, t->row, t->head * width, w->sum, w->width, t->rows, width, (real)u->scale,
-            u->add_q);
+    for (int64_t s = 0, row = 0; s < strips; s++, row += STRIP)
+        strip_put(u, w, u->dq, t->row + row, t->head * width, t->rows - row,
+                  w->sum + row * w->width, t->strip[s].first < t->strip[s].end, u->add_q);
 }
 
 void BACKWARD(const AttentionUnit *u)
 {
     const Work w = work_cut(u, true);
-    pack_columns(w.k_columns, PANEL, u->k.data, u->k.step, u->keys, u->head_width, 1);
-    pack_columns(w.v_columns, PANEL, u->v.data, u->v.step, u->keys, u->head_width, 1);
-    pack_rows(w.k_rows, w.width, u->k.data, u->k.step, u->keys, u->head_width, w.padded);
-    memset(w.dk, 0, (size_t)(w.padded * w.width) * sizeof *w.dk);
-    memset(w.dv, 0, (size_t)(w.padded * w.width) * sizeof *w.dv);
+    pack_columns(w.k_columns, PANEL, GRAIN, u->k.data, u->k.step, u->keys, u->head_width,
+                 (real)(u->scale * LOG2E));
+    pack_columns(w.v_columns, PANEL, GRAIN, u->v.data, u->v.step, u->keys, u->head_width,
+                 (real)u->scale);
+    const AttentionMatrix k = key_rows(u, &w, u->k, w.k_rows);
+    memset(w.begun, 0, (size_t)(w.padded / STRIP));
     for (int64_t head = 0; head < u->group; head++)
         for (int64_t row = 0; row < u->queries; row += QUERIES) {
             const Tile t = tile_at(u, head, row);
-            tile_backward(u, &w, &t);
+            tile_backward(u, &w, &t, k);
         }
-    if (u->dk.data)
-        put(u->dk, 0, 0, w.dk, w.width, u->keys, u->head_width, (real)u->scale, u->add_k);
-    if (u->dv.data) put(u->dv, 0, 0, w.dv, w.width, u->keys, u->head_width, 1, u->add_v);
+    for (int64_t key = 0; key < u->keys; key += STRIP) {
+        const real *dk = w.dk + key * w.width, *dv = w.dv + key * w.width;
+        const bool made = w.begun[key / STRIP];
+        strip_put(u, &w, u->dk, key, 0, u->keys - key, dk, made, u->add_k);
+        strip_put(u, &w, u->dv, key, 0, u->keys - key, dv, made, u->add_v);
+    }
 }

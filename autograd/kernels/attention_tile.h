@@ -7,9 +7,8 @@
 #define LOG2E 1.4426950408889634
 
 enum {
-    QUERIES = 64, /* rows of a tile of queries */
-    STRIP = 8,    /* rows of a strip */
-    QUERY_PANEL = 16,
+    QUERIES = 64,      /* rows of a tile of queries */
+    STRIP = 8,         /* rows of a strip */
     KEYS = 64,         /* keys of a tile: a multiple of 64, which row_factors() wants */
     ALIGNMENT_MAX = 32 /* numbers: two vectors of the longest kind */
 };

@@ -188,12 +188,17 @@ INLINE void product(int64_t rows, int64_t vecs, int64_t k, const real *a, int64_
         }                                                                    \
     }
 
-/* to [LANES, LANES], rows to_step apart = the transpose of from. */
-INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t step, real factor)
+/* to [LANES, LANES], rows to_step apart = the transpose of the rows of from, and of zeros. */
+INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t step, int64_t rows,
+                            real factor)
 {
     Vec r[LANES];
+    if (rows >= LANES)
 #pragma GCC unroll 16
-    for (int i = 0; i < LANES; i++) r[i] = load(from + i * step);
+        for (int i = 0; i < LANES; i++) r[i] = load(from + i * step);
+    else
+#pragma GCC unroll 16
+        for (int i = 0; i < LANES; i++) r[i] = i < rows ? load(from + i * step) : (Vec){0};
     SWAP(8)
     SWAP(4)
     SWAP(2)
@@ -209,37 +214,35 @@ INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t
     __builtin_prefetch((x) + ahead_, write)
 
 /* Panels of `panel` rows of x [rows, width], transposed: to [panels, width, panel], times factor. Rows
- * beyond the last are zeros, up to a whole panel. */
-static void pack_columns(real *to, int64_t panel, const real *x, int64_t step, int64_t rows,
-                         int64_t width, real factor)
+ * beyond the last are zeros, up to a multiple of grain. */
+static void pack_columns(real *to, int64_t panel, int64_t grain, const real *x, int64_t step,
+                         int64_t rows, int64_t width, real factor)
 {
-    for (int64_t i = 0; i < (rows + panel - 1) / panel * panel; i += LANES) {
+    for (int64_t i = 0; i < (rows + grain - 1) / grain * grain; i += LANES) {
         real *block = to + i / panel * panel * width + i % panel;
         for (int64_t c = 0; i >= rows && c < width; c++) store(block + c * panel, (Vec){0});
         for (int64_t r = i + LANES; r < rows && r < i + 2 * LANES; r++)
             AHEAD(x + r * step, width, 0);
         for (int64_t j = 0; i < rows && j < width; j += LANES, block += LANES * panel) {
-            real edge[LANES * LANES];
-            const real *from = x + i * step + j;
-            int64_t from_step = step;
-            const int64_t high = rows - i < LANES ? rows - i : LANES,
-                          wide = width - j < LANES ? width - j : LANES;
-            if (high < LANES || wide < LANES) {
-                memset(edge, 0, sizeof edge);
-                for (int64_t r = 0; r < high; r++)
-                    memcpy(edge + r * LANES, from + r * step, (size_t)wide * sizeof *x);
-                from = edge;
-                from_step = LANES;
-            }
-            if (wide == LANES) {
-                transpose_block(block, panel, from, from_step, factor);
+            const int64_t high = rows - i, wide = width - j;
+            if (wide >= LANES) {
+                transpose_block(block, panel, x + i * step + j, step, high, factor);
                 continue;
             }
-            real turned[LANES * LANES];
-            transpose_block(turned, LANES, from, from_step, factor);
+            real edge[LANES * LANES] = {0}, turned[LANES * LANES];
+            for (int64_t r = 0; r < LANES && r < high; r++)
+                memcpy(edge + r * LANES, x + (i + r) * step + j, (size_t)wide * sizeof *x);
+            transpose_block(turned, LANES, edge, LANES, LANES, factor);
             for (int64_t c = 0; c < wide; c++) store(block + c * panel, load(turned + c * LANES));
         }
     }
+}
+
+INLINE void scale_row(real *to, const real *x, int64_t width, real factor)
+{
+    int64_t c = 0;
+    for (; c + LANES <= width; c += LANES) store(to + c, load(x + c) * factor);
+    for (; c < width; c++) to[c] = x[c] * factor;
 }
 
 /* x [rows, width] in rows of `padded` numbers, and zeros up to `all_rows` rows. */
@@ -248,8 +251,10 @@ static void pack_rows(real *to, int64_t padded, const real *x, int64_t step, int
 {
     for (int64_t i = 0; i < rows; i++) {
         if (i + 8 < rows) AHEAD(x + (i + 8) * step, width, 0);
-        memcpy(to + i * padded, x + i * step, (size_t)width * sizeof *x);
-        for (int64_t c = width; c < padded; c++) to[i * padded + c] = 0;
+        int64_t c = 0;
+        for (; c + LANES <= width; c += LANES) store(to + i * padded + c, load(x + i * step + c));
+        for (; c < width; c++) to[i * padded + c] = x[i * step + c];
+        for (; c < padded; c++) to[i * padded + c] = 0;
     }
     memset(to + rows * padded, 0, (size_t)((all_rows - rows) * padded) * sizeof *to);
 }

@@ -51,7 +51,9 @@ static void expect_close(const real *a, const real *b, const char *what, int64_t
     double worst = 0;
     for (int64_t i = 0; i < VOCAB; i++)
         worst = fmax(worst, fabs((double)a[i] - (double)b[i]) / fmax(1, fabs((double)b[i])));
-    cr_assert_lt(worst, 2e-5, "%s, token %lld: off by %g", what, (long long)place, worst);
+    /* Rounding and nothing else: float's differs between kinds of core, double's leaves no room. */
+    cr_assert_lt(worst, sizeof(real) == sizeof(float) ? 1e-4 : 1e-12, "%s, token %lld: off by %g",
+                 what, (long long)place, worst);
 }
 
 static const char *const kinds[][4] = {

@@ -208,7 +208,7 @@ static int64_t take_leaf(const Pass *pass, int64_t wanted, real **grads)
 }
 
 /* The leaf is done: adds it to its neighbour if that is done too, and so on up the tree. The last sum is
- * left: all threads share it (see finish). */
+ * left: all threads share it (see run_pass). */
 static void fold(const Pass *pass, int64_t leaf)
 {
     Lanes *l = pass->l;

@@ -139,24 +139,30 @@ static Status evaluate(Session *s)
     return OK;
 }
 
-/* Shows what the model writes by now. A prompt that cannot be read was refused at the start. */
-static Status show_sample(Session *s)
+/* A sample of so many tokens; of none: a look whether the prompt can be read. */
+static Status sample(Session *s, int64_t tokens)
 {
     const TrainConfig *c = &s->config->train;
-    const double before = clock_seconds();
     Sampling how = {.choosing = {.temperature = 0.8, .top_p = 1},
-                    .tokens = c->sample_tokens,
+                    .tokens = tokens,
                     .seed = (uint64_t)c->seed,
-                    .with_prompt = true,
+                    .with_prompt = tokens > 0,
                     .stop = &interrupts};
     sampling_as_trained(&how, &s->config->data);
+    return sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step,
+                        s->options->out, NULL);
+}
+
+/* Shows what the model writes by now. Training goes on whether or not that goes well. */
+static Status show_sample(Session *s)
+{
+    const double before = clock_seconds();
     progress_note(&s->progress, "step %lld  a sample:", (long long)s->run.step);
-    decoder_restart(&s->decoder);
-    Status status = sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step,
-                                 s->progress.out, NULL);
+    Status status = sample(s, s->config->train.sample_tokens);
     progress_note(&s->progress, "%s", "");
     s->progress.paused += clock_seconds() - before;
-    return status == E_INTERRUPTED ? OK : status; /* the loop sees to that */
+    if (status == OK || status == E_INTERRUPTED) return OK; /* the loop sees to that */
+    return warn(s, "no sample", error_message());
 }
 
 /* One update, and what is due after it. */
@@ -314,7 +320,10 @@ static Status train_in(Session *s)
     if (r->dataset.tokenizer)
         TRY(tokenizer_parse(&r->arena, r->dataset.tokenizer, r->dataset.tokenizer_size,
                             r->dataset.path, &s->tokenizer));
-    if (s->config->train.sample_every) TRY(decoder_open(&s->decoder, &r->model));
+    if (s->config->train.sample_every) {
+        TRY(decoder_open(&s->decoder, &r->model));
+        TRY(sample(s, 0));
+    }
     if (o->resume) TRY(restore(s));
     TRY(log_check_unused(s->folder)); /* before anything of it is touched */
     if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));

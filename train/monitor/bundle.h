@@ -1,0 +1,62 @@
+/* What is kept of a spike: RUN/spikes/draw-00000251/, to be explained and replayed later.
+ *
+ *     bundle.json   why it was flagged, the batch and its documents, the history up to it (history.h)
+ *     at.h5         a checkpoint: the state the batch met, before any update on it
+ *     before.h5     a checkpoint some steps earlier (a hard link if it can be), if there is one
+ *
+ * Steps that are flagged close to each other share one bundle: that of the first. */
+#ifndef TRAIN_MONITOR_BUNDLE_H
+#define TRAIN_MONITOR_BUNDLE_H
+
+#include "train/monitor/history.h"
+#include "train/run.h"
+
+enum { BUNDLE_VERSION = 1, BUNDLE_PATH_MAX = 4096 };
+
+/* One document of the batch, or the piece of one that is in it. */
+typedef struct BundleDocument {
+    int64_t document;               /* of the split, from 0 */
+    int64_t token_begin, token_end; /* target tokens of the split: [begin, end) */
+    int64_t byte_begin, byte_end;   /* their place in the split's text */
+    int64_t sequence, row;          /* where it is in the batch */
+    int64_t rows;                   /* that have a loss */
+    double loss;                    /* mean over those, nats */
+    double excess;                  /* sum over those of loss - the usual one */
+    double share;                   /* of all documents' positive excess; 0 if it has none */
+    char *text;                     /* what its tokens stand for, UTF-8, the first 400 bytes or so */
+} BundleDocument;
+
+/* A bundle being read or written. Memory is arena's. */
+typedef struct Bundle {
+    Arena arena;
+    char folder[BUNDLE_PATH_MAX];
+    int64_t step, draw;         /* the update that was to be, and its batch */
+    int64_t before_step;        /* of before.h5; -1: there is none */
+    const char *run;            /* the run's folder when it was written */
+    const char *split;          /* "train" */
+    const char *flag;           /* name of the SpikeClass */
+    const char *rule, *action;  /* as configured; what was done: "taken", "skipped", "clipped", "rewound" */
+    const char *message;        /* one line for people */
+    double usual_loss;          /* median of the losses accepted before */
+    TapeFinding finding;        /* where a number that is not finite came from, if one did */
+    int64_t documents;          /* of the batch, all of them, largest excess first */
+    BundleDocument *document;
+    int64_t rows;               /* of the batch */
+    int64_t sequences, context;
+    int32_t *inputs, *targets;  /* [rows] */
+    double *row_loss;           /* [rows] */
+    History history;            /* the spike itself is the newest row */
+    const char **param_names;   /* [history.params] */
+} Bundle;
+
+/* Finds the documents of the run's batch and what each has lost. row_loss: [rows]. */
+Status bundle_documents(Bundle *b, const Run *r, const real *row_loss);
+
+/* Writes bundle.json, whole or not at all, into b->folder, which is there. */
+Status bundle_write(const Bundle *b);
+
+/* Reads one. E_FORMAT names the file and the key that is wrong. Close in any case. */
+Status bundle_read(Bundle *b, const char *folder);
+void bundle_close(Bundle *b);
+
+#endif

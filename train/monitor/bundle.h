@@ -23,30 +23,31 @@ typedef struct BundleDocument {
     double loss;                    /* mean over those, nats */
     double excess;                  /* sum over those of loss - the usual one */
     double share;                   /* of all documents' positive excess; 0 if it has none */
-    char *text;                     /* what its tokens stand for, UTF-8, the first 400 bytes or so */
+    char *text; /* what its tokens stand for, UTF-8, the first 400 bytes or so */
 } BundleDocument;
 
 /* A bundle being read or written. Memory is arena's. */
 typedef struct Bundle {
     Arena arena;
     char folder[BUNDLE_PATH_MAX];
-    int64_t step, draw;         /* the update that was to be, and its batch */
-    int64_t before_step;        /* of before.h5; -1: there is none */
-    const char *run;            /* the run's folder when it was written */
-    const char *split;          /* "train" */
-    const char *flag;           /* name of the SpikeClass */
-    const char *rule, *action;  /* as configured; what was done: "taken", "skipped", "clipped", "rewound" */
-    const char *message;        /* one line for people */
-    double usual_loss;          /* median of the losses accepted before */
-    TapeFinding finding;        /* where a number that is not finite came from, if one did */
-    int64_t documents;          /* of the batch, all of them, largest excess first */
+    int64_t step, draw;  /* the update that was to be, and its batch */
+    int64_t before_step; /* of before.h5; -1: there is none */
+    const char *run;     /* the run's folder when it was written */
+    const char *split;   /* "train" */
+    const char *flag;    /* name of the SpikeClass */
+    const char *rule,
+        *action; /* as configured; what was done: "taken", "skipped", "clipped", "rewound" */
+    const char *message; /* one line for people */
+    double usual_loss;   /* median of the losses accepted before */
+    TapeFinding finding; /* where a number that is not finite came from, if one did */
+    int64_t documents;   /* of the batch, all of them, largest excess first */
     BundleDocument *document;
-    int64_t rows;               /* of the batch */
+    int64_t rows; /* of the batch */
     int64_t sequences, context;
-    int32_t *inputs, *targets;  /* [rows] */
-    double *row_loss;           /* [rows] */
-    History history;            /* the spike itself is the newest row */
-    const char **param_names;   /* [history.params] */
+    int32_t *inputs, *targets; /* [rows] */
+    double *row_loss;          /* [rows] */
+    History history;           /* the spike itself is the newest row */
+    const char **param_names;  /* [history.params] */
 } Bundle;
 
 /* Finds the documents of the run's batch and what each has lost. row_loss: [rows]. */

@@ -9,31 +9,31 @@
 #include "autograd/params.h"
 
 /* X(name, help) */
-#define SIGNAL_LIST(X)                                                    \
-    X(step, "the update it was, or would have been")                      \
-    X(draw, "its batch")                                                  \
-    X(flag, "why it was a spike (SpikeClass), 0: it was none")            \
-    X(taken, "1: the update was made")                                    \
-    X(loss, "of the batch, before the update, nats a token")              \
-    X(grad_norm, "before clipping")                                       \
-    X(loss_z, "robust z of the loss")                                     \
-    X(grad_norm_z, "robust z of the gradient norm's logarithm")           \
-    X(lr, "learning rate")                                                \
-    X(clip, "what the gradient was multiplied by")                        \
-    X(update_norm, "length of the change of all parameters")              \
-    X(rms, "largest over parameters of StableAdamW's RMS_t")              \
-    X(max_logit, "largest attention logit of all layers")                 \
+#define SIGNAL_LIST(X)                                          \
+    X(step, "the update it was, or would have been")            \
+    X(draw, "its batch")                                        \
+    X(flag, "why it was a spike (SpikeClass), 0: it was none")  \
+    X(taken, "1: the update was made")                          \
+    X(loss, "of the batch, before the update, nats a token")    \
+    X(grad_norm, "before clipping")                             \
+    X(loss_z, "robust z of the loss")                           \
+    X(grad_norm_z, "robust z of the gradient norm's logarithm") \
+    X(lr, "learning rate")                                      \
+    X(clip, "what the gradient was multiplied by")              \
+    X(update_norm, "length of the change of all parameters")    \
+    X(rms, "largest over parameters of StableAdamW's RMS_t")    \
+    X(max_logit, "largest attention logit of all layers")       \
     X(log_z, "mean over loss tokens of log Z of the output")
 /* Of what block i computed. */
-#define LAYER_SIGNAL_LIST(X)                                              \
-    X(activation, "root mean square of the residual stream behind it")    \
-    X(entropy, "mean entropy of its attention, nats")                     \
+#define LAYER_SIGNAL_LIST(X)                                           \
+    X(activation, "root mean square of the residual stream behind it") \
+    X(entropy, "mean entropy of its attention, nats")                  \
     X(max_logit, "its largest attention logit")
 /* Of one parameter tensor. */
-#define PARAM_SIGNAL_LIST(X)                                              \
-    X(grad, "length of the gradient, before clipping")                    \
-    X(value, "length of the parameter, before the update")                \
-    X(update, "length of the update")                                     \
+#define PARAM_SIGNAL_LIST(X)                               \
+    X(grad, "length of the gradient, before clipping")     \
+    X(value, "length of the parameter, before the update") \
+    X(update, "length of the update")                      \
     X(rms, "RMS_t: root of the mean of g^2 / v (Wortsman et al. 2023, section 3.3)")
 
 #define X(name, help) SIGNAL_##name,

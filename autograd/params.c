@@ -88,6 +88,20 @@ Tensor *params_constant(Params *p, Shape shape)
     return x->data ? x : NULL;
 }
 
+int64_t params_named(const Params *p)
+{
+    int64_t count = 0;
+    for (const Param *one = p->first; one; one = one->next) count++;
+    return count;
+}
+
+const Param *params_at(const Params *p, int64_t place)
+{
+    const Param *one = p->first;
+    while (one->next && one->next->tensor.offset <= place) one = one->next;
+    return one;
+}
+
 Status params_alloc(Params *p, bool for_training)
 {
     const int64_t size = p->count * (int64_t)sizeof(real);

@@ -54,6 +54,11 @@ Tensor *params_span(Params *p, Tensor *first, Tensor *last);
 /* A tensor that lives as long as the parameters but is not one: a table. Cleared; there at once. */
 Tensor *params_constant(Params *p, Shape shape);
 
+int64_t params_named(const Params *p); /* how many parameters there are */
+
+/* The one that holds number `place` of value. */
+const Param *params_at(const Params *p, int64_t place);
+
 /* for_training: grad, m, v as well; m and v are zero. E_ARG if two have one name, E_NOMEM. */
 Status params_alloc(Params *p, bool for_training);
 

@@ -60,19 +60,37 @@ Tensor *tape_wrap(Tape *t, Shape shape, real *data)
     return x;
 }
 
-static bool is_finite(const real *x, int64_t count)
+/* Remembers the first place where the numbers of x, or of its gradient, at data, are not all finite. */
+static void check(Tape *t, const Node *n, const Tensor *x, bool in_backward, const real *data)
 {
-    for (int64_t i = 0; i < count; i++)
-        if (!isfinite(x[i])) return false;
-    return true;
+    const int64_t count = shape_count(x->shape);
+    int64_t i = 0;
+    if (!t->check || t->finding.found) return;
+    while (i < count && isfinite(data[i])) i++;
+    if (i < count)
+        t->finding =
+            (TapeFinding){true, in_backward, n->op->name, n->scope, x->name, x->offset + i};
 }
 
-/* Remembers the first place where count numbers at x are not all finite. */
-static void check(Tape *t, const Node *n, const char *parameter, bool in_backward, const real *x,
-                  int64_t count)
+static bool is_poisoned(const Tape *t, const Node *n, bool in_backward)
 {
-    if (!t->check || t->finding.found || is_finite(x, count)) return;
-    t->finding = (TapeFinding){true, in_backward, n->op->name, n->scope, parameter};
+    const TapePoison *p = t->poison;
+    return p && p->in_backward == in_backward && (!p->op || !strcmp(p->op, n->op->name)) &&
+           (!p->scope || !strcmp(p->scope, n->scope));
+}
+
+static void poison(Tape *t, const Tensor *x, real *data)
+{
+    data[shape_count(x->shape) / 2] = (real)NAN;
+    t->poison = NULL;
+}
+
+/* The gradients that n has just computed. */
+static void poison_gradients(Tape *t, const Node *n)
+{
+    for (int i = 0; i < n->op->inputs && is_poisoned(t, n, true); i++)
+        if (n->din[i] && (!t->poison->input || t->poison->input == i + 1))
+            poison(t, n->in[i], n->din[i]);
 }
 
 static Status ensure_scratch(Tape *t, int64_t size)
@@ -133,12 +151,13 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
         if (n->record && op->early >> i & 1 && in[i]->wants_grad)
             n->din[i] = claim(t, in[i], &n->add[i]);
     for (int i = 0; i < op->inputs; i++)
-        if (in[i] && in[i]->name)
-            check(t, n, in[i]->name, false, in[i]->data, shape_count(in[i]->shape));
+        if (in[i] && in[i]->name) check(t, n, in[i], false, in[i]->data);
     op->forward(n);
-    check(t, n, NULL, false, out->data, shape_count(out->shape));
+    if (is_poisoned(t, n, false)) poison(t, out, out->data);
+    poison_gradients(t, n);
+    check(t, n, out, false, out->data);
     for (int i = 0; i < op->inputs; i++)
-        if (n->din[i]) check(t, n, in[i]->name, true, n->din[i], shape_count(in[i]->shape));
+        if (n->din[i]) check(t, n, in[i], true, n->din[i]);
     return out;
 }
 
@@ -225,9 +244,9 @@ static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
         }
         if (region) {
             n->op->backward(n);
+            poison_gradients(t, n);
             for (int i = 0; i < n->op->inputs; i++)
-                if (n->din[i])
-                    check(t, n, n->in[i]->name, true, n->din[i], shape_count(n->in[i]->shape));
+                if (n->din[i]) check(t, n, n->in[i], true, n->din[i]);
         } else if (!kept)
             plan_drop(plan, n->out->offset);
     }
@@ -259,6 +278,7 @@ void tape_reset(Tape *t)
     t->record = false;
     t->seed = 1;
     t->finding = (TapeFinding){0};
+    t->poison = NULL;
 }
 
 void tape_record(Tape *t, real *grads, bool *written)

@@ -22,7 +22,16 @@ typedef struct TapeFinding {
     bool found, in_backward;
     const char *op, *scope;
     const char *parameter; /* whose value (forward) or gradient (backward) it is, or NULL */
+    int64_t place;         /* in Params.value or grad: params_at(); if there is a parameter */
 } TapeFinding;
+
+/* A NAN to put where an op's result, or an input's gradient, has just been computed: for tests, and to
+ * study spikes. It goes into the middle number, of the first node that fits. */
+typedef struct TapePoison {
+    const char *op, *scope; /* NULL: any */
+    bool in_backward;
+    int input; /* whose gradient: from 1; 0: of the first that has one */
+} TapePoison;
 
 typedef struct Tape {
     Arena arena;
@@ -42,6 +51,7 @@ typedef struct Tape {
     int64_t dry_size;
     bool check; /* look at every result for the first one that is not finite; slow */
     TapeFinding finding;
+    const TapePoison *poison; /* until tape_reset(), or until it has been put; NULL: none */
 } Tape;
 
 /* Forgets all tensors and the fault; from here on nothing is recorded. */

@@ -59,8 +59,9 @@ static void square_block(const void *context, int64_t begin, int64_t end, int wo
     s->sums[begin / BLOCK] = sum_of_squares(s->x + s->first + begin, end - begin);
 }
 
-double grad_norm(const Params *p)
+double grad_norm(const Params *p, double *norms)
 {
+    (void)norms;
     enum { AT_ONCE = 256 };
     double sums[AT_ONCE], total = 0;
     for (int64_t first = 0; first < p->count; first += (int64_t)AT_ONCE * BLOCK) {
@@ -120,8 +121,10 @@ static void update_block(const void *context, int64_t begin, int64_t end, int wo
     }
 }
 
-void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step)
+void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step,
+                UpdateStats *stats)
 {
+    (void)stats;
     const double bias1 = 1 - pow(c->beta1, (double)step), bias2 = 1 - pow(c->beta2, (double)step);
     const Update u = {
         .params = p,

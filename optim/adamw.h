@@ -31,12 +31,23 @@ void optim_resolve(OptimConfig *c, int64_t steps);
 /* What no single row can say: E_CONFIG. */
 Status optim_check(const OptimConfig *c);
 
-/* The length of the gradient: the square root of the sum of squares, summed in double in a fixed order. */
-double grad_norm(const Params *p);
+/* The length of the gradient: the square root of the sum of squares, summed in double in a fixed order.
+ * norms, unless NULL: [params_named()], that of each parameter's own. */
+double grad_norm(const Params *p, double *norms);
+
+/* What an update did to one parameter: PARAM_SIGNAL_LIST of train/monitor/history.h. */
+typedef struct UpdateStats {
+    double grad;   /* left as it is: see grad_norm() */
+    double value;  /* length before the update */
+    double update; /* length of the change */
+    double rms;    /* RMS_t */
+} UpdateStats;
 
 /* One update of size lr, the step-th (from 1), on the gradients that p holds times grad_scale (clipping:
- * see clip_scale). One pass over value, grad, m and v. */
-void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step);
+ * see clip_scale). One pass over value, grad, m and v. stats, unless NULL: [params_named()], filled; they
+ * change no bit of the update. */
+void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step,
+                UpdateStats *stats);
 
 /* What PyTorch's clip_grad_norm_ multiplies with: min(1, limit / (norm + 1e-6)); 1 if limit is 0. */
 double clip_scale(double norm, double limit);

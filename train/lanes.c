@@ -144,6 +144,7 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
 
     tape_reset(t);
     t->check = pass->check;
+    if (leaf == task->poison_leaf) t->poison = task->poison;
     TRY(leaf_input(t, task, first, end, &in));
     real *row_loss =
         pass->row_loss ? pass->row_loss + row : tape_take(t, in.rows * (int64_t)sizeof *row_loss);
@@ -323,7 +324,10 @@ Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding)
                        .scale = share(task->batch),
                        .finding = finding};
     *finding = (TapeFinding){0};
-    return run_pass(&pass, &sum);
+    TRY(run_pass(&pass, &sum));
+    /* The tape knows joined parameters by the name of the first. */
+    if (finding->parameter) finding->parameter = params_at(l->params, finding->place)->name;
+    return OK;
 }
 
 int64_t lanes_memory(const Lanes *l)

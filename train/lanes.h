@@ -15,6 +15,15 @@
 
 typedef struct Lanes Lanes;
 
+/* What is measured on the way: of the whole batch, in the order of leaves, so it depends on no threads.
+ * Each pointer may be NULL: not wanted. */
+typedef struct LaneStats {
+    real *row_loss; /* [rows of the batch]: plain cross-entropy; 0 where there is no target */
+    /* [layers]: LAYER_SIGNAL_LIST of train/monitor/history.h. */
+    double *activation, *entropy, *max_logit;
+    double log_z; /* mean over loss tokens */
+} LaneStats;
+
 /* What a batch is to be trained or judged by. */
 typedef struct LaneTask {
     const Gpt *model;
@@ -22,6 +31,9 @@ typedef struct LaneTask {
     uint64_t draw; /* for dropout */
     bool dropout;
     double z_loss, smoothing;
+    LaneStats *stats;         /* NULL: not wanted */
+    const TapePoison *poison; /* NULL: none. Put into one leaf: */
+    int64_t poison_leaf;
 } LaneTask;
 
 /* leaves: accumulate x lanes. Borrows p, whose grad may be NULL if lanes_step() is never called. */

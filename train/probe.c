@@ -87,10 +87,10 @@ Status probe_step(Probe *p, double *seconds)
     const double begin = clock_seconds();
     fill(p);
     TRY(lanes_step(p->lanes, &task, &p->loss));
-    const double norm = grad_norm(&p->params);
+    const double norm = grad_norm(&p->params, NULL);
     p->step++;
     adamw_step(&p->params, &c->optim, learning_rate(&c->optim, p->step),
-               clip_scale(norm, c->optim.clip), p->step);
+               clip_scale(norm, c->optim.clip), p->step, NULL);
     *seconds = clock_seconds() - begin;
     return OK;
 }

@@ -76,14 +76,15 @@ Status run_step(Run *r)
 
     TRY(batches_fill(&r->train, r->draw + 1, &r->batch));
     TRY(lanes_step(r->lanes, &task, &r->loss));
-    r->grad_norm = grad_norm(&r->params);
+    r->grad_norm = grad_norm(&r->params, NULL);
     if (!isfinite(r->loss) || !isfinite(r->grad_norm)) return not_finite(r, &task);
 
     r->step++;
     r->draw++;
     r->tokens += r->batch.loss_tokens;
     r->lr = learning_rate(&c->optim, r->step);
-    adamw_step(&r->params, &c->optim, r->lr, clip_scale(r->grad_norm, c->optim.clip), r->step);
+    adamw_step(&r->params, &c->optim, r->lr, clip_scale(r->grad_norm, c->optim.clip), r->step,
+               NULL);
     return OK;
 }
 

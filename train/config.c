@@ -12,20 +12,30 @@ const Key config_keys[] = {
     SCHEMA_KEYS(data, DATA_SETTINGS)
     SCHEMA_KEYS(optim, OPTIM_SETTINGS)
     SCHEMA_KEYS(train, TRAIN_SETTINGS)
+    SCHEMA_KEYS(monitor, MONITOR_SETTINGS)
 };
 /* clang-format on */
 const int config_key_count = sizeof config_keys / sizeof *config_keys;
 _Static_assert(sizeof config_keys / sizeof *config_keys <= CONFIG_KEYS_MAX,
                "raise CONFIG_KEYS_MAX");
 
+static bool is_among(const char *name, const char *const names[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(name, names[i])) return true;
+    return false;
+}
+
 bool config_may_change(const Key *k)
 {
     static const char *const names[] = {"eval_every",    "eval_batches",  "save_every",
                                         "keep",          "log_every",     "sample_every",
                                         "sample_tokens", "sample_prompt", "threads"};
-    if (strcmp(k->section, "train")) return false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(k->name, names[i])) return true;
+    static const char *const levels[] = {"update_z", "attention_warn", "attention_severe",
+                                         "rms_warn", "log_z_warn",     "bundles"};
+    if (!strcmp(k->section, "train")) return is_among(k->name, names, sizeof names / sizeof *names);
+    if (!strcmp(k->section, "monitor"))
+        return is_among(k->name, levels, sizeof levels / sizeof *levels);
     return false;
 }
 
@@ -122,6 +132,7 @@ static Status finish(Config *c, int count, const char *const overrides[])
     if (status == OK) status = data_check(&c->data);
     if (status == OK) status = optim_check(&c->optim);
     if (status == OK) status = resolve_lanes(&c->train, c->model.context);
+    if (status == OK) status = monitor_check(&c->monitor, c->train.steps);
     return blame(c, status);
 }
 

@@ -5,6 +5,7 @@
 #include "data/batch.h"
 #include "layers/gpt.h"
 #include "optim/adamw.h"
+#include "train/monitor/settings.h"
 
 /* clang-format off */
 /* [train]     name          default    min   max     help */
@@ -39,6 +40,7 @@ typedef struct Config {
     DataConfig data;
     OptimConfig optim;
     TrainConfig train;
+    MonitorConfig monitor;
     char origin[CONFIG_KEYS_MAX][ORIGIN_MAX]; /* by key: "default", "a.yaml:3:9", "command line" */
 } Config;
 

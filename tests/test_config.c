@@ -113,6 +113,17 @@ static const struct {
     {"train:\n  lanes: -2\n", "train.lanes = -2: expected auto or"},
     {"train:\n  lanes: 99999999999999999999\n", "expected auto or"},
     {"train:\n  precision: float16\n", "train.precision = float16: expected one of float32, float64"},
+    {"monitor:\n  action: stop\n", "a.yaml:2:11: monitor.action = stop: expected one of off, warn, skip, clip, rewind"},
+    {"train:\n  steps: 200\nmonitor:\n  window: 300\n", "a.yaml:4:11: monitor.window = 300 is longer than the run, train.steps = 200"},
+    {"monitor:\n  window: 3\n", "a.yaml:2:11: monitor.window = 3: a median of so few says little: expected at least 8, or 0"},
+    {"monitor:\n  loss_z: 0\n", "a.yaml:2:11: monitor.loss_z = 0: expected a number from 1 to"},
+    {"monitor:\n  skip_share: 1.5\n", "a.yaml:2:15: monitor.skip_share = 1.5: expected a number from 0.005 to 1"},
+    {"monitor:\n  attention_warn: 5000\n", "monitor.attention_severe = 1000 is below monitor.attention_warn = 5000"},
+    {"monitor:\n  action: rewind\n  snapshot_every: 0\n", "a.yaml:2:11: monitor.action = rewind needs snapshots to go back to, and monitor.snapshot_every = 0 makes none"},
+    {"monitor:\n  action: rewind\n  rewind_steps: 101\n", "a.yaml:3:17: monitor.rewind_steps = 101 is further back than snapshots are kept"},
+    {"monitor:\n  snapshot_every: 3000\n", "a.yaml:2:19: monitor.snapshot_every = 3000 is longer than the run, train.steps = 2000"},
+    {"monitor:\n  inject: random\n", "a.yaml:2:11: monitor.inject = random needs monitor.inject_draw"},
+    {"monitor:\n  inject: nan\n  inject_draw: 5\n", "monitor.inject = nan needs monitor.inject_where: SCOPE/OP"},
     {"!model.widht=3", "command line: model.widht: there is no such setting; did you mean model.width?"},
     {"!model.width=x", "command line: model.width = x: expected a whole number from 1 to 65536"},
     {"!model.width", "command line: model.width: expected section.key=value"},
@@ -299,11 +310,12 @@ Test(config, takes_each_choice_and_both_bounds)
         const Key *k = &config_keys[i];
         for (int n = 0; k->choices && choice(k, n, text); n++) {
             snprintf(assignment, sizeof assignment, "%s.%s=%s", k->section, k->name, text);
-            /* prompts need whole documents */
-            const char *const all[] = {"data.packing=optimal", "data.objective=prefix", assignment};
-            const int before = strcmp(k->section, "data") || !strcmp(k->name, "packing") ? 0 : 2;
-            cr_assert_eq(config_load(&c, NULL, before + 1, all + 2 - before), OK, "%s",
-                         error_message());
+            /* prompts need whole documents, faults a place */
+            const char *const all[] = {"data.packing=optimal", "data.objective=prefix",
+                                       "monitor.inject_draw=1",
+                                       "monitor.inject_where=blocks.0.mlp/linear", assignment};
+            const int first = strcmp(k->section, "data") || !strcmp(k->name, "packing") ? 2 : 0;
+            cr_assert_eq(config_load(&c, NULL, 5 - first, all + first), OK, "%s", error_message());
             cr_assert_str_eq((char *)&c + k->offset, text);
             strcat(assignment, "x");
             cr_assert_eq(config_load(&c, NULL, 1, (const char *[]){assignment}), E_CONFIG);
@@ -441,6 +453,9 @@ Test(config, what_is_written_reads_back)
         if (c.optim.decay_steps == 0) c.optim.decay_steps = 1;
         c.optim.lr = rng_uniform(rng, at++, 0) * 1e-3;
         c.optim.min_lr = c.optim.lr * rng_uniform(rng, at++, 0);
+        c.monitor.window = c.monitor.window + 8 > c.train.steps ? 0 : c.monitor.window + 8;
+        c.monitor.snapshot_every = -1;
+        c.monitor.attention_severe += c.monitor.attention_warn;
         char *text;
         size_t size;
         round_trip(round % 2, &text, &size);
@@ -486,7 +501,7 @@ Test(config, only_what_is_shown_may_change)
 {
     int count = 0;
     for (int i = 0; i < config_key_count; i++) count += config_may_change(&config_keys[i]);
-    cr_assert_eq(count, 9);
+    cr_assert_eq(count, 15);
     cr_assert(config_may_change(schema_find(config_keys, config_key_count, "train", "threads")));
     cr_assert_not(config_may_change(schema_find(config_keys, config_key_count, "train", "steps")));
 }

@@ -53,18 +53,14 @@ static Status check_rewind(const MonitorConfig *c, int64_t steps)
 
 static Status check_inject(const MonitorConfig *c)
 {
-    const bool at_place = !strcmp(c->inject, "nan");
     if (strcmp(c->inject, "none") && !c->inject_draw)
         return FAIL(E_CONFIG,
                     "monitor.inject = %s needs monitor.inject_draw: the batch where it begins, "
                     "from 1",
                     c->inject);
-    if (at_place && !*c->inject_where)
+    if (!strcmp(c->inject, "nan") && !*c->inject_where)
         return FAIL(E_CONFIG, "monitor.inject = nan needs monitor.inject_where: SCOPE/OP or "
                               "SCOPE/OP/backward, as in blocks.0.mlp/linear");
-    if (!at_place && *c->inject_where)
-        return FAIL(E_CONFIG, "monitor.inject_where = %s is only for monitor.inject = nan",
-                    c->inject_where);
     return OK;
 }
 

@@ -3,10 +3,9 @@
 #include <math.h>
 
 #include "autograd/base/threads.h"
+#include "autograd/kernels/squares.h"
 #include "autograd/kernels/vector.h"
-
-/* Numbers a block: small enough to share out, large enough that sharing costs nothing. */
-enum { BLOCK = 1 << 16 };
+#include "optim/param_pieces.h"
 
 void optim_resolve(OptimConfig *c, int64_t steps)
 {
@@ -27,49 +26,37 @@ Status optim_check(const OptimConfig *c)
     return OK;
 }
 
-/* Four places at once: a core reads from memory half as fast again as in one. */
-VECTOR static double sum_of_squares(const real *x, int64_t count)
-{
-    enum { PLACES = 4, SIDE = 8 };
-    double sums[PLACES][SIDE] = {0}, sum = 0;
-    const int64_t apart = count / (PLACES * SIDE) * SIDE;
-    for (int64_t i = 0; i < apart; i += SIDE)
-        for (int k = 0; k < PLACES; k++)
-#pragma omp simd
-            for (int j = 0; j < SIDE; j++) {
-                const double one = x[k * apart + i + j];
-                sums[k][j] += one * one;
-            }
-    for (int64_t i = PLACES * apart; i < count; i++) sum += (double)x[i] * (double)x[i];
-    for (int k = 0; k < PLACES; k++)
-        for (int j = 0; j < SIDE; j++) sum += sums[k][j];
-    return sum;
-}
-
 typedef struct Squares {
     const real *x;
-    double *sums; /* one a block */
-    int64_t first;
+    ParamPiece *pieces;
 } Squares;
 
-static void square_block(const void *context, int64_t begin, int64_t end, int worker)
+static void square_piece(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Squares *s = context;
     (void)worker;
-    s->sums[begin / BLOCK] = sum_of_squares(s->x + s->first + begin, end - begin);
+    for (int64_t i = begin; i < end; i++) {
+        ParamPiece *one = &s->pieces[i];
+        one->sum[0] = squares_sum(s->x + one->begin, one->end - one->begin);
+    }
 }
 
 double grad_norm(const Params *p, double *norms)
 {
-    (void)norms;
-    enum { AT_ONCE = 256 };
-    double sums[AT_ONCE], total = 0;
-    for (int64_t first = 0; first < p->count; first += (int64_t)AT_ONCE * BLOCK) {
-        const int64_t left = p->count - first, most = (int64_t)AT_ONCE * BLOCK;
-        const int64_t count = left < most ? left : most;
-        threads_range(count, BLOCK, square_block, &(Squares){p->grad, sums, first});
-        for (int64_t i = 0; i * BLOCK < count; i++) total += sums[i];
+    ParamPiece pieces[PIECES_AT_ONCE];
+    ParamPieceCursor at = {.param = p->first};
+    double total = 0;
+    for (int count; (count = param_pieces_next(&at, false, pieces)) > 0;) {
+        threads_range(count, 1, square_piece, &(Squares){p->grad, pieces});
+        for (int i = 0; i < count; i++) {
+            const ParamPiece *one = &pieces[i];
+            total += one->sum[0];
+            if (!norms) continue;
+            if (one->begin == one->param->tensor.offset) norms[one->number] = 0;
+            norms[one->number] += one->sum[0];
+        }
     }
+    for (int64_t i = 0; norms && i < at.number; i++) norms[i] = sqrt(norms[i]);
     return sqrt(total);
 }
 
@@ -86,47 +73,152 @@ typedef struct Update {
     real scale, beta1, beta2, rest1, rest2, root_bias2, eps, size;
 } Update;
 
-/* The order of PyTorch's single-tensor AdamW. */
-VECTOR static void update(const Update *u, int64_t begin, int64_t end, real keep)
+enum { VALUE, CHANGE, RATIO }; /* ParamPiece.sum: of squares of these */
+
+/* The parts of an update: both at once, or, where the step's size hangs on the moments, one by one. */
+enum { MOMENTS = 1, STEP = 2, SUMS = 4 };
+
+/* The order of PyTorch's single-tensor AdamW. sums: of `count` numbers, few enough for real. */
+VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int what, real sums[3])
 {
     const Update c = *u;
     real *restrict value = c.params->value, *restrict m = c.params->m, *restrict v = c.params->v;
     const real *restrict grad = c.params->grad;
-#pragma omp simd
+    real values = 0, changes = 0, ratios = 0;
+#pragma omp simd reduction(+ : values, changes, ratios)
     for (int64_t i = begin; i < end; i++) {
-        const real g = grad[i] * c.scale;
-        const real mean = m[i] * c.beta1 + c.rest1 * g;
-        const real square = v[i] * c.beta2 + c.rest2 * g * g;
+        real mean = m[i], square = v[i], g = 0;
+        if (what & MOMENTS) {
+            g = grad[i] * c.scale;
+            mean = m[i] * c.beta1 + c.rest1 * g;
+            square = v[i] * c.beta2 + c.rest2 * g * g;
+            m[i] = mean;
+            v[i] = square;
+        }
 #ifdef CAPSTAN_DOUBLE
-        const real root = sqrt(square);
+        const real root = sqrt(square) / c.root_bias2;
 #else
-        const real root = sqrtf(square);
+        const real root = sqrtf(square) / c.root_bias2;
 #endif
-        m[i] = mean;
-        v[i] = square;
-        value[i] = value[i] * keep - c.size * mean / (root / c.root_bias2 + c.eps);
+        if (what & MOMENTS && what & SUMS) {
+            const real ratio = g / (root > c.eps ? root : c.eps);
+            ratios += ratio * ratio;
+        }
+        if (what & STEP) {
+            const real before = value[i], after = before * c.keep - c.size * mean / (root + c.eps);
+            value[i] = after;
+            if (what & SUMS) {
+                values += before * before;
+                changes += (after - before) * (after - before);
+            }
+        }
+    }
+    sums[VALUE] = values;
+    sums[CHANGE] = changes;
+    sums[RATIO] = ratios;
+}
+
+VECTOR_INLINE void update_sums(const Update *u, ParamPiece *one, int what)
+{
+    enum { PART = 1 << 12 };
+    for (int64_t i = one->begin; i < one->end; i += PART) {
+        real sums[3];
+        update_part(u, i, i + PART < one->end ? i + PART : one->end, what | SUMS, sums);
+        for (int k = 0; k < 3; k++) one->sum[k] += (double)sums[k];
     }
 }
 
-/* A block of the whole; what lies in it of each parameter, by itself. */
-static void update_block(const void *context, int64_t begin, int64_t end, int worker)
+VECTOR static void update(const Update *u, ParamPiece *one)
 {
-    const Update *u = context;
+    real sums[3];
+    update_part(u, one->begin, one->end, MOMENTS | STEP, sums);
+}
+
+VECTOR static void update_with_sums(const Update *u, ParamPiece *one)
+{
+    update_sums(u, one, MOMENTS | STEP);
+}
+
+VECTOR static void update_moments(const Update *u, ParamPiece *one)
+{
+    update_sums(u, one, MOMENTS);
+}
+
+VECTOR static void update_values(const Update *u, ParamPiece *one)
+{
+    update_sums(u, one, STEP);
+}
+
+VECTOR static void update_only_values(const Update *u, ParamPiece *one)
+{
+    real sums[3];
+    update_part(u, one->begin, one->end, STEP, sums);
+}
+
+typedef void UpdatePiece(const Update *u, ParamPiece *one);
+
+typedef struct Task {
+    const Update *update;
+    UpdatePiece *part;
+    ParamPiece *pieces;
+} Task;
+
+static void update_pieces(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Task *t = context;
     (void)worker;
-    for (const Param *one = u->params->first; one; one = one->next) {
-        const int64_t first = one->tensor.offset, after = first + shape_count(one->tensor.shape);
-        if (first < end && begin < after)
-            update(u, begin > first ? begin : first, end < after ? end : after,
-                   one->decay ? u->keep : 1);
+    for (int64_t i = begin; i < end; i++) {
+        Update u = *t->update;
+        if (!t->pieces[i].param->decay) u.keep = 1;
+        t->part(&u, &t->pieces[i]);
+    }
+}
+
+/* Works on all parameters, or on one; adds the sums of squares to stats[0] if of_one, else to each one's. */
+static void run_part(const Update *u, UpdatePiece *part, ParamPieceCursor *at, bool of_one,
+                     UpdateStats *stats)
+{
+    const int64_t number = at->number;
+    ParamPiece pieces[PIECES_AT_ONCE];
+    while (at->param && !(of_one && at->number > number)) {
+        const int count = param_pieces_next(at, of_one, pieces);
+        threads_range(count, 1, update_pieces, &(Task){u, part, pieces});
+        for (int i = 0; stats && i < count; i++) {
+            UpdateStats *s = of_one ? stats : &stats[pieces[i].number];
+            s->value += pieces[i].sum[VALUE];
+            s->update += pieces[i].sum[CHANGE];
+            s->rms += pieces[i].sum[RATIO];
+        }
+    }
+}
+
+/* sum: of the squares of all numbers of a parameter. */
+static double root_mean(const Param *one, double sum)
+{
+    return sqrt(sum / (double)shape_count(one->tensor.shape));
+}
+
+/* Update clipping: a parameter whose gradient is larger than its v expects takes a smaller step, decay
+ * included (Wortsman et al. 2023, arXiv:2304.13013, algorithm 2). */
+static void clipped_step(Update *u, double decay, double size, UpdateStats *stats)
+{
+    ParamPieceCursor at = {.param = u->params->first};
+    while (at.param) {
+        ParamPieceCursor again = at;
+        UpdateStats own = {0}, *s = stats ? &stats[at.number] : &own;
+        run_part(u, update_moments, &at, true, s);
+        const double rms = root_mean(again.param, s->rms), larger = rms > 1 ? rms : 1;
+        u->keep = (real)(1 - decay / larger);
+        u->size = (real)(size / larger);
+        run_part(u, stats ? update_values : update_only_values, &again, true, s);
     }
 }
 
 void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step,
                 UpdateStats *stats)
 {
-    (void)stats;
     const double bias1 = 1 - pow(c->beta1, (double)step), bias2 = 1 - pow(c->beta2, (double)step);
-    const Update u = {
+    Update u = {
         .params = p,
         .keep = (real)(1 - lr * c->weight_decay),
         .scale = (real)grad_scale,
@@ -138,5 +230,18 @@ void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, i
         .eps = (real)c->eps,
         .size = (real)(lr / bias1),
     };
-    threads_range(p->count, BLOCK, update_block, &u);
+    UpdateStats *s = stats;
+    for (const Param *one = p->first; stats && one; one = one->next, s++)
+        s->value = s->update = s->rms = 0;
+    if (c->update_clip)
+        clipped_step(&u, lr * c->weight_decay, lr / bias1, stats);
+    else
+        run_part(&u, stats ? update_with_sums : update, &(ParamPieceCursor){.param = p->first},
+                 false, stats);
+    s = stats;
+    for (const Param *one = p->first; stats && one; one = one->next, s++) {
+        s->value = sqrt(s->value);
+        s->update = sqrt(s->update);
+        s->rms = root_mean(one, s->rms);
+    }
 }

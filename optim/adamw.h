@@ -14,6 +14,7 @@
     REAL(S, eps,            1e-8,     1e-30, 1,       "added to the root of that mean")                \
     REAL(S, weight_decay,   0.1,      0,    10,       "decoupled, of parameters of rank 2 only")       \
     REAL(S, clip,           1.0,      0,    1e9,      "longest the gradient may be; 0: any length")    \
+    BOOL(S, update_clip,    false,              "a smaller step for a parameter whose gradient is larger than usual: lr / max(1, RMS_t)") \
     TEXT(S, schedule,       "cosine", "constant|linear|cosine|wsd", "how the learning rate falls")     \
     INT (S, warmup,         100,      0,    1e12,     "steps over which the learning rate rises")      \
     REAL(S, min_lr,         -1,      -1,    10,       "where it ends: 0 to lr; -1: a tenth of lr")       \
@@ -40,12 +41,13 @@ typedef struct UpdateStats {
     double grad;   /* left as it is: see grad_norm() */
     double value;  /* length before the update */
     double update; /* length of the change */
-    double rms;    /* RMS_t */
+    /* RMS_t, the root of the mean of g^2 / max(v, eps^2); v is this update's, its bias corrected. */
+    double rms;
 } UpdateStats;
 
 /* One update of size lr, the step-th (from 1), on the gradients that p holds times grad_scale (clipping:
- * see clip_scale). One pass over value, grad, m and v. stats, unless NULL: [params_named()], filled; they
- * change no bit of the update. */
+ * see clip_scale). One pass over value, grad, m and v (two if c->update_clip). stats, unless NULL:
+ * [params_named()], filled; they change no bit of the update. */
 void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step,
                 UpdateStats *stats);
 

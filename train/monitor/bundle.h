@@ -13,17 +13,17 @@
 
 enum { BUNDLE_VERSION = 1, BUNDLE_PATH_MAX = 4096 };
 
-/* One document of the batch, or the piece of one that is in it. */
+/* One document of the batch, or the piece of one that is in it (train/monitor/pieces.h). */
 typedef struct BundleDocument {
     int64_t document;               /* of the split, from 0 */
     int64_t token_begin, token_end; /* target tokens of the split: [begin, end) */
-    int64_t byte_begin, byte_end;   /* their place in the split's text */
+    int64_t byte_begin, byte_end;   /* their place in the document's text; -1: not known */
     int64_t sequence, row;          /* where it is in the batch */
     int64_t rows;                   /* that have a loss */
     double loss;                    /* mean over those, nats */
     double excess;                  /* sum over those of loss - the usual one */
-    double share;                   /* of all documents' positive excess; 0 if it has none */
-    char *text; /* what its tokens stand for, UTF-8, the first 400 bytes or so */
+    double share;     /* of all documents' positive excess; NAN if a loss is not finite */
+    const char *text; /* what its tokens stand for in the batch, UTF-8, the first 400 bytes or so */
 } BundleDocument;
 
 /* A bundle being read or written. Memory is arena's. */
@@ -34,9 +34,10 @@ typedef struct Bundle {
     int64_t before_step; /* of before.h5; -1: there is none */
     const char *run;     /* the run's folder when it was written */
     const char *split;   /* "train" */
+    const char *dataset; /* its digest */
     const char *flag;    /* name of the SpikeClass */
-    const char *rule,
-        *action; /* as configured; what was done: "taken", "skipped", "clipped", "rewound" */
+    const char *rule;    /* as configured */
+    const char *action;  /* what was done: "taken", "skipped", "clipped", "rewound" */
     const char *message; /* one line for people */
     double usual_loss;   /* median of the losses accepted before */
     TapeFinding finding; /* where a number that is not finite came from, if one did */
@@ -50,14 +51,25 @@ typedef struct Bundle {
     const char **param_names;  /* [history.params] */
 } Bundle;
 
-/* Finds the documents of the run's batch and what each has lost. row_loss: [rows]. */
+/* Copies the run's batch with its losses, row_loss [rows], and finds its documents and what each has lost.
+ * usual_loss and arena are there. E_DATA, E_NOMEM. */
 Status bundle_documents(Bundle *b, const Run *r, const real *row_loss);
 
-/* Writes bundle.json, whole or not at all, into b->folder, which is there. */
+/* Fills param_names from p, whose parameters the history is of. E_NOMEM. */
+Status bundle_params(Bundle *b, const Params *p);
+
+/* Writes bundle.json, whole or not at all, into b->folder, which is there. E_IO, E_NOMEM. */
 Status bundle_write(const Bundle *b);
 
 /* Reads one. E_FORMAT names the file and the key that is wrong. Close in any case. */
 Status bundle_read(Bundle *b, const char *folder);
 void bundle_close(Bundle *b);
+
+/* E_FORMAT unless p, `layers` blocks of a model, is what the bundle's history is of. */
+Status bundle_check_model(const Bundle *b, const Params *p, int64_t layers);
+
+/* The bundles of a run: the draws of RUN/spikes/draw-*, ascending, in a. None: *count is 0. */
+Status bundles_list(const char *run, Arena *a, int64_t **draws, int64_t *count);
+char *bundle_path(const char *run, int64_t draw, char out[BUNDLE_PATH_MAX]);
 
 #endif

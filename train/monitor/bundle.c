@@ -1,0 +1,114 @@
+#include "train/monitor/bundle.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/files.h"
+#include "train/monitor/bundle_keys.h"
+
+static bool add(json_t *object, const char *key, json_t *value)
+{
+    return !json_object_set_new(object, key, value);
+}
+
+static json_t *tokens(const int32_t *from, int64_t count)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; all && i < count; i++) json_array_append_new(all, json_integer(from[i]));
+    return all;
+}
+
+static json_t *numbers(const double *from, int64_t count)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; all && i < count; i++) json_array_append_new(all, record_number(from[i]));
+    return all;
+}
+
+static json_t *texts(const char *const *from, int64_t count)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; all && i < count; i++) json_array_append_new(all, json_string(from[i]));
+    return all;
+}
+
+static json_t *documents(const Bundle *b)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; all && i < b->documents; i++)
+        json_array_append_new(all, record_write(bundle_document_keys, &b->document[i]));
+    return all;
+}
+
+static json_t *history(const Bundle *b)
+{
+    const History *h = &b->history;
+    json_t *root = json_pack("{s:I, s:o, s:o, s:o, s:o}", "layers", (json_int_t)h->layers,
+                             "signals", texts(bundle_signals, SIGNALS), "layer_signals",
+                             texts(bundle_layer_signals, LAYER_SIGNALS), "param_signals",
+                             texts(bundle_param_signals, PARAM_SIGNALS), "params",
+                             texts(b->param_names, h->params));
+    json_t *rows = json_array();
+    for (int64_t i = 0; rows && i < history_rows(h); i++)
+        json_array_append_new(rows, numbers(history_row(h, i), h->columns));
+    if (root && add(root, "rows", rows)) return root;
+    json_decref(root);
+    return NULL;
+}
+
+static Status put(const char *path, const char *text)
+{
+    const int64_t size = (int64_t)strlen(text);
+    Draft *draft = malloc(sizeof *draft);
+    if (!draft) return FAIL(E_NOMEM, "%s", path);
+    Status status = draft_open(draft, path, size + 1);
+    if (status == OK) status = draft_write(draft, text, size);
+    if (status == OK) status = draft_write(draft, "\n", 1);
+    if (status == OK) status = draft_finish(draft);
+    draft_close(draft);
+    free(draft);
+    return status;
+}
+
+Status bundle_write(const Bundle *b)
+{
+    char path[BUNDLE_PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/bundle.json", b->folder);
+    json_t *root = record_write(bundle_keys, b);
+    const bool whole =
+        root && add(root, "format", json_string(BUNDLE_FORMAT)) &&
+        add(root, "version", json_integer(BUNDLE_VERSION)) &&
+        add(root, "finding", record_write(bundle_finding_keys, &b->finding)) &&
+        add(root, "documents", documents(b)) && add(root, "inputs", tokens(b->inputs, b->rows)) &&
+        add(root, "targets", tokens(b->targets, b->rows)) &&
+        add(root, "row_loss", numbers(b->row_loss, b->rows)) && add(root, "history", history(b));
+    char *text = whole ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    json_decref(root);
+    if (!text) return FAIL(E_NOMEM, "%s", path);
+    const Status status = put(path, text);
+    free(text);
+    return status;
+}
+
+Status bundle_params(Bundle *b, const Params *p)
+{
+    int64_t count = 0;
+    b->param_names = arena_take(&b->arena, (b->history.params + 1) * (int64_t)sizeof(char *));
+    if (!b->param_names) return FAIL(E_NOMEM, "names of parameters");
+    for (const Param *one = p->first; one; one = one->next) {
+        INVARIANT(count < b->history.params);
+        b->param_names[count] = arena_text(&b->arena, one->name);
+        if (!b->param_names[count++]) return FAIL(E_NOMEM, "names of parameters");
+    }
+    return OK;
+}
+
+void bundle_close(Bundle *b)
+{
+    arena_free(&b->arena);
+    *b = (Bundle){0};
+}

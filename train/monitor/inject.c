@@ -1,0 +1,139 @@
+#include "train/monitor/inject.h"
+
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/base/text.h"
+#include "autograd/ops.h"
+#include "train/monitor/pieces.h"
+
+/* A batch that is spoilt, and where its random numbers come from. */
+typedef struct Spoil {
+    const Batches *from;
+    Batch *batch;
+    Rng rng; /* counted by (place, draw) */
+    int64_t draw;
+} Spoil;
+
+static bool is(const MonitorConfig *c, const char *what)
+{
+    return !strcmp(c->inject, what);
+}
+
+bool inject_is_due(const MonitorConfig *c, int64_t draw)
+{
+    return !is(c, "none") && draw >= c->inject_draw && draw - c->inject_draw < c->inject_count;
+}
+
+static int32_t draw_token(const Spoil *s, int64_t place)
+{
+    return (int32_t)rng_below(s->rng, (uint64_t)place, (uint64_t)s->draw,
+                              (uint64_t)s->from->dataset->vocab_size);
+}
+
+/* Sequence q is the tokens (q, 0) .. (q, context): each the target of a row and the input of the next. */
+static void spoil_all(const Spoil *s, bool constant)
+{
+    Batch *b = s->batch;
+    const int32_t one = (int32_t)rng_below(s->rng, 0, 0, (uint64_t)s->from->dataset->vocab_size);
+    for (int64_t row = 0; row < b->sequences * b->context; row++) {
+        const int64_t place = row / b->context * (b->context + 1) + row % b->context;
+        b->inputs[row] = constant ? one : draw_token(s, place);
+        if (b->targets[row] >= 0) b->targets[row] = constant ? one : draw_token(s, place + 1);
+    }
+}
+
+/* Fisher & Yates 1938, over the rows that have a loss. */
+static Status shuffle_targets(const Spoil *s)
+{
+    Batch *b = s->batch;
+    Arena arena = {0};
+    int64_t count = 0, *rows = arena_take(&arena, (b->loss_tokens + 1) * (int64_t)sizeof *rows);
+    if (!rows) return FAIL(E_NOMEM, "a shuffle of %lld targets", (long long)b->loss_tokens);
+    for (int64_t row = 0; row < b->sequences * b->context; row++)
+        if (b->targets[row] >= 0) rows[count++] = row;
+    for (int64_t i = count - 1; i > 0; i--) {
+        const int64_t other =
+            rows[rng_below(s->rng, (uint64_t)i, (uint64_t)s->draw, (uint64_t)i + 1)];
+        const int32_t kept = b->targets[rows[i]];
+        b->targets[rows[i]] = b->targets[other];
+        b->targets[other] = kept;
+    }
+    arena_free(&arena);
+    return OK;
+}
+
+int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw, int64_t pieces)
+{
+    if (!is(c, "document") || !inject_is_due(c, draw) || !pieces) return -1;
+    return (int64_t)rng_below(rng_stream(seed, "monitor.inject.document"), 0, (uint64_t)draw,
+                              (uint64_t)pieces);
+}
+
+static Status spoil_document(const MonitorConfig *c, const Spoil *s)
+{
+    Batch *b = s->batch;
+    const Split *split = s->from->split;
+    Arena arena = {0};
+    BatchPiece *pieces;
+    int64_t count;
+    Status status = batch_pieces(b, split, &arena, &pieces, &count);
+    const int64_t chosen = status == OK ? inject_document(c, s->from->seed, s->draw, count) : -1;
+    if (chosen >= 0) {
+        const BatchPiece *p = &pieces[chosen];
+        const int64_t end = (int64_t)split->offsets[p->document + 1];
+        for (int64_t row = p->row; row < p->end; row++) {
+            if (p->token_begin + (row - p->row) + 1 == end) break; /* its end-of-text */
+            const int32_t token = draw_token(s, row);
+            if (b->targets[row] >= 0) b->targets[row] = token;
+            if (row + 1 < p->end) b->inputs[row + 1] = token;
+        }
+    }
+    arena_free(&arena);
+    return status;
+}
+
+Status inject_batch(const MonitorConfig *c, const Batches *from, int64_t draw, Batch *b)
+{
+    const Spoil s = {from, b, rng_stream(from->seed, "monitor.inject"), draw};
+    if (!inject_is_due(c, draw)) return OK;
+    if (is(c, "random") || is(c, "constant")) spoil_all(&s, is(c, "constant"));
+    if (is(c, "shuffle")) return shuffle_targets(&s);
+    return is(c, "document") ? spoil_document(c, &s) : OK;
+}
+
+void inject_gradient(const MonitorConfig *c, int64_t draw, const Params *p)
+{
+    if (!is(c, "gradient") || !inject_is_due(c, draw)) return;
+    for (int64_t i = 0; i < p->count; i++) p->grad[i] *= (real)c->inject_factor;
+}
+
+static Status check_op(const char *where, const char *op)
+{
+    const char *nearest = "";
+    int least = 1 << 20;
+    for (int i = 0; i < op_count; i++) {
+        const int distance = text_distance(op, op_table[i]->name);
+        if (!distance) return OK;
+        if (distance < least) least = distance, nearest = op_table[i]->name;
+    }
+    return FAIL(E_CONFIG, "monitor.inject_where = %s: there is no op %s; did you mean %s?", where,
+                op, nearest);
+}
+
+Status inject_place(const char *where, InjectPlace *p)
+{
+    const char *slash = strchr(where, '/'), *second = slash ? strchr(slash + 1, '/') : NULL;
+    const size_t scope = slash ? (size_t)(slash - where) : 0,
+                 op = slash ? strcspn(slash + 1, "/") : 0;
+    *p = (InjectPlace){.in_backward = second != NULL};
+    if (!scope || !op || scope >= sizeof p->scope || op >= sizeof p->op ||
+        (second && strcmp(second, "/backward")))
+        return FAIL(E_CONFIG,
+                    "monitor.inject_where = %s: expected SCOPE/OP or SCOPE/OP/backward, as in "
+                    "blocks.0.mlp/linear",
+                    where);
+    memcpy(p->scope, where, scope);
+    memcpy(p->op, slash + 1, op);
+    return check_op(where, p->op);
+}

@@ -1,0 +1,43 @@
+/* Faults that are put into training on purpose, to study what spikes and what finds them: monitor.inject.
+ *
+ * Batches inject_draw .. inject_draw + inject_count - 1 are spoilt. What is done is a pure function of
+ * (seed, draw), as batches are, so that a run with faults is as reproducible as one without:
+ *
+ *     random     all tokens are drawn alike from the vocabulary
+ *     shuffle    the batch's targets change places with each other; what the model reads stays
+ *     constant   all tokens are one, drawn once: the same in all batches
+ *     document   one document of the batch, drawn alike, has tokens drawn alike (its end-of-text stays)
+ *     gradient   the batch is as it was, and its gradient is multiplied by inject_factor
+ *     nan        one number in the result (or, with /backward, in the input's gradient) of the op that
+ *                inject_where names, scope/op or scope/op/backward, is not a number */
+#ifndef TRAIN_MONITOR_INJECT_H
+#define TRAIN_MONITOR_INJECT_H
+
+#include "autograd/params.h"
+#include "data/batch.h"
+#include "train/monitor/settings.h"
+
+/* Whether batch `draw` is one of those. */
+bool inject_is_due(const MonitorConfig *c, int64_t draw);
+
+/* Spoils batch `draw`, which batches_fill() just made, if it is due and its tokens are what is spoilt.
+ * E_NOMEM. */
+Status inject_batch(const MonitorConfig *c, const Batches *from, int64_t draw, Batch *b);
+
+/* Which document of a batch the fault `document` has been put into: a piece (train/monitor/pieces.h) by
+ * its number; -1: none. */
+int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw, int64_t pieces);
+
+/* Spoils the gradient of batch `draw`, if it is due and that is what is spoilt. */
+void inject_gradient(const MonitorConfig *c, int64_t draw, const Params *p);
+
+/* What monitor.inject_where names. */
+typedef struct InjectPlace {
+    char scope[64], op[64];
+    bool in_backward;
+} InjectPlace;
+
+/* E_CONFIG, with the nearest right name, unless where is SCOPE/OP or SCOPE/OP/backward and OP is an op. */
+Status inject_place(const char *where, InjectPlace *p);
+
+#endif

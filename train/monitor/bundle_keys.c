@@ -38,9 +38,13 @@ const RecordKey bundle_document_keys[] = {
 };
 
 const RecordKey bundle_finding_keys[] = {
-    KEY(BOOL, TapeFinding, found, 0), KEY(BOOL, TapeFinding, in_backward, 0),
-    ABSENT(TapeFinding, op),          ABSENT(TapeFinding, scope),
-    ABSENT(TapeFinding, parameter),   {0},
+    KEY(BOOL, TapeFinding, found, 0),
+    KEY(BOOL, TapeFinding, in_backward, 0),
+    ABSENT(TapeFinding, op),
+    ABSENT(TapeFinding, scope),
+    ABSENT(TapeFinding, parameter),
+    KEY(INT, TapeFinding, place, 0),
+    {0},
 };
 
 #define X(name, help) #name,

@@ -31,7 +31,7 @@ int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw, int
 /* Spoils the gradient of batch `draw`, if it is due and that is what is spoilt. */
 void inject_gradient(const MonitorConfig *c, int64_t draw, const Params *p);
 
-/* What monitor.inject_where names. */
+/* What monitor.inject_where names: what a TapePoison (autograd/tape.h) is made of. */
 typedef struct InjectPlace {
     char scope[64], op[64];
     bool in_backward;

@@ -64,6 +64,10 @@ typedef struct AttentionRows {
 /* What attention tells about itself: written in forward, if asked for. */
 typedef struct AttentionStats {
     real *max_logit; /* [heads]: largest scaled score any row saw; -inf if none */
+    /* [heads]: sum over the rows that see a key of the entropy of their weights, before dropout, in nats;
+     * [1]: how many rows that are. NULL: not wanted, both of them. */
+    double *entropy;
+    int64_t *rows;
 } AttentionStats;
 
 typedef struct Attention {

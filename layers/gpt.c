@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/kernels/squares.h"
 #include "layers/block.h"
 #include "layers/mlp.h"
 #include "layers/norm.h"
@@ -72,8 +73,11 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
     Tensor *x = ag_embedding(t, g->embed, g->place, in->tokens, in->positions, in->rows);
     const Dropout drop = residual_dropout(g, in, g->drop_embed);
     if (drop.rate > 0) x = ag_dropout(t, x, NULL, &drop);
-    for (int64_t i = 0; i < g->config->layers; i++)
+    for (int64_t i = 0; i < g->config->layers; i++) {
         x = block_forward(&g->blocks[i], g, t, x, in, i);
+        if (in->squares && x && !t->dry)
+            in->squares[i] = squares_of_all(x->data, shape_count(x->shape));
+    }
     if (in->cache) in->cache->length += in->rows;
     return g->norm_place == NORM_POST ? x : norm_forward(&g->norm, t, x);
 }

@@ -97,7 +97,9 @@ typedef struct GptInput {
     uint64_t draw;
     int64_t first_row;
     AttentionStats *stats; /* [layers]; NULL: not wanted */
-    GptCache *cache;       /* NULL: none. Else the rows go behind its length tokens, which grows */
+    /* Out, [layers]: sum of squares of the residual stream behind each block; NULL: not wanted. */
+    double *squares;
+    GptCache *cache; /* NULL: none. Else the rows go behind its length tokens, which grows */
 } GptInput;
 
 /* Declares the parameters of a model (names: CONTRACT 5) and fills g, which borrows c. To be followed by

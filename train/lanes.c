@@ -7,6 +7,7 @@
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/vector.h"
+#include "train/lane_stats.h"
 
 enum { BUSY = -1 };
 
@@ -22,6 +23,7 @@ struct Lanes {
     int workers_max;
     Worker *workers;
     double *leaf_loss;
+    LeafStats *leaf_stats; /* [leaves]; NULL until they are wanted */
     /* The tree. Guarded by lock while threads run. */
     pthread_mutex_t lock;
     int *level;   /* [leaves]: this leaf's block sums 2^level leaves; BUSY: nobody may touch it */
@@ -105,7 +107,8 @@ typedef struct Pass {
     int64_t leaves;
     bool record, check;
     double scale;
-    real *row_loss; /* [rows of the batch] or NULL */
+    real *row_loss;   /* [rows of the batch] or NULL */
+    LaneStats *stats; /* NULL: not wanted */
     TapeFinding *finding;
 } Pass;
 
@@ -158,6 +161,8 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
                          .z_loss = task->z_loss,
                          .smoothing = task->smoothing,
                          .row_loss = row_loss};
+    LeafStats *stats = pass->stats ? &l->leaf_stats[leaf] : NULL;
+    if (stats) leaf_stats_ask(stats, pass->stats, task->model, t, &in, &loss);
     Tensor *objective = gpt_loss(task->model, t, &in, &loss);
     Status status = t->status;
     if (status == OK && pass->record) status = tape_backward(t, objective);
@@ -167,6 +172,7 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
     double sum = 0;
     for (int64_t i = 0; i < in.rows; i++) sum += (double)row_loss[i];
     l->leaf_loss[leaf] = sum;
+    if (stats) leaf_stats_sum(stats, pass->stats, task->model, &in);
     if (pass->record) params_zero_unwritten(l->params, w->written, grads);
     return OK;
 }
@@ -294,12 +300,23 @@ static double share(const Batch *b)
 
 Status lanes_step(Lanes *l, const LaneTask *task, double *loss)
 {
-    const Pass pass = {
-        .l = l, .task = task, .leaves = l->leaves, .record = true, .scale = share(task->batch)};
+    const Pass pass = {.l = l,
+                       .task = task,
+                       .leaves = l->leaves,
+                       .record = true,
+                       .scale = share(task->batch),
+                       .row_loss = task->stats ? task->stats->row_loss : NULL,
+                       .stats = task->stats};
     const int64_t tokens = task->batch->loss_tokens;
     INVARIANT(l->params->grad && l->leaves <= task->batch->sequences);
+    if (task->stats && !l->leaf_stats) {
+        l->leaf_stats = leaf_stats_take(&l->arena, l->leaves, task->model->config->layers);
+        if (!l->leaf_stats) return FAIL(E_NOMEM, "statistics of lanes");
+    }
     TRY(run_pass(&pass, loss));
     *loss *= tokens ? 1 / (double)tokens : 0;
+    if (task->stats)
+        leaf_stats_join(l->leaf_stats, l->leaves, task->model, task->batch, task->stats);
     return OK;
 }
 

@@ -4,6 +4,10 @@
 
 #include "autograd/tensor.h"
 
+/* On the thread that calls. */
 double squares_sum(const real *x, int64_t count);
+
+/* In blocks of fixed size, on as many threads as there are. */
+double squares_of_all(const real *x, int64_t count);
 
 #endif

@@ -175,6 +175,14 @@ static void forward_units(const void *context, int64_t begin, int64_t end, int w
     }
 }
 
+static int64_t rows_that_see(const AttentionRows *r)
+{
+    const int64_t rows = r->queries[r->segments];
+    int64_t count = 0;
+    for (int64_t i = 0; i < rows; i++) count += !r->first || r->first[i] < r->end[i];
+    return count;
+}
+
 static void forward(const Node *n)
 {
     const Attention *a = n->attr;
@@ -187,6 +195,8 @@ static void forward(const Node *n)
             if (p.max_logit[s * a->heads + h] > max) max = p.max_logit[s * a->heads + h];
         a->stats.max_logit[h] = max;
     }
+    if (a->stats.entropy) *a->stats.rows = rows_that_see(&a->rows);
+    for (int64_t h = 0; a->stats.entropy && h < a->heads; h++) a->stats.entropy[h] = NAN;
 }
 
 static void backward_units(const void *context, int64_t begin, int64_t end, int worker)

@@ -1,5 +1,6 @@
 #include "train/lanes.h"
 
+#include <math.h>
 #include <omp.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -171,6 +172,8 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
 
     double sum = 0;
     for (int64_t i = 0; i < in.rows; i++) sum += (double)row_loss[i];
+    /* What is trained on holds more than the loss, z-loss for one: it may overflow alone. */
+    if (pass->record && isfinite(sum) && !isfinite(objective->data[0])) sum = NAN;
     l->leaf_loss[leaf] = sum;
     if (stats) leaf_stats_sum(stats, pass->stats, task->model, &in);
     if (pass->record) params_zero_unwritten(l->params, w->written, grads);

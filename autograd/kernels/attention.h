@@ -39,6 +39,9 @@ typedef struct AttentionUnit {
     uint32_t drop_below;    /* 0: nothing is dropped */
     double drop_scale;      /* of those that are not */
 
+    /* The unit after this, or NULL: its rows are brought into the cache meanwhile. */
+    const struct AttentionUnit *next;
+
     void *work; /* attention_unit_work() bytes, 64-byte aligned */
 } AttentionUnit;
 

@@ -3,6 +3,7 @@
  *
  * Queries go in tiles of QUERIES rows, tiles in strips of STRIP rows; keys in tiles of KEYS. A strip is
  * what keys are left out for: within a tile it takes the vectors of keys that one of its rows sees. */
+#include "autograd/kernels/attention_ahead.h"
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
 
@@ -91,18 +92,6 @@ static Interval within(Interval x, int64_t key)
 static Interval whole_vectors(Interval x)
 {
     return (Interval){x.first / GRAIN * GRAIN, (x.end + GRAIN - 1) / GRAIN * GRAIN};
-}
-
-/* Asks for a strip of rows that will soon be read, or written, so that they come while something else is
- * worked on. */
-INLINE void ahead(AttentionMatrix x, int64_t row, int64_t column, int64_t end, int64_t width,
-                  bool write)
-{
-    for (int64_t i = row; x.data && i < row + STRIP && i < end; i++)
-        if (write)
-            AHEAD(x.data + i * x.step + column, width, 1);
-        else
-            AHEAD(x.data + i * x.step + column, width, 0);
 }
 
 /* The rows of a tile. They are copied, and those that see no key as zeros, so that no not-a-number comes
@@ -207,16 +196,18 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
     const Interval v = whole_vectors(x);
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
     const bool is_first = key <= t->strip[strip].first; /* of the tiles that it sees */
+    const bool asks = is_first && asks_next(u, t->head);
+    const int64_t column = t->head * u->head_width;
     real *p = w->p, shrink[STRIP + 15] = {0}, factor[KEYS];
     if (is_first) {
-        ahead(u->q, t->row + row + STRIP, t->head * u->head_width, u->queries, u->head_width,
-              false);
-        ahead(u->y, t->row + row, t->head * u->head_width, u->queries, u->head_width, true);
+        ahead(u, u->q, t->row + row + STRIP, u->queries, column, false);
+        ahead(u, u->y, t->row + row, u->queries, column, true);
     }
-    if (key + KEYS > t->row) ahead(u->v, key + row + STRIP, 0, u->keys, u->head_width, false);
+    if (key + KEYS > t->row) ahead(u, u->v, key + row + STRIP, u->keys, 0, false);
 
     strip_product(rows, u->head_width, strip_rows(w, t, strip, o->q, w->q_rows), w->k_columns, key,
                   v, p);
+    if (asks) ahead_next(u, u->next->k, u->next->keys, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
         row_scores(u, t, row + r, key, v, p + r * KEYS);
         Vec max = all(-(real)INFINITY);
@@ -310,8 +301,16 @@ void FORWARD(const AttentionUnit *u)
 /* What the strips of a tile have in common. */
 typedef struct Backward {
     AttentionMatrix q, dy, k;
-    real delta[QUERIES]; /* the sum over columns of dy y, times scale */
+    real delta
+        [QUERIES]; /* the sum over columns of dy y, times scale; of strips in one tile: not made */
 } Backward;
+
+/* A strip all whose keys are in one tile: the sum over keys of p dp is at hand, and is what that of dy y is,
+ * so y is not read. */
+static bool in_one_tile(Interval x)
+{
+    return x.first / KEYS == (x.end - 1) / KEYS;
+}
 
 /* Where the gradient of `rows` rows from `row` on is made: in its place, or in a copy. */
 static AttentionMatrix place_of(const Work *w, AttentionMatrix x, int64_t row, int64_t rows,
@@ -319,6 +318,29 @@ static AttentionMatrix place_of(const Work *w, AttentionMatrix x, int64_t row, i
 {
     if (!w->whole || rows < STRIP) return (AttentionMatrix){copy, w->width};
     return (AttentionMatrix){x.data + row * x.step, x.step};
+}
+
+/* Of one row's scores and g = dy v^T: the weights, and the gradient of the scores times scale. delta NULL: all
+ * of the row is here. */
+INLINE void row_gradient(real *weight, real *g, Interval v, real log_sum, const real *delta)
+{
+    if (delta) {
+        for (int64_t j = v.first; j < v.end; j += LANES) {
+            const Vec e = exp2_vec(load(weight + j) - log_sum);
+            store(weight + j, e);
+            store(g + j, e * (load(g + j) - *delta));
+        }
+        return;
+    }
+    Vec sum = {0};
+    for (int64_t j = v.first; j < v.end; j += LANES) {
+        const Vec e = exp2_vec(load(weight + j) - log_sum);
+        store(weight + j, e);
+        sum += e * load(g + j);
+    }
+    const real all_of_it = total(sum);
+    for (int64_t j = v.first; j < v.end; j += LANES)
+        store(g + j, load(weight + j) * (load(g + j) - all_of_it));
 }
 
 /* One strip against one tile of keys: p, dp = weights and the gradient of scores times scale, in whole
@@ -331,28 +353,33 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
     if (x.first >= x.end) return (Interval){0, 0};
     const Interval v = whole_vectors(x);
     real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS, factor[KEYS];
-    if (key <= t->strip[strip].first)
-        ahead(u->dq, t->row + row, t->head * u->head_width, u->queries, u->head_width, true);
+    const bool is_first = key <= t->strip[strip].first, asks = is_first && asks_next(u, t->head);
+    const bool one = in_one_tile(t->strip[strip]);
+    const int64_t column = t->head * u->head_width, at = t->head * u->log_sum_step + t->row + row;
+    if (is_first) {
+        ahead(u, u->q, t->row + row + STRIP, u->queries, column, false);
+        ahead(u, u->dy, t->row + row + QUERIES, u->queries, column, false);
+        ahead(u, u->y, t->row + row + QUERIES, u->queries, column, false);
+        ahead(u, u->dq, t->row + row, u->queries, column, true);
+    }
 
     strip_product(rows, u->head_width, strip_rows(w, t, strip, d->q, w->q_rows), w->k_columns, key,
                   v, p);
+    if (asks) ahead_next(u, u->next->k, u->next->keys, t->row + row);
     strip_product(rows, u->head_width, strip_rows(w, t, strip, d->dy, w->dy_rows), w->v_columns,
                   key, v, dp);
+    if (asks) ahead_next(u, u->next->v, u->next->keys, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
         real *weight = p + r * KEYS, *g = dp + r * KEYS;
-        const real log_sum = u->log_sum[t->head * u->log_sum_step + t->row + row + r];
         row_scores(u, t, row + r, key, v, weight);
         if (u->drop_below) {
             row_factors(u, t, row + r, key, v, factor);
             for (int64_t j = v.first; j < v.end; j++) g[j] *= factor[j];
         }
-        for (int64_t j = v.first; j < v.end; j += LANES) {
-            const Vec e = exp2_vec(load(weight + j) - log_sum);
-            store(weight + j, e);
-            store(g + j, e * (load(g + j) - d->delta[row + r]));
-        }
+        row_gradient(weight, g, v, u->log_sum[at + r], one ? NULL : d->delta + row + r);
         for (int64_t j = v.first; u->drop_below && j < v.end; j++) weight[j] *= factor[j];
     }
+    if (asks) ahead_next(u, u->next->q, u->next->queries, t->row + row);
     if (!u->dq.data) return x;
     const AttentionMatrix to = place_of(w, u->dq, t->row + row, rows, w->sum + row * w->width);
     const bool direct = to.data != w->sum + row * w->width;
@@ -360,6 +387,7 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
             d->k.data + (key + x.first) * d->k.step, d->k.step,
             to.data + (direct ? t->head * u->head_width : 0), to.step,
             key > t->strip[strip].first || (direct && u->add_q));
+    if (asks) ahead_next(u, u->next->dy, u->next->queries, t->row + row);
     return x;
 }
 
@@ -441,13 +469,9 @@ static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t, 
                   .dy = tile_rows(u, w, t, u->dy, w->dy_rows),
                   .k = k};
     for (int64_t i = 0; i < t->rows; i++) {
+        if (in_one_tile(t->strip[i / STRIP])) continue;
         const real *y = u->y.data + (t->row + i) * u->y.step + t->head * width;
         const real *g = d.dy.data + i * d.dy.step;
-        if (i + 8 < t->rows) {
-            AHEAD(y + 8 * u->y.step, width, 0);
-            AHEAD(g + 8 * d.dy.step, width, 0);
-            AHEAD(d.q.data + (i + 8) * d.q.step, width, 0);
-        }
         Vec sum = {0};
         real rest = 0;
         int64_t c = 0;
@@ -460,8 +484,8 @@ static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t, 
         for (int64_t strip = 0; strip < strips; strip++) {
             const int64_t at = key + strip * STRIP;
             if (at < u->keys && !w->begun[at / STRIP]) {
-                ahead(u->dk, at, 0, u->keys, width, true);
-                ahead(u->dv, at, 0, u->keys, width, true);
+                ahead(u, u->dk, at, u->keys, 0, true);
+                ahead(u, u->dv, at, u->keys, 0, true);
             }
             see[strip] = strip_backward(u, w, t, &d, strip, key);
         }

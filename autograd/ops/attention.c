@@ -13,7 +13,7 @@
 #include "autograd/kernels/attention.h"
 #include "autograd/ops.h"
 
-enum { Q, K, V };
+enum { Q, K, V, BLOCKS_A_THREAD = 8 };
 
 /* The columns of input i that belong to attention. */
 typedef struct Columns {
@@ -99,12 +99,13 @@ static Status shape(Node *n)
 /* A pass over a node: where each worker's memory and the largest logits lie. */
 typedef struct Pass {
     const Node *n;
+    bool backward;
     int64_t work_size;
     char *work;
     real *max_logit; /* [segments, heads]; NULL: not wanted */
 } Pass;
 
-static Pass pass_begin(const Node *n)
+static Pass pass_begin(const Node *n, bool is_backward)
 {
     const Attention *a = n->attr;
     const int64_t logits = a->rows.segments * a->heads * (int64_t)sizeof(real);
@@ -113,7 +114,8 @@ static Pass pass_begin(const Node *n)
         const int64_t keys = a->rows.keys[s + 1] - a->rows.keys[s];
         if (keys > keys_max) keys_max = keys;
     }
-    Pass p = {n, attention_unit_work(keys_max, a->head_width, n->record), n->scratch, NULL};
+    Pass p = {n, is_backward, attention_unit_work(keys_max, a->head_width, n->record), n->scratch,
+              NULL};
     INVARIANT(threads_team() * p.work_size + logits <= n->scratch_size);
     if (a->stats.max_logit) p.max_logit = (real *)(p.work + n->scratch_size - logits);
     return p;
@@ -167,11 +169,39 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
     return u;
 }
 
-static void forward_units(const void *context, int64_t begin, int64_t end, int worker)
+/* The same, with what backward wants. */
+static AttentionUnit unit_backward(const Pass *p, int64_t i, int worker)
 {
-    for (int64_t i = begin; i < end; i++) {
-        const AttentionUnit u = unit(context, i, worker);
-        attention_unit_forward(&u);
+    AttentionUnit u = unit(p, i, worker);
+    const Node *n = p->n;
+    const Attention *a = n->attr;
+    const int64_t s = i / a->kv_heads, kv = i % a->kv_heads;
+    const int64_t query = a->rows.queries[s], key = a->rows.keys[s];
+    const int64_t q = kv * u.group * u.head_width, k = kv * u.head_width;
+    u.dy = matrix(n->out, (real *)n->dout, query, q);
+    u.dq = matrix(n->in[Q], n->din[Q], query, a->q_column + q);
+    u.dk = matrix(n->in[K], n->din[K], key, a->k_column + k);
+    u.dv = matrix(n->in[V], n->din[V], key, a->v_column + k);
+    /* The columns of one tensor given again are others, and nothing is there yet. */
+    u.add_q = n->add[Q];
+    u.add_k = n->add[n->in[K] == n->in[Q] ? Q : K];
+    u.add_v = n->add[n->in[V] == n->in[Q] ? Q : n->in[V] == n->in[K] ? K : V];
+    return u;
+}
+
+static void units(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Pass *p = context;
+    AttentionUnit u[2];
+    for (int64_t i = begin; i <= end; i++) {
+        AttentionUnit *next = u + i % 2, *now = u + (i + 1) % 2;
+        if (i < end) *next = p->backward ? unit_backward(p, i, worker) : unit(p, i, worker);
+        if (i == begin) continue;
+        now->next = i < end ? next : NULL;
+        if (p->backward)
+            attention_unit_backward(now);
+        else
+            attention_unit_forward(now);
     }
 }
 
@@ -183,11 +213,21 @@ static int64_t rows_that_see(const AttentionRows *r)
     return count;
 }
 
+/* In blocks of units, for a unit asks for the rows of the next one; but enough blocks that no thread waits
+ * long for another. Which units are in a block changes no bits: each writes what is its own. */
+static void work(const Pass *p)
+{
+    const Attention *a = p->n->attr;
+    const int64_t count = a->rows.segments * a->kv_heads,
+                  block = count / (threads_team() * BLOCKS_A_THREAD);
+    threads_range(count, block > 0 ? block : 1, units, p);
+}
+
 static void forward(const Node *n)
 {
     const Attention *a = n->attr;
-    const Pass p = pass_begin(n);
-    threads_range(a->rows.segments * a->kv_heads, 1, forward_units, &p);
+    const Pass p = pass_begin(n, false);
+    work(&p);
 
     for (int64_t h = 0; p.max_logit && h < a->heads; h++) {
         real max = -(real)INFINITY;
@@ -197,28 +237,6 @@ static void forward(const Node *n)
     }
     if (a->stats.entropy) *a->stats.rows = rows_that_see(&a->rows);
     for (int64_t h = 0; a->stats.entropy && h < a->heads; h++) a->stats.entropy[h] = NAN;
-}
-
-static void backward_units(const void *context, int64_t begin, int64_t end, int worker)
-{
-    const Pass *p = context;
-    const Node *n = p->n;
-    const Attention *a = n->attr;
-    for (int64_t i = begin; i < end; i++) {
-        AttentionUnit u = unit(p, i, worker);
-        const int64_t s = i / a->kv_heads, kv = i % a->kv_heads;
-        const int64_t query = a->rows.queries[s], key = a->rows.keys[s];
-        const int64_t q = kv * u.group * u.head_width, k = kv * u.head_width;
-        u.dy = matrix(n->out, (real *)n->dout, query, q);
-        u.dq = matrix(n->in[Q], n->din[Q], query, a->q_column + q);
-        u.dk = matrix(n->in[K], n->din[K], key, a->k_column + k);
-        u.dv = matrix(n->in[V], n->din[V], key, a->v_column + k);
-        /* The columns of one tensor given again are others, and nothing is there yet. */
-        u.add_q = n->add[Q];
-        u.add_k = n->add[n->in[K] == n->in[Q] ? Q : K];
-        u.add_v = n->add[n->in[V] == n->in[Q] ? Q : n->in[V] == n->in[K] ? K : V];
-        attention_unit_backward(&u);
-    }
 }
 
 /* Zeroes the columns of input i's gradient that belong to none of q, k, v. */
@@ -241,11 +259,10 @@ static void clear_rest(const Node *n, int i)
 
 static void backward(const Node *n)
 {
-    const Attention *a = n->attr;
-    const Pass p = pass_begin(n);
+    const Pass p = pass_begin(n, true);
     for (int i = Q; i <= V; i++)
         if (n->din[i] && !n->add[i]) clear_rest(n, i);
-    threads_range(a->rows.segments * a->kv_heads, 1, backward_units, &p);
+    work(&p);
 }
 
 #define INTS(...) ((const int32_t[]){__VA_ARGS__})

@@ -15,8 +15,9 @@ typedef struct Check {
     const Op *op;
     const OpCase *c;
     Tensor input[OP_INPUTS_MAX], *in[OP_INPUTS_MAX];
-    int64_t count;                /* numbers of all inputs */
-    real *value, *sum, *grad, *g; /* sum: what a gradient is added to; g: dL/dy */
+    int64_t count;        /* numbers of all inputs */
+    real *value, *kept;   /* kept: a copy of value */
+    real *sum, *grad, *g; /* sum: what a gradient is added to; g: dL/dy */
     double *numeric;
     bool written[OP_INPUTS_MAX];
 } Check;
@@ -44,10 +45,12 @@ static Status inputs(Check *k)
         k->count += shape_count(k->c->in[i]);
     }
     k->value = take(k, k->count, k->op->name);
+    k->kept = take(k, k->count, k->op->name);
     k->sum = take(k, k->count, "sum");
     k->grad = take(k, k->count, "grad");
     k->numeric = arena_zero(&k->arena, k->count * (int64_t)sizeof *k->numeric);
-    if (!k->value || !k->sum || !k->grad || !k->numeric) return FAIL(E_NOMEM, "%s", k->op->name);
+    if (!k->value || !k->kept || !k->sum || !k->grad || !k->numeric)
+        return FAIL(E_NOMEM, "%s", k->op->name);
     for (int i = 0; i < k->op->inputs; i++) k->input[i].data = k->value + k->input[i].offset;
     return OK;
 }
@@ -89,6 +92,16 @@ static Status differences(Check *k)
     return OK;
 }
 
+/* Makes a NaN of each number that backward says it does not look at. */
+static void spoil_unread(const Check *k, const Node *n)
+{
+    for (int i = 0; i < k->op->inputs; i++)
+        if (n->in[i] && k->op->unread >> i & 1)
+            memset(n->in[i]->data, 255, (size_t)shape_count(n->in[i]->shape) * sizeof(real));
+    if (k->op->unread >> OP_RESULT & 1)
+        memset(n->out->data, 255, (size_t)shape_count(n->out->shape) * sizeof(real));
+}
+
 /* Runs backward for the inputs in the set `wanted`, into garbage (bytes of 255 are a NaN) or, if add, on
  * top of sum. */
 static Status gradients(Check *k, unsigned wanted, bool add)
@@ -107,7 +120,9 @@ static Status gradients(Check *k, unsigned wanted, bool add)
         n->add[i] = add;
     }
     if (n->scratch) memset(n->scratch, 255, (size_t)n->scratch_size);
+    spoil_unread(k, n);
     k->op->backward(n);
+    memcpy(k->value, k->kept, (size_t)k->count * sizeof *k->value);
     return OK;
 }
 

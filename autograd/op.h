@@ -9,9 +9,16 @@
 #include "autograd/base/error.h"
 #include "autograd/tensor.h"
 
-enum { OP_INPUTS_MAX = 4 };
+enum { OP_INPUTS_MAX = 4, OP_RESULT = OP_INPUTS_MAX };
 
 typedef struct Op Op;
+
+/* What one pass of a node amounts to, for profiles (autograd/profile.h). */
+typedef struct OpWork {
+    double operations; /* useful ones, of matrix products; 0: memory is what counts */
+    double bytes;      /* of all numbers read and written, each once */
+    Shape matrix;      /* the weight of an op that multiplies by one; of others rank 0 */
+} OpWork;
 
 /* One application of an op, as the tape records it. */
 struct Node {
@@ -62,11 +69,21 @@ struct Op {
      * add[i] are there in forward if record is true, and din[i] is NULL in backward. */
     unsigned early;
 
+    /* Bit i: backward does not look at the numbers of in[i]; bit OP_RESULT: nor at those of out. */
+    unsigned unread;
+
     /* Sets out->shape, keep_size and scratch_size, or fails: whatever can go wrong goes wrong here. */
     Status (*shape)(Node *n);
     void (*forward)(const Node *n);  /* fills out->data and keep */
     void (*backward)(const Node *n); /* fills or adds to each din[i] that is not NULL */
+
+    /* Corrects what op_work() takes for granted; NULL: nothing to correct. */
+    void (*work)(const Node *n, bool backward, OpWork *w);
 };
+
+/* What forward or backward of a recorded node does: if the op says nothing else, each number of inputs and
+ * result, or that backward looks at, and of gradients moves once. In backward din and add are there. */
+OpWork op_work(const Node *n, bool backward);
 
 /* For backward: x += y if add, else x = y, for count numbers. */
 void grad_store(real *x, const real *y, int64_t count, bool add);

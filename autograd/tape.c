@@ -117,6 +117,16 @@ static real *claim(Tape *t, const Tensor *x, bool *add)
     return t->grads + x->offset;
 }
 
+static void compute(const Tape *t, const Node *n, bool in_backward)
+{
+    const double begin = t->profile ? profile_clock() : 0;
+    if (in_backward)
+        n->op->backward(n);
+    else
+        n->op->forward(n);
+    if (t->profile) profile_node(t->profile, n, in_backward ? PASS_BACKWARD : PASS_FORWARD, begin);
+}
+
 Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
 {
     Node *n = tape_take(t, sizeof *n);
@@ -152,7 +162,7 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
             n->din[i] = claim(t, in[i], &n->add[i]);
     for (int i = 0; i < op->inputs; i++)
         if (in[i] && in[i]->name) check(t, n, in[i], false, in[i]->data);
-    op->forward(n);
+    compute(t, n, false);
     if (is_poisoned(t, n, false)) poison(t, out, out->data);
     poison_gradients(t, n);
     check(t, n, out, false, out->data);
@@ -243,7 +253,7 @@ static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
             if (region) n->din[i] = x->grad = region + x->offset;
         }
         if (region) {
-            n->op->backward(n);
+            compute(t, n, true);
             poison_gradients(t, n);
             for (int i = 0; i < n->op->inputs; i++)
                 if (n->din[i]) check(t, n, n->in[i], true, n->din[i]);

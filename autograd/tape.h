@@ -16,6 +16,7 @@
 
 #include "autograd/base/arena.h"
 #include "autograd/op.h"
+#include "autograd/profile.h"
 
 /* Where a number that is not finite first appeared: see Tape.check. */
 typedef struct TapeFinding {
@@ -51,6 +52,7 @@ typedef struct Tape {
     int64_t dry_size;
     bool check; /* look at every result for the first one that is not finite; slow */
     TapeFinding finding;
+    Profile *profile;         /* of all that is computed, until it is set to another; NULL: none */
     const TapePoison *poison; /* until tape_reset(), or until it has been put; NULL: none */
 } Tape;
 

@@ -155,19 +155,25 @@ static void calibrate_attention(GemmBound *b)
     static const int64_t blocks[] = {64, 128, 256};
     int64_t best = b->query_block;
     double least = 0;
+    const double operations = b->attention_operations / 3 / (double)b->config->layers;
     for (int i = 0; i < 3 && (i == 0 || blocks[i] <= b->config->context); i++) {
-        double times[TRIES];
+        double forward[TRIES], backward[TRIES];
         b->query_block = blocks[i];
         for (int j = -1; j < TRIES; j++) {
             const double begin = clock_seconds();
             attend_all(b, 0, false);
+            const double middle = clock_seconds();
             attend_all(b, 0, true);
-            if (j >= 0) times[j] = clock_seconds() - begin;
+            if (j < 0) continue;
+            forward[j] = middle - begin;
+            backward[j] = clock_seconds() - middle;
         }
-        const double time = probe_middle(times, TRIES);
-        if (i && time >= least) continue;
-        least = time;
+        const double one = probe_middle(forward, TRIES), two = probe_middle(backward, TRIES);
+        if (i && one + two >= least) continue;
+        least = one + two;
         best = blocks[i];
+        b->attention_rate[0] = operations / one;
+        b->attention_rate[1] = 2 * operations / two;
     }
     b->query_block = best;
 }

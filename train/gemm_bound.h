@@ -29,6 +29,7 @@ typedef struct GemmBound {
     BoundProduct products[BOUND_PRODUCTS]; /* the last one is the head */
     real *dx, *dqkv, *scores;
     int64_t query_block;
+    double attention_rate[2]; /* useful operations a second, alone: of forward, of backward */
     double linear_operations, attention_operations; /* of a step */
 } GemmBound;
 

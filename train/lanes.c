@@ -15,11 +15,13 @@ enum { BUSY = -1 };
 typedef struct Worker {
     Tape tape;
     bool *written;
+    Profile profile; /* of this pass, if there is to be one */
 } Worker;
 
 struct Lanes {
     Arena arena;
     Params *params;
+    Profile *profile; /* NULL: not wanted */
     int64_t leaves;
     int workers_max;
     Worker *workers;
@@ -148,6 +150,7 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
 
     tape_reset(t);
     t->check = pass->check;
+    t->profile = l->profile ? &w->profile : NULL;
     if (leaf == task->poison_leaf) t->poison = task->poison;
     TRY(leaf_input(t, task, first, end, &in));
     real *row_loss =
@@ -192,9 +195,13 @@ VECTOR static void add(const void *context, int64_t begin, int64_t end, int work
     for (int64_t i = begin; i < end; i++) s->to[i] += s->from[i];
 }
 
-static void add_blocks(const Lanes *l, real *to, const real *from)
+static void add_blocks(const Lanes *l, Worker *w, real *to, const real *from)
 {
+    const double begin = l->profile ? profile_clock() : 0;
     threads_range(l->params->count, 1 << 16, add, &(Sum){to, from});
+    if (l->profile)
+        profile_call(&w->profile, "sum of gradients", begin,
+                     3 * (double)l->params->count * sizeof *to);
 }
 
 /* Takes a leaf, or none: -1. wanted: which one, or -1 for the next. */
@@ -219,7 +226,7 @@ static int64_t take_leaf(const Pass *pass, int64_t wanted, real **grads)
 
 /* The leaf is done: adds it to its neighbour if that is done too, and so on up the tree. The last sum is
  * left: all threads share it (see run_pass). */
-static void fold(const Pass *pass, int64_t leaf)
+static void fold(const Pass *pass, Worker *w, int64_t leaf)
 {
     Lanes *l = pass->l;
     int level = 0;
@@ -231,7 +238,7 @@ static void fold(const Pass *pass, int64_t leaf)
             const int64_t to = leaf < other ? leaf : other, from = to + bit;
             l->level[other] = BUSY;
             pthread_mutex_unlock(&l->lock);
-            add_blocks(l, l->block[to], l->block[from]);
+            add_blocks(l, w, l->block[to], l->block[from]);
             pthread_mutex_lock(&l->lock);
             l->spare[l->spares++] = l->block[from];
             leaf = to;
@@ -265,7 +272,7 @@ static void work(const Pass *pass, int number, int team)
         if (status != OK)
             fail(pass->l, status);
         else if (pass->record)
-            fold(pass, leaf);
+            fold(pass, &pass->l->workers[number], leaf);
     }
 }
 
@@ -279,6 +286,7 @@ static Status run_pass(const Pass *pass, double *sum)
     l->spares = l->pool_count;
     memcpy(l->spare, l->pool, (size_t)l->pool_count * sizeof *l->pool);
     for (int64_t i = 0; i < pass->leaves; i++) l->level[i] = BUSY;
+    for (int i = 0; l->profile && i < threads; i++) l->workers[i].profile.count = 0;
 
     if (parallel) {
 #pragma omp parallel num_threads(threads)
@@ -288,7 +296,10 @@ static Status run_pass(const Pass *pass, double *sum)
     if (l->status != OK) return error_adopt(l->status, l->message);
 
     if (pass->record && pass->leaves > 1)
-        add_blocks(l, l->block[0], l->block[INT64_C(1) << floor_log2(pass->leaves - 1)]);
+        add_blocks(l, &l->workers[0], l->block[0],
+                   l->block[INT64_C(1) << floor_log2(pass->leaves - 1)]);
+    for (int i = 0; l->profile && i < threads; i++)
+        profile_merge(l->profile, &l->workers[i].profile);
     *sum = 0;
     for (int64_t i = 0; i < pass->leaves; i++) *sum += l->leaf_loss[i];
     return OK;
@@ -348,6 +359,11 @@ Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding)
     /* The tape knows joined parameters by the name of the first. */
     if (finding->parameter) finding->parameter = params_at(l->params, finding->place)->name;
     return OK;
+}
+
+void lanes_profile(Lanes *l, Profile *p)
+{
+    l->profile = p;
 }
 
 int64_t lanes_memory(const Lanes *l)

@@ -54,6 +54,9 @@ Status lanes_loss(Lanes *l, const Gpt *model, const Batch *batch, double *sum, r
  * false if there is none. */
 Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding);
 
+/* From here on each pass adds what it did to p, until it is set to another; NULL: none. */
+void lanes_profile(Lanes *l, Profile *p);
+
 int64_t lanes_memory(const Lanes *l); /* bytes that tapes have needed: for plan and tests */
 
 #endif

@@ -9,7 +9,7 @@
 #include "train/plan.h"
 #include "train/progress.h"
 
-enum { TRIES = 5, TURNS = 1 << 23 };
+enum { TRIES = 5, TURNS = 1 << 23, TURN_NUMBERS = 1 << 24 };
 
 /* `count` chains of operations that do not wait for each other, in registers of `bytes`. */
 #define CHAINS(name, attributes, bytes, count)                                                \
@@ -71,10 +71,13 @@ static int64_t array_length(void)
     return (size < most ? size : most) / (int64_t)sizeof(real) / 1024 * 1024;
 }
 
-Status machine_triad(int threads, double *rate)
+Status machine_triad(int threads, int64_t size, double *rate)
 {
     Arena arena = {0};
-    const int64_t count = array_length();
+    const int64_t all = array_length(),
+                  some = threads * (size / 3 / (int64_t)sizeof(real) / 16 * 16 + 16),
+                  count = size && some < all ? some : all;
+    const int64_t turns = 1 + TURN_NUMBERS / count;
     real *a = arena_take(&arena, 3 * count * (int64_t)sizeof *a), *b = a + count, *c = b + count;
     if (!a) return FAIL(E_NOMEM, "three arrays of %lld numbers", (long long)count);
     *rate = 0;
@@ -85,9 +88,9 @@ Status machine_triad(int threads, double *rate)
             const int64_t id = omp_get_thread_num(), team = omp_get_num_threads();
             const int64_t from = count * id / team, to = count * (id + 1) / team;
             for (int64_t j = from; j < to && i < 0; j++) b[j] = c[j] = 1;
-            triad(a + from, b + from, c + from, to - from);
+            for (int64_t j = 0; j < turns; j++) triad(a + from, b + from, c + from, to - from);
         }
-        const double now = 3 * (double)count * sizeof *a / (clock_seconds() - begin);
+        const double now = 3 * (double)(turns * count) * sizeof *a / (clock_seconds() - begin);
         if (i >= 0 && now > *rate) *rate = now;
     }
     arena_free(&arena);

@@ -2,14 +2,16 @@
 #ifndef TRAIN_MACHINE_H
 #define TRAIN_MACHINE_H
 
+#include <stdint.h>
+
 #include "autograd/base/error.h"
 
 /* Operations a second of fused multiply-adds (each counts two) on vectors of real, all in registers, on
  * so many threads at once. */
 double machine_fma(int threads);
 
-/* Bytes a second of a[i] = b[i] + s c[i] on arrays that no cache holds, three numbers counted an element
- * (McCalpin 1995, STREAM). E_NOMEM. */
-Status machine_triad(int threads, double *rate);
+/* Bytes a second of a[i] = b[i] + s c[i], three numbers counted an element (McCalpin 1995, STREAM), again and
+ * again on arrays of so many bytes together on each thread; 0: on arrays that no cache holds. E_NOMEM. */
+Status machine_triad(int threads, int64_t size, double *rate);
 
 #endif

@@ -75,6 +75,13 @@ static void fill(Probe *p)
     b->loss_tokens = b->sequences * context;
 }
 
+/* What began at `begin`, moved so many bytes, and has just ended; returns the clock. */
+static double mark(Probe *p, const char *name, double begin, double bytes)
+{
+    if (p->profile) profile_call(p->profile, name, begin, bytes);
+    return clock_seconds();
+}
+
 Status probe_step(Probe *p, double *seconds)
 {
     const Config *c = p->config;
@@ -84,13 +91,19 @@ Status probe_step(Probe *p, double *seconds)
                            .dropout = true,
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing};
-    const double begin = clock_seconds();
+    const double begin = clock_seconds(), block = (double)p->params.count * sizeof(real);
+    double now = begin;
+    lanes_profile(p->lanes, p->profile);
     fill(p);
+    mark(p, "batch", now, 0);
     TRY(lanes_step(p->lanes, &task, &p->loss));
+    now = clock_seconds();
     const double norm = grad_norm(&p->params, NULL);
+    now = mark(p, "norm of gradients", now, block);
     p->step++;
     adamw_step(&p->params, &c->optim, learning_rate(&c->optim, p->step),
                clip_scale(norm, c->optim.clip), p->step, NULL);
+    mark(p, "optimizer", now, 7 * block);
     *seconds = clock_seconds() - begin;
     return OK;
 }

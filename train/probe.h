@@ -17,7 +17,8 @@ typedef struct Probe {
     Lanes *lanes;
     int32_t *stream; /* [windows of 8 batches] */
     int64_t step;
-    double loss; /* of the last step */
+    double loss;      /* of the last step */
+    Profile *profile; /* that steps add to what they did; NULL: none */
 } Probe;
 
 /* Borrows c. p is to be closed whatever this returns. */

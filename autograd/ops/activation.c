@@ -151,6 +151,7 @@ const Op op_activation = {
     .name = "activation",
     .inputs = 1,
     .attr_size = sizeof(Attr),
+    .unread = 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,

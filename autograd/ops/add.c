@@ -51,6 +51,7 @@ const Op op_add = {
     .name = "add",
     .inputs = 2,
     .hand_over = 1,
+    .unread = 1 << 0 | 1 << 1 | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,

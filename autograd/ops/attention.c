@@ -265,6 +265,23 @@ static void backward(const Node *n)
     work(&p);
 }
 
+/* Useful operations: two products of each pair of query and key in forward, four in backward. */
+static void work(const Node *n, bool in_backward, OpWork *w)
+{
+    const Attention *a = n->attr;
+    const AttentionRows *rows = &a->rows;
+    double pairs = 0;
+    for (int64_t s = 0; s < rows->segments; s++) {
+        const int64_t begin = rows->queries[s], end = rows->queries[s + 1];
+        const double queries = (double)(end - begin),
+                     before = (double)(rows->keys[s + 1] - rows->keys[s]) - queries;
+        if (!rows->first) pairs += queries * (before + (queries + 1) / 2);
+        for (int64_t i = begin; rows->first && i < end; i++)
+            if (rows->end[i] > rows->first[i]) pairs += rows->end[i] - rows->first[i];
+    }
+    w->operations = (in_backward ? 8 : 4) * pairs * (double)(a->heads * a->head_width);
+}
+
 #define INTS(...) ((const int32_t[]){__VA_ARGS__})
 #define ONE(queries_, keys_) \
     .rows = {.segments = 1, .queries = INTS(0, queries_), .keys = INTS(0, keys_)}
@@ -328,6 +345,7 @@ const Op op_attention = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .work = work,
     .cases = cases,
 };
 

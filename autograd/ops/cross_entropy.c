@@ -207,6 +207,22 @@ static void backward(const Node *n)
     if (n->din[X]) grad_store(n->din[X], n->keep, shape_count(n->in[X]->shape), n->add[X]);
 }
 
+/* Rows without a target are nobody's work. */
+static void work(const Node *n, bool in_backward, OpWork *w)
+{
+    const CrossEntropy *c = n->attr;
+    const Shape x = n->in[X]->shape;
+    int64_t active = 0;
+    if (in_backward) {
+        w->bytes = (n->din[X] ? n->add[X] ? 3 : 2 : 0) * (double)shape_count(x) * sizeof(real);
+        return;
+    }
+    for (int64_t r = 0; r < x.dim[0]; r++) active += c->targets[r] >= 0;
+    const int products = 1 + (n->record && n->in[X]->wants_grad) + (n->record && n->din[W]);
+    w->matrix = n->in[W]->shape;
+    w->operations = products * 2.0 * (double)active * (double)shape_count(w->matrix);
+}
+
 #define TARGETS(...)             \
     .targets = (const int32_t[]) \
     {                            \
@@ -242,9 +258,11 @@ const Op op_cross_entropy = {
     .inputs = 2,
     .attr_size = sizeof(CrossEntropy),
     .early = 1 << W,
+    .unread = 1 << X | 1 << W | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .work = work,
     .cases = cases,
 };
 

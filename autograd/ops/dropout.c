@@ -105,6 +105,7 @@ const Op op_dropout = {
     .optional = 2,
     .attr_size = sizeof(Dropout),
     .hand_over = 2,
+    .unread = 1 << 0 | 1 << 1 | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,

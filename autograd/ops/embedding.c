@@ -88,6 +88,19 @@ static void backward(const Node *n)
     threads_range(width, (share + 15) / 16 * 16, backward_columns, n);
 }
 
+/* Rows of the tables, not the tables; but backward clears a gradient that is new as a whole. */
+static void work(const Node *n, bool in_backward, OpWork *w)
+{
+    const int64_t y = shape_count(n->out->shape);
+    int64_t count = y;
+    for (int i = 0; i < 2; i++) {
+        if (!in_backward) count += n->in[i] ? y : 0;
+        if (!in_backward || !n->din[i]) continue;
+        count += 2 * y + (n->add[i] ? 0 : shape_count(n->in[i]->shape));
+    }
+    w->bytes = (double)count * sizeof(real);
+}
+
 static const OpCase cases[] = {
     {"tokens and positions",
      {SHAPE_OF(7, 37), SHAPE_OF(3, 37)},
@@ -103,9 +116,11 @@ const Op op_embedding = {
     .inputs = 2,
     .optional = 2,
     .attr_size = sizeof(Attr),
+    .unread = 1 << 0 | 1 << 1 | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .work = work,
     .cases = cases,
 };
 

@@ -133,6 +133,7 @@ const Op op_layernorm = {
     .inputs = 3,
     .optional = 4,
     .attr_size = sizeof(Attr),
+    .unread = 1 << 2 | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -90,6 +90,14 @@ static void backward(const Node *n)
         grad_store(n->din[RESIDUAL], g, rows * width, n->add[RESIDUAL]);
 }
 
+static void work(const Node *n, bool in_backward, OpWork *w)
+{
+    const double product =
+        2 * (double)shape_count(n->in[X]->shape) * (double)n->in[W]->shape.dim[0];
+    w->matrix = n->in[W]->shape;
+    w->operations = in_backward ? (!!n->din[X] + !!n->din[W]) * product : product;
+}
+
 static const OpCase cases[] = {
     {"w", {SHAPE_OF(3, 5), SHAPE_OF(4, 5)}, .absent = 1 << B | 1 << RESIDUAL},
     {"w, b", {SHAPE_OF(2, 3, 5), SHAPE_OF(4, 5), SHAPE_OF(4)}, .absent = 1 << RESIDUAL},
@@ -108,9 +116,11 @@ const Op op_linear = {
     .inputs = 4,
     .optional = 1 << B | 1 << RESIDUAL,
     .hand_over = 1 + RESIDUAL,
+    .unread = 1 << B | 1 << RESIDUAL | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,
+    .work = work,
     .cases = cases,
 };
 

@@ -108,6 +108,7 @@ const Op op_rmsnorm = {
     .name = "rmsnorm",
     .inputs = 2,
     .attr_size = sizeof(Attr),
+    .unread = 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -10,13 +10,14 @@
 #include "train/json.h"
 #include "train/machine.h"
 #include "train/precision.h"
+#include "train/profiled.h"
 
 enum { NAMES_MAX = 64 };
 
 typedef struct Bench {
     BenchOptions options;
     int64_t vocab_size; /* of configs that are files */
-    bool json;
+    bool json, profile;
     json_t *results;
     double fma_one, fma_all, triad;
 } Bench;
@@ -26,7 +27,7 @@ static Status measure_machine(Bench *b)
     const char *core = getenv("OPENBLAS_CORETYPE");
     b->fma_one = machine_fma(1);
     b->fma_all = machine_fma(threads_count());
-    TRY(machine_triad(threads_count(), &b->triad));
+    TRY(machine_triad(threads_count(), 0, &b->triad));
     if (b->json) return OK;
     printf("core type     %s, %s%s%s%s\n", gemm_core(), precision_here(),
            core ? " (OPENBLAS_CORETYPE=" : "", core ? core : "", core ? ")" : "");
@@ -75,8 +76,18 @@ static json_t *describe(const char *name, const BenchResult *r)
                      (json_int_t)r->steps, "products", products);
 }
 
+static Status profile(Bench *b, const char *name, const Config *c, int64_t vocab_size)
+{
+    static Profiled p; /* large */
+    TRY(profiled_run(c, vocab_size, &b->options, &p));
+    if (!b->json) profiled_print(name, &p);
+    json_array_append_new(b->results, profiled_json(name, &p));
+    return OK;
+}
+
 static Status run(Bench *b, const char *name, const Config *c, int64_t vocab_size)
 {
+    if (b->profile) return profile(b, name, c, vocab_size);
     BenchResult r;
     TRY(bench_run(c, vocab_size, &b->options, &r));
     if (!b->json) print_result(name, &r);
@@ -177,6 +188,10 @@ Status command_bench(const Command *self, int argc, char *argv[])
          .min = 1,
          .max = 2147483647},
         {.name = "--all", OPTION_FLAG, &all, .help = "c1 to c5, not c1 and c2 only"},
+        {.name = "--profile",
+         OPTION_FLAG,
+         &b.profile,
+         .help = "where a step's time goes: a table by op, held against the machine's limits"},
         OPTION_JSON(&b.json),
         {0},
     };

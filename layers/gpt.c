@@ -42,7 +42,7 @@ void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_
     g->norm_place = !strcmp(c->norm_place, "pre")    ? NORM_PRE
                     : !strcmp(c->norm_place, "post") ? NORM_POST
                                                      : NORM_SANDWICH;
-    g->embed = params_matrix(p, "embed", "weight", vocab_size, c->width, GPT_STD);
+    g->embed = params_matrix(p, "embed", "weight", vocab_size, c->width, c->embed_std);
     if (!strcmp(c->positions, "learned"))
         g->place = params_matrix(p, "positions", "weight", c->context, c->width, GPT_STD);
     if (!strcmp(c->positions, "sinusoidal"))

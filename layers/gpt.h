@@ -26,6 +26,8 @@
     BOOL(S, qk_norm,         false,                  "RMSNorm of each query and key head, without weight")  \
     BOOL(S, bias,            true,                   "biases in linear layers and layernorm")               \
     BOOL(S, tied,            true,                   "output layer = token embedding")                      \
+    TEXT(S, init,            "scaled", "scaled|plain", "initial output projections of attention and MLP: std 0.02 / sqrt(2 layers), or 0.02 like all other matrices") \
+    REAL(S, embed_std,       0.02,    1e-6, 10,      "std of initial token embeddings; 1, with tied = false, is another guard against spikes") \
     REAL(S, dropout,         0.0,     0,    0.9,     "share of activations set to zero in training")
 /* clang-format on */
 

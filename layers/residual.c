@@ -2,10 +2,11 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 double residual_std(const GptConfig *c)
 {
-    return GPT_STD / sqrt(2.0 * (double)c->layers);
+    return strcmp(c->init, "plain") ? GPT_STD / sqrt(2.0 * (double)c->layers) : GPT_STD;
 }
 
 Rng residual_stream(uint64_t seed, const char *prefix, const char *name)

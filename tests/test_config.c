@@ -455,7 +455,8 @@ Test(config, what_is_written_reads_back)
         c.optim.min_lr = c.optim.lr * rng_uniform(rng, at++, 0);
         c.monitor.window = c.monitor.window + 8 > c.train.steps ? 0 : c.monitor.window + 8;
         c.monitor.snapshot_every = -1;
-        c.monitor.attention_severe += c.monitor.attention_warn;
+        if (c.monitor.attention_severe < c.monitor.attention_warn)
+            c.monitor.attention_severe = c.monitor.attention_warn;
         char *text;
         size_t size;
         round_trip(round % 2, &text, &size);

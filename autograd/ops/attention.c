@@ -266,7 +266,7 @@ static void backward(const Node *n)
 }
 
 /* Useful operations: two products of each pair of query and key in forward, four in backward. */
-static void work(const Node *n, bool in_backward, OpWork *w)
+static void count_work(const Node *n, bool in_backward, OpWork *w)
 {
     const Attention *a = n->attr;
     const AttentionRows *rows = &a->rows;
@@ -345,7 +345,7 @@ const Op op_attention = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
-    .work = work,
+    .work = count_work,
     .cases = cases,
 };
 

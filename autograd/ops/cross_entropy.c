@@ -208,7 +208,7 @@ static void backward(const Node *n)
 }
 
 /* Rows without a target are nobody's work. */
-static void work(const Node *n, bool in_backward, OpWork *w)
+static void count_work(const Node *n, bool in_backward, OpWork *w)
 {
     const CrossEntropy *c = n->attr;
     const Shape x = n->in[X]->shape;
@@ -262,7 +262,7 @@ const Op op_cross_entropy = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
-    .work = work,
+    .work = count_work,
     .cases = cases,
 };
 

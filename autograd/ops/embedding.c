@@ -89,7 +89,7 @@ static void backward(const Node *n)
 }
 
 /* Rows of the tables, not the tables; but backward clears a gradient that is new as a whole. */
-static void work(const Node *n, bool in_backward, OpWork *w)
+static void count_work(const Node *n, bool in_backward, OpWork *w)
 {
     const int64_t y = shape_count(n->out->shape);
     int64_t count = y;
@@ -120,7 +120,7 @@ const Op op_embedding = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
-    .work = work,
+    .work = count_work,
     .cases = cases,
 };
 

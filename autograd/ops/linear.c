@@ -90,7 +90,7 @@ static void backward(const Node *n)
         grad_store(n->din[RESIDUAL], g, rows * width, n->add[RESIDUAL]);
 }
 
-static void work(const Node *n, bool in_backward, OpWork *w)
+static void count_work(const Node *n, bool in_backward, OpWork *w)
 {
     const double product =
         2 * (double)shape_count(n->in[X]->shape) * (double)n->in[W]->shape.dim[0];
@@ -120,7 +120,7 @@ const Op op_linear = {
     .shape = shape,
     .forward = forward,
     .backward = backward,
-    .work = work,
+    .work = count_work,
     .cases = cases,
 };
 

@@ -1,0 +1,152 @@
+#include "train/monitor/detector.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static const double LOSS_FLOOR = 1e-3, LOG_NORM_FLOOR = 1e-2;
+
+const char *spike_class_name(SpikeClass c)
+{
+#define X(id, name) name,
+    static const char *const names[] = {SPIKE_CLASS_LIST(X)};
+#undef X
+    INVARIANT((int)c >= 0 && c < SPIKE_CLASSES);
+    return names[c];
+}
+
+double detector_log(double norm)
+{
+    return log(fmax(norm, DBL_MIN));
+}
+
+double detector_z(const Window *w, double x, double floor, int64_t guard)
+{
+    if (w->count < (guard < w->size ? guard : w->size)) return NAN;
+    const double median = window_median(w);
+    const double z = (x - median) / fmax(1.4826 * window_deviation(w, median), floor);
+    return fmax(-DBL_MAX, fmin(z, DBL_MAX));
+}
+
+static double mean_of(const Window *w)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < w->count; i++) sum += window_at(w, i);
+    return sum / (double)w->count;
+}
+
+/* Each rule: whether x is out of line with a series, which does not hold it yet. */
+static bool olmo(const Detector *d, const Series *s, double x)
+{
+    const Window *w = &s->window;
+    if (w->count < 2 || w->count < w->size / 2) return false;
+    const double mean = mean_of(w);
+    double squares = 0;
+    for (int64_t i = 0; i < w->count; i++)
+        squares += (window_at(w, i) - mean) * (window_at(w, i) - mean);
+    return !(x - mean <= d->loss_z * sqrt(squares / (double)(w->count - 1)));
+}
+
+static bool llmc(const Detector *d, const Series *s, double x)
+{
+    const Window *w = &s->window;
+    const double n = (double)w->size;
+    if (w->count < w->size) return false;
+    const double oldest = window_at(w, 0), sum = s->sum + x - oldest,
+                 squares = s->squares + x * x - oldest * oldest;
+    const double mean = sum / n, z = (x - mean) / sqrt(squares / n - mean * mean);
+    return isfinite(z) && z > d->loss_z;
+}
+
+static bool ratio(Detector *d, const Series *s, double x)
+{
+    enum { PATIENCE = 4, EARLY = 200 };
+    static const double FACTOR = 2, CAP = 10;
+    const Window *w = &s->window;
+    if (w->count < w->size) return false;
+    int64_t above = 0;
+    for (int64_t i = 0; i < w->count; i++) above += window_at(w, i) > CAP;
+    d->high = x >= FACTOR * mean_of(w) ? d->high + 1 : 0;
+    return d->high > PATIENCE || (d->judged_values >= EARLY && 2 * above >= w->size);
+}
+
+/* The rules by name. */
+enum { ROBUST, OLMO, LLMC, RATIO };
+static const char *const rules[] = {"robust", "olmo", "llmc", "ratio"};
+
+static void add(Series *s, double x)
+{
+    Window *w = &s->window;
+    const double oldest = w->count == w->size ? window_at(w, 0) : 0;
+    s->sum += x - oldest;
+    s->squares += x * x - oldest * oldest;
+    window_push(w, x);
+}
+
+static SpikeClass judge(Detector *d, const Finding *f, double loss, double norm)
+{
+    switch (d->rule) {
+    case OLMO:
+        if (olmo(d, &d->all_loss, loss)) return SPIKE_LOSS;
+        return olmo(d, &d->all_norm, norm) ? SPIKE_GRADIENT : SPIKE_NONE;
+    case LLMC:
+        if (llmc(d, &d->all_loss, loss)) return SPIKE_LOSS;
+        return llmc(d, &d->all_norm, norm) ? SPIKE_GRADIENT : SPIKE_NONE;
+    case RATIO: return ratio(d, &d->all_loss, loss) ? SPIKE_LOSS : SPIKE_NONE;
+    default:
+        if (f->loss_z > d->loss_z) return SPIKE_LOSS;
+        return f->grad_norm_z > d->grad_norm_z ? SPIKE_GRADIENT : SPIKE_NONE;
+    }
+}
+
+Finding detector_look(Detector *d, double loss, double grad_norm, bool may_judge)
+{
+    Finding f = {SPIKE_NONE, NAN, NAN};
+    if (!isfinite(loss) || !isfinite(grad_norm)) {
+        f.flag = SPIKE_NONFINITE;
+        return f;
+    }
+    if (may_judge) {
+        f.loss_z = detector_z(&d->loss, loss, LOSS_FLOOR, d->guard);
+        f.grad_norm_z = detector_z(&d->log_norm, detector_log(grad_norm), LOG_NORM_FLOOR, d->guard);
+        f.flag = judge(d, &f, loss, grad_norm);
+    }
+    d->judged_values++;
+    if (d->rule != ROBUST) {
+        add(&d->all_loss, loss);
+        add(&d->all_norm, grad_norm);
+    }
+    return f;
+}
+
+void detector_accept(Detector *d, double loss, double grad_norm)
+{
+    window_push(&d->loss, loss);
+    window_push(&d->log_norm, detector_log(grad_norm));
+}
+
+void detector_restart(Detector *d)
+{
+    window_clear(&d->loss);
+    window_clear(&d->log_norm);
+    for (Series *s = &d->all_loss;; s = &d->all_norm) {
+        window_clear(&s->window);
+        s->sum = s->squares = 0;
+        if (s == &d->all_norm) break;
+    }
+    d->high = 0;
+}
+
+Status detector_open(Detector *d, Arena *a, const MonitorConfig *c, int64_t steps)
+{
+    *d = (Detector){.window = monitor_window(c, steps),
+                    .guard = c->guard,
+                    .loss_z = c->loss_z,
+                    .grad_norm_z = c->grad_norm_z};
+    while (strcmp(rules[d->rule], c->rule)) d->rule++;
+    TRY(window_open(&d->loss, a, d->window));
+    TRY(window_open(&d->log_norm, a, d->window));
+    const int64_t all = d->rule == ROBUST ? 1 : d->window;
+    TRY(window_open(&d->all_loss.window, a, all));
+    return window_open(&d->all_norm.window, a, all);
+}

@@ -1,0 +1,219 @@
+#include "train/monitor/monitor.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/monitor/levels.h"
+
+enum { DROPS_MAX = 4096, HISTORY_NUMBERS = 1 << 21 };
+
+static bool is(const Monitor *m, const char *action)
+{
+    return !strcmp(m->config->action, action);
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static Status open_telemetry(Monitor *m, Arena *a, const MonitorShape *shape, const Params *p)
+{
+    const int64_t size = (int64_t)sizeof(double);
+    m->norms = arena_zero(a, m->params * size);
+    m->updates = arena_zero(a, m->params * (int64_t)sizeof *m->updates);
+    m->block_of = arena_zero(a, m->params * (int64_t)sizeof *m->block_of);
+    m->stats.row_loss = arena_zero(a, shape->rows * (int64_t)sizeof(real));
+    m->stats.activation = arena_zero(a, shape->layers * size);
+    m->stats.entropy = arena_zero(a, shape->layers * size);
+    m->stats.max_logit = arena_zero(a, shape->layers * size);
+    if (!m->norms || !m->updates || !m->block_of || !m->stats.row_loss || !m->stats.activation ||
+        !m->stats.entropy || !m->stats.max_logit)
+        return FAIL(E_NOMEM, "the monitor's telemetry");
+    int64_t i = 0;
+    for (const Param *one = p->first; one; one = one->next, i++)
+        m->block_of[i] = strncmp(one->name, "blocks.", 7) ? -1 : strtoll(one->name + 7, NULL, 10);
+    return OK;
+}
+
+Status monitor_open(Monitor *m, Arena *a, const MonitorConfig *c, const MonitorShape *shape,
+                    const Params *p)
+{
+    *m = (Monitor){.rate = 1, .judgement = {.limit = INFINITY}};
+    if (!strcmp(c->action, "off")) return OK;
+    m->config = c;
+    m->named = p;
+    m->guard = larger(c->guard, shape->warmup);
+    m->params = params_named(p);
+    m->rows = shape->rows;
+    m->drop_room = DROPS_MAX;
+    m->drops = arena_zero(a, DROPS_MAX * (int64_t)sizeof *m->drops);
+    if (!m->drops) return FAIL(E_NOMEM, "the monitor");
+    TRY(detector_open(&m->detector, a, c, shape->steps));
+    TRY(window_open(&m->log_update, a, m->detector.window));
+    TRY(tally_open(&m->recent, a, MONITOR_RECENT));
+    TRY(tally_open(&m->score, a, MONITOR_SCORE));
+    /* Rows of a very deep model are long: fewer of them then. */
+    TRY(history_open(&m->history, a, 1, shape->layers, m->params));
+    const int64_t fit = HISTORY_NUMBERS / m->history.columns;
+    TRY(history_open(&m->history, a, fit > MONITOR_HISTORY ? MONITOR_HISTORY : larger(fit, 8),
+                     shape->layers, m->params));
+    return open_telemetry(m, a, shape, p);
+}
+
+int64_t monitor_next_draw(const Monitor *m, int64_t draw)
+{
+    draw++;
+    for (int64_t i = 0; i < m->drop_count;) {
+        const DrawRange *d = &m->drops[i++];
+        if (draw < d->from || draw > d->to) continue;
+        draw = d->to + 1;
+        i = 0;
+    }
+    return draw;
+}
+
+/* Notes batches to be dropped. The oldest are forgotten when there are too many: no snapshot is so old. */
+static void drop(Monitor *m, int64_t from, int64_t to)
+{
+    from = larger(from, 1);
+    for (int64_t i = 0; i < m->drop_count; i++) {
+        DrawRange *d = &m->drops[i];
+        if (from > d->to + 1 || to < d->from - 1) continue;
+        d->from = from < d->from ? from : d->from;
+        d->to = larger(to, d->to);
+        return;
+    }
+    if (m->drop_count == m->drop_room)
+        memmove(m->drops, m->drops + 1, (size_t)--m->drop_count * sizeof *m->drops);
+    m->drops[m->drop_count++] = (DrawRange){from, to};
+}
+
+static Verdict go_back(Monitor *m, Judgement *j)
+{
+    const MonitorConfig *c = m->config;
+    MonitorPast *p = &m->past;
+    if (j->step > p->place + c->guard) p->attempts = 0;
+    p->place = larger(p->place, j->step);
+    if (p->attempts++ >= c->attempts) {
+        j->exhausted = true;
+        return VERDICT_STOP;
+    }
+    if (p->attempts > (c->attempts + 1) / 2) m->rate *= c->lower_rate;
+    drop(m, j->draw - c->drop_before, j->draw + c->drop_after);
+    return VERDICT_REWIND;
+}
+
+/* A flagged step: what the action makes of it. exhausted: the budget is. */
+static Verdict act(Monitor *m, Judgement *j, bool exhausted)
+{
+    const bool finite = j->finding.flag != SPIKE_NONFINITE;
+    if (is(m, "rewind")) return go_back(m, j);
+    j->exhausted = exhausted;
+    if (!finite) return is(m, "skip") && !exhausted ? VERDICT_SKIP : VERDICT_STOP;
+    if (!exhausted) return is(m, "skip") ? VERDICT_SKIP : VERDICT_TAKE;
+    m->in_a_row = 0;
+    detector_restart(&m->detector);
+    detector_accept(&m->detector, j->loss, j->grad_norm);
+    return VERDICT_TAKE;
+}
+
+static void flagged(Monitor *m, Judgement *j)
+{
+    const MonitorConfig *c = m->config;
+    const bool exhausted = m->in_a_row >= c->skip_run ||
+                           (double)m->recent.marked >= c->skip_share * MONITOR_RECENT - 1e-9;
+    MonitorPast *p = &m->past;
+    p->flagged++;
+    j->opens = !p->episode || p->quiet >= MONITOR_EPISODE;
+    if (j->opens) p->episode = j->draw;
+    p->quiet = 0;
+    m->in_a_row++;
+    j->verdict = act(m, j, exhausted);
+}
+
+/* Of what is finite; run.c knows more of what is not. */
+static void describe(const Monitor *m, Judgement *j)
+{
+    const bool loss = j->finding.flag == SPIKE_LOSS;
+    const double usual =
+        loss ? window_median(&m->detector.loss) : exp(window_median(&m->detector.log_norm));
+    snprintf(j->message, sizeof j->message,
+             "update %lld (draw %lld): the %s is %.4g, usual is %.4g (z %.1f, rule %.16s)",
+             (long long)j->step, (long long)j->draw, loss ? "loss" : "gradient norm",
+             loss ? j->loss : j->grad_norm, usual,
+             loss ? j->finding.loss_z : j->finding.grad_norm_z, m->config->rule);
+}
+
+const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t draw, double loss,
+                               double grad_norm)
+{
+    Judgement *j = &m->judgement;
+    *j = (Judgement){.verdict = VERDICT_TAKE,
+                     .step = step,
+                     .draw = draw,
+                     .loss = loss,
+                     .grad_norm = grad_norm,
+                     .finding = {SPIKE_NONE, NAN, NAN},
+                     .limit = INFINITY};
+    m->warning_count = 0;
+    if (!m->config) {
+        if (isfinite(loss) && isfinite(grad_norm)) return j;
+        j->finding.flag = SPIKE_NONFINITE;
+        j->verdict = VERDICT_STOP;
+        return j;
+    }
+    j->finding = detector_look(&m->detector, loss, grad_norm, step > m->guard);
+    const bool spike = j->finding.flag != SPIKE_NONE, judged = spike || !isnan(j->finding.loss_z);
+    if (spike && j->finding.flag != SPIKE_NONFINITE) describe(m, j);
+    if (spike) {
+        flagged(m, j);
+    } else {
+        m->past.quiet++;
+        m->in_a_row = 0;
+        detector_accept(&m->detector, loss, grad_norm);
+    }
+    tally_add(&m->recent, spike);
+    if (judged) {
+        m->past.judged++;
+        tally_add(&m->score, spike);
+    }
+    if (is(m, "clip") && j->verdict == VERDICT_TAKE) {
+        j->limit = zclip_limit(&m->zclip, grad_norm);
+        zclip_feed(&m->zclip, j->limit);
+    }
+    levels_measured(m);
+    if (j->severe) j->opens = true;
+    if (j->opens) j->opens = m->past.bundles++ < m->config->bundles;
+    return j;
+}
+
+void monitor_took(Monitor *m, double lr, double clip)
+{
+    if (m->config) levels_updated(m, lr, clip);
+}
+
+void monitor_left(Monitor *m, bool rewound)
+{
+    if (rewound)
+        m->past.rewound++;
+    else
+        m->past.skipped++;
+}
+
+static double share(int64_t part, int64_t whole)
+{
+    return whole ? (double)part / (double)whole : 0;
+}
+
+double monitor_score_recent(const Monitor *m)
+{
+    return share(m->score.marked, m->score.count);
+}
+
+double monitor_score_ever(const Monitor *m)
+{
+    return share(m->past.flagged, m->past.judged);
+}

@@ -1,0 +1,133 @@
+/* The monitor: judges each step before its update, and says what is to be done.
+ *
+ * A step is: monitor_next_draw(); the batch's loss and gradient, measured into stats and norms;
+ * monitor_judge(); then, if the verdict is VERDICT_TAKE, the update and monitor_took(), else
+ * monitor_left(). Whoever trains does what the verdict says: rewinding is train/rewind.h.
+ *
+ * Nothing here writes a file, and after monitor_open() nothing can fail. All of it is in the checkpoint
+ * (train/monitor/state.h), so that a resumed run judges as if it had never stopped. */
+#ifndef TRAIN_MONITOR_MONITOR_H
+#define TRAIN_MONITOR_MONITOR_H
+
+#include "optim/adamw.h"
+#include "train/lanes.h"
+#include "train/monitor/detector.h"
+#include "train/monitor/history.h"
+#include "train/monitor/tally.h"
+#include "train/monitor/zclip.h"
+
+enum {
+    MONITOR_HISTORY = 64, /* rows kept, if they are not too long */
+    MONITOR_RECENT = 200, /* draws that skip_share is of */
+    MONITOR_SCORE = 10000 /* judged steps that SpikeScore is of (OLMo 2, arXiv:2501.00656) */
+};
+
+/* A spike this many unflagged steps after the last one is a new one. */
+enum { MONITOR_EPISODE = 8 };
+
+typedef enum Verdict {
+    VERDICT_TAKE,   /* make the update */
+    VERDICT_SKIP,   /* as if the batch had never been */
+    VERDICT_REWIND, /* go back; the batches to drop are noted already */
+    VERDICT_STOP    /* it cannot go on */
+} Verdict;
+
+typedef struct Judgement {
+    Verdict verdict;
+    int64_t step, draw; /* the update that is to be, and its batch */
+    double loss, grad_norm;
+    Finding finding;
+    bool exhausted; /* the skip budget, or the attempts, are used up */
+    bool severe;    /* an attention logit has just gone above attention_severe */
+    bool opens;     /* a bundle is to be written: the first of an episode */
+    double limit;   /* what the gradient is to be cut to; infinity: nothing */
+    char message[512];
+} Judgement;
+
+/* What goes on through a rewind. All of it are int64_t. */
+typedef struct MonitorPast {
+    int64_t judged, flagged; /* steps */
+    int64_t skipped, rewound;
+    int64_t quiet;           /* unflagged steps since the last flagged one */
+    int64_t episode;         /* its draw; 0: there was none */
+    int64_t bundles;         /* asked for */
+    int64_t place, attempts; /* rewind: the last update that was flagged, and how often there */
+    int64_t levels;          /* bits: which are crossed */
+} MonitorPast;
+
+/* What a rewind takes back. */
+typedef struct MonitorNow {
+    int64_t in_a_row; /* flagged and kept out of the window */
+    int64_t history;  /* rows ever added */
+    int64_t high, seen,
+        clipped; /* of detector and ZClip: Detector.high, .judged_values; ZClip.count */
+} MonitorNow;
+
+typedef struct DrawRange {
+    int64_t from, to; /* both of them, too */
+} DrawRange;
+
+typedef struct Monitor {
+    const MonitorConfig *config; /* NULL: off */
+    int64_t guard;               /* updates that are not judged */
+    Detector detector;
+    Window log_update; /* logarithms of update norms */
+    ZClip zclip;
+    Tally recent, score; /* flagged ones of the last draws; of those judged */
+    History history;
+    MonitorPast past;
+    int64_t in_a_row;
+    double rate; /* what the learning rate is multiplied by: 1, or less after rewinds */
+    DrawRange *drops;
+    int64_t drop_count, drop_room;
+    const Params *named;
+    int64_t *block_of; /* [named parameters]: -1: of no block */
+
+    /* Of the step at hand. */
+    LaneStats stats;      /* to be filled while measuring, if telemetry is on */
+    double *norms;        /* [named parameters] of the gradient, likewise */
+    UpdateStats *updates; /* [named parameters] of the update, likewise */
+    int64_t params, rows;
+    Judgement judgement;
+    char warnings[4][256]; /* levels just crossed */
+    int warning_count;
+} Monitor;
+
+typedef struct MonitorShape {
+    int64_t steps, warmup; /* train.steps, optim.warmup */
+    int64_t layers, rows;  /* blocks; of a batch */
+} MonitorShape;
+
+/* Borrows c and p, which is allocated; memory is a's. E_NOMEM. */
+Status monitor_open(Monitor *m, Arena *a, const MonitorConfig *c, const MonitorShape *shape,
+                    const Params *p);
+
+/* The batch after `draw` that is not dropped. */
+int64_t monitor_next_draw(const Monitor *m, int64_t draw);
+
+/* Judges update `step` (from 1) on batch `draw` from its loss and gradient norm, and from stats and norms
+ * if telemetry is on. The result is m->judgement; warnings are those of this step. Off: takes it. */
+const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t draw, double loss,
+                               double grad_norm);
+
+/* The update was made: with this rate, on the gradient times clip. More warnings may be there. */
+void monitor_took(Monitor *m, double lr, double clip);
+
+/* It was not: skipped, or, if `rewound`, the run is about to go back. */
+void monitor_left(Monitor *m, bool rewound);
+
+/* What share of the judged steps were spikes, over the last MONITOR_SCORE and ever; 0 if none was judged. */
+double monitor_score_recent(const Monitor *m);
+double monitor_score_ever(const Monitor *m);
+
+/* Of the newest row: what is known of block `layer` (metrics.jsonl). */
+typedef struct BlockSignals {
+    double grad_norm, value_norm, update_ratio, rms, activation, entropy, max_logit;
+} BlockSignals;
+
+BlockSignals monitor_block(const Monitor *m, int64_t layer);
+
+/* The newest row of the history if it is of update `step` and that was made; else NULL. */
+const double *monitor_row(const Monitor *m, int64_t step);
+
+#endif

@@ -1,0 +1,218 @@
+#include "train/monitor/state.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { NUMBERS = 7, PAST = sizeof(MonitorPast) / sizeof(int64_t) };
+enum { NOW = sizeof(MonitorNow) / sizeof(int64_t), DROP = sizeof(DrawRange) / sizeof(int64_t) };
+
+_Static_assert(PAST * sizeof(int64_t) == sizeof(MonitorPast) &&
+                   NOW * sizeof(int64_t) == sizeof(MonitorNow),
+               "they are lists of int64_t");
+
+static MonitorNow now(const Monitor *m)
+{
+    return (MonitorNow){.in_a_row = m->in_a_row,
+                        .history = m->history.count,
+                        .high = m->detector.high,
+                        .seen = m->detector.judged_values,
+                        .clipped = m->zclip.count};
+}
+
+/* Whoever makes the lists: the next one goes where count says. */
+typedef struct Maker {
+    Arena *arena;
+    CheckpointList *lists;
+    int count;
+    bool out_of_memory;
+} Maker;
+
+static void *put(Maker *k, const char *name, NumberType type, int64_t count)
+{
+    void *data = arena_zero(k->arena, (count + 1) * number_size(type));
+    INVARIANT(k->count < MONITOR_LISTS);
+    k->lists[k->count++] = (CheckpointList){name, type, count, data};
+    if (!data) k->out_of_memory = true;
+    return data;
+}
+
+static void put_window(Maker *k, const char *name, const Window *w)
+{
+    double *data = put(k, name, NUMBER_F64, w->count);
+    for (int64_t i = 0; data && i < w->count; i++) data[i] = window_at(w, i);
+}
+
+static void put_tally(Maker *k, const char *name, const Tally *t)
+{
+    unsigned char *data = put(k, name, NUMBER_U8, t->count);
+    for (int64_t i = 0; data && i < t->count; i++) data[i] = tally_at(t, i);
+}
+
+static void put_copy(Maker *k, const char *name, NumberType type, int64_t count, const void *from)
+{
+    void *data = put(k, name, type, count);
+    if (data && count) memcpy(data, from, (size_t)(count * number_size(type)));
+}
+
+static void put_history(Maker *k, const History *h)
+{
+    const int64_t rows = history_rows(h);
+    double *data = put(k, "monitor_history", NUMBER_F64, rows * h->columns);
+    for (int64_t i = 0; data && i < rows; i++)
+        memcpy(data + i * h->columns, history_row(h, i), (size_t)h->columns * sizeof *data);
+}
+
+Status monitor_save(const Monitor *m, Arena *a, CheckpointList lists[MONITOR_LISTS], int *count)
+{
+    Maker k = {.arena = a, .lists = lists};
+    *count = 0;
+    if (!m->config) return OK;
+    const Detector *d = &m->detector;
+    const double numbers[NUMBERS] = {m->rate,          d->all_loss.sum,     d->all_loss.squares,
+                                     d->all_norm.sum,  d->all_norm.squares, m->zclip.mean,
+                                     m->zclip.variance};
+    const MonitorNow counts = now(m);
+    put_copy(&k, "monitor_past", NUMBER_I64, PAST, &m->past);
+    put_copy(&k, "monitor_now", NUMBER_I64, NOW, &counts);
+    put_copy(&k, "monitor_numbers", NUMBER_F64, NUMBERS, numbers);
+    put_copy(&k, "monitor_drops", NUMBER_I64, m->drop_count * DROP, m->drops);
+    put_copy(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, m->zclip.first);
+    put_window(&k, "monitor_loss", &d->loss);
+    put_window(&k, "monitor_log_norm", &d->log_norm);
+    put_window(&k, "monitor_log_update", &m->log_update);
+    put_window(&k, "monitor_all_loss", &d->all_loss.window);
+    put_window(&k, "monitor_all_norm", &d->all_norm.window);
+    put_tally(&k, "monitor_recent", &m->recent);
+    put_tally(&k, "monitor_score", &m->score);
+    put_history(&k, &m->history);
+    *count = k.count;
+    return k.out_of_memory ? FAIL(E_NOMEM, "the monitor's part of a checkpoint") : OK;
+}
+
+/* What a checkpoint holds. */
+typedef struct Found {
+    const int64_t *past, *now, *drops;
+    const double *numbers, *zclip, *loss, *log_norm, *log_update, *all_loss, *all_norm, *history;
+    const unsigned char *recent, *score;
+    int64_t drop_count, loss_count, log_norm_count, log_update_count, all_loss_count,
+        all_norm_count, history_count, recent_count, score_count;
+} Found;
+
+/* Whoever looks for them: remembers the first fault. */
+typedef struct Finder {
+    const CheckpointReader *reader;
+    Status status;
+} Finder;
+
+/* A list; of `wanted` elements unless that is -1. NULL: it is not there, or something is wrong. */
+static const void *get(Finder *k, const char *name, NumberType type, int64_t wanted, int64_t *count)
+{
+    const void *data = NULL;
+    *count = 0;
+    if (k->status != OK) return NULL;
+    k->status = checkpoint_list(k->reader, name, type, count, &data);
+    if (k->status == OK && data && wanted >= 0 && *count != wanted)
+        k->status = FAIL(E_FORMAT, "%s: /state/%s has %lld numbers; expected %lld",
+                         k->reader->file.path, name, (long long)*count, (long long)wanted);
+    return k->status == OK ? data : NULL;
+}
+
+static const double *get_window(Finder *k, const char *name, int64_t *count)
+{
+    const double *x = get(k, name, NUMBER_F64, -1, count);
+    for (int64_t i = 0; k->status == OK && i < *count; i++)
+        if (!isfinite(x[i]))
+            k->status = FAIL(E_FORMAT, "%s: /state/%s holds what is not a finite number",
+                             k->reader->file.path, name);
+    return x;
+}
+
+static Status find(const CheckpointReader *r, Found *f)
+{
+    Finder k = {r, OK};
+    int64_t count;
+    f->past = get(&k, "monitor_past", NUMBER_I64, PAST, &count);
+    f->now = get(&k, "monitor_now", NUMBER_I64, NOW, &count);
+    f->numbers = get(&k, "monitor_numbers", NUMBER_F64, NUMBERS, &count);
+    f->zclip = get(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, &count);
+    f->drops = get(&k, "monitor_drops", NUMBER_I64, -1, &f->drop_count);
+    f->loss = get_window(&k, "monitor_loss", &f->loss_count);
+    f->log_norm = get_window(&k, "monitor_log_norm", &f->log_norm_count);
+    f->log_update = get_window(&k, "monitor_log_update", &f->log_update_count);
+    f->all_loss = get_window(&k, "monitor_all_loss", &f->all_loss_count);
+    f->all_norm = get_window(&k, "monitor_all_norm", &f->all_norm_count);
+    f->recent = get(&k, "monitor_recent", NUMBER_U8, -1, &f->recent_count);
+    f->score = get(&k, "monitor_score", NUMBER_U8, -1, &f->score_count);
+    f->history = get(&k, "monitor_history", NUMBER_F64, -1, &f->history_count);
+    return k.status;
+}
+
+static void lay_window(Window *w, const double *data, int64_t count)
+{
+    window_clear(w);
+    for (int64_t i = 0; i < count; i++) window_push(w, data[i]);
+}
+
+static void lay_tally(Tally *t, const unsigned char *data, int64_t count)
+{
+    tally_clear(t);
+    for (int64_t i = 0; i < count; i++) tally_add(t, data[i] != 0);
+}
+
+/* Of another model, or with another capacity: what was known is of no use. */
+static void lay_history(History *h, const Found *f, int64_t ever)
+{
+    const int64_t rows = f->history_count / h->columns;
+    h->count = 0;
+    if (f->history_count % h->columns || rows > h->capacity || rows > ever) return;
+    h->count = ever - rows;
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(history_add(h), f->history + i * h->columns, (size_t)h->columns * sizeof(double));
+}
+
+static void lay_past(Monitor *m, const Found *f)
+{
+    const int64_t from =
+        f->drop_count / DROP > m->drop_room ? f->drop_count / DROP - m->drop_room : 0;
+    memcpy(&m->past, f->past, sizeof m->past);
+    m->rate = f->numbers[0];
+    m->drop_count = f->drop_count / DROP - from;
+    if (m->drop_count)
+        memcpy(m->drops, f->drops + from * DROP, (size_t)m->drop_count * sizeof *m->drops);
+    lay_tally(&m->score, f->score, f->score_count);
+}
+
+static void lay_now(Monitor *m, const Found *f)
+{
+    Detector *d = &m->detector;
+    MonitorNow n;
+    memcpy(&n, f->now, sizeof n);
+    m->in_a_row = n.in_a_row;
+    d->high = n.high;
+    d->judged_values = n.seen;
+    m->zclip = (ZClip){n.clipped, f->numbers[5], f->numbers[6], {0}};
+    memcpy(m->zclip.first, f->zclip, sizeof m->zclip.first);
+    lay_window(&d->loss, f->loss, f->loss_count);
+    lay_window(&d->log_norm, f->log_norm, f->log_norm_count);
+    lay_window(&m->log_update, f->log_update, f->log_update_count);
+    lay_window(&d->all_loss.window, f->all_loss, f->all_loss_count);
+    lay_window(&d->all_norm.window, f->all_norm, f->all_norm_count);
+    d->all_loss.sum = f->numbers[1];
+    d->all_loss.squares = f->numbers[2];
+    d->all_norm.sum = f->numbers[3];
+    d->all_norm.squares = f->numbers[4];
+    lay_tally(&m->recent, f->recent, f->recent_count);
+    lay_history(&m->history, f, n.history);
+}
+
+Status monitor_restore(Monitor *m, const CheckpointReader *r, bool rewind)
+{
+    Found f = {0};
+    if (!m->config) return OK;
+    TRY(find(r, &f));
+    if (!f.past || !f.now || !f.numbers || !f.zclip)
+        return OK; /* the run had no monitor until now */
+    if (!rewind) lay_past(m, &f);
+    lay_now(m, &f);
+    return OK;
+}

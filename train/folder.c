@@ -49,7 +49,7 @@ static bool exists(const char *folder, const char *name)
 
 static Status remove_file(const char *folder, const char *name)
 {
-    char path[FOLDER_PATH_MAX + 300];
+    char path[FOLDER_PATH_MAX + 600];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     if (unlink(path) && errno != ENOENT) return FAIL(E_IO, "%s: %s", path, strerror(errno));
     return OK;
@@ -62,16 +62,40 @@ static bool is_checkpoint_name(const char *name)
                    !strncmp(name, "latest.", 7));
 }
 
-static Status remove_checkpoints(const char *path)
+static bool is_bundle_name(const char *name)
 {
-    char folder[FOLDER_PATH_MAX + 32];
-    snprintf(folder, sizeof folder, "%s/checkpoints", path);
+    return !strncmp(name, "at.h5", 5) || !strncmp(name, "before.h5", 9) ||
+           !strncmp(name, "bundle.json", 11);
+}
+
+/* Removes the files of RUN/NAME whose names are a run's; and the folder, if it is then empty and the run
+ * does not need it. */
+static Status remove_files(const char *path, const char *name, bool (*is_ours)(const char *name))
+{
+    char folder[FOLDER_PATH_MAX + 300];
+    snprintf(folder, sizeof folder, "%s/%s", path, name);
     DIR *dir = opendir(folder);
     if (!dir) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", folder, strerror(errno));
     Status status = OK;
     for (struct dirent *e; status == OK && (e = readdir(dir));)
-        if (is_checkpoint_name(e->d_name)) status = remove_file(folder, e->d_name);
+        if (is_ours(e->d_name)) status = remove_file(folder, e->d_name);
     closedir(dir);
+    rmdir(folder);
+    return status;
+}
+
+static Status remove_bundles(const char *path)
+{
+    char folder[FOLDER_PATH_MAX + 32];
+    snprintf(folder, sizeof folder, "%s/spikes", path);
+    DIR *dir = opendir(folder);
+    if (!dir) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", folder, strerror(errno));
+    Status status = OK;
+    for (struct dirent *e; status == OK && (e = readdir(dir));)
+        if (!strncmp(e->d_name, "draw-", 5))
+            status = remove_files(folder, e->d_name, is_bundle_name);
+    closedir(dir);
+    rmdir(folder);
     return status;
 }
 
@@ -89,7 +113,9 @@ Status folder_create(const char *path, bool overwrite)
             path);
     if (used) {
         for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
-        TRY(remove_checkpoints(path));
+        TRY(remove_files(path, "checkpoints", is_checkpoint_name));
+        TRY(remove_files(path, "snapshots", is_checkpoint_name));
+        TRY(remove_bundles(path));
     }
     return make_folders(path);
 }

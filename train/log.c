@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,21 +14,54 @@
 
 #include "autograd/base/text.h"
 
-/* A line being made: {"step": 1, "loss": 2.5} */
+/* A line being made: {"step": 1, "loss": 2.5}. It outgrows `few` in models of many blocks. */
 typedef struct Line {
-    char text[8192];
-    size_t length;
-    bool nonfinite;
+    char few[8192], *text;
+    size_t length, room;
+    bool nonfinite, out_of_memory;
 } Line;
+
+static void begin(Line *line)
+{
+    line->text = line->few;
+    line->room = sizeof line->few;
+    line->length = 0;
+    line->nonfinite = line->out_of_memory = false;
+}
+
+static void end(Line *line)
+{
+    if (line->text != line->few) free(line->text);
+}
+
+/* Room for `more` bytes and an end. */
+static bool grow(Line *line, size_t more)
+{
+    const bool is_few = line->text == line->few;
+    if (line->length + more < line->room) return true;
+    const size_t room = 2 * (line->room + more);
+    char *text = line->out_of_memory ? NULL : realloc(is_few ? NULL : line->text, room);
+    if (!text) {
+        line->out_of_memory = true;
+        return false;
+    }
+    if (is_few) memcpy(text, line->few, line->length);
+    line->text = text;
+    line->room = room;
+    return true;
+}
 
 __attribute__((format(printf, 2, 3))) static void append(Line *line, const char *fmt, ...)
 {
-    va_list args;
+    va_list args, again;
     va_start(args, fmt);
-    int used = vsnprintf(line->text + line->length, sizeof line->text - line->length, fmt, args);
+    va_copy(again, args);
+    const int used = vsnprintf(NULL, 0, fmt, args);
+    INVARIANT(used >= 0);
+    if (grow(line, (size_t)used))
+        line->length += (size_t)vsnprintf(line->text + line->length, (size_t)used + 1, fmt, again);
+    va_end(again);
     va_end(args);
-    INVARIANT(used >= 0 && line->length + (size_t)used < sizeof line->text);
-    line->length += (size_t)used;
 }
 
 static void add_key(Line *line, const char *key)
@@ -41,12 +75,23 @@ static void add_int(Line *line, const char *key, int64_t value)
     append(line, "%lld", (long long)value);
 }
 
-static void add_real(Line *line, const char *key, double value)
+static void add_number(Line *line, double value)
 {
     char text[32];
-    add_key(line, key);
     if (!isfinite(value)) line->nonfinite = true;
     append(line, "%s", isfinite(value) ? text_real(value, text) : "null");
+}
+
+static void add_real(Line *line, const char *key, double value)
+{
+    add_key(line, key);
+    add_number(line, value);
+}
+
+/* The same, or nothing if it is not known. */
+static void add_known(Line *line, const char *key, double value)
+{
+    if (!isnan(value)) add_real(line, key, value);
 }
 
 static void add_text(Line *line, const char *key, const char *value)
@@ -54,18 +99,24 @@ static void add_text(Line *line, const char *key, const char *value)
     json_t *string = json_string(value);
     char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
     add_key(line, key);
-    append(line, "%.7000s", quoted ? quoted : "null"); /* null: not UTF-8 */
+    append(line, "%s", quoted ? quoted : "null"); /* null: not UTF-8 */
     free(quoted);
     json_decref(string);
 }
 
+/* Writes the line and ends it. */
 static Status write_line(int file, Line *line)
 {
     if (line->nonfinite) append(line, ", \"nonfinite\": true");
     append(line, "}\n");
-    ssize_t written;
-    do written = write(file, line->text, line->length);
-    while (written < 0 && errno == EINTR);
+    ssize_t written = -1;
+    if (!line->out_of_memory) do
+            written = write(file, line->text, line->length);
+        while (written < 0 && errno == EINTR);
+    const int why = errno;
+    end(line);
+    if (line->out_of_memory) return FAIL(E_NOMEM, "a line of the run's log");
+    errno = why;
     if (written != (ssize_t)line->length)
         return FAIL(E_IO, "the run's log: %s", written < 0 ? strerror(errno) : "the disk is full");
     return OK;
@@ -143,9 +194,72 @@ void log_close(RunLog *l)
     *l = (RunLog){.metrics = -1, .events = -1};
 }
 
+Status log_rewind(RunLog *l, const char *run, int64_t step)
+{
+    char path[4096];
+    double seconds; /* they go on */
+    if ((size_t)snprintf(path, sizeof path, "%s/metrics.jsonl", run) >= sizeof path)
+        return FAIL(E_ARG, "%s: the path is too long", run);
+    return cut(l->metrics, path, step, &seconds);
+}
+
+static double signal_of(const BlockSignals *block, size_t offset)
+{
+    double x;
+    memcpy(&x, (const char *)block + offset, sizeof x);
+    return x;
+}
+
+/* One signal of all blocks; nothing if it was not measured. */
+static void add_blocks(Line *line, const char *key, const BlockSignals *blocks, int64_t count,
+                       size_t offset)
+{
+    int64_t known = 0;
+    for (int64_t i = 0; i < count; i++) known += !isnan(signal_of(&blocks[i], offset));
+    if (!known) return;
+    append(line, "%s\"%s\": [", line->text[line->length - 1] == '{' ? "" : ", ", key);
+    for (int64_t i = 0; i < count; i++) {
+        if (i) append(line, ", ");
+        add_number(line, signal_of(&blocks[i], offset));
+    }
+    append(line, "]");
+}
+
+static void add_layers(Line *line, const Monitor *m)
+{
+    const int64_t count = m->history.layers;
+    BlockSignals *blocks = calloc((size_t)count + 1, sizeof *blocks);
+    if (!blocks) return; /* the line is whole without them */
+    for (int64_t i = 0; i < count; i++) blocks[i] = monitor_block(m, i);
+    add_key(line, "layers");
+    append(line, "{");
+#define X(name, help) add_blocks(line, #name, blocks, count, offsetof(BlockSignals, name));
+    BLOCK_SIGNAL_LIST(X)
+#undef X
+    append(line, "}");
+    free(blocks);
+}
+
+/* What the monitor knows of update `step`. */
+static void add_monitor(Line *line, const Monitor *m, int64_t step)
+{
+    const double *row = monitor_row(m, step);
+    if (!row) return;
+    add_known(line, "loss_z", row[SIGNAL_loss_z]);
+    add_known(line, "grad_norm_z", row[SIGNAL_grad_norm_z]);
+    add_int(line, "skipped", m->past.skipped);
+    if (!m->config->telemetry) return;
+    add_known(line, "update_norm", row[SIGNAL_update_norm]);
+    add_known(line, "rms", row[SIGNAL_rms]);
+    add_known(line, "log_z", row[SIGNAL_log_z]);
+    add_known(line, "max_logit", row[SIGNAL_max_logit]);
+    add_layers(line, m);
+}
+
 Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_second)
 {
-    Line line = {0};
+    Line line;
+    begin(&line);
     add_int(&line, "step", step);
     add_real(&line, "loss", r->loss);
     add_real(&line, "lr", r->lr);
@@ -153,12 +267,14 @@ Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_sec
     add_int(&line, "tokens", r->tokens);
     add_real(&line, "tokens_per_second", tokens_per_second);
     add_real(&line, "seconds", l->seconds);
+    add_monitor(&line, &r->monitor, step);
     return write_line(l->metrics, &line);
 }
 
 Status log_evaluation(RunLog *l, const Run *r, double val_loss)
 {
-    Line line = {0};
+    Line line;
+    begin(&line);
     add_int(&line, "step", r->step);
     add_real(&line, "val_loss", val_loss);
     return write_line(l->metrics, &line);
@@ -166,10 +282,29 @@ Status log_evaluation(RunLog *l, const Run *r, double val_loss)
 
 Status log_event(RunLog *l, const Run *r, const char *kind, const char *message)
 {
-    Line line = {0};
+    Line line;
+    begin(&line);
     add_int(&line, "step", r->step);
     add_text(&line, "event", kind);
     add_text(&line, "message", message);
+    return write_line(l->events, &line);
+}
+
+Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *message,
+                 const char *bundle)
+{
+    Line line;
+    begin(&line);
+    add_int(&line, "step", j->step);
+    add_int(&line, "draw", j->draw);
+    add_text(&line, "event", kind);
+    add_text(&line, "class", spike_class_name(j->finding.flag));
+    add_text(&line, "message", message);
+    add_real(&line, "loss", j->loss);
+    add_known(&line, "loss_z", j->finding.loss_z);
+    add_real(&line, "grad_norm", j->grad_norm);
+    add_known(&line, "grad_norm_z", j->finding.grad_norm_z);
+    if (*bundle) add_text(&line, "bundle", bundle);
     return write_line(l->events, &line);
 }
 

@@ -23,12 +23,21 @@ Status log_check_unused(const char *run);
 Status log_open(RunLog *l, const char *run, int64_t step);
 void log_close(RunLog *l);
 
-/* Metrics of update `step`: the last one, or the one that could not be made. */
+/* The run has gone back to update `step`: cuts off the lines of metrics.jsonl after it. */
+Status log_rewind(RunLog *l, const char *run, int64_t step);
+
+/* Metrics of update `step`: the last one, or the one that could not be made; with what the monitor measured
+ * at it. */
 Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_second);
 Status log_evaluation(RunLog *l, const Run *r, double val_loss);
 
 /* An event of kind, at r's step, with a message for people. */
 Status log_event(RunLog *l, const Run *r, const char *kind, const char *message);
+
+/* The same of a step that the monitor has judged, with its numbers; bundle: where more of it is kept, from
+ * the run's folder; "": nowhere. */
+Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *message,
+                 const char *bundle);
 
 Status log_sync(RunLog *l); /* to the disk: before a checkpoint that promises the lines are there */
 

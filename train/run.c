@@ -1,6 +1,8 @@
 #include "train/run.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "autograd/base/text.h"
 #include "optim/schedule.h"
@@ -21,6 +23,13 @@ static Status open_parts(Run *r, const Config *c)
     gpt_init(&r->model, &r->params, &c->model, r->dataset.vocab_size, seed);
     TRY(params_alloc(&r->params, true));
     params_init(&r->params, seed);
+    if (!strcmp(c->monitor.inject, "nan")) TRY(inject_place(c->monitor.inject_where, &r->fault));
+    TRY(monitor_open(&r->monitor, &r->arena, &c->monitor,
+                     &(MonitorShape){.steps = c->train.steps,
+                                     .warmup = c->optim.warmup,
+                                     .layers = c->model.layers,
+                                     .rows = batch * context},
+                     &r->params));
     return lanes_open(&r->lanes, &r->params, config_leaves(c));
 }
 
@@ -41,50 +50,95 @@ void run_close(Run *r)
     *r = (Run){0};
 }
 
-/* Says where a number that is not finite came from. */
-static Status not_finite(Run *r, const LaneTask *task)
+/* Where a number that is not finite came from; as a part of the judgement. */
+static void trace(Run *r, const LaneTask *task)
 {
-    const char *what = isfinite(r->loss) ? "gradient" : "loss";
-    char value[32];
+    Judgement *j = &r->monitor.judgement;
+    const TapeFinding *f = &r->finding;
+    char value[32], place[256] = "though every part of it is finite: its sum overflows";
     text_real(isfinite(r->loss) ? r->grad_norm : r->loss, value);
-    TapeFinding f;
-    TRY(lanes_trace(r->lanes, task, &f));
-    if (!f.found)
-        return FAIL(E_NUMERIC,
-                    "update %lld: the %s is %s though every part of it is finite: its sum "
-                    "overflows; nothing was updated",
-                    (long long)r->step + 1, what, value);
-    return FAIL(
-        E_NUMERIC,
-        "update %lld (draw %lld): the %s is %s; first seen in the %s of %s in %s%s%s; nothing "
-        "was updated",
-        (long long)r->step + 1, (long long)r->draw + 1, what, value,
-        f.in_backward ? "backward" : "forward", f.op, f.scope,
-        f.parameter ? (f.in_backward ? ", gradient of " : ", value of ") : "",
-        f.parameter ? f.parameter : "");
+    const Status status = lanes_trace(r->lanes, task, &r->finding);
+    if (status != OK)
+        snprintf(place, sizeof place, "and where it began cannot be told: %.200s", error_message());
+    else if (f->found)
+        snprintf(place, sizeof place, "first seen in the %s of %s in %s%s%s",
+                 f->in_backward ? "backward" : "forward", f->op, f->scope,
+                 f->parameter ? (f->in_backward ? ", gradient of " : ", value of ") : "",
+                 f->parameter ? f->parameter : "");
+    snprintf(j->message, sizeof j->message, "update %lld (draw %lld): the %s is %s; %s",
+             (long long)j->step, (long long)j->draw, isfinite(r->loss) ? "gradient" : "loss", value,
+             place);
+}
+
+Status run_measure(Run *r)
+{
+    const Config *c = r->config;
+    Monitor *m = &r->monitor;
+    const bool telemetry = m->config && m->config->telemetry;
+    const int64_t draw = monitor_next_draw(m, r->draw);
+    const bool poisoned = *r->fault.op && inject_is_due(&c->monitor, draw);
+    const TapePoison poison = {r->fault.op, r->fault.scope, r->fault.in_backward, 0};
+    const LaneTask task = {.model = &r->model,
+                           .batch = &r->batch,
+                           .draw = (uint64_t)r->step + 1,
+                           .dropout = true,
+                           .z_loss = c->train.z_loss,
+                           .smoothing = c->train.label_smoothing,
+                           .stats = m->config ? &m->stats : NULL,
+                           .poison = poisoned ? &poison : NULL};
+
+    r->finding = (TapeFinding){0};
+    TRY(batches_fill(&r->train, draw, &r->batch));
+    TRY(inject_batch(&c->monitor, &r->train, draw, &r->batch));
+    TRY(lanes_step(r->lanes, &task, &r->loss));
+    inject_gradient(&c->monitor, draw, &r->params);
+    r->grad_norm = grad_norm(&r->params, telemetry ? m->norms : NULL);
+    monitor_judge(m, r->step + 1, draw, r->loss, r->grad_norm);
+    if (m->judgement.finding.flag == SPIKE_NONFINITE) trace(r, &task);
+    return OK;
+}
+
+void run_update(Run *r)
+{
+    const OptimConfig *c = &r->config->optim;
+    Monitor *m = &r->monitor;
+    const Judgement *j = &m->judgement;
+    double scale = clip_scale(r->grad_norm, c->clip);
+    if (j->limit < scale * r->grad_norm) scale = j->limit / r->grad_norm;
+
+    r->step++;
+    r->draw = j->draw;
+    r->tokens += r->batch.loss_tokens;
+    r->lr = learning_rate(c, r->step) * m->rate;
+    adamw_step(&r->params, c, r->lr, scale, r->step,
+               m->config && m->config->telemetry ? m->updates : NULL);
+    monitor_took(m, r->lr, scale);
+}
+
+void run_leave(Run *r, bool rewound)
+{
+    r->draw = r->monitor.judgement.draw;
+    monitor_left(&r->monitor, rewound);
+}
+
+Status run_stopped(const Run *r)
+{
+    const Judgement *j = &r->monitor.judgement;
+    return FAIL(E_NUMERIC, "%s; nothing was updated%s", j->message,
+                !j->exhausted ? ""
+                : strcmp(r->config->monitor.action, "rewind")
+                    ? "; monitor.skip_run and monitor.skip_share allow no more to be skipped"
+                    : "; monitor.attempts are used up here");
 }
 
 Status run_step(Run *r)
 {
-    const Config *c = r->config;
-    const LaneTask task = {.model = &r->model,
-                           .batch = &r->batch,
-                           .draw = (uint64_t)r->draw + 1,
-                           .dropout = true,
-                           .z_loss = c->train.z_loss,
-                           .smoothing = c->train.label_smoothing};
-
-    TRY(batches_fill(&r->train, r->draw + 1, &r->batch));
-    TRY(lanes_step(r->lanes, &task, &r->loss));
-    r->grad_norm = grad_norm(&r->params, NULL);
-    if (!isfinite(r->loss) || !isfinite(r->grad_norm)) return not_finite(r, &task);
-
-    r->step++;
-    r->draw++;
-    r->tokens += r->batch.loss_tokens;
-    r->lr = learning_rate(&c->optim, r->step);
-    adamw_step(&r->params, &c->optim, r->lr, clip_scale(r->grad_norm, c->optim.clip), r->step,
-               NULL);
+    TRY(run_measure(r));
+    switch (r->monitor.judgement.verdict) {
+    case VERDICT_TAKE: run_update(r); break;
+    case VERDICT_STOP: return run_stopped(r);
+    default: run_leave(r, false);
+    }
     return OK;
 }
 

@@ -11,26 +11,9 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
 #include "train/checkpoints.h"
-#include "train/folder.h"
-#include "train/log.h"
-#include "train/progress.h"
-#include "train/sample.h"
-
-/* A training run in this process. */
-typedef struct Session {
-    const TrainOptions *options;
-    const Config *config;
-    char folder[FOLDER_PATH_MAX], checkpoints[FOLDER_PATH_MAX + 16];
-    Run run;
-    RunLog log;
-    Progress progress;
-    Tokenizer *tokenizer; /* NULL: raw tokens */
-    Decoder decoder;      /* open if samples are wanted */
-    char core[64];        /* OpenBLAS's when the checkpoint was made; "": a fresh run */
-    int64_t saved;        /* the step of the newest checkpoint; -1: none */
-    int64_t logged;       /* r->tokens at the last training line */
-    double logged_seconds;
-} Session;
+#include "train/rewind.h"
+#include "train/run_state.h"
+#include "train/spikes.h"
 
 static volatile sig_atomic_t interrupts, last_signal;
 
@@ -60,7 +43,7 @@ static bool is_due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
-static Status warn(Session *s, const char *kind, const char *text)
+Status session_warn(Session *s, const char *kind, const char *text)
 {
     char message[4096];
     snprintf(message, sizeof message, "%s", text);
@@ -68,56 +51,24 @@ static Status warn(Session *s, const char *kind, const char *text)
     return log_event(&s->log, &s->run, kind, message);
 }
 
-/* The config as a checkpoint holds it: the number of threads changes no bit, so it is not there. */
-static Status config_text(const Config *c, char **text, size_t *size)
-{
-    Config *copy = malloc(sizeof *copy);
-    FILE *out = copy ? open_memstream(text, size) : NULL;
-    if (!out) {
-        free(copy);
-        return FAIL(E_NOMEM, "the config's text");
-    }
-    *copy = *c;
-    copy->train.threads = 0;
-    Status status = config_write(copy, false, out);
-    if (fclose(out) && status == OK) status = FAIL(E_NOMEM, "the config's text");
-    free(copy);
-    return status;
-}
-
-static Status save_with(Session *s, bool only_best, char *text, size_t size)
+static Status save_state(Session *s, const RunState *state, bool only_best)
 {
     const Run *r = &s->run;
-    const bool best = r->step && r->best_step == r->step;
-    const double record[] = {r->best_val_loss, (double)r->best_step};
-    const CheckpointList lists[] = {{"best", NUMBER_F64, 2, record}};
-    Checkpoint c = {.info = {.step = r->step,
-                             .draw = r->draw,
-                             .tokens = r->tokens,
-                             .vocab_size = r->dataset.vocab_size,
-                             .config = text,
-                             .config_size = (int64_t)size,
-                             .tokenizer = r->dataset.tokenizer,
-                             .tokenizer_size = r->dataset.tokenizer_size},
-                    .params = &r->params,
-                    .lists = lists,
-                    .list_count = 1};
-    snprintf(c.info.dataset, sizeof c.info.dataset, "%s", r->dataset.digest);
+    const Checkpoint *c = &state->checkpoint;
     TRY(log_sync(&s->log));
-    if (only_best) return checkpoints_save_best(s->checkpoints, &c);
-    TRY(checkpoints_save(s->checkpoints, &c, s->config->train.keep, best));
+    if (only_best) return checkpoints_save_best(s->checkpoints, c);
+    TRY(checkpoints_save(s->checkpoints, c, s->config->train.keep,
+                         r->step && r->best_step == r->step));
     s->saved = r->step;
     return OK;
 }
 
-/* The step's checkpoint (best.h5 too, if it is the best), or best.h5 alone. */
-static Status save(Session *s, bool only_best)
+Status session_save(Session *s, bool only_best)
 {
-    char *text = NULL;
-    size_t size = 0;
-    Status status = config_text(s->config, &text, &size);
-    if (status == OK) status = save_with(s, only_best, text, size);
-    free(text);
+    RunState state;
+    Status status = run_state_open(&state, &s->run);
+    if (status == OK) status = save_state(s, &state, only_best);
+    run_state_close(&state);
     return status;
 }
 
@@ -162,7 +113,7 @@ static Status show_sample(Session *s)
     progress_note(&s->progress, "%s", "");
     s->progress.paused += clock_seconds() - before;
     if (status == OK || status == E_INTERRUPTED) return OK; /* the loop sees to that */
-    return warn(s, "no sample", error_message());
+    return session_warn(s, "no sample", error_message());
 }
 
 /* One update, and what is due after it. */
@@ -171,8 +122,13 @@ static Status step(Session *s, int64_t end)
     Run *r = &s->run;
     const TrainConfig *c = &s->config->train;
     const double before = clock_seconds();
-    TRY(run_step(r));
+    bool taken;
+    TRY(run_measure(r));
+    TRY(spikes_act(s, &taken));
+    if (taken) run_update(r);
     s->log.seconds += clock_seconds() - before;
+    if (!taken) return OK;
+    TRY(spikes_warn(s));
 
     const double elapsed = s->log.seconds - s->logged_seconds,
                  speed = elapsed > 0 ? (double)(r->tokens - s->logged) / elapsed : 0;
@@ -187,25 +143,27 @@ static Status step(Session *s, int64_t end)
 
     if (is_due(r->step, c->sample_every)) TRY(show_sample(s));
 
+    if (snapshots_step(s) != OK) TRY(session_warn(s, "no snapshot", error_message()));
     const bool due = r->step == end || interrupts || is_due(r->step, c->save_every);
     if (due || r->best_step == r->step) {
         const double start = clock_seconds();
-        Status status = save(s, !due);
+        Status status = session_save(s, !due);
         s->progress.paused += clock_seconds() - start;
-        if (status != OK) TRY(warn(s, "save failed", error_message()));
+        if (status != OK) TRY(session_warn(s, "save failed", error_message()));
     }
     return OK;
 }
 
-static Status stop_not_finite(Session *s)
+/* The monitor, or a number that is not finite, ends the run. */
+static Status stop(Session *s)
 {
     char message[4096];
-    snprintf(message, sizeof message, "%s", error_message());
-    TRY(log_training(&s->log, &s->run, s->run.step + 1, NAN));
-    TRY(log_event(&s->log, &s->run, "not finite", message));
-    if (s->saved < 0) return FAIL(E_NUMERIC, "%s", strchr(message, ':') + 2);
-    return FAIL(E_NUMERIC, "%s; the checkpoint of step %lld in %s/checkpoints is whole",
-                strchr(message, ':') + 2, (long long)s->saved, s->folder);
+    snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(E_NUMERIC)) + 2);
+    if (s->run.monitor.judgement.finding.flag == SPIKE_NONFINITE)
+        TRY(log_training(&s->log, &s->run, s->run.step + 1, NAN));
+    if (s->saved < 0) return FAIL(E_NUMERIC, "%s", message);
+    return FAIL(E_NUMERIC, "%s; the checkpoint of step %lld in %s/checkpoints is whole", message,
+                (long long)s->saved, s->folder);
 }
 
 static Status loop(Session *s, int64_t end)
@@ -214,11 +172,11 @@ static Status loop(Session *s, int64_t end)
 
     while (r->step < end && !interrupts) {
         Status status = step(s, end);
-        if (status == E_NUMERIC) return stop_not_finite(s);
+        if (status == E_NUMERIC) return stop(s);
         TRY(status);
     }
     if (s->saved != r->step) {
-        Status status = save(s, false); /* the last one failed, or nothing was to be done */
+        Status status = session_save(s, false); /* the last one failed, or nothing was to be done */
         if (status != OK) return status;
     }
     if (interrupts) {
@@ -264,7 +222,7 @@ static Status warn_of_start(Session *s)
     snprintf(text, sizeof text,
              "the held-out split (%lld tokens) is shorter than a window of %lld: no evaluation",
              (long long)r->dataset.val.count, (long long)s->config->model.context + 1);
-    return warn(s, "warning", text);
+    return session_warn(s, "warning", text);
 }
 
 /* Lays a checkpoint into the run. */
@@ -272,23 +230,14 @@ static Status lay(Session *s, const CheckpointReader *reader)
 {
     Run *r = &s->run;
     const CheckpointInfo *info = &reader->info;
-    const void *record;
-    int64_t count;
     TRY(checkpoint_check_dataset(reader, &r->dataset));
     if (strcmp(info->dataset, r->dataset.digest) && !s->options->allow_change)
         return FAIL(
             E_CONFIG,
             "%s holds other tokens than the run was trained on; --allow-change goes on anyway",
             s->config->data.path);
-    TRY(checkpoint_load(reader, &r->params, true));
-    TRY(checkpoint_list(reader, "best", NUMBER_F64, &count, &record));
-    if (count == 2) {
-        r->best_val_loss = ((const double *)record)[0];
-        r->best_step = (int64_t)((const double *)record)[1];
-    }
-    r->step = s->saved = info->step;
-    r->draw = info->draw;
-    r->tokens = info->tokens;
+    TRY(run_state_lay(r, reader));
+    s->saved = r->step;
     snprintf(s->core, sizeof s->core, "%s", info->core);
     return OK;
 }
@@ -331,6 +280,7 @@ static Status train_in(Session *s)
     if (s->saved < 0 || o->config || o->override_count)
         TRY(folder_write_config(s->folder, s->config));
     checkpoints_clean(s->checkpoints);
+    if (snapshots_begin(s) != OK) TRY(session_warn(s, "warning", error_message()));
     s->logged = r->tokens;
     s->logged_seconds = s->log.seconds;
 
@@ -342,8 +292,9 @@ static Status train_in(Session *s)
         progress_note(&s->progress, "resumed at step %lld", (long long)r->step);
         TRY(log_event(&s->log, r, "resumed", "from a checkpoint"));
     } else if (s->config->train.save_every) {
-        TRY(save(s, false));
+        TRY(session_save(s, false));
     }
+    if (!r->step && snapshots_step(s) != OK) TRY(session_warn(s, "no snapshot", error_message()));
     watch_signals();
     progress_begin(&s->progress, r, end, o->out);
     return loop(s, end);
@@ -351,6 +302,7 @@ static Status train_in(Session *s)
 
 Status train(const TrainOptions *o, const Config *c)
 {
+    char summary[3 * FOLDER_PATH_MAX];
     Session *s = calloc(1, sizeof *s);
     if (!s) return FAIL(E_NOMEM, "a run");
     s->options = o;
@@ -361,12 +313,15 @@ Status train(const TrainOptions *o, const Config *c)
 
     Status status = folder_path(o, s->folder);
     snprintf(s->checkpoints, sizeof s->checkpoints, "%s/checkpoints", s->folder);
+    snprintf(s->snapshots, sizeof s->snapshots, "%s/snapshots", s->folder);
     if (status == OK) status = train_in(s);
     progress_end(&s->progress);
     if (status == OK)
         progress_note(&s->progress,
                       "done: step %lld, %s of training; checkpoints in %s/checkpoints",
                       (long long)s->run.step, duration_text(s->log.seconds), s->folder);
+    if (s->run.config && *spikes_summary(s, summary, sizeof summary))
+        progress_note(&s->progress, "%s", summary);
     clearerr(o->out); /* progress that nobody reads any more is no fault */
     decoder_close(&s->decoder);
     log_close(&s->log);

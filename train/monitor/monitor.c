@@ -26,12 +26,14 @@ static Status open_telemetry(Monitor *m, Arena *a, const MonitorShape *shape, co
     m->updates = arena_zero(a, m->params * (int64_t)sizeof *m->updates);
     m->block_of = arena_zero(a, m->params * (int64_t)sizeof *m->block_of);
     m->stats.row_loss = arena_zero(a, shape->rows * (int64_t)sizeof(real));
-    m->stats.activation = arena_zero(a, shape->layers * size);
-    m->stats.entropy = arena_zero(a, shape->layers * size);
-    m->stats.max_logit = arena_zero(a, shape->layers * size);
-    if (!m->norms || !m->updates || !m->block_of || !m->stats.row_loss || !m->stats.activation ||
-        !m->stats.entropy || !m->stats.max_logit)
+    double *layers = arena_zero(a, 3 * shape->layers * size);
+    if (!m->norms || !m->updates || !m->block_of || !m->stats.row_loss || !layers)
         return FAIL(E_NOMEM, "the monitor's telemetry");
+    if (m->config->telemetry) {
+        m->stats.activation = layers;
+        m->stats.entropy = layers + shape->layers;
+        m->stats.max_logit = layers + 2 * shape->layers;
+    }
     int64_t i = 0;
     for (const Param *one = p->first; one; one = one->next, i++)
         m->block_of[i] = strncmp(one->name, "blocks.", 7) ? -1 : strtoll(one->name + 7, NULL, 10);

@@ -120,10 +120,21 @@ void monitor_left(Monitor *m, bool rewound);
 double monitor_score_recent(const Monitor *m);
 double monitor_score_ever(const Monitor *m);
 
-/* Of the newest row: what is known of block `layer` (metrics.jsonl). */
+/* Of the newest row: what is known of a block (metrics.jsonl). X(name, help) */
+#define BLOCK_SIGNAL_LIST(X)                             \
+    X(grad_norm, "of its parameters, before clipping")   \
+    X(value_norm, "of its parameters")                   \
+    X(update_ratio, "length of their update, by theirs") \
+    X(rms, "largest RMS_t of them")                      \
+    X(activation, "as LAYER_SIGNAL_LIST")                \
+    X(entropy, "as LAYER_SIGNAL_LIST")                   \
+    X(max_logit, "as LAYER_SIGNAL_LIST")
+
+#define X(name, help) double name;
 typedef struct BlockSignals {
-    double grad_norm, value_norm, update_ratio, rms, activation, entropy, max_logit;
+    BLOCK_SIGNAL_LIST(X)
 } BlockSignals;
+#undef X
 
 BlockSignals monitor_block(const Monitor *m, int64_t layer);
 

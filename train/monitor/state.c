@@ -205,14 +205,17 @@ static void lay_now(Monitor *m, const Found *f)
     lay_history(&m->history, f, n.history);
 }
 
-Status monitor_restore(Monitor *m, const CheckpointReader *r, bool rewind)
+Status monitor_check_state(const Monitor *m, const CheckpointReader *r)
 {
-    Found f = {0};
-    if (!m->config) return OK;
-    TRY(find(r, &f));
-    if (!f.past || !f.now || !f.numbers || !f.zclip)
-        return OK; /* the run had no monitor until now */
+    Found f;
+    return m->config ? find(r, &f) : OK;
+}
+
+void monitor_restore(Monitor *m, const CheckpointReader *r, bool rewind)
+{
+    Found f;
+    if (!m->config || find(r, &f) != OK) return;
+    if (!f.past || !f.now || !f.numbers || !f.zclip) return;
     if (!rewind) lay_past(m, &f);
     lay_now(m, &f);
-    return OK;
 }

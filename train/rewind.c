@@ -1,0 +1,132 @@
+#include "train/rewind.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "autograd/base/text.h"
+#include "data/files.h"
+#include "train/checkpoints.h"
+#include "train/run_state.h"
+
+/* Removes the files of steps past `newest`, and the oldest of the others but `keep` (-1: none). */
+static Status prune(const char *folder, int64_t newest, int64_t keep)
+{
+    Arena a = {0};
+    int64_t *steps, count, past = 0;
+    char path[CHECKPOINT_PATH_MAX];
+    Status status = checkpoints_list(folder, &a, &steps, &count);
+    while (status == OK && past < count && steps[past] <= newest) past++;
+    for (int64_t i = 0; status == OK && i < count; i++)
+        if (i >= past || (keep >= 0 && i < past - keep))
+            status = file_remove(checkpoints_path(folder, steps[i], path));
+    arena_free(&a);
+    return status;
+}
+
+Status snapshots_begin(Session *s)
+{
+    checkpoints_clean(s->snapshots);
+    return prune(s->snapshots, s->saved < 0 ? -1 : s->run.step, -1);
+}
+
+Status snapshots_step(Session *s)
+{
+    const MonitorConfig *c = &s->config->monitor;
+    const int64_t every = monitor_snapshot_every(c), step = s->run.step;
+    char path[CHECKPOINT_PATH_MAX], safe[CHECKPOINT_PATH_MAX];
+    if (!strcmp(c->action, "off") || !every || step % every) return OK;
+    if (mkdir(s->snapshots, 0777) && errno != EEXIST)
+        return FAIL(E_IO, "cannot make %s: %s", text_escape(s->snapshots, safe, sizeof safe),
+                    strerror(errno));
+    TRY(run_state_save(&s->run, checkpoints_path(s->snapshots, step, path)));
+    return prune(s->snapshots, step, c->snapshots);
+}
+
+/* The newest of a folder that is not past `step`; else the oldest; -1: none. */
+static Status newest(const char *folder, int64_t step, int64_t *found, bool *is_far)
+{
+    Arena a = {0};
+    int64_t *steps, count;
+    Status status = checkpoints_list(folder, &a, &steps, &count);
+    *found = -1;
+    *is_far = false;
+    for (int64_t i = 0; status == OK && i < count && (!i || steps[i] <= step); i++) {
+        *found = steps[i];
+        *is_far = steps[i] <= step;
+    }
+    arena_free(&a);
+    return status;
+}
+
+Status snapshots_before(Session *s, int64_t *step, char path[CHECKPOINT_PATH_MAX])
+{
+    const int64_t wanted = s->run.step + 1 - s->config->monitor.rewind_steps;
+    int64_t snapshot, checkpoint;
+    bool far, away;
+    TRY(newest(s->snapshots, wanted, &snapshot, &far));
+    TRY(newest(s->checkpoints, wanted, &checkpoint, &away));
+    const bool take =
+        checkpoint < 0 || far > away || (snapshot >= 0 && far == away && snapshot >= checkpoint);
+    *step = take ? snapshot : checkpoint;
+    if (*step >= 0) checkpoints_path(take ? s->snapshots : s->checkpoints, *step, path);
+    return OK;
+}
+
+/* One file to go back to; *done: it could be used. */
+static Status try_file(Session *s, const char *folder, int64_t step, bool *done)
+{
+    char path[CHECKPOINT_PATH_MAX];
+    CheckpointReader reader;
+    Status status = checkpoint_open(&reader, checkpoints_path(folder, step, path));
+    if (status == OK) status = run_state_rewind(&s->run, &reader);
+    checkpoint_close(&reader);
+    *done = status == OK;
+    return *done ? OK : session_warn(s, "warning", error_message());
+}
+
+/* From the wanted place backwards, then forwards: what is damaged is passed over. */
+static Status try_all(Session *s, const int64_t *steps, int64_t count, bool *done)
+{
+    const int64_t now = s->run.step, wanted = now + 1 - s->config->monitor.rewind_steps;
+    int64_t far = 0;
+    while (far < count && steps[far] <= wanted) far++;
+    for (int64_t i = far; i-- > 0 && !*done;) TRY(try_file(s, s->snapshots, steps[i], done));
+    for (int64_t i = far; i < count && steps[i] <= now && !*done; i++)
+        TRY(try_file(s, s->snapshots, steps[i], done));
+    return *done ? OK : try_file(s, s->checkpoints, 0, done);
+}
+
+/* The run is back; its folder follows. Whatever a kill leaves of this, a resumed run comes to the same end:
+ * checkpoints of undone updates, if they are still there, lead to the spike again. */
+static Status settle(Session *s)
+{
+    const int64_t step = s->run.step;
+    Status saved = OK;
+    if (s->config->train.save_every || s->saved >= 0) {
+        saved = session_save(s, false);
+        if (saved == OK) saved = prune(s->checkpoints, step, -1);
+    }
+    if (saved != OK) TRY(session_warn(s, "save failed", error_message()));
+    const Status pruned = prune(s->snapshots, step, -1);
+    if (pruned != OK) TRY(session_warn(s, "warning", error_message()));
+    return log_rewind(&s->log, s->folder, step);
+}
+
+Status rewind_run(Session *s, bool *done)
+{
+    Arena a = {0};
+    int64_t *steps, count;
+    *done = false;
+    Status status = checkpoints_list(s->snapshots, &a, &steps, &count);
+    if (status != OK) {
+        count = 0;
+        status = session_warn(s, "warning", error_message());
+    }
+    if (status == OK) status = try_all(s, steps, count, done);
+    arena_free(&a);
+    if (status != OK || !*done) return status;
+    s->logged = s->run.tokens;
+    s->logged_seconds = s->log.seconds;
+    return settle(s);
+}

@@ -1,0 +1,33 @@
+/* A training run in this process, from its folder to its journals: what train.c, spikes.c and rewind.c
+ * share. */
+#ifndef TRAIN_SESSION_H
+#define TRAIN_SESSION_H
+
+#include "train/folder.h"
+#include "train/log.h"
+#include "train/progress.h"
+#include "train/sample.h"
+
+typedef struct Session {
+    const TrainOptions *options;
+    const Config *config;
+    char folder[FOLDER_PATH_MAX], checkpoints[FOLDER_PATH_MAX + 16],
+        snapshots[FOLDER_PATH_MAX + 16];
+    Run run;
+    RunLog log;
+    Progress progress;
+    Tokenizer *tokenizer; /* NULL: raw tokens */
+    Decoder decoder;      /* open if samples are wanted */
+    char core[64];        /* OpenBLAS's when the checkpoint was made; "": a fresh run */
+    int64_t saved;        /* the step of the newest checkpoint; -1: none */
+    int64_t logged;       /* r->tokens at the last training line */
+    double logged_seconds;
+} Session;
+
+/* A warning to people and to the journal of events; text may be error_message(). */
+Status session_warn(Session *s, const char *kind, const char *text);
+
+/* The step's checkpoint (best.h5 too, if it is the best), or best.h5 alone. */
+Status session_save(Session *s, bool only_best);
+
+#endif

@@ -35,6 +35,10 @@
       "--checkpoint F [--prompt TEXT] [--tokens N] [--temperature T] [--top-k K] [--top-p P] "    \
       "[--seed S] [--count N] [--interactive] [--json]",                                          \
       "let a checkpoint write")                                                                   \
+    X(explain, "RUN [STEP] [--documents N] [--data D.h5] [--no-replay] [--threads N] [--json]",   \
+      "say what happened at a spike: cause, documents, layers, what to do")                       \
+    X(replay, "RUN/spikes/draw-N [--data D.h5] [--threads N] [--json]",                           \
+      "make a spike again: its batch and a usual one, on the states before and at it")            \
     X(bench,                                                                                      \
       "[c1 ... c5 | CONFIG ...] [--all] [--steps N] [--repeat N] [--threads N] [--vocab N] "      \
       "[--json]",                                                                                 \

@@ -51,8 +51,13 @@ typedef struct Bundle {
     const char **param_names;  /* [history.params] */
 } Bundle;
 
-/* Copies the run's batch with its losses, row_loss [rows], and finds its documents and what each has lost.
- * usual_loss and arena are there. E_DATA, E_NOMEM. */
+/* Fills b, whose folder, run and before_step are there, with the step that r has just measured and judged
+ * (run_measure()). Texts are the arena's or the config's. E_CONFIG: the monitor is off. E_DATA, E_NOMEM. */
+Status bundle_take(Bundle *b, const Run *r);
+
+/* Of that, what is the batch's: copies the run's batch with its losses, row_loss [rows], and finds its
+ * documents and what each has lost. usual_loss is there; if it is not finite, too little being known yet,
+ * the batch's own mean takes its place. E_DATA, E_NOMEM. */
 Status bundle_documents(Bundle *b, const Run *r, const real *row_loss);
 
 /* Fills param_names from p, whose parameters the history is of. E_NOMEM. */

@@ -148,6 +148,7 @@ Status bundle_documents(Bundle *b, const Run *r, const real *row_loss)
     b->split = r->train.split->name;
     b->dataset = arena_text(&b->arena, d->digest);
     if (!b->dataset) return FAIL(E_NOMEM, "a bundle");
+    if (!isfinite(b->usual_loss)) b->usual_loss = isfinite(r->loss) ? r->loss : 0;
     TRY(copy_batch(b, &r->batch, row_loss));
     TRY(batch_pieces(&r->batch, r->train.split, &b->arena, &pieces, &b->documents));
     if (d->tokenizer) TRY(tokenizer_parse(&b->arena, d->tokenizer, d->tokenizer_size, d->path, &t));

@@ -1,0 +1,193 @@
+/* capstan explain: what happened at a spike. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+#include "train/checkpoints.h"
+#include "train/commands.h"
+#include "train/monitor/again.h"
+#include "train/monitor/explain.h"
+#include "train/monitor/stored.h"
+
+typedef struct Wish {
+    const char *run, *data;
+    int64_t step; /* 0: the first spike */
+    int64_t documents, threads;
+    bool no_replay, json;
+    char **argv;
+} Wish;
+
+/* What there is of the run. */
+typedef struct Found {
+    Arena arena;
+    bool has_checkpoint;
+    SpikeScore score;
+    int64_t *draws, count; /* of bundles */
+    Bundle *bundles;       /* [count] */
+} Found;
+
+static void ignore(void *context, const char *message)
+{
+    (void)context;
+    fprintf(stderr, "capstan: warning: %s\n", message);
+}
+
+static Status find_score(const Wish *w, Found *f)
+{
+    char folder[BUNDLE_PATH_MAX];
+    CheckpointReader reader;
+    if (snprintf(folder, sizeof folder, "%s/checkpoints", w->run) >= (int)sizeof folder)
+        return FAIL(E_ARG, "%s: the path is too long", w->run);
+    TRY(checkpoints_open_newest(folder, &reader, &f->has_checkpoint, ignore, NULL));
+    if (!f->has_checkpoint) return OK;
+    const Status status = spike_score_read(&reader, &f->score);
+    checkpoint_close(&reader);
+    return status;
+}
+
+static Status find(const Wish *w, Found *f)
+{
+    char path[BUNDLE_PATH_MAX];
+    TRY(find_score(w, f));
+    TRY(bundles_list(w->run, &f->arena, &f->draws, &f->count));
+    if (!f->has_checkpoint && !f->count)
+        return FAIL(E_DATA, "%s: there is no run: neither checkpoints nor spikes", w->run);
+    f->bundles = arena_zero(&f->arena, (f->count + 1) * (int64_t)sizeof *f->bundles);
+    if (!f->bundles) return FAIL(E_NOMEM, "%lld bundles", (long long)f->count);
+    for (int64_t i = 0; i < f->count; i++)
+        TRY(bundle_read(&f->bundles[i], bundle_path(w->run, f->draws[i], path)));
+    return OK;
+}
+
+static json_t *list_json(const Found *f)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; all && i < f->count; i++) {
+        const Bundle *b = &f->bundles[i];
+        json_array_append_new(all, json_pack("{s:o, s:I, s:I, s:s}", "folder", json_text(b->folder),
+                                             "step", (json_int_t)b->step, "draw",
+                                             (json_int_t)b->draw, "flag", b->flag));
+    }
+    return all;
+}
+
+static void list(const Wish *w, const Found *f)
+{
+    char shown[BUNDLE_PATH_MAX];
+    if (f->count < 2) return;
+    printf("%lld spikes are kept; capstan explain %s STEP explains another one than the first:\n",
+           (long long)f->count, text_escape(w->run, shown, sizeof shown));
+    for (int64_t i = 0; i < f->count; i++)
+        printf("  step %-8lld %s\n", (long long)f->bundles[i].step,
+               text_escape(f->bundles[i].message, shown, sizeof shown));
+    printf("\n");
+}
+
+/* A run without a bundle. */
+static Status tell_nothing(const Wish *w, const Found *f)
+{
+    char shown[BUNDLE_PATH_MAX];
+    if (w->json)
+        return json_print(json_pack("{s:o, s:[], s:o}", "run", json_text(w->run), "bundles",
+                                    "spike_score", spike_score_json(&f->score)));
+    text_escape(w->run, shown, sizeof shown);
+    if (f->score.flagged)
+        printf("%s: nothing was kept of its spikes (monitor.bundles): capstan explain %s STEP "
+               "makes that step again\n",
+               shown, shown);
+    else
+        printf("%s: no spike\n", shown);
+    spike_score_print(&f->score, stdout);
+    return OK;
+}
+
+static Status tell(const Wish *w, const Found *f, Bundle *b, const Config *c, bool with_replay)
+{
+    Explanation e;
+    TRY(explain(b, c, with_replay, &f->score, &e));
+    if (!w->json) {
+        list(w, f);
+        explain_print(&e, w->documents, stdout);
+        return OK;
+    }
+    json_t *root = explain_json(&e);
+    if (root) {
+        json_object_set_new(root, "run", json_text(w->run));
+        json_object_set_new(root, "bundles", list_json(f));
+    }
+    return json_print(root);
+}
+
+/* A step of which nothing was kept. */
+static Status tell_again(const Wish *w, const Found *f)
+{
+    Bundle b;
+    Config *c;
+    Status status = again(w->run, w->step, w->data, w->argv, &b, &c);
+    if (status == OK) status = tell(w, f, &b, c, false);
+    bundle_close(&b);
+    return status;
+}
+
+static Status tell_found(const Wish *w, Found *f)
+{
+    Config *c;
+    int64_t i = 0;
+    TRY(find(w, f));
+    if (!f->count && !w->step) return tell_nothing(w, f);
+    while (i < f->count && w->step && f->bundles[i].step != w->step) i++;
+    if (i == f->count) return tell_again(w, f);
+    TRY(stored_config(&f->bundles[i], w->data, w->argv, &c));
+    return tell(w, f, &f->bundles[i], c, !w->no_replay);
+}
+
+static Status read_step(const char *text, int64_t *step)
+{
+    char *end;
+    *step = strtoll(text, &end, 10);
+    if (!*text || *end || text[strspn(text, "0123456789")] || *step < 1 || *step > 1e15)
+        return FAIL(E_ARG, "STEP %s: expected a whole number from 1: the update to be explained",
+                    text);
+    return OK;
+}
+
+Status command_explain(const Command *self, int argc, char *argv[])
+{
+    Wish w = {.documents = 10, .argv = argv};
+    Found f = {0};
+    const char *positional[2];
+    int count;
+    bool helped;
+    const Option options[] = {
+        {.name = "--documents",
+         OPTION_INT,
+         &w.documents,
+         "N",
+         "how many documents and layers to show (default: 10)",
+         .min = 0,
+         .max = 1e9},
+        {.name = "--data",
+         OPTION_TEXT,
+         &w.data,
+         "D.h5",
+         "the dataset, if it is elsewhere than when the run was made"},
+        {.name = "--no-replay",
+         OPTION_FLAG,
+         &w.no_replay,
+         .help = "only what was kept: no experiment (capstan replay)"},
+        OPTION_THREADS(&w.threads),
+        OPTION_JSON(&w.json),
+        {0},
+    };
+    TRY(options_read(self, options, argc, argv, positional, 2, &count, &helped));
+    if (helped) return OK;
+    if (!count) return FAIL(E_ARG, "which run? give its folder, as in capstan explain runs/NAME");
+    w.run = positional[0];
+    if (count == 2) TRY(read_step(positional[1], &w.step));
+    threads_set((int)w.threads);
+    const Status status = tell_found(&w, &f);
+    for (int64_t i = 0; f.bundles && i < f.count; i++) bundle_close(&f.bundles[i]);
+    arena_free(&f.arena);
+    return status;
+}

@@ -1,0 +1,60 @@
+/* capstan replay: the batch of a spike and a usual one, on the states before and at it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+#include "train/commands.h"
+#include "train/monitor/explain.h"
+#include "train/monitor/stored.h"
+
+static Status replay(const char *folder, const char *data, bool json, char *argv[])
+{
+    Bundle b;
+    Config *c;
+    Replay r;
+    char shown[BUNDLE_PATH_MAX];
+    Status status = bundle_read(&b, folder);
+    if (status == OK) status = stored_config(&b, data, argv, &c);
+    if (status == OK) status = replay_run(&b, c, &r);
+    if (status == OK && json) {
+        json_t *root = replay_json(&r);
+        if (root) {
+            json_object_set_new(root, "bundle", json_text(folder));
+            json_object_set_new(root, "step", json_integer(b.step));
+            json_object_set_new(root, "draw", json_integer(b.draw));
+        }
+        status = json_print(root);
+    } else if (status == OK) {
+        printf("%s: update %lld, batch %lld, flagged: %s\n",
+               text_escape(folder, shown, sizeof shown), (long long)b.step, (long long)b.draw,
+               b.flag);
+        replay_print(&r, stdout);
+    }
+    bundle_close(&b);
+    return status;
+}
+
+Status command_replay(const Command *c, int argc, char *argv[])
+{
+    const char *folder = NULL, *data = NULL;
+    int64_t threads = 0;
+    bool json = false, helped;
+    int named;
+    const Option options[] = {
+        {.name = "--data",
+         OPTION_TEXT,
+         &data,
+         "D.h5",
+         "the dataset, if it is elsewhere than when the run was made"},
+        OPTION_THREADS(&threads),
+        OPTION_JSON(&json),
+        {0},
+    };
+    TRY(options_read(c, options, argc, argv, &folder, 1, &named, &helped));
+    if (helped) return OK;
+    if (!named)
+        return FAIL(E_ARG, "which bundle? give its folder, as in RUN/spikes/draw-00000251: capstan "
+                           "explain RUN lists them");
+    threads_set((int)threads);
+    return replay(folder, data, json, argv);
+}

@@ -27,6 +27,7 @@ static Status open_parts(Run *r, const Config *c)
     TRY(monitor_open(&r->monitor, &r->arena, &c->monitor,
                      &(MonitorShape){.steps = c->train.steps,
                                      .warmup = c->optim.warmup,
+                                     .beta2 = c->optim.beta2,
                                      .layers = c->model.layers,
                                      .rows = batch * context},
                      &r->params));

@@ -145,12 +145,12 @@ void levels_updated(Monitor *m, double lr, double clip)
              "update %lld: its length %.3g is far above the usual %.3g: z %.1f of its log, "
              "monitor.update_z = %g",
              (long long)j->step, norm, exp(window_median(&m->log_update)), z, c->update_z);
-    if (crossed(m, LEVEL_RMS, rms, c->rms_warn))
+    if (crossed(m, LEVEL_RMS, rms, m->rms_warn))
         warn(m,
              "update %lld: the gradient of %s is %.1f times what AdamW expects (RMS_t; "
-             "monitor.rms_warn = %g): a smaller optim.beta2 forgets sooner, optim.update_clip "
+             "monitor.rms_warn = %.3g): a smaller optim.beta2 forgets sooner, optim.update_clip "
              "takes a smaller step",
-             (long long)j->step, name_of(m, at), rms, c->rms_warn);
+             (long long)j->step, name_of(m, at), rms, m->rms_warn);
 }
 
 const double *monitor_row(const Monitor *m, int64_t step)

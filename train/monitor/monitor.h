@@ -70,6 +70,7 @@ typedef struct DrawRange {
 typedef struct Monitor {
     const MonitorConfig *config; /* NULL: off */
     int64_t guard;               /* updates that are not judged */
+    double rms_warn;             /* the level; 0: none */
     Detector detector;
     Window log_update; /* logarithms of update norms */
     ZClip zclip;
@@ -95,6 +96,7 @@ typedef struct Monitor {
 
 typedef struct MonitorShape {
     int64_t steps, warmup; /* train.steps, optim.warmup */
+    double beta2;          /* optim.beta2 */
     int64_t layers, rows;  /* blocks; of a batch */
 } MonitorShape;
 

@@ -16,7 +16,7 @@
     REAL(S, update_z,         10,        0,    1e9,   "robust z of the update norm's logarithm above which there is a warning; 0: none") \
     REAL(S, attention_warn,   50,        0,    1e9,   "attention logit above which there is a warning; 0: none") \
     REAL(S, attention_severe, 1000,      0,    1e9,   "attention logit above which what is known is kept as of a spike; 0: none") \
-    REAL(S, rms_warn,         4,         0,    1e9,   "RMS_t, root mean square of g^2/v of a parameter, above which there is a warning; 0: none") \
+    REAL(S, rms_warn,         -1,       -1,    1e9,   "RMS_t, root mean square of g^2/v of a parameter, above which there is a warning; 0: none; -1: what ten times the usual gradient gives, 10 / sqrt(1 + 100 (1 - optim.beta2))") \
     REAL(S, log_z_warn,       50,        0,    1e9,   "size of the output's mean log Z above which there is a warning; 0: none") \
     INT (S, skip_run,         10,        1,    1e9,   "most batches skipped, or kept out of the window, in a row: then the next is taken and the window starts anew") \
     REAL(S, skip_share,       0.05,      0.005, 1,    "the same, as a share of the last 200 batches")          \

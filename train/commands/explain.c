@@ -22,6 +22,7 @@ typedef struct Wish {
 typedef struct Found {
     Arena arena;
     bool has_checkpoint;
+    int64_t step; /* of the newest checkpoint */
     SpikeScore score;
     int64_t *draws, count; /* of bundles */
     Bundle *bundles;       /* [count] */
@@ -42,6 +43,7 @@ static Status find_score(const Wish *w, Found *f)
     TRY(checkpoints_open_newest(folder, &reader, &f->has_checkpoint, ignore, NULL));
     if (!f->has_checkpoint) return OK;
     const Status status = spike_score_read(&reader, &f->score);
+    f->step = reader.info.step;
     checkpoint_close(&reader);
     return status;
 }
@@ -130,12 +132,27 @@ static Status tell_again(const Wish *w, const Found *f)
     return status;
 }
 
+/* A run that stopped at a spike has it in no checkpoint of its own, but in the one of the bundle. */
+static Status find_newest_score(Found *f)
+{
+    char path[CHECKPOINT_PATH_MAX];
+    CheckpointReader reader;
+    const Bundle *newest = f->count ? &f->bundles[f->count - 1] : NULL;
+    if (!newest || newest->step <= f->step) return OK;
+    if (snprintf(path, sizeof path, "%s/at.h5", newest->folder) >= (int)sizeof path) return OK;
+    Status status = checkpoint_open(&reader, path);
+    if (status == OK) status = spike_score_read(&reader, &f->score);
+    checkpoint_close(&reader);
+    return status;
+}
+
 static Status tell_found(const Wish *w, Found *f)
 {
     Config *c;
     int64_t i = 0;
     TRY(find(w, f));
     if (!f->count && !w->step) return tell_nothing(w, f);
+    TRY(find_newest_score(f));
     while (i < f->count && w->step && f->bundles[i].step != w->step) i++;
     if (i == f->count) return tell_again(w, f);
     TRY(stored_config(&f->bundles[i], w->data, w->argv, &c));

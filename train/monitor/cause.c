@@ -105,6 +105,7 @@ Cause cause_of(const Evidence *e)
     for (int i = 0; i < SIGNS; i++) signs |= e->sign[i];
     const bool nonfinite = !strcmp(e->flag, "nonfinite"), gradient = !strcmp(e->flag, "gradient"),
                attention = !strcmp(e->flag, "attention");
+    if (!strcmp(e->flag, "none")) return CAUSE_NONE;
     if (e->culprit == CULPRIT_DATA && !nonfinite) return CAUSE_DATA;
     if (signs) return CAUSE_OPTIMIZER;
     if (e->finding.found && !e->finding.in_backward && e->finding.parameter) return CAUSE_STATE;

@@ -25,7 +25,9 @@
  *     4  not finite; or flagged for the gradient alone; or the
  *        replay says neither                                        numeric
  *     5  flagged for the loss                                       data
- *     6  else: flagged for attention                                optimizer */
+ *     6  else: flagged for attention                                optimizer
+ *
+ * A step that was not flagged at all (capstan explain RUN STEP takes any) has no cause. */
 #ifndef TRAIN_MONITOR_CAUSE_H
 #define TRAIN_MONITOR_CAUSE_H
 
@@ -34,6 +36,7 @@
 
 /* X(id, name, what it means) */
 #define CAUSE_LIST(X)                                                                             \
+    X(NONE, "none", "this step was no spike")                                                     \
     X(DATA, "data", "the batch is what is wrong")                                                 \
     X(NUMERIC, "numeric", "a gradient or an op went wrong, not the batch")                        \
     X(OPTIMIZER, "optimizer", "the updates are too large: learning rate, warm-up, Adam's memory") \

@@ -29,7 +29,8 @@ static void tell_flag(const Evidence *e, const MonitorConfig *c, CauseText *t)
     if (!isfinite(e->loss))
         reason(t, "the loss is not a finite number");
     else if (isnan(e->loss_z))
-        reason(t, "the loss is %.4g; too few steps were accepted to say what is usual", e->loss);
+        reason(t, "the loss is %.4g where %.4g is usual; it was not judged", e->loss,
+               e->usual_loss);
     else
         reason(t, "the loss is %.4g where %.4g is usual: z = %.1f (a spike: above %g)", e->loss,
                e->usual_loss, e->loss_z, c->loss_z);
@@ -66,7 +67,7 @@ static void tell_signs(const Evidence *e, const MonitorConfig *c, CauseText *t)
     if (e->sign[SIGN_climb])
         reason(t, "the loss was climbing before: %.4g over the last %d steps, %.4g earlier",
                e->value[SIGN_climb], SIGNS_NEAR, e->usual[SIGN_climb]);
-    if (!any)
+    if (!any && strcmp(e->flag, "none"))
         reason(t,
                "nothing announced it: RMS_t, updates, attention logits, log Z and the loss were "
                "as usual in the %d steps before",
@@ -184,6 +185,7 @@ void cause_text(const Bundle *b, const Evidence *e, const Config *c, const Repla
     case CAUSE_NUMERIC: help_numeric(e, c, out); break;
     case CAUSE_OPTIMIZER: help_optimizer(e, c, out); break;
     case CAUSE_STATE: help_state(b, e, c, out); break;
+    case CAUSE_NONE: remedy(out, "nothing"); break;
     case CAUSES: break;
     }
 }

@@ -125,7 +125,7 @@ void explain_print(const Explanation *e, int64_t documents, FILE *out)
     fprintf(out, "%s\n", text_escape(b->folder, shown, sizeof shown));
     fprintf(out, "update %lld, batch %lld: %s (rule %s)\n", (long long)b->step, (long long)b->draw,
             !strcmp(b->flag, "none") ? "not a spike" : b->flag, b->rule);
-    fprintf(out, "%s\n", text_escape(b->message, shown, sizeof shown));
+    if (*b->message) fprintf(out, "%s\n", text_escape(b->message, shown, sizeof shown));
     fprintf(out, "what was done: %s\n", text_escape(b->action, shown, sizeof shown));
     spike_score_print(&e->score, out);
     snprintf(title, sizeof title, "cause: %s: %s", cause_name(e->cause), cause_meaning(e->cause));

@@ -12,13 +12,19 @@ static int64_t usual_rows(const History *h)
     return rows >= 2 * ONSET_NEAR ? rows - ONSET_NEAR : rows / 2;
 }
 
+/* The least that a band is wide: a parameter's value drifts as it learns. */
+static double least_band(const Onset *o)
+{
+    return log(o->is_param && o->signal == PARAM_value ? 2 : 1.2);
+}
+
 /* Fills o if the column left its band. */
 static bool look(const History *h, int64_t column, Onset *o)
 {
     const int64_t from = usual_rows(h), rows = history_rows(h);
     const Usual u = usual_of(h, 0, from, column, true);
     if (u.count < ONSET_LEAST) return false;
-    const double spread = fmax(u.spread, log(1.2) / ONSET_SPREADS);
+    const double spread = fmax(u.spread, least_band(o) / ONSET_SPREADS);
     bool found = false;
     for (int64_t i = from; i < rows; i++) {
         const double value = history_row(h, i)[column];

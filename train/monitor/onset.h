@@ -1,7 +1,8 @@
 /* Onset: which parts of a model left their usual band first, before a spike.
  *
  * A part's band is what it was at the ordinary steps of the history up to ONSET_NEAR before the spike: the
- * median, give or take ONSET_SPREADS spreads (of the logarithm), and at least a fifth of its value. Its
+ * median, give or take ONSET_SPREADS spreads (of the logarithm), and at least a fifth of its value (of a
+ * parameter's own length, which drifts as it learns: twice). Its
  * onset is the first of the last ONSET_NEAR steps, the spike included, at which it is outside. */
 #ifndef TRAIN_MONITOR_ONSET_H
 #define TRAIN_MONITOR_ONSET_H

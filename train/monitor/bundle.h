@@ -41,7 +41,7 @@ typedef struct Bundle {
     const char *message; /* one line for people */
     double usual_loss;   /* median of the losses accepted before */
     TapeFinding finding; /* where a number that is not finite came from, if one did */
-    int64_t documents;   /* of the batch, all of them, largest excess first */
+    int64_t documents;   /* of the batch, all of them, largest excess / sqrt(rows) first */
     BundleDocument *document;
     int64_t rows; /* of the batch */
     int64_t sequences, context;

@@ -91,8 +91,10 @@ Evidence evidence_of(const Bundle *b, const MonitorConfig *c, const Replay *r)
                   .finding = b->finding,
                   .culprit = r ? r->culprit : CULPRIT_UNKNOWN,
                   .documents = b->documents,
-                  .top_share = b->documents ? b->document[0].share : NAN};
+                  .top_share = NAN};
     int64_t losers = 0;
+    for (int64_t i = 0; i < b->documents; i++)
+        e.top_share = fmax(e.top_share, b->document[i].share);
     for (int64_t i = 0; i < b->documents; i++) losers += !(b->document[i].excess <= 0);
     e.losers = b->documents ? (double)losers / (double)b->documents : NAN;
     look_for_signs(&e, h, c);

@@ -62,7 +62,7 @@ typedef struct Evidence {
     TapeFinding finding;
     Culprit culprit; /* UNKNOWN: there was no replay */
     int64_t documents;
-    double top_share; /* of the document that lost most; NAN: not known */
+    double top_share; /* the largest of a document; NAN: not known */
     double losers;    /* share of documents that lost more than usual */
 } Evidence;
 

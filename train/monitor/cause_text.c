@@ -88,11 +88,10 @@ static void tell_replay(const Replay *r, CauseText *t)
 static void tell_documents(const Evidence *e, CauseText *t)
 {
     if (isfinite(e->top_share) && !strcmp(e->flag, "loss"))
-        reason(
-            t,
-            "%.0f %% of the batch's %lld documents lose more than usual; the first alone is %.0f "
-            "%% of the excess",
-            100 * e->losers, (long long)e->documents, 100 * e->top_share);
+        reason(t,
+               "%.0f %% of the batch's %lld documents lose more than usual; one alone is %.0f "
+               "%% of the excess",
+               100 * e->losers, (long long)e->documents, 100 * e->top_share);
 }
 
 static bool acts(const Config *c)

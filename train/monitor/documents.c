@@ -102,12 +102,14 @@ static Status fill(Bundle *b, const Run *r, const BatchPiece *p, const Tokenizer
     return text_of(b, &r->batch, p, t, &d->text);
 }
 
-/* What is not a number comes first. */
-static int by_excess(const void *a, const void *b)
+/* What stands out most first: the excess of n tokens that are as usual grows as the root of n, so that is
+ * what it is held against (measured in tests/test_long_documents.c: a garbled document of 64 or more is
+ * first in 80 of 80 batches; by excess alone in 79, by mean loss in 78). What is not a number comes first. */
+static int by_surprise(const void *a, const void *b)
 {
     const BundleDocument *x = a, *y = b;
-    const double left = isfinite(x->excess) ? x->excess : INFINITY,
-                 right = isfinite(y->excess) ? y->excess : INFINITY;
+    const double left = isfinite(x->excess) ? x->excess / sqrt((double)x->rows) : INFINITY,
+                 right = isfinite(y->excess) ? y->excess / sqrt((double)y->rows) : INFINITY;
     if (left != right) return left < right ? 1 : -1;
     return (x->row > y->row) - (x->row < y->row);
 }
@@ -155,7 +157,7 @@ Status bundle_documents(Bundle *b, const Run *r, const real *row_loss)
     b->document = arena_take(&b->arena, (b->documents + 1) * (int64_t)sizeof *b->document);
     if (!b->document) return FAIL(E_NOMEM, "%lld documents", (long long)b->documents);
     for (int64_t i = 0; i < b->documents; i++) TRY(fill(b, r, &pieces[i], t, &b->document[i]));
-    qsort(b->document, (size_t)b->documents, sizeof *b->document, by_excess);
+    qsort(b->document, (size_t)b->documents, sizeof *b->document, by_surprise);
     share_out(b);
     return OK;
 }

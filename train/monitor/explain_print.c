@@ -35,8 +35,8 @@ static void print_lines(const char *title, int count, const char lines[][CAUSE_L
 static void print_documents(const Bundle *b, int64_t most, FILE *out)
 {
     fprintf(out,
-            "\ndocuments of the batch, by their share of what was lost beyond the usual %.4g a "
-            "token\n",
+            "\ndocuments of the batch, the most unusual first (excess / root of tokens), and their "
+            "share of what was\nlost beyond the usual %.4g a token\n",
             b->usual_loss);
     fprintf(out, "  %6s %9s %8s %7s  %-9s %-21s %s\n", "share", "excess", "loss", "tokens",
             "document", "its bytes", "text");

@@ -5,7 +5,6 @@
 #include "autograd/base/rng.h"
 #include "autograd/base/text.h"
 #include "autograd/ops.h"
-#include "train/monitor/pieces.h"
 
 /* A batch that is spoilt, and where its random numbers come from. */
 typedef struct Spoil {
@@ -63,11 +62,17 @@ static Status shuffle_targets(const Spoil *s)
     return OK;
 }
 
-int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw, int64_t pieces)
+int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw,
+                        const BatchPiece *pieces, int64_t count)
 {
-    if (!is(c, "document") || !inject_is_due(c, draw) || !pieces) return -1;
-    return (int64_t)rng_below(rng_stream(seed, "monitor.inject.document"), 0, (uint64_t)draw,
-                              (uint64_t)pieces);
+    int64_t fit = 0;
+    if (!is(c, "document") || !inject_is_due(c, draw)) return -1;
+    for (int64_t i = 0; i < count; i++) fit += pieces[i].end - pieces[i].row >= INJECT_LEAST;
+    if (!fit) return -1;
+    int64_t left = (int64_t)rng_below(rng_stream(seed, "monitor.inject.document"), 0,
+                                      (uint64_t)draw, (uint64_t)fit);
+    for (int64_t i = 0;; i++)
+        if (pieces[i].end - pieces[i].row >= INJECT_LEAST && !left--) return i;
 }
 
 static Status spoil_document(const MonitorConfig *c, const Spoil *s)
@@ -78,7 +83,8 @@ static Status spoil_document(const MonitorConfig *c, const Spoil *s)
     BatchPiece *pieces;
     int64_t count;
     Status status = batch_pieces(b, split, &arena, &pieces, &count);
-    const int64_t chosen = status == OK ? inject_document(c, s->from->seed, s->draw, count) : -1;
+    const int64_t chosen =
+        status == OK ? inject_document(c, s->from->seed, s->draw, pieces, count) : -1;
     if (chosen >= 0) {
         const BatchPiece *p = &pieces[chosen];
         const int64_t end = (int64_t)split->offsets[p->document + 1];

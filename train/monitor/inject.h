@@ -6,7 +6,7 @@
  *     random     all tokens are drawn alike from the vocabulary
  *     shuffle    the batch's targets change places with each other; what the model reads stays
  *     constant   all tokens are one, drawn once: the same in all batches
- *     document   one document of the batch, drawn alike, has tokens drawn alike (its end-of-text stays)
+ *     document   one document of the batch has tokens drawn alike (its end-of-text stays)
  *     gradient   the batch is as it was, and its gradient is multiplied by inject_factor
  *     nan        one number in the result (or, with /backward, in the input's gradient) of the op that
  *                inject_where names, scope/op or scope/op/backward, is not a number */
@@ -15,6 +15,7 @@
 
 #include "autograd/params.h"
 #include "data/batch.h"
+#include "train/monitor/pieces.h"
 #include "train/monitor/settings.h"
 
 /* Whether batch `draw` is one of those. */
@@ -24,9 +25,11 @@ bool inject_is_due(const MonitorConfig *c, int64_t draw);
  * E_NOMEM. */
 Status inject_batch(const MonitorConfig *c, const Batches *from, int64_t draw, Batch *b);
 
-/* Which document of a batch the fault `document` has been put into: a piece (train/monitor/pieces.h) by
- * its number; -1: none. */
-int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw, int64_t pieces);
+/* Which of a batch's pieces the fault `document` is put into: any of INJECT_LEAST tokens or more alike; -1:
+ * none. */
+enum { INJECT_LEAST = 4 };
+int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw,
+                        const BatchPiece *pieces, int64_t count);
 
 /* Spoils the gradient of batch `draw`, if it is due and that is what is spoilt. */
 void inject_gradient(const MonitorConfig *c, int64_t draw, const Params *p);

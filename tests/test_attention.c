@@ -358,6 +358,44 @@ Test(attention, versions_agree)
     }
 }
 
+/* What decoding asks for: the last query alone, over all keys. */
+static void expect_last_row(AttentionPass *forward, const Run *r, int length)
+{
+    real y[WIDTH] = {0}, log_sum, max;
+    void *work = aligned_alloc(64, (size_t)attention_unit_work(length, WIDTH, false));
+    memset(work, 255, (size_t)attention_unit_work(length, WIDTH, false));
+    forward(&(AttentionUnit){.queries = 1,
+                             .keys = length,
+                             .head_width = WIDTH,
+                             .group = 1,
+                             .q = {(real *)r->x + (length - 1) * COLUMNS, COLUMNS},
+                             .k = {(real *)r->x + WIDTH, COLUMNS},
+                             .v = {(real *)r->x + 2 * WIDTH, COLUMNS},
+                             .y = {y, WIDTH},
+                             .scale = .3,
+                             .log_sum = &log_sum,
+                             .max_logit = &max,
+                             .work = work});
+    for (int c = 0; c < WIDTH; c++) cr_expect_float_eq(y[c], r->y[(length - 1) * OUT + c], 1e-5);
+    cr_expect(log_sum / 1.4427 >= max - 1e-3 && log_sum / 1.4427 <= max + log(length) + 1e-3);
+    free(work);
+}
+
+Test(attention, one_query_is_as_the_last_row)
+{
+    for (int w = 0; w < SEGMENTS; w++) {
+        Run *r = make(CAUSAL, 1, &w);
+        unit_by(attention_unit_forward, attention_unit_backward, r, lengths[w]);
+        expect_last_row(attention_unit_forward_plain, r, lengths[w]);
+#ifdef __x86_64__
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+            expect_last_row(attention_unit_forward_avx2, r, lengths[w]);
+#endif
+        expect_last_row(attention_unit_forward, r, lengths[w]);
+        free(r);
+    }
+}
+
 Test(attention, misfits_are_named)
 {
     static const int32_t rows[] = {0, 4}, short_rows[] = {0, 3};

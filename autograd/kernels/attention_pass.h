@@ -4,6 +4,7 @@
  * Queries go in tiles of QUERIES rows, tiles in strips of STRIP rows; keys in tiles of KEYS. A strip is
  * what keys are left out for: within a tile it takes the vectors of keys that one of its rows sees. */
 #include "autograd/kernels/attention_ahead.h"
+#include "autograd/kernels/attention_one.h"
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
 
@@ -43,13 +44,6 @@ static Work work_cut(const AttentionUnit *u, bool backward)
     w.lanes = w.dp + QUERIES * KEYS;
     w.begun = (unsigned char *)(w.lanes + QUERIES * LANES);
     return w;
-}
-
-/* The keys that a row sees. */
-static Interval seen(const AttentionUnit *u, int64_t row)
-{
-    if (!u->first) return (Interval){0, u->keys - u->queries + row + 1};
-    return (Interval){u->first[row], u->end[row]};
 }
 
 /* A tile of queries, and which keys its strips see. */
@@ -243,11 +237,6 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
             !is_first);
 }
 
-static double log2_real(real x)
-{
-    return sizeof x == sizeof(float) ? log2f((float)x) : log2((double)x);
-}
-
 static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t, AttentionMatrix v)
 {
     Online o = {.q = tile_rows(u, w, t, u->q, w->q_rows), .v = v};
@@ -285,6 +274,10 @@ static AttentionMatrix key_rows(const AttentionUnit *u, const Work *w, Attention
 
 void FORWARD(const AttentionUnit *u)
 {
+    if (is_one(u)) {
+        one_forward(u);
+        return;
+    }
     const Work w = work_cut(u, false);
     for (int64_t head = 0; u->max_logit && head < u->group; head++)
         u->max_logit[head] = -(real)INFINITY;

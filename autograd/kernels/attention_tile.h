@@ -2,7 +2,7 @@
 #ifndef AUTOGRAD_KERNELS_ATTENTION_TILE_H
 #define AUTOGRAD_KERNELS_ATTENTION_TILE_H
 
-#include <stdint.h>
+#include "autograd/kernels/attention.h"
 
 #define LOG2E 1.4426950408889634
 
@@ -16,5 +16,12 @@ enum {
 typedef struct Interval {
     int64_t first, end;
 } Interval;
+
+/* The keys that a row sees. */
+static inline Interval seen(const AttentionUnit *u, int64_t row)
+{
+    if (!u->first) return (Interval){0, u->keys - u->queries + row + 1};
+    return (Interval){u->first[row], u->end[row]};
+}
 
 #endif

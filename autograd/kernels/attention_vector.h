@@ -120,6 +120,11 @@ INLINE Vec exp2_vec(Vec x)
     return choose(x < all(min), (Vec){0}, y);
 }
 
+INLINE double log2_real(real x)
+{
+    return sizeof x == sizeof(float) ? log2f((float)x) : log2((double)x);
+}
+
 /* c [rows, vecs * LANES] = a b, or c += a b. a's next row is a_row numbers on, its next column a_column.
  * A constant number of rows and vectors, so that c stays in registers. */
 INLINE void product_tile(const int rows, const int vecs, int64_t k, const real *a, int64_t a_row,

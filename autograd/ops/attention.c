@@ -310,6 +310,8 @@ static const OpCase cases[] = {
      .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .slopes = SLOPES}},
     {"fewer queries than keys", SHAPES(2, 7, 2, 2, 2),
      .attr = &(Attention){HEADS(2, 2, 2), ONE(2, 7), .slopes = SLOPES}},
+    {"one query", SHAPES(1, 37, 2, 1, 3),
+     .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 37), .slopes = SLOPES}},
     {"segments", SHAPES(6, 6, 2, 2, 2), .attr = &(Attention){HEADS(2, 2, 2), THREE}},
     {"other columns",
      {SHAPE_OF(5, 7), SHAPE_OF(5, 4), SHAPE_OF(5, 3)},

@@ -1,0 +1,89 @@
+/* Inside the attention kernel: forward for one query, as in decoding. No other row shares what is made of the
+ * keys, so k and v are read once and where they lie, in the order of memory, from which they mostly come. */
+#ifndef AUTOGRAD_KERNELS_ATTENTION_ONE_H
+#define AUTOGRAD_KERNELS_ATTENTION_ONE_H
+
+#include "autograd/kernels/attention_tile.h"
+#include "autograd/kernels/attention_vector.h"
+
+enum { ROWS_AHEAD = 16 };
+
+static bool is_one(const AttentionUnit *u)
+{
+    return u->queries == 1 && !u->drop_below;
+}
+
+INLINE real dot(const real *x, const real *y, int64_t width)
+{
+    Vec sum = {0};
+    real rest = 0;
+    int64_t c = 0;
+    for (; c + LANES <= width; c += LANES) sum += load(x + c) * load(y + c);
+    for (; c < width; c++) rest += x[c] * y[c];
+    return total(sum) + rest;
+}
+
+/* p = the scores, times log2 e, of the keys that are seen; the rest of the last vector: -infinity. */
+static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real *p)
+{
+    const real scale = (real)(u->scale * LOG2E);
+    const real slope = u->slopes ? (real)(u->slopes[head] * LOG2E) : 0;
+    const real *q = u->q.data + head * u->head_width;
+    store(p + (see.end - see.first - 1) / LANES * LANES, all(-(real)INFINITY));
+    for (int64_t key = see.first; key < see.end; key++) {
+        const real *k = u->k.data + key * u->k.step;
+        if (key + ROWS_AHEAD < see.end) AHEAD(k + ROWS_AHEAD * u->k.step, u->head_width, 0);
+        p[key - see.first] = dot(q, k, u->head_width) * scale - slope * (real)(u->keys - 1 - key);
+    }
+}
+
+/* y = the rows of v from the first key on, each times its weight, times factor. */
+static void one_sum(const AttentionUnit *u, Interval see, const real *p, real factor, real *y)
+{
+    const int64_t count = see.end - see.first, step = u->v.step, width = u->head_width;
+    const real *v = u->v.data + see.first * step;
+    int64_t c = 0;
+    for (int64_t vecs; (vecs = (width - c) / LANES) > 0; c += (vecs > 1 ? 2 : 1) * LANES)
+        if (vecs > 1)
+            product_tile(1, 2, count, p, 0, 1, v + c, step, y + c, 0, false);
+        else
+            product_tile(1, 1, count, p, 0, 1, v + c, step, y + c, 0, false);
+    scale_row(y, y, c, factor);
+    for (; c < width; c++) {
+        real sum = 0;
+        for (int64_t i = 0; i < count; i++) sum += p[i] * v[i * step + c];
+        y[c] = sum * factor;
+    }
+}
+
+static void one_forward(const AttentionUnit *u)
+{
+    const Interval see = seen(u, 0);
+    const int64_t count = see.end - see.first;
+    real *p = u->work;
+    for (int64_t head = 0; head < u->group; head++) {
+        real *y = u->y.data + head * u->head_width;
+        real *log_sum = u->log_sum ? u->log_sum + head * u->log_sum_step : NULL;
+        if (u->max_logit) u->max_logit[head] = -(real)INFINITY;
+        if (log_sum) *log_sum = 0;
+        if (count <= 0) {
+            memset(y, 0, (size_t)u->head_width * sizeof *y);
+            continue;
+        }
+        one_scores(u, head, see, p);
+        Vec most = load(p), lanes = {0};
+        for (int64_t i = LANES; i < count; i += LANES) most = larger(load(p + i), most);
+        const real max = largest(most);
+        for (int64_t i = 0; i < count; i += LANES) {
+            const Vec e = exp2_vec(load(p + i) - max);
+            lanes += e;
+            store(p + i, e);
+        }
+        const real sum = total(lanes);
+        one_sum(u, see, p, 1 / sum, y);
+        if (log_sum) *log_sum = (real)(max + log2_real(sum));
+        if (u->max_logit) u->max_logit[head] = max / (real)LOG2E;
+    }
+}
+
+#endif

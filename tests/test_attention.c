@@ -32,6 +32,9 @@ typedef struct Run {
     int32_t begin[SEGMENTS + 1], first[ROWS_MAX], end[ROWS_MAX];
     real x[ROWS_MAX * COLUMNS], g[ROWS_MAX * OUT], y[ROWS_MAX * OUT], dx[ROWS_MAX * COLUMNS];
     real max_logit[HEADS];
+    double entropy[HEADS];
+    int64_t seeing; /* rows that see a key */
+    bool silent;    /* asks for no measures */
 } Run;
 
 /* Row i of segment s sees these. */
@@ -71,7 +74,7 @@ static Attention attributes(int kind, Run *r)
     a.rows = (AttentionRows){r->segments, r->begin, r->begin, r->first, r->end};
     if (kind == CAUSAL || kind == DROPOUT) a.rows.first = a.rows.end = NULL;
     if (kind == DROPOUT) a.dropout = (Dropout){rng_stream(3, "drop"), 5, r->first_row, .25};
-    a.stats.max_logit = r->max_logit;
+    if (!r->silent) a.stats = (AttentionStats){r->max_logit, r->entropy, &r->seeing};
     return a;
 }
 
@@ -119,14 +122,17 @@ ParameterizedTestParameters(attention, packed_is_alone)
 ParameterizedTest(int *kind, attention, packed_is_alone, .fini = close_tape)
 {
     Run *packed = make(*kind, SEGMENTS, everything);
+    double entropy[HEADS] = {0};
     run(*kind, packed);
     for (int s = 0; s < SEGMENTS; s++) {
         Run *alone = make(*kind, 1, everything + s);
         alone->first_row = packed->begin[s]; /* dropout goes by the place in the batch */
         run(*kind, alone);
         same_bits(alone, 0, packed, s);
+        for (int h = 0; h < HEADS; h++) entropy[h] += alone->entropy[h];
         free(alone);
     }
+    cr_expect_eq(memcmp(entropy, packed->entropy, sizeof entropy), 0);
     free(packed);
 }
 
@@ -238,8 +244,9 @@ Test(attention, one_tensor_given_twice_is_as_two)
     free(r);
 }
 
-/* Result and largest score of one row of head h, in double. */
-static double row_by_loops(int kind, const Run *r, int begin, int i, int h, double *y)
+/* Result, largest score, and what the entropy of weights grows by, of one row of head h, in double. */
+static double row_by_loops(int kind, const Run *r, int begin, int i, int h, double *y,
+                           double *entropy)
 {
     const real *x = r->x + begin * COLUMNS, *q = x + i * COLUMNS + h * WIDTH;
     const real *k = x + (HEADS + h * KV / HEADS) * WIDTH, *v = k + KV * WIDTH;
@@ -253,6 +260,8 @@ static double row_by_loops(int kind, const Run *r, int begin, int i, int h, doub
         max = fmax(max, score[j]);
     }
     for (int j = first; j < end; j++) sum += exp(score[j] - max);
+    for (int j = first; j < end; j++)
+        *entropy -= exp(score[j] - max) / sum * (score[j] - max - log(sum));
     for (int c = 0; c < WIDTH; c++) {
         y[c] = 0;
         for (int j = first; j < end; j++) y[c] += exp(score[j] - max) / sum * v[j * COLUMNS + c];
@@ -267,17 +276,73 @@ Test(attention, agrees_with_loops)
         Run *r = make(kind, 2, which);
         run(kind, r);
         for (int h = 0; h < HEADS; h++) {
-            double y[WIDTH], max = -INFINITY;
+            double y[WIDTH], max = -INFINITY, entropy = 0;
             for (int row = 0; row < r->rows; row++) {
                 const int begin = row < r->begin[1] ? 0 : r->begin[1];
-                max = fmax(max, row_by_loops(kind, r, begin, row - begin, h, y));
+                max = fmax(max, row_by_loops(kind, r, begin, row - begin, h, y, &entropy));
                 for (int c = 0; c < WIDTH; c++)
                     cr_expect_float_eq(r->y[row * OUT + h * WIDTH + c], y[c], 1e-5);
             }
             cr_expect_float_eq(r->max_logit[h], max, 1e-5 * fabs(max));
+            cr_expect_float_eq(r->entropy[h], entropy, 1e-5 * entropy);
         }
+        cr_expect_eq(r->seeing, r->rows);
         free(r);
     }
+}
+
+/* Scores that grow, so that the largest moves with each tile; of one key, and of none, there is nothing. */
+Test(attention, entropy_of_rows_with_few_keys)
+{
+    enum { ROWS = 200 };
+    static const int32_t begin[] = {0, ROWS};
+    static int32_t first[ROWS], end[ROWS];
+    real max_logit;
+    double entropy, want = 0;
+    int64_t rows;
+    tape_reset(&tape);
+    Attention a = {.heads = 1,
+                   .kv_heads = 1,
+                   .head_width = 1,
+                   .scale = 1,
+                   .rows = {1, begin, begin, first, end},
+                   .stats = {&max_logit, &entropy, &rows}};
+    Tensor *q = tape_tensor(&tape, SHAPE(ROWS, 1)), *k = tape_tensor(&tape, SHAPE(ROWS, 1)),
+           *v = tape_wrap(&tape, SHAPE(ROWS, 1), k->data);
+    for (int i = 0; i < ROWS; i++) {
+        q->data[i] = 1;
+        k->data[i] = (real)(i * .1);
+        first[i] = i % 3 ? 0 : i;
+        end[i] = i % 3 == 1 ? 0 : i + 1;
+    }
+    cr_assert(ag_attention(&tape, q, k, v, &a), "%s", error_message());
+    for (int i = 2; i < ROWS; i += 3) {
+        double sum = 0;
+        for (int j = 0; j <= i; j++) sum += exp((j - i) * .1);
+        for (int j = 0; j <= i; j++) want -= exp((j - i) * .1) / sum * ((j - i) * .1 - log(sum));
+    }
+    cr_expect_float_eq(entropy, want, 1e-5 * want, "%.9g, not %.9g", entropy, want);
+    cr_expect_eq(rows, (ROWS + 2) / 3 + ROWS / 3);
+    for (int i = 0; i < ROWS; i++) first[i] = end[i] = 0;
+    cr_assert(ag_attention(&tape, q, k, v, &a), "%s", error_message());
+    cr_expect(entropy == 0 && rows == 0);
+}
+
+ParameterizedTestParameters(attention, measures_change_no_bit)
+{
+    static int kinds[] = {CAUSAL, PREFIX, WINDOW, DROPOUT};
+    return cr_make_param_array(int, kinds, KINDS);
+}
+
+ParameterizedTest(int *kind, attention, measures_change_no_bit, .fini = close_tape)
+{
+    Run *asked = make(*kind, SEGMENTS, everything), *silent = make(*kind, SEGMENTS, everything);
+    silent->silent = true;
+    run(*kind, asked);
+    run(*kind, silent);
+    for (int s = 0; s < SEGMENTS; s++) same_bits(asked, s, silent, s);
+    free(asked);
+    free(silent);
 }
 
 /* T5X's make_decoder_mask: segments 1 1 1 2 2 2 0, prefixes of two tokens, a padding row. Equal scores
@@ -328,6 +393,8 @@ static void unit_by(AttentionPass *forward, AttentionPass *backward, Run *r, int
                              .dv = dv,
                              .scale = .3,
                              .log_sum = log_sum,
+                             .max_logit = r->max_logit,
+                             .entropy = r->entropy,
                              .work = work};
     forward(&u);
     backward(&u);
@@ -336,6 +403,9 @@ static void unit_by(AttentionPass *forward, AttentionPass *backward, Run *r, int
 
 static void near(const Run *r, const Run *s)
 {
+    cr_expect_gt(r->entropy[0], 0);
+    cr_expect_float_eq(r->entropy[0], s->entropy[0], 1e-5 * r->entropy[0]);
+    cr_expect_float_eq(r->max_logit[0], s->max_logit[0], 1e-5);
     for (int i = 0; i < ROWS_MAX * OUT; i++) cr_expect_float_eq(r->y[i], s->y[i], 1e-5);
     for (int i = 0; i < ROWS_MAX * COLUMNS; i++) cr_expect_float_eq(r->dx[i], s->dx[i], 1e-4);
 }

@@ -113,6 +113,8 @@ Test(lane_stats, are_those_of_the_whole_batch)
         near(got.lanes.log_z, want.lanes.log_z, "log Z");
         for (int k = 0; k < LAYERS; k++) {
             near(got.activation[k], want.activation[k], "activation");
+            near(got.entropy[k], want.entropy[k], "entropy");
+            cr_assert(got.entropy[k] > 0.01 && got.entropy[k] < log(16), "%g", got.entropy[k]);
             near(got.max_logit[k], want.max_logit[k], "largest logit");
         }
         double loss = 0;

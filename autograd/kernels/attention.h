@@ -29,7 +29,9 @@ typedef struct AttentionUnit {
     const double *slopes; /* [group] or NULL */
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */
     int64_t log_sum_step;
-    real *max_logit; /* [group]: the largest score */
+    real *max_logit; /* [group]: the largest score; NULL: not wanted */
+    double *
+        entropy; /* [group]: of the weights, before any is dropped, summed over rows; NULL: likewise */
 
     /* A weight is dropped if a number, a function of (rng, draw, row, key), is below threshold. */
     Rng rng;
@@ -47,7 +49,7 @@ typedef struct AttentionUnit {
 
 int64_t attention_unit_work(int64_t keys, int64_t head_width, bool backward);
 
-void attention_unit_forward(const AttentionUnit *u);  /* y, log_sum, max_logit */
+void attention_unit_forward(const AttentionUnit *u);  /* y, log_sum, max_logit, entropy */
 void attention_unit_backward(const AttentionUnit *u); /* dq, dk, dv, from y and log_sum */
 
 /* One version for each instruction set; the two above choose. */

@@ -25,6 +25,7 @@ typedef struct Work {
     real *q_rows, *dy_rows, *sum;
     real *p, *dp;         /* [QUERIES, KEYS]: scores or weights, and their gradient */
     real *lanes;          /* [QUERIES, LANES]: sums of weights */
+    real *spread;         /* likewise: of weights times score - max, for the entropy */
     unsigned char *begun; /* [padded / STRIP]: strips of keys whose dk and dv hold something */
 } Work;
 
@@ -42,7 +43,8 @@ static Work work_cut(const AttentionUnit *u, bool backward)
     w.p = at;
     w.dp = w.p + QUERIES * KEYS;
     w.lanes = w.dp + QUERIES * KEYS;
-    w.begun = (unsigned char *)(w.lanes + QUERIES * LANES);
+    w.spread = w.lanes + QUERIES * LANES;
+    w.begun = (unsigned char *)(w.spread + QUERIES * LANES);
     return w;
 }
 
@@ -176,6 +178,9 @@ static void row_factors(const AttentionUnit *u, const Tile *t, int64_t i, int64_
     }
 }
 
+/* A score that far below the largest has a weight of 0: stands for -infinity, whose product with 0 is none. */
+#define WEIGHTLESS (-(real)10000)
+
 typedef struct Online {
     AttentionMatrix q, v;
     real max[QUERIES]; /* of the scores so far, times log2 e */
@@ -192,7 +197,7 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
     const bool is_first = key <= t->strip[strip].first; /* of the tiles that it sees */
     const bool asks = is_first && asks_next(u, t->head);
     const int64_t column = t->head * u->head_width;
-    real *p = w->p, shrink[STRIP + 15] = {0}, factor[KEYS];
+    real *p = w->p, shrink[STRIP + 15] = {0}, moved[STRIP], factor[KEYS];
     if (is_first) {
         ahead(u, u->q, t->row + row + STRIP, u->queries, column, false);
         ahead(u, u->y, t->row + row, u->queries, column, true);
@@ -209,6 +214,7 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
         const real before = o->max[row + r], now = largest(max);
         if (now > before) o->max[row + r] = now;
         shrink[r] = now > before ? before - now : 0;
+        moved[r] = before == -(real)INFINITY ? 0 : shrink[r];
     }
     for (int64_t r = 0; !is_first && r < rows; r += LANES)
         store(shrink + r, exp2_vec(load(shrink + r)));
@@ -216,13 +222,17 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
     for (int64_t r = 0; r < rows; r++) {
         real *y = p + r * KEYS, *lanes = w->lanes + (row + r) * LANES;
         const real max = o->max[row + r] == -(real)INFINITY ? 0 : o->max[row + r];
-        Vec sum = is_first ? (Vec){0} : load(lanes) * shrink[r];
+        real *spreads = w->spread + (row + r) * LANES;
+        Vec sum = is_first ? (Vec){0} : load(lanes) * shrink[r], spread = {0};
+        if (u->entropy && !is_first) spread = (load(spreads) + moved[r] * load(lanes)) * shrink[r];
         for (int64_t j = v.first; j < v.end; j += LANES) {
-            const Vec e = exp2_vec(load(y + j) - max);
+            const Vec score = load(y + j) - max, e = exp2_vec(score);
             sum += e;
+            if (u->entropy) spread += e * larger(score, all(WEIGHTLESS));
             store(y + j, e);
         }
         store(lanes, sum);
+        if (u->entropy) store(spreads, spread);
         if (u->drop_below) {
             row_factors(u, t, row + r, key, v, factor);
             for (int64_t j = v.first; j < v.end; j++) y[j] *= factor[j];
@@ -258,6 +268,10 @@ static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t, A
         const real sum = total(load(w->lanes + i * LANES)), over = 1 / sum;
         scale_row(y, w->sum + i * w->width, u->head_width, over);
         if (log_sum) *log_sum = (real)(o.max[i] + log2_real(sum));
+        /* - sum of p log p, p = 2^(score - max) / sum. */
+        if (u->entropy)
+            u->entropy[t->head] +=
+                (log2_real(sum) - (double)(total(load(w->spread + i * LANES)) / sum)) / LOG2E;
         if (u->max_logit && o.max[i] / (real)LOG2E > u->max_logit[t->head])
             u->max_logit[t->head] = o.max[i] / (real)LOG2E;
     }
@@ -281,6 +295,7 @@ void FORWARD(const AttentionUnit *u)
     const Work w = work_cut(u, false);
     for (int64_t head = 0; u->max_logit && head < u->group; head++)
         u->max_logit[head] = -(real)INFINITY;
+    for (int64_t head = 0; u->entropy && head < u->group; head++) u->entropy[head] = 0;
     pack_columns(w.k_columns, PANEL, GRAIN, u->k.data, u->k.step, u->keys, u->head_width,
                  (real)(u->scale * LOG2E));
     const AttentionMatrix v = key_rows(u, &w, u->v, w.v_rows);

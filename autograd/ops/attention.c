@@ -92,32 +92,38 @@ static Status shape(Node *n)
     n->out->shape = SHAPE(rows, a->heads * a->head_width);
     n->keep_size = a->heads * rows * (int64_t)sizeof(real); /* log of the sum of exponentials */
     n->scratch_size = threads_team() * attention_unit_work(keys_max, a->head_width, n->record) +
-                      a->rows.segments * a->heads * (int64_t)sizeof(real);
+                      a->rows.segments * a->heads * (int64_t)(sizeof(double) + sizeof(real));
     return OK;
 }
 
-/* A pass over a node: where each worker's memory and the largest logits lie. */
+/* A pass over a node: where each worker's memory and the measures of segments lie. */
 typedef struct Pass {
     const Node *n;
     bool backward;
     int64_t work_size;
     char *work;
     real *max_logit; /* [segments, heads]; NULL: not wanted */
+    double *entropy; /* likewise */
 } Pass;
 
 static Pass pass_begin(const Node *n, bool is_backward)
 {
     const Attention *a = n->attr;
-    const int64_t logits = a->rows.segments * a->heads * (int64_t)sizeof(real);
+    const int64_t measures = a->rows.segments * a->heads,
+                  size = measures * (int64_t)(sizeof(double) + sizeof(real));
     int64_t keys_max = 0;
     for (int64_t s = 0; s < a->rows.segments; s++) {
         const int64_t keys = a->rows.keys[s + 1] - a->rows.keys[s];
         if (keys > keys_max) keys_max = keys;
     }
-    Pass p = {n, is_backward, attention_unit_work(keys_max, a->head_width, n->record), n->scratch,
-              NULL};
-    INVARIANT(threads_team() * p.work_size + logits <= n->scratch_size);
-    if (a->stats.max_logit) p.max_logit = (real *)(p.work + n->scratch_size - logits);
+    Pass p = {.n = n,
+              .backward = is_backward,
+              .work_size = attention_unit_work(keys_max, a->head_width, n->record),
+              .work = n->scratch};
+    double *entropy = (double *)(p.work + n->scratch_size - size);
+    INVARIANT(threads_team() * p.work_size + size <= n->scratch_size);
+    if (a->stats.entropy) p.entropy = entropy;
+    if (a->stats.max_logit) p.max_logit = (real *)(entropy + measures);
     return p;
 }
 
@@ -156,6 +162,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .log_sum = n->record ? (real *)n->keep + head * rows + query : NULL,
         .log_sum_step = rows,
         .max_logit = p->max_logit ? p->max_logit + s * a->heads + head : NULL,
+        .entropy = p->entropy ? p->entropy + s * a->heads + head : NULL,
         .work = p->work + worker * p->work_size,
     };
     if (a->dropout.rate > 0) {
@@ -235,8 +242,12 @@ static void forward(const Node *n)
             if (p.max_logit[s * a->heads + h] > max) max = p.max_logit[s * a->heads + h];
         a->stats.max_logit[h] = max;
     }
-    if (a->stats.entropy) *a->stats.rows = rows_that_see(&a->rows);
-    for (int64_t h = 0; a->stats.entropy && h < a->heads; h++) a->stats.entropy[h] = NAN;
+    if (p.entropy) *a->stats.rows = rows_that_see(&a->rows);
+    for (int64_t h = 0; p.entropy && h < a->heads; h++) {
+        a->stats.entropy[h] = 0;
+        for (int64_t s = 0; s < a->rows.segments; s++)
+            a->stats.entropy[h] += p.entropy[s * a->heads + h];
+    }
 }
 
 /* Zeroes the columns of input i's gradient that belong to none of q, k, v. */

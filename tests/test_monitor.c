@@ -54,7 +54,7 @@ static Verdict step(Monitor *m, int64_t *updates, int64_t *draw, double loss, do
         ++*updates;
         monitor_took(m, 1e-3, 1);
     } else {
-        monitor_left(m, false);
+        monitor_left(m);
     }
     return j->verdict;
 }

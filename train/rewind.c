@@ -97,22 +97,6 @@ static Status try_all(Session *s, const int64_t *steps, int64_t count, bool *don
     return *done ? OK : try_file(s, s->checkpoints, 0, done);
 }
 
-/* The run is back; its folder follows. Whatever a kill leaves of this, a resumed run comes to the same end:
- * checkpoints of undone updates, if they are still there, lead to the spike again. */
-static Status settle(Session *s)
-{
-    const int64_t step = s->run.step;
-    Status saved = OK;
-    if (s->config->train.save_every || s->saved >= 0) {
-        saved = session_save(s, false);
-        if (saved == OK) saved = prune(s->checkpoints, step, -1);
-    }
-    if (saved != OK) TRY(session_warn(s, "save failed", error_message()));
-    const Status pruned = prune(s->snapshots, step, -1);
-    if (pruned != OK) TRY(session_warn(s, "warning", error_message()));
-    return log_rewind(&s->log, s->folder, step);
-}
-
 Status rewind_run(Session *s, bool *done)
 {
     Arena a = {0};
@@ -125,8 +109,23 @@ Status rewind_run(Session *s, bool *done)
     }
     if (status == OK) status = try_all(s, steps, count, done);
     arena_free(&a);
-    if (status != OK || !*done) return status;
+    return status;
+}
+
+/* Whatever a kill leaves of this, a resumed run comes to the same end: checkpoints of undone updates, if they
+ * are still there, lead to the spike again. */
+Status rewind_settle(Session *s)
+{
+    const int64_t step = s->run.step;
+    Status saved = OK;
     s->logged = s->run.tokens;
     s->logged_seconds = s->log.seconds;
-    return settle(s);
+    if (s->config->train.save_every || s->saved >= 0) {
+        saved = session_save(s, false);
+        if (saved == OK) saved = prune(s->checkpoints, step, -1);
+    }
+    if (saved != OK) TRY(session_warn(s, "save failed", error_message()));
+    const Status pruned = prune(s->snapshots, step, -1);
+    if (pruned != OK) TRY(session_warn(s, "warning", error_message()));
+    return log_rewind(&s->log, s->folder, step);
 }

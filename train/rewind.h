@@ -24,4 +24,8 @@ Status snapshots_before(Session *s, int64_t *step, char path[CHECKPOINT_PATH_MAX
  * false, with a warning, if there is none that can be read; the run is then as it was. */
 Status rewind_run(Session *s, bool *done);
 
+/* After that the folder follows: the state is saved, checkpoints, snapshots and metrics of updates that are
+ * undone go. */
+Status rewind_settle(Session *s);
+
 #endif

@@ -116,10 +116,10 @@ void run_update(Run *r)
     monitor_took(m, r->lr, scale);
 }
 
-void run_leave(Run *r, bool rewound)
+void run_leave(Run *r)
 {
     r->draw = r->monitor.judgement.draw;
-    monitor_left(&r->monitor, rewound);
+    monitor_left(&r->monitor);
 }
 
 Status run_stopped(const Run *r)
@@ -138,7 +138,7 @@ Status run_step(Run *r)
     switch (r->monitor.judgement.verdict) {
     case VERDICT_TAKE: run_update(r); break;
     case VERDICT_STOP: return run_stopped(r);
-    default: run_leave(r, false);
+    default: run_leave(r);
     }
     return OK;
 }

@@ -47,7 +47,7 @@ Status run_measure(Run *r);
 
 /* What the verdict asks for: the update, or only to leave the batch. */
 void run_update(Run *r);
-void run_leave(Run *r, bool rewound);
+void run_leave(Run *r);
 
 /* E_NUMERIC with the judgement's message: for VERDICT_STOP. */
 Status run_stopped(const Run *r);

@@ -87,18 +87,18 @@ static Status go_back(Session *s, const char *bundle)
     const double rate = r->monitor.rate;
     TRY(rewind_run(s, &done));
     if (!done) {
-        run_leave(r, false);
+        run_leave(r);
         TRY(session_warn(s, "warning", "there is no snapshot to go back to: the batch is skipped"));
         return log_spike(&s->log, &j, "skipped", j.message, bundle);
     }
-    monitor_left(&r->monitor, true);
     int length = snprintf(message, sizeof message, "%s; back to step %lld, attempt %lld", j.message,
                           (long long)r->step, (long long)r->monitor.past.attempts);
     if (rate < 1)
         snprintf(message + length, sizeof message - (size_t)length,
                  ", the learning rate times %g from now on", rate);
     progress_note(&s->progress, "rewound: %s", message);
-    return log_spike(&s->log, &j, "rewound", message, bundle);
+    TRY(log_spike(&s->log, &j, "rewound", message, bundle));
+    return rewind_settle(s);
 }
 
 static Status spike(Session *s)
@@ -113,7 +113,7 @@ static Status spike(Session *s)
     case VERDICT_SKIP:
         progress_note(&s->progress, "skipped: %s", j->message);
         TRY(log_spike(&s->log, j, action, j->message, path));
-        run_leave(r, false);
+        run_leave(r);
         return OK;
     case VERDICT_STOP: {
         const Status status = run_stopped(r);

@@ -50,7 +50,7 @@ static Status run_to(Run *r, int64_t step)
         switch (r->monitor.judgement.verdict) {
         case VERDICT_TAKE: run_update(r); break;
         case VERDICT_STOP: return run_stopped(r);
-        default: run_leave(r, r->monitor.judgement.verdict == VERDICT_REWIND);
+        default: run_leave(r);
         }
     }
 }

@@ -106,6 +106,7 @@ static Verdict go_back(Monitor *m, Judgement *j)
     }
     if (p->attempts > (c->attempts + 1) / 2) m->rate *= c->lower_rate;
     drop(m, j->draw - c->drop_before, j->draw + c->drop_after);
+    p->rewound++;
     return VERDICT_REWIND;
 }
 
@@ -198,12 +199,10 @@ void monitor_took(Monitor *m, double lr, double clip)
     if (m->config) levels_updated(m, lr, clip);
 }
 
-void monitor_left(Monitor *m, bool rewound)
+void monitor_left(Monitor *m)
 {
-    if (rewound)
-        m->past.rewound++;
-    else
-        m->past.skipped++;
+    if (m->judgement.verdict == VERDICT_REWIND) m->past.rewound--; /* there was nothing to go to */
+    m->past.skipped++;
 }
 
 static double share(int64_t part, int64_t whole)

@@ -115,8 +115,8 @@ const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t draw, double lo
 /* The update was made: with this rate, on the gradient times clip. More warnings may be there. */
 void monitor_took(Monitor *m, double lr, double clip);
 
-/* It was not: skipped, or, if `rewound`, the run is about to go back. */
-void monitor_left(Monitor *m, bool rewound);
+/* It was not: the batch is skipped, whatever the verdict was. */
+void monitor_left(Monitor *m);
 
 /* What share of the judged steps were spikes, over the last MONITOR_SCORE and ever; 0 if none was judged. */
 double monitor_score_recent(const Monitor *m);

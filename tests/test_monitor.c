@@ -352,8 +352,9 @@ Test(monitor, a_level_warns_once_a_crossing)
     cr_assert_eq(warned(&m, &updates, &draw, 70, NAN), 1);
     cr_assert(strstr(m.warnings[0], "blocks.0 is 70.0"), "%s", m.warnings[0]);
     cr_assert_not(m.judgement.opens);
-    cr_assert_eq(warned(&m, &updates, &draw, 2000, 3), 1);
+    cr_assert_eq(warned(&m, &updates, &draw, 2000, 3), 0);
     cr_assert(m.judgement.severe && m.judgement.opens, "kept as of a spike");
+    cr_assert(strstr(m.judgement.message, "blocks.0 is 2000"), "%s", m.judgement.message);
     m.stats.log_z = -51;
     cr_assert_eq(warned(&m, &updates, &draw, 3, 3), 1);
     cr_assert(strstr(m.warnings[0], "log Z"), "%s", m.warnings[0]);

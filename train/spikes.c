@@ -28,28 +28,18 @@ static Status keep_before(Session *s, Bundle *b)
 
 static Status fill_bundle(Session *s, Bundle *b, const char *action)
 {
-    const Monitor *m = &s->run.monitor;
-    const Judgement *j = &m->judgement;
+    const Judgement *j = &s->run.monitor.judgement;
     char path[BUNDLE_PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/spikes", s->folder);
     TRY(make_folder(path));
     bundle_path(s->folder, j->draw, b->folder);
     TRY(make_folder(b->folder));
-    b->step = j->step;
-    b->draw = j->draw;
     b->run = s->folder;
-    b->flag = spike_class_name(j->finding.flag);
-    b->rule = s->config->monitor.rule;
+    TRY(bundle_take(b, &s->run));
     b->action = action;
-    b->message = j->severe ? m->warnings[0] : j->message;
-    b->usual_loss = window_median(&m->detector.loss);
-    b->finding = s->run.finding;
-    b->history = m->history;
     TRY(keep_before(s, b));
     snprintf(path, sizeof path, "%s/at.h5", b->folder);
     TRY(run_state_save(&s->run, path));
-    TRY(bundle_params(b, &s->run.params));
-    TRY(bundle_documents(b, &s->run, m->stats.row_loss));
     return bundle_write(b);
 }
 
@@ -124,7 +114,10 @@ static Status spike(Session *s)
     }
     case VERDICT_TAKE: break;
     }
-    if (j->finding.flag == SPIKE_NONE) return OK;
+    if (j->finding.flag == SPIKE_NONE) { /* a level is crossed, far */
+        progress_note(&s->progress, "warning: %s", j->message);
+        return log_spike(&s->log, j, "warning", j->message, path);
+    }
     progress_note(&s->progress, "spike: %s", j->message);
     TRY(log_spike(&s->log, j, "spike", j->message, path));
     if (!j->exhausted) return OK;
@@ -140,7 +133,7 @@ Status spikes_act(Session *s, bool *taken)
     const Judgement *j = &s->run.monitor.judgement;
     const bool is_spike = j->finding.flag != SPIKE_NONE;
     *taken = j->verdict == VERDICT_TAKE;
-    return is_spike || j->opens ? spike(s) : OK;
+    return is_spike || j->severe ? spike(s) : OK;
 }
 
 Status spikes_warn(Session *s)

@@ -280,13 +280,13 @@ static Status train_in(Session *s)
     if (s->saved < 0 || o->config || o->override_count)
         TRY(folder_write_config(s->folder, s->config));
     checkpoints_clean(s->checkpoints);
-    if (snapshots_begin(s) != OK) TRY(session_warn(s, "warning", error_message()));
     s->logged = r->tokens;
     s->logged_seconds = s->log.seconds;
 
     progress_begin(&s->progress, r, end, o->out);
     greet(s);
     TRY(warn_of_start(s));
+    if (snapshots_begin(s) != OK) TRY(session_warn(s, "warning", error_message()));
     if (s->saved >= 0) {
         TRY(checkpoints_point(s->checkpoints, r->step, r->best_step));
         progress_note(&s->progress, "resumed at step %lld", (long long)r->step);

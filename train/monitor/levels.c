@@ -85,11 +85,12 @@ void levels_measured(Monitor *m)
              "= %g: a sign of too high a learning rate; model.qk_norm bounds it",
              (long long)j->step, (long long)layer, logit, c->attention_warn);
     j->severe = crossed(m, LEVEL_SEVERE, logit, c->attention_severe);
-    if (j->severe)
-        warn(m,
-             "update %lld: an attention logit of blocks.%lld is %.0f, above "
-             "monitor.attention_severe = %g: attention looks at one token only",
-             (long long)j->step, (long long)layer, logit, c->attention_severe);
+    if (j->severe && !*j->message)
+        snprintf(j->message, sizeof j->message,
+                 "update %lld (draw %lld): an attention logit of blocks.%lld is %.0f, above "
+                 "monitor.attention_severe = %g: attention looks at one token only",
+                 (long long)j->step, (long long)j->draw, (long long)layer, logit,
+                 c->attention_severe);
     if (crossed(m, LEVEL_LOG_Z, fabs(log_z), c->log_z_warn))
         warn(m,
              "update %lld: log Z of the output is %.1f on average, beyond monitor.log_z_warn = %g: "

@@ -38,7 +38,7 @@ typedef struct Judgement {
     double loss, grad_norm;
     Finding finding;
     bool exhausted; /* the skip budget, or the attempts, are used up */
-    bool severe;    /* an attention logit has just gone above attention_severe */
+    bool severe;    /* an attention logit has just gone above attention_severe: see message */
     bool opens;     /* a bundle is to be written: the first of an episode */
     double limit;   /* what the gradient is to be cut to; infinity: nothing */
     char message[512];

@@ -328,6 +328,31 @@ Test(attention, entropy_of_rows_with_few_keys)
     cr_expect(entropy == 0 && rows == 0);
 }
 
+/* A query by itself, and a document of one token: they have code of their own. */
+Test(attention, entropy_of_one_query)
+{
+    static const int32_t queries[] = {0, 1, 2}, keys[] = {0, 150, 151};
+    double entropy, want = 0, sum = 0;
+    int64_t rows;
+    tape_reset(&tape);
+    const Attention a = {.heads = 1,
+                         .kv_heads = 1,
+                         .head_width = 1,
+                         .scale = 1,
+                         .rows = {2, queries, keys, NULL, NULL},
+                         .stats = {NULL, &entropy, &rows}};
+    Tensor *q = tape_tensor(&tape, SHAPE(2, 1)), *k = tape_tensor(&tape, SHAPE(151, 1)),
+           *v = tape_tensor(&tape, SHAPE(151, 1));
+    q->data[0] = q->data[1] = 1;
+    for (int i = 0; i < 151; i++) k->data[i] = v->data[i] = (real)((i * 37 % 97) * .05);
+    cr_assert(ag_attention(&tape, q, k, v, &a), "%s", error_message());
+    for (int i = 0; i < 150; i++) sum += exp((double)k->data[i]);
+    for (int i = 0; i < 150; i++)
+        want -= exp((double)k->data[i]) / sum * ((double)k->data[i] - log(sum));
+    cr_expect_float_eq(entropy, want, 1e-5 * want, "%.9g, not %.9g", entropy, want);
+    cr_expect_eq(rows, 2);
+}
+
 ParameterizedTestParameters(attention, measures_change_no_bit)
 {
     static int kinds[] = {CAUSAL, PREFIX, WINDOW, DROPOUT};

@@ -29,9 +29,8 @@ typedef struct AttentionUnit {
     const double *slopes; /* [group] or NULL */
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */
     int64_t log_sum_step;
-    real *max_logit; /* [group]: the largest score; NULL: not wanted */
-    double *
-        entropy; /* [group]: of the weights, before any is dropped, summed over rows; NULL: likewise */
+    real *max_logit; /* [group]: the largest score; this and the next NULL: not wanted */
+    double *entropy; /* [group]: sum over rows of the weights' entropy, before any is dropped */
 
     /* A weight is dropped if a number, a function of (rng, draw, row, key), is below threshold. */
     Rng rng;

@@ -65,23 +65,26 @@ static void one_forward(const AttentionUnit *u)
         real *y = u->y.data + head * u->head_width;
         real *log_sum = u->log_sum ? u->log_sum + head * u->log_sum_step : NULL;
         if (u->max_logit) u->max_logit[head] = -(real)INFINITY;
+        if (u->entropy) u->entropy[head] = 0;
         if (log_sum) *log_sum = 0;
         if (count <= 0) {
             memset(y, 0, (size_t)u->head_width * sizeof *y);
             continue;
         }
         one_scores(u, head, see, p);
-        Vec most = load(p), lanes = {0};
+        Vec most = load(p), lanes = {0}, spread = {0};
         for (int64_t i = LANES; i < count; i += LANES) most = larger(load(p + i), most);
         const real max = largest(most);
         for (int64_t i = 0; i < count; i += LANES) {
-            const Vec e = exp2_vec(load(p + i) - max);
+            const Vec score = load(p + i) - max, e = exp2_vec(score);
             lanes += e;
+            if (u->entropy) spread += e * larger(score, all(WEIGHTLESS));
             store(p + i, e);
         }
         const real sum = total(lanes);
         one_sum(u, see, p, 1 / sum, y);
         if (log_sum) *log_sum = (real)(max + log2_real(sum));
+        if (u->entropy) u->entropy[head] = entropy_of(sum, total(spread));
         if (u->max_logit) u->max_logit[head] = max / (real)LOG2E;
     }
 }

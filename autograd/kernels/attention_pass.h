@@ -178,9 +178,6 @@ static void row_factors(const AttentionUnit *u, const Tile *t, int64_t i, int64_
     }
 }
 
-/* A score that far below the largest has a weight of 0: stands for -infinity, whose product with 0 is none. */
-#define WEIGHTLESS (-(real)10000)
-
 typedef struct Online {
     AttentionMatrix q, v;
     real max[QUERIES]; /* of the scores so far, times log2 e */
@@ -268,10 +265,7 @@ static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t, A
         const real sum = total(load(w->lanes + i * LANES)), over = 1 / sum;
         scale_row(y, w->sum + i * w->width, u->head_width, over);
         if (log_sum) *log_sum = (real)(o.max[i] + log2_real(sum));
-        /* - sum of p log p, p = 2^(score - max) / sum. */
-        if (u->entropy)
-            u->entropy[t->head] +=
-                (log2_real(sum) - (double)(total(load(w->spread + i * LANES)) / sum)) / LOG2E;
+        if (u->entropy) u->entropy[t->head] += entropy_of(sum, total(load(w->spread + i * LANES)));
         if (u->max_logit && o.max[i] / (real)LOG2E > u->max_logit[t->head])
             u->max_logit[t->head] = o.max[i] / (real)LOG2E;
     }

@@ -125,6 +125,15 @@ INLINE double log2_real(real x)
     return sizeof x == sizeof(float) ? log2f((float)x) : log2((double)x);
 }
 
+/* A score that far below the largest has a weight of 0: stands for -infinity, whose product with 0 is none. */
+#define WEIGHTLESS (-(real)10000)
+
+/* -sum of p log p, p = 2^score / sum, in nats; spread: sum of 2^score score. */
+INLINE double entropy_of(real sum, real spread)
+{
+    return (log2_real(sum) - (double)(spread / sum)) / LOG2E;
+}
+
 /* c [rows, vecs * LANES] = a b, or c += a b. a's next row is a_row numbers on, its next column a_column.
  * A constant number of rows and vectors, so that c stays in registers. */
 INLINE void product_tile(const int rows, const int vecs, int64_t k, const real *a, int64_t a_row,

@@ -86,7 +86,7 @@ static void flag(const char *name, double loss, double loss_z, double norm, doub
 
 static Cause cause(bool with_replay)
 {
-    const Evidence e = evidence_of(&bundle, &config.monitor, with_replay ? &replay : NULL);
+    const Evidence e = evidence_of(&bundle, &config, with_replay ? &replay : NULL);
     return cause_of(&e);
 }
 
@@ -194,7 +194,7 @@ Test(cause, signs_in_the_steps_before_are_the_optimizer_s)
         flag("loss", 6.5, 40, 4, 13);
         EXPECT_CAUSE(false, CAUSE_DATA);
         signs[i]();
-        const Evidence e = evidence_of(&bundle, &config.monitor, NULL);
+        const Evidence e = evidence_of(&bundle, &config, NULL);
         for (int j = 0; j < SIGNS; j++) cr_expect_eq(e.sign[j], i == j, "%d %d", i, j);
         EXPECT_CAUSE(false, CAUSE_OPTIMIZER);
         flag("nonfinite", (double)NAN, (double)NAN, (double)NAN, (double)NAN);
@@ -237,7 +237,7 @@ Test(cause, each_has_a_reason_and_a_remedy_in_settings)
             replay.cell[1][0].loss = replay.cell[1][1].loss = state ? 6.5 : 2.6;
             replay.recorded_loss = row(0)[SIGNAL_loss];
             replay_judge(&bundle, &config.monitor, &replay);
-            const Evidence e = evidence_of(&bundle, &config.monitor, &replay);
+            const Evidence e = evidence_of(&bundle, &config, &replay);
             cause_text(&bundle, &e, &config, &replay, &t);
             cr_expect(t.reasons >= 3 && t.remedies >= 1, "%s", flags[i]);
             bool names_one = false;

@@ -62,7 +62,7 @@ static void look_for_signs(Evidence *e, const History *h, const MonitorConfig *c
     const Usual rms = usual_of(h, 0, near, SIGNAL_rms, false);
     const double most = largest(h, near, last, SIGNAL_rms);
     set(e, SIGN_rms, most, rms.middle,
-        c->rms_warn > 0 && most > c->rms_warn && !(most < 2 * rms.middle));
+        e->rms_warn > 0 && most > e->rms_warn && !(most < 2 * rms.middle));
 
     const Usual update = usual_of(h, 0, near, SIGNAL_update_norm, true);
     const double norm = largest(h, near, last, SIGNAL_update_norm);
@@ -77,8 +77,9 @@ static void look_for_signs(Evidence *e, const History *h, const MonitorConfig *c
             now.middle - before.middle > c->loss_z / 2 * fmax(before.spread, 0.02));
 }
 
-Evidence evidence_of(const Bundle *b, const MonitorConfig *c, const Replay *r)
+Evidence evidence_of(const Bundle *b, const Config *config, const Replay *r)
 {
+    const MonitorConfig *c = &config->monitor;
     const History *h = &b->history;
     const bool severe =
         c->attention_severe > 0 && newest(h, SIGNAL_max_logit) > c->attention_severe;
@@ -97,6 +98,7 @@ Evidence evidence_of(const Bundle *b, const MonitorConfig *c, const Replay *r)
         e.top_share = fmax(e.top_share, b->document[i].share);
     for (int64_t i = 0; i < b->documents; i++) losers += !(b->document[i].excess <= 0);
     e.losers = b->documents ? (double)losers / (double)b->documents : NAN;
+    e.rms_warn = monitor_rms_warn(c, config->optim.beta2);
     look_for_signs(&e, h, c);
     return e;
 }

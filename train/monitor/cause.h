@@ -59,6 +59,7 @@ typedef struct Evidence {
     double loss, usual_loss, loss_z, grad_norm, grad_norm_z;
     double value[SIGNS], usual[SIGNS]; /* largest before the spike; what it was held against */
     bool sign[SIGNS];
+    double rms_warn; /* the level */
     TapeFinding finding;
     Culprit culprit; /* UNKNOWN: there was no replay */
     int64_t documents;
@@ -67,7 +68,7 @@ typedef struct Evidence {
 } Evidence;
 
 /* What is known. r: NULL if there was no replay. */
-Evidence evidence_of(const Bundle *b, const MonitorConfig *c, const Replay *r);
+Evidence evidence_of(const Bundle *b, const Config *c, const Replay *r);
 
 Cause cause_of(const Evidence *e);
 const char *cause_name(Cause c);

@@ -60,7 +60,7 @@ static void tell_signs(const Evidence *e, const MonitorConfig *c, CauseText *t)
                c->log_z_warn);
     if (e->sign[SIGN_rms])
         reason(t, "RMS_t of a parameter was %.4g before the spike, usually %.3g (warning: %g)",
-               e->value[SIGN_rms], e->usual[SIGN_rms], c->rms_warn);
+               e->value[SIGN_rms], e->usual[SIGN_rms], e->rms_warn);
     if (e->sign[SIGN_update])
         reason(t, "updates had grown before the spike: %.4g, usually %.4g", e->value[SIGN_update],
                e->usual[SIGN_update]);

@@ -37,7 +37,7 @@ Status explain(Bundle *b, const Config *c, bool with_replay, const SpikeScore *s
         snprintf(e->no_replay, sizeof e->no_replay, "it was not asked for");
     }
     TRY(onset_find(&b->history, &b->arena, &e->onset, &e->onsets));
-    e->evidence = evidence_of(b, &c->monitor, e->has_replay ? &e->replay : NULL);
+    e->evidence = evidence_of(b, c, e->has_replay ? &e->replay : NULL);
     e->cause = cause_of(&e->evidence);
     cause_text(b, &e->evidence, c, e->has_replay ? &e->replay : NULL, &e->text);
     return OK;

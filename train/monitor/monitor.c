@@ -47,7 +47,7 @@ Status monitor_open(Monitor *m, Arena *a, const MonitorConfig *c, const MonitorS
     if (!strcmp(c->action, "off")) return OK;
     m->config = c;
     m->named = p;
-    m->rms_warn = c->rms_warn >= 0 ? c->rms_warn : 10 / sqrt(1 + 100 * (1 - shape->beta2));
+    m->rms_warn = monitor_rms_warn(c, shape->beta2);
     m->guard = larger(c->guard, shape->warmup);
     m->params = params_named(p);
     m->rows = shape->rows;

@@ -45,6 +45,16 @@ static double measure(const Replay *r, int state, int batch)
     return usual_log(!strcmp(r->measure, "gradient norm") ? c->grad_norm : c->max_logit);
 }
 
+/* limit: of the flag, in spreads; but half of what was recorded beyond the usual batch is enough, unless
+ * that is less than `least`. */
+static void choose(Replay *r, const char *name, double limit, double recorded, double least)
+{
+    r->measure = name;
+    r->limit = limit;
+    const double half = (recorded - measure(r, STATE_AT, BATCH_CLEAN)) / 2;
+    if (half < limit) r->limit = fmax(half, least);
+}
+
 static void choose_measure(const Bundle *b, const MonitorConfig *c, Replay *r)
 {
     const History *h = &b->history;
@@ -52,16 +62,15 @@ static void choose_measure(const Bundle *b, const MonitorConfig *c, Replay *r)
     const Usual loss = usual_of(h, 0, rows, SIGNAL_loss, false),
                 norm = usual_of(h, 0, rows, SIGNAL_grad_norm, true);
     if (!strcmp(b->flag, "gradient") ||
-        (!strcmp(b->flag, "nonfinite") && isfinite(r->recorded_loss))) {
-        r->measure = "gradient norm";
-        r->limit = c->grad_norm_z * fmax(isfinite(norm.spread) ? norm.spread : 0, 0.1);
-    } else if (!strcmp(b->flag, "attention") || !strcmp(b->flag, "none")) {
-        r->measure = "attention logit";
-        r->limit = log(2);
-    } else {
-        r->measure = "loss";
-        r->limit = c->loss_z * fmax(isfinite(loss.spread) ? loss.spread : 0, 0.02);
-    }
+        (!strcmp(b->flag, "nonfinite") && isfinite(r->recorded_loss)))
+        choose(r, "gradient norm",
+               c->grad_norm_z * fmax(isfinite(norm.spread) ? norm.spread : 0, 0.1),
+               usual_log(r->recorded_grad_norm), log(1.3));
+    else if (!strcmp(b->flag, "attention") || !strcmp(b->flag, "none"))
+        choose(r, "attention logit", log(2), NAN, 0);
+    else
+        choose(r, "loss", c->loss_z * fmax(isfinite(loss.spread) ? loss.spread : 0, 0.02),
+               r->recorded_loss, 0.1);
 }
 
 void replay_judge(const Bundle *b, const MonitorConfig *c, Replay *r)

@@ -10,8 +10,9 @@
  *               injected into the gradient or an op, which is not repeated here; one into a batch is)
  *
  * To stand out is to be more than a limit above the usual batch with the same state or, for a state, above
- * the earlier state with the usual batch. What is compared is what was flagged: the loss (limit: loss_z
- * times its usual spread), the logarithm of the gradient norm or of the largest attention logit. An earlier
+ * the earlier state with the usual batch. What is compared is what was flagged: the loss, the logarithm of
+ * the gradient norm, or that of the largest attention logit. The limit is loss_z or grad_norm_z usual
+ * spreads, or half of how far the recorded number was above the usual batch's, if that is less. An earlier
  * state for which even the usual batch is that much worse is too far back to tell, and is left out. */
 #ifndef TRAIN_MONITOR_REPLAY_H
 #define TRAIN_MONITOR_REPLAY_H

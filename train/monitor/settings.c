@@ -1,5 +1,6 @@
 #include "train/monitor/settings.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { WINDOW_USUAL = 128, WINDOW_LEAST = 8, SNAPSHOT_USUAL = 50 };
@@ -14,6 +15,11 @@ int64_t monitor_snapshot_every(const MonitorConfig *c)
 {
     if (c->snapshot_every >= 0) return c->snapshot_every;
     return strcmp(c->action, "rewind") ? 0 : SNAPSHOT_USUAL;
+}
+
+double monitor_rms_warn(const MonitorConfig *c, double beta2)
+{
+    return c->rms_warn >= 0 ? c->rms_warn : 10 / sqrt(1 + 100 * (1 - beta2));
 }
 
 static Status check_window(const MonitorConfig *c, int64_t steps)

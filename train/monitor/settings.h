@@ -43,8 +43,9 @@ typedef struct MonitorConfig {
 /* What no single row can say, in a run of so many updates: E_CONFIG. */
 Status monitor_check(const MonitorConfig *c, int64_t steps);
 
-/* What window = 0 and snapshot_every = -1 stand for. */
+/* What window = 0, snapshot_every = -1 and rms_warn = -1 stand for. */
 int64_t monitor_window(const MonitorConfig *c, int64_t steps);
 int64_t monitor_snapshot_every(const MonitorConfig *c);
+double monitor_rms_warn(const MonitorConfig *c, double beta2);
 
 #endif

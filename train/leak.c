@@ -30,7 +30,7 @@ static Status open_batches(Probe *p, bool mask, DataConfig *config, Batches *bat
                         (uint64_t)p->config->train.seed);
 }
 
-/* The first sequence with two documents, the first of which has two tokens. */
+/* The first sequence with two documents. */
 static Status find(Probe *p)
 {
     DataConfig config;
@@ -48,7 +48,6 @@ static Status find(Probe *p)
             p->documents += !is_empty;
             if (!is_empty) p->rows = b.segment_starts[s + 1];
         }
-        if (p->end < 2) p->documents = 0;
     }
     p->window--;
     batches_close(&batches);

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What packing_make() takes. */
+static const int64_t PIECES_MAX = INT64_MAX / PACK_CAPACITY_MAX / 2;
+
 Status lengths_init(LengthCounts *l, Arena *a, int64_t capacity)
 {
     if (capacity < 1 || capacity > PACK_CAPACITY_MAX)
@@ -35,6 +38,12 @@ void lengths_add(LengthCounts *l, int64_t length, int64_t times)
     }
 }
 
+static bool is_header(const char *line)
+{
+    static const char mark[] = "\xEF\xBB\xBF"; /* some programs begin a CSV with it */
+    return !strcmp(line + (strncmp(line, mark, 3) ? 0 : 3), "length,count");
+}
+
 /* "12,3" */
 static bool read_row(const char *text, int64_t *length, int64_t *count)
 {
@@ -49,27 +58,28 @@ static bool read_row(const char *text, int64_t *length, int64_t *count)
 
 static Status read_rows(LengthCounts *l, const char *path, FILE *file)
 {
+    bool begun = false;
     char line[128];
     for (int64_t number = 1; fgets(line, sizeof line, file); number++) {
         int64_t length, count;
         if (number == 1) {
             line[strcspn(line, "\r\n")] = '\0';
-            if (strcmp(line, "length,count"))
-                return FAIL(E_DATA, "%s:1: a histogram begins with the line length,count", path);
+            if (!is_header(line)) break;
+            begun = true;
             continue;
         }
         if (!line[strspn(line, " \t\r\n")]) continue;
         if (!read_row(line, &length, &count))
             return FAIL(E_DATA, "%s:%lld: expected a length and a count, as in 128,40", path,
                         (long long)number);
-        if (count && length > INT64_MAX / 1024 / count)
+        const bool fits = !count || length <= INT64_MAX / 1024 / count;
+        if (fits) lengths_add(l, length, count);
+        if (!fits || l->tokens > INT64_MAX / 1024 || l->pieces > PIECES_MAX)
             return FAIL(E_DATA, "%s:%lld: %lld documents of length %lld are too many", path,
                         (long long)number, (long long)count, (long long)length);
-        if (l->tokens > INT64_MAX / 1024)
-            return FAIL(E_DATA, "%s:%lld: too many tokens", path, (long long)number);
-        lengths_add(l, length, count);
     }
     if (ferror(file)) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
+    if (!begun) return FAIL(E_DATA, "%s:1: a histogram begins with the line length,count", path);
     return OK;
 }
 

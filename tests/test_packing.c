@@ -279,7 +279,7 @@ typedef struct BadFile {
 Test(lengths, malformed_histograms_are_refused)
 {
     static const BadFile files[] = {
-        {"", "no document"},
+        {"", ":1: a histogram begins with the line length,count"},
         {"length;count\n", ":1: a histogram begins with the line length,count"},
         {"length,count\n0,5\n", "no document"},
         {"length,count\n3,4\n-3,4\n", ":3: expected a length and a count"},
@@ -288,6 +288,7 @@ Test(lengths, malformed_histograms_are_refused)
         {"length,count\n3,4x\n", ":2: expected"},
         {"length,count\n99999999999999999999,1\n", ":2: expected"},
         {"length,count\n1000000000000,1000000000000\n", ":2: "},
+        {"length,count\n3,4\n1,4503599627370496\n", ":3: 4503599627370496 documents"},
     };
     temporary_open();
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -299,6 +300,20 @@ Test(lengths, malformed_histograms_are_refused)
         cr_expect(strstr(error_message(), files[i].says), "%s", error_message());
         arena_free(&a);
     }
+    temporary_close();
+}
+
+Test(lengths, histogram_of_an_editor_that_marks_files)
+{
+    static const char text[] = "\xEF\xBB\xBFlength,count\r\n3,4\r\n";
+    Arena a = {0};
+    LengthCounts l;
+    temporary_open();
+    file_put(in_temporary("h.csv"), text, sizeof text - 1);
+    MUST(lengths_init(&l, &a, 16));
+    MUST(lengths_read(&l, in_temporary("h.csv")));
+    cr_assert_eq(l.documents, 4);
+    arena_free(&a);
     temporary_close();
 }
 

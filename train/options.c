@@ -45,7 +45,7 @@ static Status store(const Option *o, const char *text)
         return FAIL(E_ARG, "%s %s: expected %s", o->name, text,
                     o->type == OPTION_INT ? "a whole number" : "a number");
     if ((o->min != 0 || o->max != 0) && !(number >= o->min && number <= o->max))
-        return FAIL(E_ARG, "%s %s is not in [%g, %g]", o->name, text, o->min, o->max);
+        return FAIL(E_ARG, "%s %s is not in [%.10g, %.10g]", o->name, text, o->min, o->max);
     if (o->type == OPTION_INT)
         *(int64_t *)o->value = strtoll(text, NULL, 10);
     else

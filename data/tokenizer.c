@@ -6,6 +6,7 @@
 
 #include "autograd/base/text.h"
 #include "data/tokenizers/kind.h"
+#include "data/tokenizers/pretokenize.h"
 #include "data/tokenizers/ranks.h"
 
 #define X(name) &tokenizer_kind_##name,
@@ -82,6 +83,9 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
     Arena scratch = {0};
     WordTable words;
     int64_t largest;
+    Pattern known;
+    if (pattern && !pattern_of_name(pattern, &known))
+        return FAIL(E_ARG, "--pattern %s: expected gpt2, cl100k or o200k", pattern);
     Status status = ranks_read(&words, &scratch, text, size, name, &largest);
     const int64_t count = words.used;
     arena_free(&scratch);
@@ -242,10 +246,10 @@ static const Special *find_special(const Tokenizer *t, const char *text, int64_t
     return NULL;
 }
 
-Status tokenizer_encode_marked(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
-                               int64_t room, int64_t *count)
+Status tokenizer_encode_marked(const Tokenizer *t, const TextPlace *from, const char *text,
+                               int64_t size, int32_t *out, int64_t room, int64_t *count)
 {
-    TextPlace place = {0};
+    TextPlace place = *from;
     *count = 0;
     for (int64_t begin = 0; begin < size;) {
         int64_t end = begin, added;

@@ -20,8 +20,9 @@ Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Toke
  * file, for messages. E_DATA if it is not one that is known: it says which part is not. Lives in a. */
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out);
 
-/* Any rank file; pattern: "gpt2", "cl100k" or "o200k", how text is cut into words; NULL: known by its
- * count. What ends a text is the token behind the last rank, <|endoftext|>, unless it is known. */
+/* Any rank file; pattern: "gpt2", "cl100k" or "o200k", how text is cut into words (E_ARG: any other);
+ * NULL: known by its count. What ends a text is the token behind the last rank, <|endoftext|>, unless it
+ * is known. */
 Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *name,
                        const char *pattern, Tokenizer **out);
 const char *tokenizer_text(const Tokenizer *t, int64_t *size);
@@ -62,8 +63,8 @@ Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const cha
                            int64_t size, int32_t *out, int64_t room, int64_t *count);
 
 /* The same, but the text of a special token is that token. */
-Status tokenizer_encode_marked(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
-                               int64_t room, int64_t *count);
+Status tokenizer_encode_marked(const Tokenizer *t, const TextPlace *place, const char *text,
+                               int64_t size, int32_t *out, int64_t room, int64_t *count);
 
 /* How many of these bytes have the same tokens whatever follows them: a text that is encoded piece by
  * piece is cut there. 0: it takes more bytes to know. */

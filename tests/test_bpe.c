@@ -292,7 +292,7 @@ Test(bpe, special_tokens_are_text_unless_asked_for)
     }
     MUST(tokenizer_encode(t, "x<|endoftext|>y", 15, tokens, 64, &count));
     for (int64_t i = 0; i < count; i++) cr_assert_neq(tokens[i], end);
-    MUST(tokenizer_encode_marked(t, "x<|endoftext|>y", 15, tokens, 64, &count));
+    MUST(tokenizer_encode_marked(t, &(TextPlace){0}, "x<|endoftext|>y", 15, tokens, 64, &count));
     cr_assert_eq(count, 3);
     cr_assert_eq(tokens[1], end);
     cr_assert_eq(tokenizer_special_count(t), 1);
@@ -434,11 +434,11 @@ Test(bpe, parts_that_are_not_supported_are_named)
         {MODEL(VOCAB ",\"merges\":[[\"b\",\"a\"]]"), "\"ba\", is not in model.vocab"},
         {MODEL(VOCAB ",\"dropout\":0.1"), "model.dropout"},
         {MODEL(VOCAB ",\"byte_fallback\":true"), "model.byte_fallback"},
-        {MODEL(VOCAB ",\"end_of_word_suffix\":\"</w>\""), "end_of_word_suffix"},
+        {MODEL(VOCAB ",\"end_of_word_suffix\":\"</w>\""), "model.end_of_word_suffix"},
         {MODEL(VOCAB ",\"unk_token\":\"a\",\"merges\":[]"), "model.unk_token"},
         {"{\"normalizer\":{\"type\":\"NFC\"}" REST "}", "normalizer: one of type NFC"},
         {"{\"truncation\":{\"max_length\":512}" REST "}", "truncation"},
-        {"{\"decoder\":{\"type\":\"BPEDecoder\"}" REST "}", "decoder"},
+        {"{\"decoder\":{\"type\":\"BPEDecoder\"}" REST "}", "decoder: type BPEDecoder"},
         {"{\"post_processor\":{\"type\":\"Odd\"}" REST "}", "post_processor: type Odd"},
         {"{\"pre_tokenizer\":{\"type\":\"Whitespace\"}" REST "}", "pre_tokenizer: type Whitespace"},
         {"{\"pre_tokenizer\":null" REST "}", "pre_tokenizer: type null"},

@@ -53,19 +53,22 @@ static Status read_pattern(const json_t *part, const char *name, Pattern *patter
 static Status check_model(const json_t *description, const char *name)
 {
     static const char *const empty[] = {"continuing_subword_prefix", "end_of_word_suffix"};
+    char shown[64], part[64];
     const json_t *model = json_object_get(description, "model");
     TRY(huggingface_check(description, name));
     TRY(part_must_be_null(description, "normalizer", name));
     const char *decoder = part_type(json_object_get(description, "decoder"));
     if (strcmp(decoder, "ByteLevel") && strcmp(decoder, "null"))
-        return PART_FAIL(name, "decoder", "expected ByteLevel");
+        return PART_FAIL(name, "decoder", "type %s is not supported; expected ByteLevel",
+                         text_escape(decoder, shown, sizeof shown));
     if (json_number_value(json_object_get(model, "dropout")) != 0)
         return PART_FAIL(name, "model.dropout", "is not supported; expected null");
     if (part_bool(model, "byte_fallback", false))
         return PART_FAIL(name, "model.byte_fallback", "is not supported; expected false");
     for (int i = 0; i < 2; i++) {
         const char *text = json_string_value(json_object_get(model, empty[i]));
-        if (text && *text) return PART_FAIL(name, empty[i], "is not supported; expected null");
+        snprintf(part, sizeof part, "model.%s", empty[i]);
+        if (text && *text) return PART_FAIL(name, part, "is not supported; expected null");
     }
     return OK;
 }

@@ -21,6 +21,7 @@
 typedef struct Asked {
     const char *tokenizer, *pattern, *input, *output, *text;
     bool special, count, json;
+    TokenizerTrain training;
     Arena arena;
 } Asked;
 
@@ -63,8 +64,11 @@ static Status open_tokenizer(Asked *q, Tokenizer **t)
     int64_t size;
     if (!q->tokenizer)
         return FAIL(E_ARG, "--tokenizer is missing: a tokenizer.json, a rank file, or byte");
-    if (!strcmp(q->tokenizer, "byte")) return tokenizer_byte(&q->arena, t);
-    TRY(read_all(&q->arena, q->tokenizer, &text, &size));
+    const bool is_byte = !strcmp(q->tokenizer, "byte");
+    if (!is_byte) TRY(read_all(&q->arena, q->tokenizer, &text, &size));
+    if (q->pattern && (is_byte || *text == '{'))
+        return FAIL(E_ARG, "--pattern belongs to a rank file, and %s is none", q->tokenizer);
+    if (is_byte) return tokenizer_byte(&q->arena, t);
     return q->pattern ? tokenizer_ranks(&q->arena, text, size, q->tokenizer, q->pattern, t)
                       : tokenizer_parse(&q->arena, text, size, q->tokenizer, t);
 }
@@ -130,7 +134,7 @@ static Status encode(Asked *q)
     if (!tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)size);
     const double start = now();
     if (q->special)
-        TRY(tokenizer_encode_marked(t, text, size, tokens, size, &count));
+        TRY(tokenizer_encode_marked(t, &place, text, size, tokens, size, &count));
     else
         TRY(tokenizer_encode_at(t, &place, text, size, tokens, size, &count));
     return print_tokens(q, tokens, count, size, now() - start);
@@ -207,8 +211,9 @@ static Status check_output(const char *path, const TokenizerTrain *p)
     return OK;
 }
 
-static Status train(Asked *q, const TokenizerTrain *p)
+static Status train(Asked *q)
 {
+    const TokenizerTrain *p = &q->training;
     TokenizerTrained s;
     char *text;
     int64_t size;
@@ -239,37 +244,87 @@ static Status train(Asked *q, const TokenizerTrain *p)
     return OK;
 }
 
+static const struct {
+    const char *name;
+    Status (*run)(Asked *q);
+} actions[] = {
+    {"train", train}, {"encode", encode}, {"decode", decode}, {"info", info}, {"convert", convert},
+};
+
+enum { ACTIONS = sizeof actions / sizeof *actions };
+
+typedef struct Given {
+    bool given;
+    const char *name, *actions; /* that take it */
+} Given;
+
+/* An option that would do nothing is refused: who gave it expects something. */
+static Status check_options(const char *action, const Asked *q, const char *format, bool threads)
+{
+    const TokenizerTrain *p = &q->training;
+    const Given options[] = {
+        {p->kind, "--kind", "train"},
+        {p->vocab_size, "--vocab-size", "train"},
+        {p->special_count, "--special", "train"},
+        {p->min_count, "--min-count", "train"},
+        {p->keep_case, "--keep-case", "train"},
+        {format, "--format", "train"},
+        {p->split_on, "--split-on", "train"},
+        {threads, "--threads", "train"},
+        {p->input_count, "--input", "train, encode and decode"},
+        {q->output, "--output", "train and convert"},
+        {q->text, "--text", "encode and decode"},
+        {q->special, "--marked", "encode"},
+        {q->count, "--count", "encode"},
+        {q->json, "--json", "train, encode, info and convert"},
+        {q->tokenizer, "--tokenizer", "encode, decode, info and convert"},
+    };
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (options[i].given && !strstr(options[i].actions, action))
+            return FAIL(E_ARG, "%s: tokenizer %s does not take it, but %s", options[i].name, action,
+                        options[i].actions);
+    if (p->input_count > 1 && strcmp(action, "train"))
+        return FAIL(E_ARG, "--input: %s takes one file", action);
+    if (q->text && p->input_count) return FAIL(E_ARG, "--text and --input exclude each other");
+    const bool wordpiece = p->kind && !strcmp(p->kind, "wordpiece");
+    if (p->keep_case && !wordpiece) return FAIL(E_ARG, "--keep-case belongs to --kind wordpiece");
+    if (q->pattern && wordpiece) return FAIL(E_ARG, "--pattern belongs to --kind bpe");
+    return OK;
+}
+
 static Status run(const Command *c, Asked *q, int argc, char *argv[])
 {
     static const char *inputs[OPTION_VALUES_MAX], *specials[OPTION_VALUES_MAX];
-    const char *action = NULL, *format = "text";
+    const char *action = NULL, *format = NULL;
     int positional_count;
-    int64_t threads = 0;
+    int64_t threads = -1;
     bool helped;
-    TokenizerTrain p = {.inputs = inputs, .kind = "bpe", .specials = specials, .min_count = 2};
+    TokenizerTrain *p = &q->training;
+    p->inputs = inputs;
+    p->specials = specials;
     const Option options[] = {
         {"--input", OPTION_TEXT, inputs, "FILE", "what to read (encode, decode: or standard input)",
-         &p.input_count, 0, 0},
+         &p->input_count, 0, 0},
         {"--output", OPTION_TEXT, &q->output, "FILE", "train, convert: the tokenizer.json to write",
          NULL, 0, 0},
-        {"--kind", OPTION_TEXT, &p.kind, "KIND", "train: bpe or wordpiece (default: bpe)", NULL, 0,
+        {"--kind", OPTION_TEXT, &p->kind, "KIND", "train: bpe or wordpiece (default: bpe)", NULL, 0,
          0},
-        {"--vocab-size", OPTION_INT, &p.vocab_size, "N", "train: tokens, special ones included",
+        {"--vocab-size", OPTION_INT, &p->vocab_size, "N", "train: tokens, special ones included",
          NULL, 1, 1 << 22},
         {"--pattern", OPTION_TEXT, &q->pattern, "NAME",
          "how BPE cuts text into words: gpt2, cl100k, o200k; of a rank file, or to train with "
          "(default: gpt2)",
          NULL, 0, 0},
         {"--special", OPTION_TEXT, specials, "TOKEN",
-         "train: special tokens (default: <|endoftext|>; wordpiece: BERT's five)", &p.special_count,
-         0, 0},
-        {"--min-count", OPTION_INT, &p.min_count, "N",
+         "train: special tokens (default: <|endoftext|>; wordpiece: BERT's five)",
+         &p->special_count, 0, 0},
+        {"--min-count", OPTION_INT, &p->min_count, "N",
          "train: join only what is seen so often (default: 2)", NULL, 1, 1e15},
-        {"--keep-case", OPTION_FLAG, &p.keep_case, NULL,
+        {"--keep-case", OPTION_FLAG, &p->keep_case, NULL,
          "train wordpiece: keep capitals and accents", NULL, 0, 0},
         {"--format", OPTION_TEXT, &format, "FORMAT", "train: text, jsonl or tsv (default: text)",
          NULL, 0, 0},
-        {"--split-on", OPTION_TEXT, &p.split_on, "STRING",
+        {"--split-on", OPTION_TEXT, &p->split_on, "STRING",
          "train: what stands between documents of text", NULL, 0, 0},
         {"--threads", OPTION_INT, &threads, "N", "train: how many (default: one a core)", NULL, 0,
          THREADS_MAX},
@@ -285,19 +340,19 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
     TRY(options_read(c, options, argc, argv, &action, 1, &positional_count, &helped));
     if (helped) return OK;
     if (!action) return FAIL(E_ARG, "expected train, encode, decode, info or convert; see --help");
-    if (p.input_count > 1 && strcmp(action, "train"))
-        return FAIL(E_ARG, "--input: %s takes one file", action);
-    q->input = p.input_count ? inputs[0] : NULL;
-    threads_set((int)threads);
-    p.pattern = q->pattern ? q->pattern : "gpt2";
-    p.show_progress = isatty(2);
-    TRY(format_of_name(format, &p.format));
-    if (!strcmp(action, "train")) return train(q, &p);
-    if (!strcmp(action, "encode")) return encode(q);
-    if (!strcmp(action, "decode")) return decode(q);
-    if (!strcmp(action, "info")) return info(q);
-    if (!strcmp(action, "convert")) return convert(q);
-    return FAIL(E_ARG, "tokenizer %s: expected train, encode, decode, info or convert", action);
+    int which = 0;
+    while (which < ACTIONS && strcmp(action, actions[which].name)) which++;
+    if (which == ACTIONS)
+        return FAIL(E_ARG, "tokenizer %s: expected train, encode, decode, info or convert", action);
+    TRY(check_options(action, q, format, threads >= 0));
+    q->input = p->input_count ? inputs[0] : NULL;
+    threads_set(threads < 0 ? 0 : (int)threads);
+    if (!p->kind) p->kind = "bpe";
+    if (!p->min_count) p->min_count = 2;
+    p->pattern = q->pattern ? q->pattern : "gpt2";
+    p->show_progress = isatty(2);
+    TRY(format_of_name(format ? format : "text", &p->format));
+    return actions[which].run(q);
 }
 
 Status command_tokenizer(const Command *c, int argc, char *argv[])

@@ -171,6 +171,12 @@ static char *last_of(const char *name, char out[200])
     return out;
 }
 
+static char *best_of(const char *name, char out[200])
+{
+    snprintf(out, 200, "%s/%s/checkpoints/best.h5", place.folder, name);
+    return out;
+}
+
 /* The parameters at the end of a run, to be compared with a run in this process. */
 static void load_end(Run *r, const Config *config, const char *name)
 {
@@ -299,7 +305,8 @@ ParameterizedTest(int *i, spikes, a_kill_at_any_moment_changes_nothing)
     char whole[200], part[200], name[32];
     int counts[2], pipes[2];
     SETTINGS(ways[*i], "monitor.inject=gradient", "monitor.inject_draw=55",
-             "monitor.inject_count=2", "monitor.drop_after=0");
+             "monitor.inject_count=2", "monitor.drop_after=0", "train.eval_every=7",
+             "train.eval_batches=2");
     cr_assert_eq(train_child("whole", false, NULL), 0);
     cr_assert_eq(pipe(pipes), 0);
     if (!fork()) { /* how many calls there are, and where the spike is */
@@ -326,6 +333,8 @@ ParameterizedTest(int *i, spikes, a_kill_at_any_moment_changes_nothing)
         cr_expect(equal_files(last_of("whole", whole), last_of(name, part)),
                   "%s, killed before call %d of %d (spike at %d): another end", ways[*i], n,
                   counts[0], counts[1]);
+        cr_expect(equal_files(best_of("whole", whole), best_of(name, part)),
+                  "%s, killed before call %d: another best", ways[*i], n);
         cr_expect(equal_metrics("whole", name), "%s, killed before call %d: other metrics",
                   ways[*i], n);
         snprintf(part, sizeof part, "rm -r '%s/%s'", place.folder, name);

@@ -30,7 +30,21 @@ static Status open_batches(Probe *p, bool mask, DataConfig *config, Batches *bat
                         (uint64_t)p->config->train.seed);
 }
 
-/* The first sequence with two documents. */
+/* Documents of a batch of one sequence, and where the first and the last of them end. */
+static int64_t count_documents(Probe *p, const Batch *b)
+{
+    int64_t documents = 0;
+    p->end = b->segment_starts[1];
+    for (int32_t s = 0; s < b->segment_index[1]; s++) {
+        const int32_t row = b->segment_starts[s];
+        const bool is_empty = b->has_intervals && b->first[row] >= b->end[row];
+        documents += !is_empty;
+        if (!is_empty) p->rows = b->segment_starts[s + 1];
+    }
+    return documents;
+}
+
+/* The first sequence with two documents, the first of which has two rows, or one if there is no other. */
 static Status find(Probe *p)
 {
     DataConfig config;
@@ -38,20 +52,16 @@ static Status find(Probe *p)
     Batch b;
     Status status = open_batches(p, true, &config, &batches, &b);
     const int64_t count = status == OK ? batches_eval_count(&batches) : 0;
-    for (p->window = 0; status == OK && p->window < count && p->documents < 2; p->window++) {
-        status = batches_eval(&batches, p->window, &b);
-        p->end = b.segment_starts[1];
-        p->documents = 0;
-        for (int32_t s = 0; s < b.segment_index[1]; s++) {
-            const int32_t row = b.segment_starts[s];
-            const bool is_empty = b.has_intervals && b.first[row] >= b.end[row];
-            p->documents += !is_empty;
-            if (!is_empty) p->rows = b.segment_starts[s + 1];
+    bool found = false;
+    for (int32_t least = 2; least > 0 && !found && status == OK; least--)
+        for (int64_t i = 0; i < count && !found && status == OK; i++) {
+            status = batches_eval(&batches, i, &b);
+            p->window = i;
+            p->documents = status == OK ? count_documents(p, &b) : 0;
+            found = p->documents > 1 && p->end >= least;
         }
-    }
-    p->window--;
     batches_close(&batches);
-    if (status == OK && p->documents < 2)
+    if (status == OK && !found)
         status = FAIL(E_CONFIG, "no sequence of %s holds two documents: there is nothing to leak",
                       p->config->data.path);
     return status;

@@ -19,6 +19,13 @@ Status format_of_name(const char *name, Format *format)
     return FAIL(E_ARG, "--format %s: expected text, jsonl or tsv", name);
 }
 
+Status format_check(Format format, const char *split_on)
+{
+    if (split_on && (format != FORMAT_text || !*split_on))
+        return FAIL(E_ARG, "--split-on needs a text to split on, and --format text");
+    return OK;
+}
+
 void documents_open(Documents *d, const char *const *paths, int path_count, Format format,
                     const char *split_on)
 {

@@ -43,6 +43,9 @@ typedef struct Documents {
     char name[2][1200]; /* of part: where it comes from */
 } Documents;
 
+/* E_ARG: what is to be split is not text, or at nothing. split_on may be NULL. */
+Status format_check(Format format, const char *split_on);
+
 /* Borrows paths and split_on. */
 void documents_open(Documents *d, const char *const *paths, int path_count, Format format,
                     const char *split_on);

@@ -224,8 +224,7 @@ static Status check(Work *w)
     struct stat output, input;
     const bool exists = !stat(p->output, &output);
     if (!(p->val >= 0 && p->val < 1)) return FAIL(E_ARG, "--val %g is not in [0, 1)", p->val);
-    if (p->split_on && (p->format != FORMAT_text || !*p->split_on))
-        return FAIL(E_ARG, "--split-on needs a text to split on, and --format text");
+    TRY(format_check(p->format, p->split_on));
     if (exists && !S_ISREG(output.st_mode))
         return FAIL(E_ARG, "--output %s is there and is not a file", p->output);
     for (int i = 0; i < p->input_count; i++) {

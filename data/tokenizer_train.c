@@ -136,6 +136,7 @@ Status tokenizer_train(const TokenizerTrain *p, Arena *a, char **text, int64_t *
         t.special_count = kinds[kind].special_count;
     }
     TRY(check_specials(&t));
+    TRY(format_check(p->format, p->split_on));
     for (int i = 0; i < p->input_count; i++) TRY(source_check(p->inputs[i]));
 
     json_t *description = NULL;

@@ -178,25 +178,6 @@ static Status write_output(const char *path, const char *text, int64_t size)
     return status;
 }
 
-static Status convert(Asked *q)
-{
-    Tokenizer *t;
-    const char *text;
-    int64_t size;
-    if (!q->output)
-        return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
-    TRY(open_tokenizer(q, &t));
-    TRY(tokenizer_huggingface(t, &q->arena, &text, &size));
-    TRY(write_output(q->output, text, size));
-    if (q->json)
-        return json_print(json_pack("{s:s, s:I, s:s%}", "kind", tokenizer_kind(t), "vocab_size",
-                                    (json_int_t)tokenizer_vocab_size(t), "output", q->output,
-                                    strlen(q->output)));
-    printf("written to  %s: %s, %lld tokens\n", q->output, tokenizer_kind(t),
-           (long long)tokenizer_vocab_size(t));
-    return OK;
-}
-
 /* What can be known to be wrong before minutes are spent. */
 static Status check_output(const char *path, const TokenizerTrain *p)
 {
@@ -208,6 +189,26 @@ static Status check_output(const char *path, const TokenizerTrain *p)
         if (!stat(p->inputs[i], &input) && input.st_dev == output.st_dev &&
             input.st_ino == output.st_ino)
             return FAIL(E_ARG, "--output %s is one of the inputs", path);
+    return OK;
+}
+
+static Status convert(Asked *q)
+{
+    Tokenizer *t;
+    const char *text;
+    int64_t size;
+    if (!q->output)
+        return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
+    TRY(check_output(q->output, &q->training));
+    TRY(open_tokenizer(q, &t));
+    TRY(tokenizer_huggingface(t, &q->arena, &text, &size));
+    TRY(write_output(q->output, text, size));
+    if (q->json)
+        return json_print(json_pack("{s:s, s:I, s:s%}", "kind", tokenizer_kind(t), "vocab_size",
+                                    (json_int_t)tokenizer_vocab_size(t), "output", q->output,
+                                    strlen(q->output)));
+    printf("written to  %s: %s, %lld tokens\n", q->output, tokenizer_kind(t),
+           (long long)tokenizer_vocab_size(t));
     return OK;
 }
 

@@ -44,6 +44,12 @@ struct Node {
     bool add[OP_INPUTS_MAX];
 
     Node *before; /* the recorded node that ran before this one */
+
+    /* See tape_segment_begin(). */
+    int64_t segment; /* which one it is in, from 1; 0: none */
+    bool stays;      /* its result is the segment's */
+    bool again;      /* backward runs its forward again first */
+    Node *after;     /* the next one in the segment */
 };
 
 /* Something to check the op with: input shapes, small and all different, and attributes. */

@@ -3,11 +3,16 @@
 #include <math.h>
 #include <string.h>
 
-void *tape_take(Tape *t, int64_t size)
+static void *take(Tape *t, Arena *a, int64_t size)
 {
-    void *piece = t->status ? NULL : arena_take(&t->arena, size);
+    void *piece = t->status ? NULL : arena_take(a, size);
     if (!piece && !t->status) t->status = FAIL(E_NOMEM, "%lld bytes", (long long)size);
     return piece;
+}
+
+void *tape_take(Tape *t, int64_t size)
+{
+    return take(t, &t->arena, size);
 }
 
 Tensor *tape_fault(Tape *t, Status status)
@@ -29,17 +34,20 @@ static Tensor *tensor_new(Tape *t)
     return x;
 }
 
-/* Memory for numbers; on a dry tape a place that nobody may look at. */
-static void *take_numbers(Tape *t, int64_t size)
+/* Memory for numbers, inner ones of the open segment or not; on a dry tape a place that nobody may look
+ * at. */
+static void *take_numbers(Tape *t, int64_t size, bool is_inner)
 {
-    if (!t->dry) return tape_take(t, size);
-    t->dry_size += (size + 63) / 64 * 64;
-    return t->status ? NULL : t;
+    if (t->dry) {
+        *(is_inner ? &t->dry_segment : &t->dry_size) += (size + 63) / 64 * 64;
+        return t->status ? NULL : t;
+    }
+    return take(t, is_inner ? &t->inner : &t->arena, size);
 }
 
 static real *take_reals(Tape *t, int64_t count)
 {
-    return take_numbers(t, count * (int64_t)sizeof(real));
+    return take_numbers(t, count * (int64_t)sizeof(real), false);
 }
 
 Tensor *tape_tensor(Tape *t, Shape shape)
@@ -117,14 +125,32 @@ static real *claim(Tape *t, const Tensor *x, bool *add)
     return t->grads + x->offset;
 }
 
-static void compute(const Tape *t, const Node *n, bool in_backward)
+static void compute(const Tape *t, const Node *n, ProfilePass pass)
 {
     const double begin = t->profile ? profile_clock() : 0;
-    if (in_backward)
+    if (pass == PASS_BACKWARD)
         n->op->backward(n);
     else
         n->op->forward(n);
-    if (t->profile) profile_node(t->profile, n, in_backward ? PASS_BACKWARD : PASS_FORWARD, begin);
+    if (t->profile) profile_node(t->profile, n, pass, begin);
+}
+
+/* Memory for what n computes. */
+static bool take_results(Tape *t, Node *n)
+{
+    const bool is_inner = n->segment > 0;
+    if (!n->stays)
+        n->out->data =
+            take_numbers(t, shape_count(n->out->shape) * (int64_t)sizeof(real), is_inner);
+    if (n->record) n->keep = take_numbers(t, n->keep_size, is_inner);
+    return t->status == OK;
+}
+
+/* Whether x may be an input now. */
+static bool is_there(const Tape *t, const Tensor *x)
+{
+    const Node *from = x->from;
+    return !from || !from->segment || from->segment == t->segment || from->stays;
 }
 
 Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
@@ -140,6 +166,11 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
             return tape_fault(t, FAIL(E_ARG, "%s: input %d is NULL", op->name, i));
         n->in[i] = in[i];
         if (in[i] && in[i]->wants_grad && t->record) n->record = true;
+        if (in[i] && !is_there(t, in[i]))
+            return tape_fault(t, FAIL(E_ARG, "%s: input %d is of a segment that has ended",
+                                      op->name, i));
+        if (n->record && op->early >> i & 1 && t->segment)
+            return tape_fault(t, FAIL(E_ARG, "%s: cannot be in a segment", op->name));
         if (n->record && op->early >> i & 1 && in[i]->wants_grad && !in[i]->name)
             return tape_fault(t, FAIL(E_ARG, "%s: input %d is no parameter", op->name, i));
     }
@@ -148,9 +179,8 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     Status status = op->shape(n);
     if (status == OK) status = ensure_scratch(t, n->scratch_size);
     if (status != OK) return tape_fault(t, status);
-    out->data = take_reals(t, shape_count(out->shape));
-    if (n->record) n->keep = take_numbers(t, n->keep_size);
-    if (t->status) return NULL;
+    if (n->record) n->segment = t->segment;
+    if (!take_results(t, n)) return NULL;
 
     out->wants_grad = n->record;
     out->from = n->record ? n : NULL;
@@ -162,7 +192,7 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
             n->din[i] = claim(t, in[i], &n->add[i]);
     for (int i = 0; i < op->inputs; i++)
         if (in[i] && in[i]->name) check(t, n, in[i], false, in[i]->data);
-    compute(t, n, false);
+    compute(t, n, PASS_FORWARD);
     if (is_poisoned(t, n, false)) poison(t, out, out->data);
     poison_gradients(t, n);
     check(t, n, out, false, out->data);
@@ -220,6 +250,69 @@ static bool takes_over(const Node *n, int i)
     return true;
 }
 
+void tape_segment_begin(Tape *t)
+{
+    if (t->status || !t->record) return;
+    if (t->segment) {
+        tape_fault(t, FAIL(E_ARG, "a segment in a segment"));
+        return;
+    }
+    t->segment = ++t->segments;
+    t->dry_segment = 0;
+    arena_reset(&t->inner);
+}
+
+/* Finds out, from the last node of the open segment on, which of them backward needs again: those that keep
+ * something, or whose result backward of some node looks at, or forward of one that runs again. */
+static void find_again(const Tape *t)
+{
+    for (Node *n = t->last, *after = NULL; n && n->segment == t->segment; n = n->before) {
+        n->again |= n->keep_size > 0 || (!n->stays && !(n->op->unread >> OP_RESULT & 1));
+        n->after = after;
+        after = n;
+        for (int i = 0; i < n->op->inputs; i++) {
+            Node *from = n->in[i] ? n->in[i]->from : NULL;
+            if (from && from->segment == t->segment && !from->stays)
+                from->again |= n->again || !(n->op->unread >> i & 1);
+        }
+    }
+}
+
+Tensor *tape_segment_end(Tape *t, Tensor *y)
+{
+    if (t->status) return NULL;
+    if (!t->segment) return y;
+    if (t->dry_segment > t->dry_inner_size) {
+        t->dry_size += t->dry_segment - t->dry_inner_size;
+        t->dry_inner_size = t->dry_segment;
+    }
+    if (y && y->from && y->from->segment == t->segment) {
+        const int64_t count = shape_count(y->shape);
+        real *data = take_reals(t, count);
+        if (!data) return NULL;
+        if (!t->dry) memcpy(data, y->data, (size_t)count * sizeof *data);
+        y->data = data;
+        y->from->stays = true;
+    }
+    find_again(t);
+    t->segment = 0;
+    return y;
+}
+
+/* Runs forward again in the segment of n. */
+static void run_again(Tape *t, Node *n)
+{
+    const int64_t segment = t->segment = n->segment;
+    arena_reset(&t->inner);
+    while (n->before && n->before->segment == segment) n = n->before;
+    for (; n; n = n->after) {
+        if (!n->again) continue;
+        if (!take_results(t, n)) return;
+        n->scratch = t->scratch;
+        compute(t, n, PASS_AGAIN);
+    }
+}
+
 /* Runs backward, or, if there is no region yet, only plans it: places go to Tensor.offset. */
 static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
 {
@@ -228,8 +321,12 @@ static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
     loss->has_grad = true;
     if (region) *(loss->grad = region + loss->offset) = t->seed;
 
-    for (Node *n = t->last; n; n = n->before) {
+    for (Node *n = t->last; n && !t->status; n = n->before) {
         if (!n->out->has_grad) continue; /* the loss does not depend on it */
+        if (region && n->segment && n->segment != t->segment) {
+            run_again(t, n);
+            if (t->status) return;
+        }
         bool kept = false;
         n->dout = n->out->grad;
         n->scratch = t->scratch;
@@ -253,7 +350,7 @@ static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
             if (region) n->din[i] = x->grad = region + x->offset;
         }
         if (region) {
-            compute(t, n, true);
+            compute(t, n, PASS_BACKWARD);
             poison_gradients(t, n);
             for (int i = 0; i < n->op->inputs; i++)
                 if (n->din[i]) check(t, n, n->in[i], true, n->din[i]);
@@ -265,6 +362,7 @@ static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
 Status tape_backward(Tape *t, Tensor *loss)
 {
     if (t->status) return t->status;
+    if (t->segment) return FAIL(E_ARG, "a segment has no end");
     if (!loss || !is_inner(loss)) return FAIL(E_ARG, "the loss does not depend on a parameter");
     if (loss->shape.rank) return FAIL(E_SHAPE, "loss %s: not a scalar", shape_text(loss->shape));
 
@@ -276,12 +374,14 @@ Status tape_backward(Tape *t, Tensor *loss)
     real *region = take_reals(t, plan.size);
     if (t->status || t->dry) return t->status;
     run(t, loss, &plan, region);
-    return OK;
+    t->segment = 0;
+    return t->status;
 }
 
 void tape_reset(Tape *t)
 {
     arena_reset(&t->arena);
+    t->segment = t->segments = t->dry_inner_size = 0;
     t->last = NULL;
     t->status = OK;
     t->scope = "";
@@ -302,5 +402,6 @@ void tape_free(Tape *t)
 {
     arena_free(&t->arena);
     arena_free(&t->workspace);
+    arena_free(&t->inner);
     *t = (Tape){0};
 }

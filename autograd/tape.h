@@ -10,6 +10,8 @@
  * tensors are planned before backward runs: a gradient's space is used again once the node that
  * produced the tensor has run, so that backward needs about as much as its widest place.
  *
+ * Of a segment, backward computes again what it needs: see tape_segment_begin().
+ *
  * One tape belongs to one thread at a time. */
 #ifndef AUTOGRAD_TAPE_H
 #define AUTOGRAD_TAPE_H
@@ -37,6 +39,7 @@ typedef struct TapePoison {
 typedef struct Tape {
     Arena arena;
     Arena workspace; /* holds scratch */
+    Arena inner;     /* numbers of the open segment, or of the one that backward is in */
     void *scratch;
     int64_t scratch_size;
     Node *last;
@@ -50,6 +53,8 @@ typedef struct Tape {
      * and gradients of inner tensors included. Parameters need not be allocated. A dry tape stays dry until tape_free(). */
     bool dry;
     int64_t dry_size;
+    int64_t segment, segments;           /* the open one, or 0; how many there have been */
+    int64_t dry_segment, dry_inner_size; /* of the open segment; of the largest one */
     bool check; /* look at every result for the first one that is not finite; slow */
     TapeFinding finding;
     Profile *profile;         /* of all that is computed, until it is set to another; NULL: none */
@@ -81,6 +86,13 @@ Tensor *tape_fault(Tape *t, Status status);
 
 /* Applies op to in[0 .. op->inputs): what the ag_ functions of ops.h are made of. */
 Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr);
+
+/* From here to tape_segment_end() only the result y keeps its numbers. When backward gets there, it runs
+ * forward again for what it needs of the rest: the same bits, for more time and less memory, namely what
+ * one segment takes and a result each. Nothing between but y may be used behind the end (E_ARG); segments
+ * do not nest (E_ARG), and do nothing unless the tape records. */
+void tape_segment_begin(Tape *t);
+Tensor *tape_segment_end(Tape *t, Tensor *y);
 
 /* Adds seed * d loss / d x to the gradient of every parameter that led to the scalar loss. Returns the
  * tape's fault if it has one; E_SHAPE if loss is no scalar; E_ARG if it depends on no parameter. */

@@ -74,7 +74,9 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
     const Dropout drop = residual_dropout(g, in, g->drop_embed);
     if (drop.rate > 0) x = ag_dropout(t, x, NULL, &drop);
     for (int64_t i = 0; i < g->config->layers; i++) {
+        if (g->recompute) tape_segment_begin(t);
         x = block_forward(&g->blocks[i], g, t, x, in, i);
+        if (g->recompute) x = tape_segment_end(t, x);
         if (in->squares && x && !t->dry)
             in->squares[i] = squares_of_all(x->data, shape_count(x->shape));
     }

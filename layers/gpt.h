@@ -82,6 +82,7 @@ typedef struct Gpt {
     Norm norm;      /* not if norm_place is post */
     Tensor *head;   /* [V, C]; embed if tied */
     Rng drop_embed;
+    bool recompute; /* each block is a segment of the tape (tape_segment_begin()); false at first */
 } Gpt;
 
 /* Keys and values of what was read so far, for sampling. One block of memory, the caller's. */

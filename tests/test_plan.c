@@ -61,30 +61,39 @@ Test(plan, counts_the_operations_of_gpt2)
 }
 
 /* Shapes that make each term of the estimate count. */
-static const char *const shapes[][5] = {
+/* Shapes that make each term of the estimate count, and those of bench's cases, smaller. */
+static const char *const shapes[][8] = {
     {"model.width=256", "model.mlp_width=1024", "model.mlp=gelu", "model.layers=6",
      "train.lanes=2"},
+    {"model.width=256", "model.layers=8", "model.mlp=gelu", "model.dropout=0.1", "train.lanes=2",
+     "train.recompute=blocks"},
     {"model.width=256", "model.mlp_width=2048", "model.mlp=swiglu", "model.kv_heads=1",
      "model.positions=rope"},
     {"model.width=512", "model.mlp_width=512", "model.norm_place=sandwich", "model.dropout=0.1",
      "train.lanes=2"},
+    {"model.context=64", "train.batch=12"},
+    {"model.context=512", "train.batch=1", "model.width=192", "model.layers=3"},
+    {"model.context=1024", "train.batch=2", "model.width=96", "model.layers=3", "train.threads=2",
+     "train.recompute=blocks"},
 };
 
 ParameterizedTestParameters(plan, estimates_the_memory_of_activations)
 {
-    static int which[] = {0, 1, 2};
-    return cr_make_param_array(int, which, 3);
+    static int which[] = {0, 1, 2, 3, 4, 5, 6};
+    return cr_make_param_array(int, which, 7);
 }
 
 ParameterizedTest(int *which, plan, estimates_the_memory_of_activations)
 {
     static Config c;
     const char *const common[] = {"model.context=128", "train.batch=4"};
-    const char *overrides[7];
-    for (int i = 0; i < 7; i++) overrides[i] = i < 2 ? common[i] : shapes[*which][i - 2];
+    const char *overrides[10];
+    int count = 2;
+    for (int i = 0; i < 2; i++) overrides[i] = common[i];
+    for (; shapes[*which][count - 2]; count++) overrides[count] = shapes[*which][count - 2];
     Plan p;
-    threads_set(1);
-    load(&c, 7, overrides);
+    load(&c, count, overrides);
+    threads_set(c.train.threads ? (int)c.train.threads : 1);
     cr_assert_eq(plan_make(&p, &c, 1000), OK, "%s", error_message());
     const double estimate = (double)p.activation_size;
 

@@ -125,10 +125,28 @@ static Tensor *dead_ends(void)
     return loss;
 }
 
+/* Two segments, one of a single op, and a dead end in one. */
+static Tensor *segments(void)
+{
+    const Dropout d = {rng_stream(1, "d"), 1, 0, 0.4};
+    Tensor *x = tokens_in();
+    tape_segment_begin(&tape);
+    Tensor *y = ag_layernorm(&tape, x, w, b, 1e-5);
+    ag_activation(&tape, y, ACTIVATION_relu);
+    y = ag_linear(&tape, ag_activation(&tape, y, ACTIVATION_gelu), up, up_bias, NULL);
+    x = tape_segment_end(&tape, ag_dropout(&tape, y, x, &d));
+    y = ag_activation(&tape, x, ACTIVATION_silu);
+    tape_segment_begin(&tape);
+    y = tape_segment_end(&tape, ag_layernorm(&tape, ag_add(&tape, x, y), w, NULL, 1e-5));
+    tape_segment_begin(&tape);
+    y = tape_segment_end(&tape, ag_linear(&tape, y, up, NULL, y));
+    return loss_of(ag_add(&tape, y, x));
+}
+
 typedef Tensor *Graph(void);
 static Graph *const graphs[] = {
-    plain,       residual_of_linear, residual_of_dropout, residual_of_add,
-    given_twice, handed_on,          shared_parameters,   dead_ends};
+    plain,     residual_of_linear, residual_of_dropout, residual_of_add, given_twice,
+    handed_on, shared_parameters,  dead_ends,           segments};
 enum { GRAPHS = sizeof graphs / sizeof *graphs };
 
 static double value(Graph *graph)
@@ -173,6 +191,48 @@ Test(tape, gradients_add_up_and_scale_with_the_seed)
     cr_assert_eq(tape_backward(&tape, residual_of_linear()), OK);
     for (int64_t i = 0; i < params.count; i++)
         cr_assert_float_eq(params.grad[i], 4 * once[i], 1e-12);
+}
+
+/* The same numbers at another place, which nothing but the result of a segment may leave. */
+Test(tape, what_a_segment_forgets_cannot_be_used)
+{
+    record();
+    Tensor *x = tokens_in();
+    tape_segment_begin(&tape);
+    Tensor *y = ag_activation(&tape, x, ACTIVATION_gelu), *z = ag_add(&tape, x, y);
+    z = tape_segment_end(&tape, z);
+    cr_assert(z && ag_add(&tape, x, z));
+    cr_expect_null(ag_add(&tape, y, z));
+    cr_expect_eq(tape.status, E_ARG);
+    cr_expect(strstr(error_message(), "add: input 0 "), "%s", error_message());
+}
+
+Test(tape, a_segment_holds_no_other_and_has_an_end)
+{
+    record();
+    tape_segment_begin(&tape);
+    tape_segment_begin(&tape);
+    cr_expect_eq(tape.status, E_ARG);
+    cr_expect_null(tape_segment_end(&tape, NULL));
+
+    record();
+    tape_segment_begin(&tape);
+    cr_expect_null(loss_of(tokens_in())); /* writes a gradient in forward */
+    cr_expect_eq(tape.status, E_ARG);
+
+    record();
+    Tensor *loss = plain();
+    tape_segment_begin(&tape);
+    cr_expect_eq(tape_backward(&tape, loss), E_ARG);
+
+    tape_free(&tape); /* nothing is recorded: no segment */
+    tape_reset(&tape);
+    Tensor *x = tokens_in();
+    tape_segment_begin(&tape);
+    Tensor *y = ag_activation(&tape, x, ACTIVATION_gelu);
+    cr_expect_eq(tape_segment_end(&tape, x), x);
+    cr_expect_not_null(ag_add(&tape, x, y));
+    cr_expect_eq(tape.inner.most, 0);
 }
 
 Test(tape, without_record_nothing_is_kept)
@@ -226,8 +286,8 @@ Test(tape, stops_growing_after_the_first_step)
     int64_t first = 0;
     for (int step = 0; step < 4; step++) {
         record();
-        cr_assert_eq(tape_backward(&tape, residual_of_linear()), OK);
-        int64_t now = tape.arena.reserved + tape.workspace.reserved;
+        cr_assert_eq(tape_backward(&tape, segments()), OK);
+        int64_t now = tape.arena.reserved + tape.workspace.reserved + tape.inner.reserved;
         if (step) cr_expect_eq(now, first);
         first = now;
     }
@@ -235,18 +295,21 @@ Test(tape, stops_growing_after_the_first_step)
 
 Test(tape, any_allocation_may_fail)
 {
-    Status status = E_NOMEM;
-    int fuse = 0;
-    for (; status == E_NOMEM; fuse++) {
-        tape_free(&tape);
-        record();
-        arena_fuse = fuse;
-        Tensor *loss = residual_of_dropout();
-        status = tape_backward(&tape, loss);
+    static Graph *const some[] = {residual_of_dropout, segments};
+    for (int k = 0; k < 2; k++) {
+        Status status = E_NOMEM;
+        int fuse = 0;
+        for (; status == E_NOMEM; fuse++) {
+            tape_free(&tape);
+            record();
+            arena_fuse = fuse;
+            Tensor *loss = some[k]();
+            status = tape_backward(&tape, loss);
+        }
+        arena_fuse = -1;
+        cr_expect_eq(status, OK, "%s", error_message());
+        cr_expect_gt(fuse, 20);
     }
-    arena_fuse = -1;
-    cr_expect_eq(status, OK, "%s", error_message());
-    cr_expect_gt(fuse, 20);
 }
 
 Test(tape, check_names_the_parameter_that_went_bad)

@@ -14,7 +14,9 @@ static const char *const plain[] = {"train.lanes=3", "model.dropout=0.1", NULL},
                                            "model.mlp=swiglu",  "model.positions=rope",
                                            "model.kv_heads=1",  "model.qk_norm=true",
                                            "model.dropout=0.1", NULL},
-                         *const *const models[] = {plain, other, NULL};
+                         *const again[] = {"train.lanes=2", "model.dropout=0.1",
+                                           "train.recompute=blocks", NULL},
+                         *const *const models[] = {plain, other, again, NULL};
 
 static void open_run(Run *r, Config *c, const Place *p, const char *const more[])
 {

@@ -40,8 +40,8 @@
     X(replay, "RUN/spikes/draw-N [--data D.h5] [--threads N] [--json]",                           \
       "make a spike again: its batch and a usual one, on the states before and at it")            \
     X(bench,                                                                                      \
-      "[c1 ... c5 | CONFIG ...] [--all] [--steps N] [--repeat N] [--threads N] [--vocab N] "      \
-      "[--json]",                                                                                 \
+      "[c1 ... c5 | CONFIG ...] [SECTION.KEY=VALUE ...] [--all] [--profile] [--steps N] "         \
+      "[--repeat N] [--threads N] [--vocab N] [--json]",                                                                                 \
       "measure training against the machine's limits")                                            \
     X(corpus, "wordnet|kjv|austen [--output data/corpora] [--tokenizer byte|char|FILE] [--json]", \
       "fetch an English text and make a dataset of it")

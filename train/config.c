@@ -30,7 +30,8 @@ bool config_may_change(const Key *k)
 {
     static const char *const names[] = {"eval_every",    "eval_batches",  "save_every",
                                         "keep",          "log_every",     "sample_every",
-                                        "sample_tokens", "sample_prompt", "threads"};
+                                        "sample_tokens", "sample_prompt", "threads",
+                                        "recompute"};
     static const char *const levels[] = {"update_z", "attention_warn", "attention_severe",
                                          "rms_warn", "log_z_warn",     "bundles"};
     if (!strcmp(k->section, "train")) return is_among(k->name, names, sizeof names / sizeof *names);
@@ -47,6 +48,11 @@ int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context)
     while (2 * lanes <= MOST && 2 * lanes <= sequences && tokens / (2 * lanes) >= TOKENS)
         lanes *= 2;
     return lanes < 2 && sequences >= 2 ? 2 : lanes;
+}
+
+bool config_recompute(const Config *c)
+{
+    return !strcmp(c->train.recompute, "blocks");
 }
 
 int64_t config_leaves(const Config *c)

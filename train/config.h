@@ -24,6 +24,7 @@
     INT (S, sample_tokens,   200,       1,    1e6,    "how long such a sample is")                            \
     TEXT(S, sample_prompt,   "",        NULL,         "what such a sample goes on from")                      \
     INT (S, threads,         0,         0,    256,    "0: one a core; changes no bit of the result")          \
+    TEXT(S, recompute,       "off",     "off|blocks", "blocks: backward computes each block again, which needs less memory and more time; changes no bit of the result") \
     TEXT(S, precision,       "float32", "float32|float64", "type of all numbers")                             \
     REAL(S, z_loss,          0,         0,    1,      "weight of log(Z)^2 in what is trained on")             \
     REAL(S, label_smoothing, 0,         0,    0.999,  "share of the target spread over all tokens")
@@ -74,6 +75,8 @@ bool config_may_change(const Key *k);
 /* What lanes = auto stands for, from model and batch alone: the largest power of two, up to 16, that
  * leaves each lane a whole sequence and 1024 tokens; but 2 if there are two sequences, however short. */
 int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context);
+
+bool config_recompute(const Config *c); /* whether train.recompute says so */
 
 /* Leaves of the resolved config: accumulate x lanes. */
 int64_t config_leaves(const Config *c);

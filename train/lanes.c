@@ -370,6 +370,7 @@ int64_t lanes_memory(const Lanes *l)
 {
     int64_t size = 0;
     for (int i = 0; i < l->workers_max; i++)
-        size += l->workers[i].tape.arena.most + l->workers[i].tape.workspace.most;
+        size += l->workers[i].tape.arena.most + l->workers[i].tape.workspace.most +
+                l->workers[i].tape.inner.most;
     return size;
 }

@@ -59,12 +59,13 @@ static Status leaf_size(const Config *c, const Gpt *model, int tensors, int64_t 
     return status;
 }
 
-static Status count_bytes(Plan *p, const Gpt *model)
+static Status count_bytes(Plan *p, Gpt *model)
 {
     const Config *c = p->config;
     const int threads = threads_count();
     const bool side_by_side = p->leaves >= threads;
-    int64_t leaf;
+    const int64_t sequences = (c->train.batch + p->leaves - 1) / p->leaves,
+                  tapes = side_by_side ? threads : 1;
     p->value_size = p->parameters * (int64_t)sizeof(real);
     p->gradient_size =
         p->value_size * least(p->leaves, floor_log2(p->leaves) + (side_by_side ? threads : 1));
@@ -72,10 +73,14 @@ static Status count_bytes(Plan *p, const Gpt *model)
     p->image_size = CHECKPOINT_MEMORY;
 
     if (side_by_side) threads_set(1); /* as an op sees it, on a lane */
-    Status status =
-        leaf_size(c, model, p->params.tensors, (c->train.batch + p->leaves - 1) / p->leaves, &leaf);
+    Status status = leaf_size(c, model, p->params.tensors, sequences, &p->kept_size);
+    model->recompute = true;
+    if (status == OK)
+        status = leaf_size(c, model, p->params.tensors, sequences, &p->recomputed_size);
     threads_set(threads);
-    p->activation_size = leaf * (side_by_side ? threads : 1);
+    p->kept_size *= tapes;
+    p->recomputed_size *= tapes;
+    p->activation_size = config_recompute(c) ? p->recomputed_size : p->kept_size;
     return status;
 }
 

@@ -20,6 +20,8 @@ typedef struct Plan {
     int64_t gradient_size;   /* of all blocks that are alive at once: see train/lanes.h */
     int64_t optimizer_size;  /* m and v */
     int64_t activation_size; /* of the tapes of all threads, by their shapes */
+    int64_t kept_size;       /* what that is with train.recompute = off, */
+    int64_t recomputed_size; /* and with blocks */
     int64_t
         image_size; /* of a checkpoint's structure: its arrays are written from where they are */
     int64_t total_size;

@@ -44,6 +44,7 @@ Status probe_open(Probe *p, const Config *c, int64_t vocab_size)
     TRY(batch_alloc(&p->batch, &p->arena, c->train.batch, c->model.context));
     TRY(make_stream(p, vocab_size));
     gpt_init(&p->model, &p->params, &c->model, vocab_size, (uint64_t)c->train.seed);
+    p->model.recompute = config_recompute(c);
     TRY(params_alloc(&p->params, true));
     params_init(&p->params, (uint64_t)c->train.seed);
     return lanes_open(&p->lanes, &p->params, config_leaves(c));

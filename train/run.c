@@ -21,6 +21,7 @@ static Status open_parts(Run *r, const Config *c)
     TRY(batch_alloc(&r->batch, &r->arena, batch, context));
 
     gpt_init(&r->model, &r->params, &c->model, r->dataset.vocab_size, seed);
+    r->model.recompute = config_recompute(c);
     TRY(params_alloc(&r->params, true));
     params_init(&r->params, seed);
     if (!strcmp(c->monitor.inject, "nan")) TRY(inject_place(c->monitor.inject_where, &r->fault));

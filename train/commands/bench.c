@@ -16,7 +16,9 @@ enum { NAMES_MAX = 64 };
 
 typedef struct Bench {
     BenchOptions options;
-    int64_t vocab_size; /* of configs that are files */
+    int64_t vocab_size;               /* of configs that are files */
+    const char *overrides[NAMES_MAX]; /* of every config */
+    int override_count;
     bool json, profile;
     json_t *results;
     double fma_one, fma_all, triad;
@@ -102,49 +104,46 @@ static const BenchCase *find_case(const char *name)
     return NULL;
 }
 
-/* What is no case is a file; its precision decides which program goes on, before anything is printed. */
-static Status check_names(int count, const char *const names[], Config *c, char *argv[])
+/* The config of a case or a file. */
+static Status load(const Bench *b, const char *name, Config *c)
+{
+    const BenchCase *one = find_case(name);
+    const char *all[NAMES_MAX + BENCH_OVERRIDES_MAX];
+    int count = 0;
+    while (one && count < BENCH_OVERRIDES_MAX && one->overrides[count]) {
+        all[count] = one->overrides[count];
+        count++;
+    }
+    for (int i = 0; i < b->override_count; i++) all[count++] = b->overrides[i];
+    return config_load(c, one ? NULL : name, count, all);
+}
+
+/* What is no case is a file; the precision decides which program goes on, before anything is printed. */
+static Status check_names(const Bench *b, int count, const char *const names[], Config *c,
+                          char *argv[])
 {
     for (int i = 0; i < count; i++) {
-        if (find_case(names[i])) continue;
-        if (!strpbrk(names[i], "./"))
+        if (!find_case(names[i]) && !strpbrk(names[i], "./"))
             return FAIL(E_ARG, "there is no case %s: expected %s to %s, or a config file", names[i],
                         bench_cases[0].name, bench_cases[bench_case_count - 1].name);
-        TRY(config_load(c, names[i], 0, NULL));
+        TRY(load(b, names[i], c));
         TRY(precision_switch(c->train.precision, argv));
     }
     return OK;
 }
 
-static Status run_file(Bench *b, const char *path, Config *c)
+static Status run_name(Bench *b, const char *name, Config *c)
 {
-    TRY(config_load(c, path, 0, NULL));
-    if (b->vocab_size) return run(b, path, c, b->vocab_size);
+    const BenchCase *one = find_case(name);
+    TRY(load(b, name, c));
+    if (one) return run(b, name, c, one->vocab_size);
+    if (b->vocab_size) return run(b, name, c, b->vocab_size);
     Dataset d;
     Status status = dataset_open(&d, c->data.path);
     const int64_t vocab_size = d.vocab_size;
     dataset_close(&d);
     TRY(status);
-    return run(b, path, c, vocab_size);
-}
-
-static Status run_case(Bench *b, const BenchCase *one, Config *c)
-{
-    int count = 0;
-    while (count < BENCH_OVERRIDES_MAX && one->overrides[count]) count++;
-    TRY(config_load(c, NULL, count, one->overrides));
-    return run(b, one->name, c, one->vocab_size);
-}
-
-static Status run_names(Bench *b, int count, const char *const names[], bool all, Config *c)
-{
-    for (int i = 0; i < bench_case_count && !count; i++)
-        if (all || bench_cases[i].by_default) TRY(run_case(b, &bench_cases[i], c));
-    for (int i = 0; i < count; i++) {
-        const BenchCase *one = find_case(names[i]);
-        TRY(one ? run_case(b, one, c) : run_file(b, names[i], c));
-    }
-    return OK;
+    return run(b, name, c, vocab_size);
 }
 
 static Status finish(Bench *b)
@@ -203,12 +202,21 @@ Status command_bench(const Command *self, int argc, char *argv[])
                    (long long)bench_cases[i].vocab_size);
         return OK;
     }
+    int named = 0;
+    for (int i = 0; i < count; i++)
+        if (strchr(names[i], '='))
+            b.overrides[b.override_count++] = names[i];
+        else
+            names[named++] = names[i];
+    const bool is_open = !named;
+    for (int i = 0; i < bench_case_count && is_open; i++)
+        if (all || bench_cases[i].by_default) names[named++] = bench_cases[i].name;
     static Config c; /* large; and the only one */
-    TRY(check_names(count, names, &c, argv));
+    TRY(check_names(&b, named, names, &c, argv));
     threads_set((int)threads);
     b.results = json_array();
     Status status = measure_machine(&b);
-    if (status == OK) status = run_names(&b, count, names, all, &c);
+    for (int i = 0; i < named && status == OK; i++) status = run_name(&b, names[i], &c);
     if (status == OK && b.json) status = finish(&b);
     json_decref(b.results);
     return status;

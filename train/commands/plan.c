@@ -71,7 +71,16 @@ static void print_text(const Plan *p)
     print_bytes("parameters", p->value_size, "");
     print_bytes("gradients", p->gradient_size, "one block, and those of leaves not yet summed");
     print_bytes("optimizer", p->optimizer_size, "m and v");
-    print_bytes("activations", p->activation_size, "of all tapes, with what backward needs");
+    char activations[128];
+    if (config_recompute(c))
+        snprintf(activations, sizeof activations,
+                 "of all tapes, computing blocks again; %.1f MB with train.recompute=off",
+                 1e-6 * (double)p->kept_size);
+    else
+        snprintf(activations, sizeof activations,
+                 "of all tapes, with what backward needs; %.1f MB with train.recompute=blocks",
+                 1e-6 * (double)p->recomputed_size);
+    print_bytes("activations", p->activation_size, activations);
     print_bytes("save image", p->image_size, "while a checkpoint is written");
     print_bytes("total", p->total_size, "");
     if (!p->measured_sequences) return;
@@ -102,10 +111,11 @@ static Status print_json(const Plan *p)
     const bool measured = p->measured_sequences > 0;
     const double steps = (double)p->config->train.steps;
     json_t *bytes =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)p->value_size,
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)p->value_size,
                   "gradients", (json_int_t)p->gradient_size, "optimizer",
                   (json_int_t)p->optimizer_size, "activations", (json_int_t)p->activation_size,
-                  "save_image", (json_int_t)p->image_size, "total", (json_int_t)p->total_size);
+                  "activations_recomputed", (json_int_t)p->recomputed_size, "save_image",
+                  (json_int_t)p->image_size, "total", (json_int_t)p->total_size);
     return json_print(
         json_pack("{s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "parameters",
                   (json_int_t)p->parameters, "parameters_non_embedding",

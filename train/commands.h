@@ -41,7 +41,7 @@
       "make a spike again: its batch and a usual one, on the states before and at it")            \
     X(bench,                                                                                      \
       "[c1 ... c5 | CONFIG ...] [SECTION.KEY=VALUE ...] [--all] [--profile] [--steps N] "         \
-      "[--repeat N] [--threads N] [--vocab N] [--json]",                                                                                 \
+      "[--repeat N] [--threads N] [--vocab N] [--json]",                                          \
       "measure training against the machine's limits")                                            \
     X(corpus, "wordnet|kjv|austen [--output data/corpora] [--tokenizer byte|char|FILE] [--json]", \
       "fetch an English text and make a dataset of it")

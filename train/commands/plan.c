@@ -111,21 +111,22 @@ static Status print_json(const Plan *p)
     const bool measured = p->measured_sequences > 0;
     const double steps = (double)p->config->train.steps;
     json_t *bytes =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)p->value_size,
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "parameters", (json_int_t)p->value_size,
                   "gradients", (json_int_t)p->gradient_size, "optimizer",
                   (json_int_t)p->optimizer_size, "activations", (json_int_t)p->activation_size,
-                  "activations_recomputed", (json_int_t)p->recomputed_size, "save_image",
-                  (json_int_t)p->image_size, "total", (json_int_t)p->total_size);
+                  "save_image", (json_int_t)p->image_size, "total", (json_int_t)p->total_size);
+    json_t *activations = json_pack("{s:I, s:I}", "off", (json_int_t)p->kept_size, "blocks",
+                                    (json_int_t)p->recomputed_size);
     return json_print(
-        json_pack("{s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I}", "parameters",
+        json_pack("{s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "parameters",
                   (json_int_t)p->parameters, "parameters_non_embedding",
                   (json_int_t)p->parameters_non_embedding, "flops_per_token",
                   json_integer((json_int_t)p->flops_per_token), "tokens_per_step",
                   (json_int_t)p->tokens_per_step, "vocab_size", (json_int_t)p->vocab_size,
-                  "matrices", matrices(p), "bytes", bytes, "seconds_per_step",
-                  measured ? json_number(p->seconds_per_step) : json_null(), "tokens_per_second",
-                  measured ? json_number(p->tokens_per_second) : json_null(), "seconds",
-                  measured ? json_number(p->seconds_per_step * steps) : json_null(),
+                  "matrices", matrices(p), "bytes", bytes, "activations_by_recompute", activations,
+                  "seconds_per_step", measured ? json_number(p->seconds_per_step) : json_null(),
+                  "tokens_per_second", measured ? json_number(p->tokens_per_second) : json_null(),
+                  "seconds", measured ? json_number(p->seconds_per_step * steps) : json_null(),
                   "measured_sequences", (json_int_t)p->measured_sequences));
 }
 

@@ -58,10 +58,26 @@ static void count_windows(PackingReport *r, const Split *s, bool mask)
     }
 }
 
+/* Packs with nothing but prompts: those that are longer than a pack are cut, and fill some alone. */
+static int64_t count_silent(const Packs *p, const Split *s)
+{
+    int64_t silent = 0;
+    for (int64_t k = 0; k < p->count; k++) {
+        bool has_loss = false;
+        for (int64_t i = p->starts[k]; i < p->starts[k + 1] && !has_loss; i++) {
+            const PackPiece piece = packs_piece(p, i);
+            has_loss = piece.end > piece.document_begin + (int64_t)s->prefixes[piece.document];
+        }
+        silent += !has_loss;
+    }
+    return silent;
+}
+
 static Status count_packs(PackingReport *r, const Config *c, const Split *s)
 {
     const int64_t context = c->model.context;
-    const bool prefix = !strcmp(c->data.objective, "prefix");
+    const bool by_chance = !strcmp(c->data.prefix_split, "random"),
+               prefix = !strcmp(c->data.objective, "prefix");
     Packs packs;
     const double begin = clock_seconds();
     Status status =
@@ -77,9 +93,10 @@ static Status count_packs(PackingReport *r, const Config *c, const Split *s)
             memcpy(r->depths, packs.depths, (size_t)(r->deepest + 1) * sizeof *r->depths);
         else
             status = FAIL(E_NOMEM, "a report");
+        if (prefix && !by_chance) r->silent = count_silent(&packs, s);
     }
     packs_close(&packs);
-    r->loss_tokens = prefix && !strcmp(c->data.prefix_split, "random") ? -1 : r->lengths.tokens;
+    r->loss_tokens = prefix && by_chance ? -1 : r->lengths.tokens;
     for (int64_t i = 0; prefix && r->loss_tokens >= 0 && i < s->documents; i++)
         r->loss_tokens -= s->prefixes[i];
     return status;
@@ -168,6 +185,7 @@ static Status print_json(const PackingReport *r)
                             json_integer((r->packs + r->batch - 1) / r->batch));
         json_object_set_new(root, "loss_tokens",
                             r->loss_tokens < 0 ? json_null() : json_integer(r->loss_tokens));
+        json_object_set_new(root, "packs_without_loss", json_integer(r->silent));
         json_object_set_new(root, "unused", json_integer(r->unused));
         json_object_set_new(root, "epochs_per_step",
                             json_real((double)r->batch / (double)r->packs));
@@ -196,6 +214,9 @@ static void print_epoch(const PackingReport *r)
     printf("\n");
     if (r->loss_tokens >= 0)
         printf("loss             on %lld tokens an epoch\n", (long long)r->loss_tokens);
+    if (r->silent)
+        printf("without loss     %lld packs hold nothing but prompts: model.context is too small\n",
+               (long long)r->silent);
     if (r->unused)
         printf("unused           %lld tokens behind the last whole window\n", (long long)r->unused);
 }

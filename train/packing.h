@@ -23,6 +23,7 @@ typedef struct PackingReport {
     bool in_windows;     /* none, concat: documents are cut where a window ends */
     int64_t unused;      /* tokens behind the last whole window */
     int64_t loss_tokens; /* of an epoch; -1: prompts are split at random */
+    int64_t silent;      /* packs without a loss: all in them is prompt */
 } PackingReport;
 
 /* r is to be closed whatever these return. E_DATA, E_ARG, E_NOMEM. */

@@ -76,7 +76,7 @@ typedef struct DatasetWriter DatasetWriter;
 Status dataset_writer_open(DatasetWriter **w, const char *path, int64_t vocab_size);
 /* tokens: the document with its end-of-text, prefix of them its prompt part. May be called many times
  * for one document: `more` says that its rest follows, into the same half; prefixes add up. E_ARG: no
- * token at all, or one that is not below vocab_size. */
+ * token at all, one that is not below vocab_size, or a prefix of more than `count` tokens. */
 Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, int64_t count,
                           int64_t prefix, bool more);
 /* Puts the file at path; once. */

@@ -101,6 +101,9 @@ Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, 
     Half *h = to_val ? &w->val : &w->train;
     if (w->mid_document && to_val != w->mid_to_val)
         return FAIL(E_ARG, "a document goes on in the other half");
+    if (prefix < 0 || prefix > count || h->prefix + prefix > UINT32_MAX)
+        return FAIL(E_ARG, "a prompt of %lld tokens in a document of %lld",
+                    (long long)(h->prefix + prefix), (long long)(h->begun + count));
     TRY(add_tokens(w, h, tokens, count));
     h->count += count;
     h->begun += count;
@@ -110,9 +113,6 @@ Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, 
     if (more) return OK;
 
     if (!h->begun) return FAIL(E_ARG, "a document without tokens");
-    if (h->prefix < 0 || h->prefix > h->begun || h->prefix > UINT32_MAX)
-        return FAIL(E_ARG, "a prompt of %lld tokens in a document of %lld", (long long)h->prefix,
-                    (long long)h->begun);
     const uint64_t end = (uint64_t)h->count;
     const uint32_t prompt = (uint32_t)h->prefix;
     h->begun = h->prefix = 0;

@@ -147,6 +147,26 @@ Test(dataset, a_document_may_come_in_pieces)
     dataset_close(&d);
 }
 
+/* And leave nothing behind in the document that comes next. */
+Test(dataset, prompts_longer_than_their_document_are_refused)
+{
+    Dataset d;
+    DatasetWriter *w;
+    const int32_t tokens[] = {1, 2, 3};
+    cr_assert_eq(dataset_writer_open(&w, in_temporary("d.h5"), 7), OK);
+    cr_expect_eq(dataset_writer_add(w, false, tokens, 2, 3, false), E_ARG);
+    cr_expect(strstr(error_message(), "a prompt of 3 tokens"), "%s", error_message());
+    cr_expect_eq(dataset_writer_add(w, false, tokens, 2, -1, false), E_ARG);
+    cr_assert_eq(dataset_writer_add(w, false, tokens, 3, 3, false), OK);
+    cr_assert_eq(dataset_writer_finish(w, text, sizeof text - 1), OK);
+    dataset_writer_close(w);
+    cr_assert_eq(dataset_open(&d, in_temporary("d.h5")), OK, "%s", error_message());
+    cr_expect_eq(d.train.documents, 1);
+    cr_expect_eq(d.train.count, 3);
+    cr_expect_eq(d.train.prefixes[0], 3);
+    dataset_close(&d);
+}
+
 Test(dataset, nothing_is_left_of_what_is_not_finished)
 {
     DatasetWriter *w;

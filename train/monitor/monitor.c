@@ -94,6 +94,16 @@ static void drop(Monitor *m, int64_t from, int64_t to)
     m->drops[m->drop_count++] = (DrawRange){from, to};
 }
 
+/* How many to drop after the flagged one: what is bad for long is to be passed before attempts are used up. */
+static int64_t drop_after(const Monitor *m)
+{
+    enum { MORE = 8, MOST = 200 };
+    int64_t after = m->config->drop_after;
+    for (int64_t i = 1; i < m->past.attempts && after && after < MOST; i++)
+        after = MORE * after < MOST ? MORE * after : MOST;
+    return after;
+}
+
 static Verdict go_back(Monitor *m, Judgement *j)
 {
     const MonitorConfig *c = m->config;
@@ -105,7 +115,7 @@ static Verdict go_back(Monitor *m, Judgement *j)
         return VERDICT_STOP;
     }
     if (p->attempts > (c->attempts + 1) / 2) m->rate *= c->lower_rate;
-    drop(m, j->draw - c->drop_before, j->draw + c->drop_after);
+    drop(m, j->draw - c->drop_before, j->draw + drop_after(m));
     p->rewound++;
     return VERDICT_REWIND;
 }

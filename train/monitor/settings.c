@@ -19,7 +19,7 @@ int64_t monitor_snapshot_every(const MonitorConfig *c)
 
 double monitor_rms_warn(const MonitorConfig *c, double beta2)
 {
-    return c->rms_warn >= 0 ? c->rms_warn : 10 / sqrt(1 + 100 * (1 - beta2));
+    return c->rms_warn >= 0 ? c->rms_warn : 12 / sqrt(1 + 144 * (1 - beta2));
 }
 
 static Status check_window(const MonitorConfig *c, int64_t steps)

@@ -16,7 +16,7 @@
     REAL(S, update_z,         10,        0,    1e9,   "robust z of the update norm's logarithm above which there is a warning; 0: none") \
     REAL(S, attention_warn,   50,        0,    1e9,   "attention logit above which there is a warning; 0: none") \
     REAL(S, attention_severe, 1000,      0,    1e9,   "attention logit above which what is known is kept as of a spike; 0: none") \
-    REAL(S, rms_warn,         -1,       -1,    1e9,   "RMS_t, root mean square of g^2/v of a parameter, above which there is a warning; 0: none; -1: what ten times the usual gradient gives, 10 / sqrt(1 + 100 (1 - optim.beta2))") \
+    REAL(S, rms_warn,         -1,       -1,    1e9,   "RMS_t, root mean square of g^2/v of a parameter, above which there is a warning; 0: none; -1: what twelve times the usual gradient gives, 12 / sqrt(1 + 144 (1 - optim.beta2))") \
     REAL(S, log_z_warn,       50,        0,    1e9,   "size of the output's mean log Z above which there is a warning; 0: none") \
     INT (S, skip_run,         10,        1,    1e9,   "most batches skipped, or kept out of the window, in a row: then the next is taken and the window starts anew") \
     REAL(S, skip_share,       0.05,      0.005, 1,    "the same, as a share of the last 200 batches")          \
@@ -24,7 +24,7 @@
     INT (S, snapshots,        3,         1,    1e6,   "newest snapshots kept")                                 \
     INT (S, rewind_steps,     10,        0,    1e9,   "rewind: at least so many updates back")                 \
     INT (S, drop_before,      1,         0,    1e6,   "rewind: batches dropped before the flagged one")        \
-    INT (S, drop_after,       1,         0,    1e6,   "rewind: batches dropped after it")                      \
+    INT (S, drop_after,       1,         0,    1e6,   "rewind: batches dropped after it; at each further attempt at one place eight times as many, up to 200") \
     INT (S, attempts,         4,         1,    1e6,   "rewind: most at one place; the first half drop batches, the others lower the rate as well; then the run stops with exit code 4") \
     REAL(S, lower_rate,       0.5,       0.001, 1,    "rewind: what the learning rate is multiplied by from then on") \
     INT (S, bundles,          5,         0,    1e6,   "most spikes a run keeps everything of, for capstan explain and replay") \

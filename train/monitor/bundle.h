@@ -13,6 +13,9 @@
 
 enum { BUNDLE_VERSION = 1, BUNDLE_PATH_MAX = 4096 };
 
+/* The flag of a step that was no spike, but at which an attention logit went above attention_severe. */
+#define BUNDLE_ATTENTION "attention"
+
 /* One document of the batch, or the piece of one that is in it (train/monitor/pieces.h). */
 typedef struct BundleDocument {
     int64_t document;               /* of the split, from 0 */
@@ -35,7 +38,7 @@ typedef struct Bundle {
     const char *run;     /* the run's folder when it was written */
     const char *split;   /* "train" */
     const char *dataset; /* its digest */
-    const char *flag;    /* name of the SpikeClass */
+    const char *flag;    /* name of the SpikeClass, or BUNDLE_ATTENTION */
     const char *rule;    /* as configured */
     const char *action;  /* what was done: "taken", "skipped", "clipped", "rewound" */
     const char *message; /* one line for people */

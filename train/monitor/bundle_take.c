@@ -30,12 +30,13 @@ Status bundle_take(Bundle *b, const Run *r)
                               "needed to explain a step");
     b->step = j->step;
     b->draw = j->draw;
-    b->flag = spike_class_name(j->finding.flag);
+    b->flag = j->severe && j->finding.flag == SPIKE_NONE ? BUNDLE_ATTENTION
+                                                         : spike_class_name(j->finding.flag);
     b->rule = m->config->rule;
     b->action = j->verdict == VERDICT_SKIP     ? "skipped"
                 : j->verdict == VERDICT_REWIND ? "rewound"
                 : j->verdict == VERDICT_STOP   ? "stopped"
-                : isfinite(j->limit)           ? "clipped"
+                : j->limit < j->grad_norm      ? "clipped"
                                                : "taken";
     b->message = arena_text(&b->arena, j->message);
     b->finding = r->finding;

@@ -83,7 +83,7 @@ Evidence evidence_of(const Bundle *b, const Config *config, const Replay *r)
     const History *h = &b->history;
     const bool severe =
         c->attention_severe > 0 && newest(h, SIGNAL_max_logit) > c->attention_severe;
-    Evidence e = {.flag = severe && !strcmp(b->flag, "none") ? "attention" : b->flag,
+    Evidence e = {.flag = severe && !strcmp(b->flag, "none") ? BUNDLE_ATTENTION : b->flag,
                   .loss = newest(h, SIGNAL_loss),
                   .usual_loss = b->usual_loss,
                   .loss_z = newest(h, SIGNAL_loss_z),

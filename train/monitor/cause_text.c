@@ -53,7 +53,8 @@ static void tell_signs(const Evidence *e, const MonitorConfig *c, CauseText *t)
     bool any = false;
     for (int i = 0; i < SIGNS; i++) any |= e->sign[i];
     if (e->sign[SIGN_attention])
-        reason(t, "attention logits were growing: %.4g, from %.4g %d steps ago (warning: %g)",
+        reason(t,
+               "attention logits were growing: %.4g, from %.4g up to %d steps before (warning: %g)",
                e->value[SIGN_attention], e->usual[SIGN_attention], SIGNS_BACK, c->attention_warn);
     if (e->sign[SIGN_log_z])
         reason(t, "the output's log Z had drifted to %.4g (warning: %g)", e->value[SIGN_log_z],

@@ -69,7 +69,7 @@ json_t *explain_json(const Explanation *e)
         "{s:o, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, "
         "s:o, s:o, s:o}",
         "bundle", json_text(b->folder), "step", (json_int_t)b->step, "draw", (json_int_t)b->draw,
-        "flag", b->flag, "rule", b->rule, "action", b->action, "message", json_text(b->message),
+        "flag", v->flag, "rule", b->rule, "action", b->action, "message", json_text(b->message),
         "loss", json_number(v->loss), "usual_loss", json_number(v->usual_loss), "loss_z",
         json_number(v->loss_z), "grad_norm", json_number(v->grad_norm), "grad_norm_z",
         json_number(v->grad_norm_z), "cause", cause_name(e->cause), "meaning",

@@ -124,7 +124,7 @@ void explain_print(const Explanation *e, int64_t documents, FILE *out)
     char shown[4 * CAUSE_LINE], title[160];
     fprintf(out, "%s\n", text_escape(b->folder, shown, sizeof shown));
     fprintf(out, "update %lld, batch %lld: %s (rule %s)\n", (long long)b->step, (long long)b->draw,
-            !strcmp(b->flag, "none") ? "not a spike" : b->flag, b->rule);
+            !strcmp(e->evidence.flag, "none") ? "not a spike" : e->evidence.flag, b->rule);
     if (*b->message) fprintf(out, "%s\n", text_escape(b->message, shown, sizeof shown));
     fprintf(out, "what was done: %s\n", text_escape(b->action, shown, sizeof shown));
     spike_score_print(&e->score, out);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "autograd/base/text.h"
 #include "train/checkpoints.h"
@@ -28,7 +29,7 @@ typedef struct Found {
     Bundle *bundles;       /* [count] */
 } Found;
 
-static void ignore(void *context, const char *message)
+static void warn(void *context, const char *message)
 {
     (void)context;
     fprintf(stderr, "capstan: warning: %s\n", message);
@@ -40,7 +41,7 @@ static Status find_score(const Wish *w, Found *f)
     CheckpointReader reader;
     if (snprintf(folder, sizeof folder, "%s/checkpoints", w->run) >= (int)sizeof folder)
         return FAIL(E_ARG, "%s: the path is too long", w->run);
-    TRY(checkpoints_open_newest(folder, &reader, &f->has_checkpoint, ignore, NULL));
+    TRY(checkpoints_open_newest(folder, &reader, &f->has_checkpoint, warn, NULL));
     if (!f->has_checkpoint) return OK;
     const Status status = spike_score_read(&reader, &f->score);
     f->step = reader.info.step;
@@ -48,18 +49,50 @@ static Status find_score(const Wish *w, Found *f)
     return status;
 }
 
-static Status find(const Wish *w, Found *f)
+/* The folder may be that of one spike, not of a run. */
+static bool is_bundle(const char *folder)
 {
     char path[BUNDLE_PATH_MAX];
-    TRY(find_score(w, f));
-    TRY(bundles_list(w->run, &f->arena, &f->draws, &f->count));
+    return snprintf(path, sizeof path, "%s/bundle.json", folder) < (int)sizeof path &&
+           !access(path, F_OK);
+}
+
+/* Each that can be read; what is wrong with one keeps nobody from the others. */
+static Status read_all(const Wish *w, Found *f)
+{
+    char path[BUNDLE_PATH_MAX];
+    const int64_t count = f->count;
+    Status status = OK;
+    f->count = 0;
+    for (int64_t i = 0; i < count; i++) {
+        Bundle *b = &f->bundles[f->count];
+        const Status one = bundle_read(b, bundle_path(w->run, f->draws[i], path));
+        if (one == OK) {
+            f->count++;
+            continue;
+        }
+        bundle_close(b);
+        status = one;
+        if (one == E_NOMEM || count == 1) return one;
+        warn(NULL, error_message());
+    }
+    return f->count ? OK : status;
+}
+
+static Status find(const Wish *w, Found *f)
+{
+    const bool one = is_bundle(w->run);
+    if (one)
+        f->count = 1;
+    else {
+        TRY(find_score(w, f));
+        TRY(bundles_list(w->run, &f->arena, &f->draws, &f->count));
+    }
     if (!f->has_checkpoint && !f->count)
         return FAIL(E_DATA, "%s: there is no run: neither checkpoints nor spikes", w->run);
     f->bundles = arena_zero(&f->arena, (f->count + 1) * (int64_t)sizeof *f->bundles);
     if (!f->bundles) return FAIL(E_NOMEM, "%lld bundles", (long long)f->count);
-    for (int64_t i = 0; i < f->count; i++)
-        TRY(bundle_read(&f->bundles[i], bundle_path(w->run, f->draws[i], path)));
-    return OK;
+    return one ? bundle_read(f->bundles, w->run) : read_all(w, f);
 }
 
 static json_t *list_json(const Found *f)

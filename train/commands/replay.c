@@ -7,13 +7,29 @@
 #include "train/monitor/explain.h"
 #include "train/monitor/stored.h"
 
+/* A run's folder instead of one of its spikes' is an easy mistake. */
+static Status check_folder(const char *folder)
+{
+    Arena a = {0};
+    int64_t *draws, count;
+    char path[BUNDLE_PATH_MAX];
+    Status status = bundles_list(folder, &a, &draws, &count);
+    if (status == OK && count)
+        status = FAIL(E_ARG, "%s is a run: give one of its %lld spikes, as in %s", folder,
+                      (long long)count, bundle_path(folder, draws[0], path));
+    arena_free(&a);
+    return status;
+}
+
 static Status replay(const char *folder, const char *data, bool json, char *argv[])
 {
     Bundle b;
     Config *c;
     Replay r;
     char shown[BUNDLE_PATH_MAX];
-    Status status = bundle_read(&b, folder);
+    Status status = check_folder(folder);
+    if (status != OK) return status;
+    status = bundle_read(&b, folder);
     if (status == OK) status = stored_config(&b, data, argv, &c);
     if (status == OK) status = replay_run(&b, c, &r);
     if (status == OK && json) {

@@ -147,7 +147,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing,
                            .stats = &stats};
-    double sum;
+    double sum = 0;
     if (!stats.max_logit) return FAIL(E_NOMEM, "a replay");
     Status status = fill(c, r, p->draw[batch]);
     if (status == OK) status = lanes_step(r->lanes, &task, &out->loss);

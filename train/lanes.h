@@ -28,7 +28,7 @@ typedef struct LaneStats {
 typedef struct LaneTask {
     const Gpt *model;
     const Batch *batch;
-    uint64_t draw; /* for dropout */
+    uint64_t draw; /* for dropout: which update, so that a batch left out changes nothing after it */
     bool dropout;
     double z_loss, smoothing;
     LaneStats *stats;         /* NULL: not wanted */

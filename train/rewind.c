@@ -74,7 +74,7 @@ Status snapshots_before(Session *s, int64_t *step, char path[CHECKPOINT_PATH_MAX
 }
 
 /* One file to go back to; *done: it could be used. */
-static Status try_file(Session *s, const char *folder, int64_t step, bool *done)
+static void try_file(Session *s, const char *folder, int64_t step, bool *done)
 {
     char path[CHECKPOINT_PATH_MAX];
     CheckpointReader reader;
@@ -82,39 +82,31 @@ static Status try_file(Session *s, const char *folder, int64_t step, bool *done)
     if (status == OK) status = run_state_rewind(&s->run, &reader);
     checkpoint_close(&reader);
     *done = status == OK;
-    return *done ? OK : session_warn(s, "warning", error_message());
+    if (!*done) session_tell(s, "warning", error_message());
 }
 
 /* From the wanted place backwards, then forwards: what is damaged is passed over. */
-static Status try_all(Session *s, const int64_t *steps, int64_t count, bool *done)
-{
-    const int64_t now = s->run.step, wanted = now + 1 - s->config->monitor.rewind_steps;
-    int64_t far = 0;
-    while (far < count && steps[far] <= wanted) far++;
-    for (int64_t i = far; i-- > 0 && !*done;) TRY(try_file(s, s->snapshots, steps[i], done));
-    for (int64_t i = far; i < count && steps[i] <= now && !*done; i++)
-        TRY(try_file(s, s->snapshots, steps[i], done));
-    return *done ? OK : try_file(s, s->checkpoints, 0, done);
-}
-
-Status rewind_run(Session *s, bool *done)
+void rewind_run(Session *s, bool *done)
 {
     Arena a = {0};
-    int64_t *steps, count;
+    int64_t *steps, count, far = 0;
+    const int64_t now = s->run.step, wanted = now + 1 - s->config->monitor.rewind_steps;
     *done = false;
-    Status status = checkpoints_list(s->snapshots, &a, &steps, &count);
-    if (status != OK) {
+    if (checkpoints_list(s->snapshots, &a, &steps, &count) != OK) {
+        session_tell(s, "warning", error_message());
         count = 0;
-        status = session_warn(s, "warning", error_message());
     }
-    if (status == OK) status = try_all(s, steps, count, done);
+    while (far < count && steps[far] <= wanted) far++;
+    for (int64_t i = far; i-- > 0 && !*done;) try_file(s, s->snapshots, steps[i], done);
+    for (int64_t i = far; i < count && steps[i] <= now && !*done; i++)
+        try_file(s, s->snapshots, steps[i], done);
+    if (!*done) try_file(s, s->checkpoints, 0, done);
     arena_free(&a);
-    return status;
 }
 
 /* Whatever a kill leaves of this, a resumed run comes to the same end: checkpoints of undone updates, if they
  * are still there, lead to the spike again. */
-Status rewind_settle(Session *s)
+void rewind_settle(Session *s)
 {
     const int64_t step = s->run.step;
     Status saved = OK;
@@ -124,8 +116,7 @@ Status rewind_settle(Session *s)
         saved = session_save(s, false);
         if (saved == OK) saved = prune(s->checkpoints, step, -1);
     }
-    if (saved != OK) TRY(session_warn(s, "save failed", error_message()));
-    const Status pruned = prune(s->snapshots, step, -1);
-    if (pruned != OK) TRY(session_warn(s, "warning", error_message()));
-    return log_rewind(&s->log, s->folder, step);
+    if (saved != OK) session_tell(s, "save failed", error_message());
+    if (prune(s->snapshots, step, -1) != OK) session_tell(s, "warning", error_message());
+    if (log_rewind(&s->log, s->folder, step) != OK) session_tell(s, "warning", error_message());
 }

@@ -22,10 +22,10 @@ Status snapshots_before(Session *s, int64_t *step, char path[CHECKPOINT_PATH_MAX
 
 /* Goes back to the newest snapshot far enough back, else the oldest, else the checkpoint of step 0. *done is
  * false, with a warning, if there is none that can be read; the run is then as it was. */
-Status rewind_run(Session *s, bool *done);
+void rewind_run(Session *s, bool *done);
 
 /* After that the folder follows: the state is saved, checkpoints, snapshots and metrics of updates that are
- * undone go. */
-Status rewind_settle(Session *s);
+ * undone go. What fails is a warning. */
+void rewind_settle(Session *s);
 
 #endif

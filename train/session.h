@@ -27,6 +27,9 @@ typedef struct Session {
 /* A warning to people and to the journal of events; text may be error_message(). */
 Status session_warn(Session *s, const char *kind, const char *text);
 
+/* The same where a full disk is no reason to stop: for what is the monitor's alone. */
+void session_tell(Session *s, const char *kind, const char *text);
+
 /* The step's checkpoint (best.h5 too, if it is the best), or best.h5 alone. */
 Status session_save(Session *s, bool only_best);
 

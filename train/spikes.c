@@ -43,16 +43,26 @@ static Status fill_bundle(Session *s, Bundle *b, const char *action)
     return bundle_write(b);
 }
 
-/* Keeps everything of the step at hand; *path: where, or "" if that failed, which is no reason to stop. */
-static Status keep_bundle(Session *s, const char *action, char path[BUNDLE_PATH_MAX])
+/* Keeps everything of the step at hand; path: where, or "" if that failed. */
+static void keep_bundle(Session *s, const char *action, char path[BUNDLE_PATH_MAX])
 {
     Bundle *b = &(Bundle){.before_step = -1};
     *path = '\0';
-    if (!s->run.monitor.judgement.opens) return OK;
-    const Status status = fill_bundle(s, b, action);
-    if (status == OK) snprintf(path, BUNDLE_PATH_MAX, "%s", b->folder + strlen(s->folder) + 1);
+    if (!s->run.monitor.judgement.opens) return;
+    if (fill_bundle(s, b, action) == OK)
+        snprintf(path, BUNDLE_PATH_MAX, "%s", b->folder + strlen(s->folder) + 1);
+    else
+        session_tell(s, "no bundle", error_message());
     bundle_close(b);
-    return status == OK ? OK : session_warn(s, "no bundle", error_message());
+}
+
+/* A line on the screen, and one in the journal. */
+static void tell(Session *s, const Judgement *j, const char *kind, const char *message,
+                 const char *bundle)
+{
+    progress_note(&s->progress, "%s: %s", kind, message);
+    if (log_spike(&s->log, j, kind, message, bundle) != OK)
+        progress_note(&s->progress, "warning: %s", error_message());
 }
 
 /* The name of what was done, for bundles and for the journal. */
@@ -68,79 +78,69 @@ static const char *action_of(const Session *s)
 }
 
 /* Goes back, or, if there is nothing to go back to, skips the batch. */
-static Status go_back(Session *s, const char *bundle)
+static void go_back(Session *s, const char *bundle)
 {
     Run *r = &s->run;
     const Judgement j = r->monitor.judgement;
     char message[sizeof j.message + 128];
-    bool done;
     const double rate = r->monitor.rate;
-    TRY(rewind_run(s, &done));
+    bool done;
+    rewind_run(s, &done);
     if (!done) {
         run_leave(r);
-        TRY(session_warn(s, "warning", "there is no snapshot to go back to: the batch is skipped"));
-        return log_spike(&s->log, &j, "skipped", j.message, bundle);
+        session_tell(s, "warning", "there is no snapshot to go back to: the batch is skipped");
+        tell(s, &j, "skipped", j.message, bundle);
+        return;
     }
-    int length = snprintf(message, sizeof message, "%s; back to step %lld, attempt %lld", j.message,
-                          (long long)r->step, (long long)r->monitor.past.attempts);
+    const int length = snprintf(message, sizeof message, "%s; back to step %lld, attempt %lld",
+                                j.message, (long long)r->step, (long long)r->monitor.past.attempts);
     if (rate < 1)
         snprintf(message + length, sizeof message - (size_t)length,
                  ", the learning rate times %g from now on", rate);
-    progress_note(&s->progress, "rewound: %s", message);
-    TRY(log_spike(&s->log, &j, "rewound", message, bundle));
-    return rewind_settle(s);
+    tell(s, &j, "rewound", message, bundle);
+    rewind_settle(s);
 }
 
-static Status spike(Session *s)
+static Status stopped(Session *s, const char *bundle)
 {
-    Run *r = &s->run;
-    const Judgement *j = &r->monitor.judgement;
-    const char *action = action_of(s);
-    char path[BUNDLE_PATH_MAX];
-    TRY(keep_bundle(s, action, path));
-    switch (j->verdict) {
-    case VERDICT_REWIND: return go_back(s, path);
-    case VERDICT_SKIP:
-        progress_note(&s->progress, "skipped: %s", j->message);
-        TRY(log_spike(&s->log, j, action, j->message, path));
-        run_leave(r);
-        return OK;
-    case VERDICT_STOP: {
-        const Status status = run_stopped(r);
-        char message[1024];
-        snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(status)) + 2);
-        TRY(log_spike(&s->log, j, action, message, path));
-        return FAIL(E_NUMERIC, "%s", message);
-    }
-    case VERDICT_TAKE: break;
-    }
-    if (j->finding.flag == SPIKE_NONE) { /* a level is crossed, far */
-        progress_note(&s->progress, "warning: %s", j->message);
-        return log_spike(&s->log, j, "warning", j->message, path);
-    }
-    progress_note(&s->progress, "spike: %s", j->message);
-    TRY(log_spike(&s->log, j, "spike", j->message, path));
-    if (!j->exhausted) return OK;
-    progress_note(&s->progress, "too many in a row, or of late: this is now taken as usual");
-    return log_spike(&s->log, j, "budget",
-                     "monitor.skip_run and monitor.skip_share allow no more: the batch is taken, "
-                     "and what is usual is learnt anew",
-                     "");
+    char message[1024];
+    const Status status = run_stopped(&s->run);
+    snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(status)) + 2);
+    tell(s, &s->run.monitor.judgement, "stopped", message, bundle);
+    return FAIL(E_NUMERIC, "%s", message);
 }
 
 Status spikes_act(Session *s, bool *taken)
 {
-    const Judgement *j = &s->run.monitor.judgement;
+    Run *r = &s->run;
+    const Judgement *j = &r->monitor.judgement;
     const bool is_spike = j->finding.flag != SPIKE_NONE;
+    char path[BUNDLE_PATH_MAX];
     *taken = j->verdict == VERDICT_TAKE;
-    return is_spike || j->severe ? spike(s) : OK;
+    if (!is_spike && !j->severe) return OK;
+    keep_bundle(s, action_of(s), path);
+    switch (j->verdict) {
+    case VERDICT_STOP: return stopped(s, path);
+    case VERDICT_REWIND: go_back(s, path); return OK;
+    case VERDICT_SKIP:
+        tell(s, j, "skipped", j->message, path);
+        run_leave(r);
+        return OK;
+    case VERDICT_TAKE: break;
+    }
+    tell(s, j, is_spike ? "spike" : "warning", j->message, path);
+    if (j->exhausted)
+        tell(s, j, "budget",
+             "monitor.skip_run and monitor.skip_share allow no more: the batch is taken, and what "
+             "is usual is learnt anew",
+             "");
+    return OK;
 }
 
-Status spikes_warn(Session *s)
+void spikes_warn(Session *s)
 {
     const Monitor *m = &s->run.monitor;
-    for (int i = 0; i < m->warning_count; i++) TRY(session_warn(s, "warning", m->warnings[i]));
-    return OK;
+    for (int i = 0; i < m->warning_count; i++) session_tell(s, "warning", m->warnings[i]);
 }
 
 char *spikes_summary(const Session *s, char *out, size_t size)

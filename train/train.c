@@ -51,6 +51,12 @@ Status session_warn(Session *s, const char *kind, const char *text)
     return log_event(&s->log, &s->run, kind, message);
 }
 
+void session_tell(Session *s, const char *kind, const char *text)
+{
+    if (session_warn(s, kind, text) != OK)
+        progress_note(&s->progress, "warning: %s", error_message());
+}
+
 static Status save_state(Session *s, const RunState *state, bool only_best)
 {
     const Run *r = &s->run;
@@ -128,7 +134,7 @@ static Status step(Session *s, int64_t end)
     if (taken) run_update(r);
     s->log.seconds += clock_seconds() - before;
     if (!taken) return OK;
-    TRY(spikes_warn(s));
+    spikes_warn(s);
 
     const double elapsed = s->log.seconds - s->logged_seconds,
                  speed = elapsed > 0 ? (double)(r->tokens - s->logged) / elapsed : 0;
@@ -143,7 +149,7 @@ static Status step(Session *s, int64_t end)
 
     if (is_due(r->step, c->sample_every)) TRY(show_sample(s));
 
-    if (snapshots_step(s) != OK) TRY(session_warn(s, "no snapshot", error_message()));
+    if (snapshots_step(s) != OK) session_tell(s, "no snapshot", error_message());
     const bool due = r->step == end || interrupts || is_due(r->step, c->save_every);
     if (due || r->best_step == r->step) {
         const double start = clock_seconds();
@@ -286,7 +292,7 @@ static Status train_in(Session *s)
     progress_begin(&s->progress, r, end, o->out);
     greet(s);
     TRY(warn_of_start(s));
-    if (snapshots_begin(s) != OK) TRY(session_warn(s, "warning", error_message()));
+    if (snapshots_begin(s) != OK) session_tell(s, "warning", error_message());
     if (s->saved >= 0) {
         TRY(checkpoints_point(s->checkpoints, r->step, r->best_step));
         progress_note(&s->progress, "resumed at step %lld", (long long)r->step);
@@ -294,7 +300,7 @@ static Status train_in(Session *s)
     } else if (s->config->train.save_every) {
         TRY(session_save(s, false));
     }
-    if (!r->step && snapshots_step(s) != OK) TRY(session_warn(s, "no snapshot", error_message()));
+    if (!r->step && snapshots_step(s) != OK) session_tell(s, "no snapshot", error_message());
     watch_signals();
     progress_begin(&s->progress, r, end, o->out);
     return loop(s, end);

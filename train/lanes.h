@@ -28,7 +28,8 @@ typedef struct LaneStats {
 typedef struct LaneTask {
     const Gpt *model;
     const Batch *batch;
-    uint64_t draw; /* for dropout: which update, so that a batch left out changes nothing after it */
+    uint64_t
+        draw; /* for dropout: which update, so that a batch left out changes nothing after it */
     bool dropout;
     double z_loss, smoothing;
     LaneStats *stats;         /* NULL: not wanted */

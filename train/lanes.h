@@ -28,8 +28,7 @@ typedef struct LaneStats {
 typedef struct LaneTask {
     const Gpt *model;
     const Batch *batch;
-    uint64_t
-        draw; /* for dropout: which update, so that a batch left out changes nothing after it */
+    uint64_t draw; /* for dropout: the update, so that a batch left out changes nothing later */
     bool dropout;
     double z_loss, smoothing;
     LaneStats *stats;         /* NULL: not wanted */

@@ -12,6 +12,7 @@
 #include "tests/support.h"
 #include "train/checkpoints.h"
 #include "train/run.h"
+#include "train/run_state.h"
 #include "train/train.h"
 
 enum { BATCH = 6 * 16, TOKENS = 9000, STEPS = 70 };
@@ -145,6 +146,55 @@ ParameterizedTest(int *i, spikes, a_skipped_batch_has_never_been)
     run_close(&clean);
 }
 
+static bool equal_files(const char *a, const char *b)
+{
+    char command[500];
+    snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
+    return system(command) == 0;
+}
+
+static const char *const actions[] = {"monitor.action=skip", "monitor.action=clip",
+                                      "monitor.action=warn"};
+
+ParameterizedTestParameters(spikes, a_run_saved_at_any_batch_goes_on_the_same)
+{
+    static int index[] = {0, 1, 2};
+    return cr_make_param_array(int, index, sizeof index / sizeof *index);
+}
+
+/* Saved in the middle of what is skipped, too: there updates stand still. */
+ParameterizedTest(int *i, spikes, a_run_saved_at_any_batch_goes_on_the_same)
+{
+    char middle[128], whole[128], part[128];
+    Run r;
+    SETTINGS(actions[*i], "monitor.inject=random", "monitor.inject_draw=45",
+             "monitor.inject_count=4");
+    snprintf(middle, sizeof middle, "%s/middle.h5", place.folder);
+    snprintf(whole, sizeof whole, "%s/whole.h5", place.folder);
+    snprintf(part, sizeof part, "%s/part.h5", place.folder);
+    threads_set(2);
+    run_whole(&r, &c);
+    cr_expect_eq(r.monitor.past.flagged, 4);
+    MUST(run_state_save(&r, whole));
+    run_close(&r);
+    for (int64_t draw = 0; draw<70; draw += draw> 42 && draw < 52 ? 1 : 14) {
+        CheckpointReader reader;
+        MUST(run_open(&r, &c));
+        while (r.draw < draw) MUST(run_step(&r));
+        MUST(run_state_save(&r, middle));
+        run_close(&r);
+        MUST(run_open(&r, &c));
+        MUST(checkpoint_open(&reader, middle));
+        MUST(run_state_lay(&r, &reader));
+        checkpoint_close(&reader);
+        while (r.step < STEPS) MUST(run_step(&r));
+        MUST(run_state_save(&r, part));
+        cr_expect(equal_files(whole, part), "%s, saved after batch %lld: another end", actions[*i],
+                  (long long)draw);
+        run_close(&r);
+    }
+}
+
 static char folder[128];
 
 /* Trains c in RUN, a fresh process, so that the test's own has no threads; its exit status. */
@@ -273,13 +323,6 @@ static int dying_unlink(const char *path)
 
 static const FileCalls dying = {dying_open,   dying_write, dying_pwrite,  dying_fsync, dying_close,
                                 dying_rename, dying_link,  dying_symlink, dying_unlink};
-
-static bool equal_files(const char *a, const char *b)
-{
-    char command[500];
-    snprintf(command, sizeof command, "cmp -s '%s' '%s'", a, b);
-    return system(command) == 0;
-}
 
 /* metrics.jsonl without what the clock tells. */
 static bool equal_metrics(const char *a, const char *b)

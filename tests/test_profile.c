@@ -147,7 +147,7 @@ Test(profile, attention_counts_the_pairs_that_it_sees)
 Test(profile, what_finds_no_room_is_other)
 {
     static Profile other;
-    char names[PROFILE_ROWS_MAX + 5][8];
+    char names[PROFILE_ROWS_MAX + 5][16];
     for (int i = 0; i < PROFILE_ROWS_MAX + 5; i++) {
         snprintf(names[i], sizeof names[i], "op%d", i);
         profile_add(&profile, &(ProfileRow){.name = names[i], .calls = 1, .seconds = 1, .team = 1});

@@ -27,7 +27,7 @@
     INT (S, drop_after,       1,         0,    1e6,   "rewind: batches dropped after it; at each further attempt at one place eight times as many, up to 200") \
     INT (S, attempts,         4,         1,    1e6,   "rewind: most at one place; the first half drop batches, the others lower the rate as well; then the run stops with exit code 4") \
     REAL(S, lower_rate,       0.5,       0.001, 1,    "rewind: what the learning rate is multiplied by from then on") \
-    INT (S, bundles,          5,         0,    1e6,   "most spikes a run keeps everything of, for capstan explain and replay") \
+    INT (S, bundles,          5,         0,    1e6,   "most spikes a run keeps everything of, for capstan explain and replay; one takes about two checkpoints of room") \
     BOOL(S, telemetry,        true,                   "measure each block and parameter at each step")         \
     TEXT(S, inject,           "none",    "none|random|shuffle|constant|document|gradient|nan", "a fault to study; random: batches of random tokens; shuffle: targets in random order; constant: one token only; document: one document of random tokens; gradient: times inject_factor; nan: at inject_where") \
     INT (S, inject_draw,      0,         0,    1e15,  "the batch where the fault begins, from 1")              \

@@ -63,6 +63,11 @@ VECTOR static void triad(real *a, const real *b, const real *c, int64_t count)
     for (int64_t i = 0; i < count; i++) a[i] = b[i] + (real)3 * c[i];
 }
 
+VECTOR static void update(real *a, const real *b, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) a[i] += (real)3 * b[i];
+}
+
 /* Numbers in each array: no level of cache holds it, as far as the machine has the memory. */
 static int64_t array_length(void)
 {
@@ -71,7 +76,7 @@ static int64_t array_length(void)
     return (size < most ? size : most) / (int64_t)sizeof(real) / 1024 * 1024;
 }
 
-Status machine_triad(int threads, int64_t size, double *rate)
+static Status stream(int threads, int64_t size, bool in_place, double *rate)
 {
     Arena arena = {0};
     const int64_t all = array_length(),
@@ -88,11 +93,25 @@ Status machine_triad(int threads, int64_t size, double *rate)
             const int64_t id = omp_get_thread_num(), team = omp_get_num_threads();
             const int64_t from = count * id / team, to = count * (id + 1) / team;
             for (int64_t j = from; j < to && i < 0; j++) b[j] = c[j] = 1;
-            for (int64_t j = 0; j < turns; j++) triad(a + from, b + from, c + from, to - from);
+            for (int64_t j = 0; j < turns; j++)
+                if (in_place)
+                    update(a + from, b + from, to - from);
+                else
+                    triad(a + from, b + from, c + from, to - from);
         }
         const double now = 3 * (double)(turns * count) * sizeof *a / (clock_seconds() - begin);
         if (i >= 0 && now > *rate) *rate = now;
     }
     arena_free(&arena);
     return OK;
+}
+
+Status machine_triad(int threads, int64_t size, double *rate)
+{
+    return stream(threads, size, false, rate);
+}
+
+Status machine_update(int threads, int64_t size, double *rate)
+{
+    return stream(threads, size, true, rate);
 }

@@ -14,4 +14,7 @@ double machine_fma(int threads);
  * again on arrays of so many bytes together on each thread; 0: on arrays that no cache holds. E_NOMEM. */
 Status machine_triad(int threads, int64_t size, double *rate);
 
+/* The same of a[i] += s b[i]. Memory is faster at it: nothing is fetched only to be overwritten. */
+Status machine_update(int threads, int64_t size, double *rate);
+
 #endif

@@ -94,7 +94,9 @@ static Status find_limits(const GemmBound *b, Profiled *out)
         if (row->work.operations > 0)
             out->limit[i] = product_rate(row, b);
         else if (bytes > 0)
-            TRY(machine_triad(out->threads, (int64_t)bytes, &out->limit[i]));
+            TRY((row->pass == PASS_NONE ? machine_update : machine_triad)(out->threads,
+                                                                          (int64_t)bytes,
+                                                                          &out->limit[i]));
     }
     return OK;
 }

@@ -14,8 +14,9 @@ typedef struct Profiled {
     Profile profile;               /* of a step; the last row, "waiting", is the rest of its time */
     /* By row: the rate, in operations a second if the row has operations, else bytes, that this machine
      * reaches at best on all threads; 0: not known. Of matrix products, those of the same shape alone; of
-     * attention, such products of its size (train/gemm_bound.h); else the triad (train/machine.h) over as
-     * many bytes as a call moves, so in the cache if they fit there. */
+     * attention, such products of its size (train/gemm_bound.h); of other ops the triad, and of sums,
+     * norm and optimizer, which work in place, the update (train/machine.h), over as many bytes as a call
+     * moves, so in the cache if they fit there. */
     double limit[PROFILE_ROWS_MAX];
 } Profiled;
 

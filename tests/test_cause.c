@@ -142,6 +142,21 @@ Test(cause, what_is_not_finite_is_numeric_unless_it_was_in_the_parameters)
     EXPECT_CAUSE(true, CAUSE_STATE);
 }
 
+/* Batches differ a little in their gradients, and that is no answer. */
+Test(cause, a_gradient_that_is_not_finite_is_no_small_one)
+{
+    flag("nonfinite", 2.6, (double)NAN, (double)NAN, (double)NAN);
+    replay.recorded_loss = 2.6;
+    replay.recorded_grad_norm = (double)NAN;
+    replay.cell[0][0].grad_norm = replay.cell[1][0].grad_norm = 1.4;
+    replay_judge(&bundle, &config.monitor, &replay);
+    cr_expect_eq(replay.culprit, CULPRIT_NEITHER);
+    EXPECT_CAUSE(true, CAUSE_NUMERIC);
+    replay.cell[0][0].grad_norm = replay.cell[1][0].grad_norm = (double)NAN;
+    replay_judge(&bundle, &config.monitor, &replay);
+    cr_expect_eq(replay.culprit, CULPRIT_DATA);
+}
+
 Test(cause, a_bad_state_is_state)
 {
     flag("loss", 6.5, 40, 4, 13);

@@ -24,7 +24,7 @@ const char *culprit_meaning(Culprit v)
     case CULPRIT_DATA: return "the batch is bad whatever state meets it";
     case CULPRIT_STATE: return "the state is bad whatever batch it meets";
     case CULPRIT_BOTH: return "only this batch and this state together are bad";
-    case CULPRIT_NEITHER: return "neither is bad: what was recorded does not come again";
+    case CULPRIT_NEITHER: return "what was recorded does not come again";
     case CULPRIT_UNKNOWN: break;
     }
     return "there is too little to tell";

@@ -11,7 +11,7 @@ bool usual_row(const History *h, int64_t i)
 
 double usual_log(double x)
 {
-    return log(fabs(x) > 1e-300 ? fabs(x) : 1e-300);
+    return log(fabs(x) < 1e-300 ? 1e-300 : fabs(x));
 }
 
 static int ascending(const void *a, const void *b)

@@ -18,6 +18,6 @@ Usual usual_of(const History *h, int64_t begin, int64_t end, int64_t column, boo
 /* Whether row i was an ordinary one. */
 bool usual_row(const History *h, int64_t i);
 
-double usual_log(double x); /* of |x|, but never of 0 */
+double usual_log(double x); /* of |x|, but never of 0; NAN of NAN */
 
 #endif

@@ -7,18 +7,6 @@
 #include "autograd/kernels/attention_pass.h"
 #include "autograd/kernels/vector.h"
 
-/* Whether the versions for longer vectors may be used: where VECTOR makes them, too. */
-#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(CAPSTAN_PLAIN)
-#define HAS_AVX512                                                              \
-    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && \
-     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-#define HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-#else
-#define HAS_AVX512 0
-#define HAS_AVX2   0
-#endif
-
 int64_t attention_unit_work(int64_t keys, int64_t head_width, bool backward)
 {
     const int64_t padded = (keys + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX,
@@ -30,9 +18,9 @@ int64_t attention_unit_work(int64_t keys, int64_t head_width, bool backward)
 
 void attention_unit_forward(const AttentionUnit *u)
 {
-    if (HAS_AVX512)
+    if (VECTOR_HAS_AVX512)
         attention_unit_forward_avx512(u);
-    else if (HAS_AVX2)
+    else if (VECTOR_HAS_AVX2)
         attention_unit_forward_avx2(u);
     else
         attention_unit_forward_plain(u);
@@ -40,9 +28,9 @@ void attention_unit_forward(const AttentionUnit *u)
 
 void attention_unit_backward(const AttentionUnit *u)
 {
-    if (HAS_AVX512)
+    if (VECTOR_HAS_AVX512)
         attention_unit_backward_avx512(u);
-    else if (HAS_AVX2)
+    else if (VECTOR_HAS_AVX2)
         attention_unit_backward_avx2(u);
     else
         attention_unit_backward_plain(u);

@@ -29,6 +29,19 @@
 #define VECTOR
 #endif
 
+/* Whether versions for longer vectors in files of their own (attention_avx2.c ...) may be used: where VECTOR makes
+ * them, too, and under clang. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(CAPSTAN_PLAIN)
+#define VECTOR_HAS_AVX512                                                       \
+    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && \
+     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+#define VECTOR_HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#else
+#define VECTOR_HAS_AVX512 0
+#define VECTOR_HAS_AVX2   0
+#endif
+
 #define VECTOR_INLINE static inline __attribute__((always_inline))
 
 /* e^r - 1 for |r| <= ln 2 / 2: r + r^2 q(r), q interpolated at Chebyshev's points. VECTOR_LN2_HIGH times any

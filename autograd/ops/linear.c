@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
+#include "autograd/kernels/few.h"
 #include "autograd/kernels/gemm.h"
 #include "autograd/kernels/vector.h"
 #include "autograd/ops.h"
@@ -50,6 +51,17 @@ static void forward(const Node *n)
     const int64_t rows = shape_rows(n->out->shape), width = shape_last(n->out->shape),
                   k = n->in[W]->shape.dim[1];
     const bool begun = n->in[B] || n->in[RESIDUAL];
+    if (!n->record && rows <= FEW_ROWS) {
+        few_product(&(Few){.rows = rows,
+                           .width = width,
+                           .k = k,
+                           .x = n->in[X]->data,
+                           .w = n->in[W]->data,
+                           .b = n->in[B] ? n->in[B]->data : NULL,
+                           .residual = n->in[RESIDUAL] ? n->in[RESIDUAL]->data : NULL,
+                           .y = n->out->data});
+        return;
+    }
     if (begun) threads_range(rows, ROWS, begin_rows, n);
     gemm(GEMM_NT, rows, width, k, n->in[X]->data, k, n->in[W]->data, k, n->out->data, width, begun);
 }

@@ -1,0 +1,32 @@
+#define VECTOR_BYTES 16
+#define ROWS         2
+#define COLUMNS_NAME few_columns_plain
+
+#include "autograd/kernels/few.h"
+
+#include "autograd/base/threads.h"
+#include "autograd/kernels/few_tile.h"
+#include "autograd/kernels/vector.h"
+
+/* One thread where waking another would cost more than it brings: below so many numbers of w, each counted
+ * for every 8 rows. Else enough blocks that no thread waits long for another. */
+enum { ALONE = 1 << 15, BLOCKS_A_THREAD = 8, GRAIN = 8 };
+
+static void block(const void *context, int64_t begin, int64_t end, int worker)
+{
+    (void)worker;
+    if (VECTOR_HAS_AVX512)
+        few_columns_avx512(context, begin, end);
+    else if (VECTOR_HAS_AVX2)
+        few_columns_avx2(context, begin, end);
+    else
+        few_columns_plain(context, begin, end);
+}
+
+void few_product(const Few *f)
+{
+    const int64_t blocks = (int64_t)threads_team() * BLOCKS_A_THREAD,
+                  part = ((f->width + blocks - 1) / blocks + GRAIN - 1) / GRAIN * GRAIN;
+    const bool alone = f->width * f->k * ((f->rows + 7) / 8) < ALONE;
+    if (f->rows && f->width) threads_range(f->width, alone ? f->width : part, block, f);
+}

@@ -1,0 +1,26 @@
+#include "autograd/kernels/few.h"
+
+#ifdef __x86_64__
+/* As in attention_avx2.c. */
+#ifdef __clang__
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC target("avx2,fma")
+#endif
+
+#define VECTOR_BYTES 32
+#define ROWS         2
+#define COLUMNS_NAME few_columns_avx2
+#include "autograd/kernels/few_tile.h"
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif
+#else
+void few_columns_avx2(const Few *f, int64_t begin, int64_t end)
+{
+    (void)f;
+    (void)begin;
+    (void)end;
+}
+#endif

@@ -1,0 +1,129 @@
+/* Products of few rows: against loops in double; a row comes out the same alone as among others, and from any
+ * number of threads; every version agrees. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/base/threads.h"
+#include "autograd/kernels/few.h"
+#include "autograd/kernels/vector.h"
+
+typedef struct Sizes {
+    int64_t rows, width, k;
+} Sizes;
+
+/* Tiles that are whole and that are not, with and without a rest of columns; and enough for threads. */
+static const Sizes sizes[] = {{1, 1, 1},   {1, 9, 64},      {7, 6, 37},    {3, 4, 3},
+                              {32, 5, 96}, {11, 1031, 257}, {1, 3000, 50}, {0, 3, 2}};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+static real *draw(int64_t count, const char *stream)
+{
+    real *x = malloc((size_t)(count + 1) * sizeof *x);
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (real)rng_normal(rng_stream(1, stream), (uint64_t)i, 0);
+    return x;
+}
+
+static Few open_few(Sizes s, bool b, bool residual)
+{
+    return (Few){.rows = s.rows,
+                 .width = s.width,
+                 .k = s.k,
+                 .x = draw(s.rows * s.k, "x"),
+                 .w = draw(s.width * s.k, "w"),
+                 .b = b ? draw(s.width, "b") : NULL,
+                 .residual = residual ? draw(s.rows * s.width, "residual") : NULL,
+                 .y = draw(s.rows * s.width, "y")};
+}
+
+static void close_few(const Few *f)
+{
+    free((real *)f->x);
+    free((real *)f->w);
+    free((real *)f->b);
+    free((real *)f->residual);
+    free(f->y);
+}
+
+static double worst(const Few *f)
+{
+    double off = 0;
+    for (int64_t i = 0; i < f->rows; i++)
+        for (int64_t j = 0; j < f->width; j++) {
+            double sum = f->b ? f->b[j] : 0;
+            if (f->residual) sum += f->residual[i * f->width + j];
+            for (int64_t p = 0; p < f->k; p++)
+                sum += (double)f->x[i * f->k + p] * f->w[j * f->k + p];
+            off = fmax(off, fabs(sum - f->y[i * f->width + j]));
+        }
+    return off;
+}
+
+Test(few, agrees_with_loops)
+{
+    for (int i = 0; i < SIZES; i++)
+        for (int with = 0; with < 4; with++) {
+            const Few f = open_few(sizes[i], with & 1, with & 2);
+            few_product(&f);
+            cr_expect_lt(worst(&f), 1e-4, "sizes %d, with %d", i, with);
+            close_few(&f);
+        }
+}
+
+Test(few, each_version_agrees_with_loops)
+{
+    for (int i = 0; i < SIZES; i++)
+        for (int version = 0; version < 3; version++) {
+            if ((version == 1 && !VECTOR_HAS_AVX2) || (version == 2 && !VECTOR_HAS_AVX512))
+                continue;
+            const Few f = open_few(sizes[i], true, true);
+            FewColumns *const all[] = {few_columns_plain, few_columns_avx2, few_columns_avx512};
+            all[version](&f, 0, f.width);
+            cr_expect_lt(worst(&f), 1e-4, "sizes %d, version %d", i, version);
+            close_few(&f);
+        }
+}
+
+Test(few, a_row_is_the_same_alone)
+{
+    for (int i = 0; i < SIZES; i++) {
+        const Few f = open_few(sizes[i], true, true);
+        real *one = draw(f.width, "one");
+        few_product(&f);
+        for (int64_t r = 0; r < f.rows; r++) {
+            Few alone = f;
+            alone.rows = 1;
+            alone.x += r * f.k;
+            alone.residual += r * f.width;
+            alone.y = one;
+            few_product(&alone);
+            cr_expect_eq(memcmp(one, f.y + r * f.width, (size_t)f.width * sizeof *one), 0,
+                         "sizes %d, row %d", i, (int)r);
+        }
+        free(one);
+        close_few(&f);
+    }
+}
+
+Test(few, threads_change_no_bit)
+{
+    for (int i = 0; i < SIZES; i++) {
+        const Few f = open_few(sizes[i], true, false);
+        const size_t size = (size_t)(f.rows * f.width) * sizeof *f.y;
+        real *first = draw(f.rows * f.width, "first");
+        threads_set(1);
+        few_product(&f);
+        memcpy(first, f.y, size);
+        for (int threads = 2; threads <= 4; threads++) {
+            memset(f.y, 0, size);
+            threads_set(threads);
+            few_product(&f);
+            cr_expect_eq(memcmp(first, f.y, size), 0, "sizes %d, %d threads", i, threads);
+        }
+        free(first);
+        close_few(&f);
+    }
+}

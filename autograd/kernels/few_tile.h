@@ -8,8 +8,10 @@
 
 enum { COLUMNS = 4 };
 
-/* Rows and columns are constants wherever this is called, so that sums stay in registers. */
-INLINE void few_tile(const Few *f, const int rows, const int columns, int64_t row, int64_t column)
+/* Rows and columns are constants wherever this is called, so that sums stay in registers. Meanwhile `ahead` of
+ * the next columns are asked for, from number `first` on. */
+INLINE void few_tile(const Few *f, const int rows, const int columns, int64_t row, int64_t column,
+                     int first, int ahead)
 {
     const int64_t k = f->k, whole = k / LANES * LANES;
     const real *x = f->x + row * k, *w = f->w + column * k;
@@ -17,6 +19,8 @@ INLINE void few_tile(const Few *f, const int rows, const int columns, int64_t ro
     for (int64_t i = 0; i < whole; i += LANES) {
         Vec weight[COLUMNS];
         for (int c = 0; c < columns; c++) weight[c] = load(w + c * k + i);
+        for (int c = first; c < first + ahead; c++)
+            __builtin_prefetch(w + (columns + c) * k + i, 0, 2);
         for (int r = 0; r < rows; r++) {
             const Vec one = load(x + r * k + i);
             for (int c = 0; c < columns; c++) sum[r][c] += one * weight[c];
@@ -34,12 +38,22 @@ INLINE void few_tile(const Few *f, const int rows, const int columns, int64_t ro
         }
 }
 
+/* The tiles of rows share in asking for the next columns: at once memory would not keep up. */
 INLINE void few_rows(const Few *f, const int columns, int64_t column)
 {
+    const int64_t tiles = (f->rows + ROWS - 1) / ROWS;
     int64_t row = 0;
-    for (; row + ROWS <= f->rows; row += ROWS) few_tile(f, ROWS, columns, row, column);
-    for (; row + 2 <= f->rows; row += 2) few_tile(f, 2, columns, row, column);
-    for (; row < f->rows; row++) few_tile(f, 1, columns, row, column);
+    for (int64_t tile = 0; tile < tiles; tile++, row += ROWS) {
+        const int first = (int)(tile * columns / tiles),
+                  ahead = (int)((tile + 1) * columns / tiles) - first;
+        const bool last = column + 2 * columns > f->width;
+        const int64_t left = f->rows - row;
+        if (left >= ROWS)
+            few_tile(f, ROWS, columns, row, column, first, last ? 0 : ahead);
+        else
+            for (int64_t r = 0; r < left; r++)
+                few_tile(f, 1, columns, row + r, column, first, last || r ? 0 : ahead);
+    }
 }
 
 void COLUMNS_NAME(const Few *f, int64_t begin, int64_t end)

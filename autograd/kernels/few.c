@@ -10,7 +10,7 @@
 
 /* One thread where waking another would cost more than it brings: below so many numbers of w, each counted
  * for every 8 rows. Else enough blocks that no thread waits long for another. */
-enum { ALONE = 1 << 15, BLOCKS_A_THREAD = 8, GRAIN = 8 };
+enum { ALONE = 1 << 15, BLOCKS_A_THREAD = 2, GRAIN = 8 };
 
 static void block(const void *context, int64_t begin, int64_t end, int worker)
 {

@@ -59,6 +59,9 @@ typedef struct AttentionRows {
      * segment's first key; an empty interval gives a row of zeros. NULL: causal, that is [0, own place
      * + 1). */
     const int32_t *first, *end;
+    /* [segments]: where a segment's keys end; then segments lie anywhere in k, rows of k may belong to none,
+     * and nothing may want a gradient. NULL: where the next one's begin. */
+    const int32_t *key_ends;
 } AttentionRows;
 
 /* What attention tells about itself: written in forward, if asked for. */

@@ -28,16 +28,22 @@ void attention_init(SelfAttention *a, Params *p, const char *prefix, const GptCo
     a->drop_out = residual_stream(seed, prefix, "out");
 }
 
-/* Puts the columns [column, column + width) of x behind the cache's rows at `to`, and returns all rows
- * there are now as one tensor. */
-static Tensor *remember(Tape *t, const GptCache *cache, real *to, const Tensor *x, int64_t column,
+/* Puts the columns [column, column + width) of x behind what their streams hold, and returns the rows there
+ * are now of the one stream, or all that there is room for. */
+static Tensor *remember(Tape *t, const GptInput *in, real *to, const Tensor *x, int64_t column,
                         int64_t width)
 {
-    const int64_t rows = shape_rows(x->shape), from = shape_last(x->shape);
-    for (int64_t i = 0; i < rows; i++)
-        memcpy(to + (cache->length + i) * width, x->data + i * from + column,
-               (size_t)width * sizeof *to);
-    return tape_wrap(t, SHAPE(cache->length + rows, width), to);
+    const GptCache *cache = in->cache;
+    const AttentionRows *rows = &in->attention;
+    const int64_t from = shape_last(x->shape);
+    for (int64_t s = 0; s < rows->segments; s++) {
+        real *place = to + (cache->stream[s] * cache->capacity + cache->length) * width;
+        for (int64_t i = rows->queries[s]; i < rows->queries[s + 1]; i++, place += width)
+            memcpy(place, x->data + i * from + column, (size_t)width * sizeof *to);
+    }
+    if (rows->segments > 1) return tape_wrap(t, SHAPE(cache->streams * cache->capacity, width), to);
+    return tape_wrap(t, SHAPE(cache->length + in->rows, width),
+                     to + cache->stream[0] * cache->capacity * width);
 }
 
 Tensor *attention_forward(const SelfAttention *a, const Gpt *g, Tape *t, Tensor *x,
@@ -71,10 +77,10 @@ Tensor *attention_forward(const SelfAttention *a, const Gpt *g, Tape *t, Tensor 
 
     Tensor *k = q, *v = qkv;
     if (in->cache && q && qkv) {
-        real *keys = in->cache->data + 2 * layer * in->cache->capacity * kv_width;
-        k = remember(t, in->cache, keys, q, attr.k_column, kv_width);
-        v = remember(t, in->cache, keys + in->cache->capacity * kv_width, qkv, attr.v_column,
-                     kv_width);
+        const int64_t size = in->cache->streams * in->cache->capacity * kv_width;
+        real *keys = in->cache->data + 2 * layer * size;
+        k = remember(t, in, keys, q, attr.k_column, kv_width);
+        v = remember(t, in, keys + size, qkv, attr.v_column, kv_width);
         attr.k_column = attr.v_column = 0;
     }
     Tensor *mixed = ag_attention(t, q, k, v, &attr);

@@ -80,7 +80,7 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
         if (in->squares && x && !t->dry)
             in->squares[i] = squares_of_all(x->data, shape_count(x->shape));
     }
-    if (in->cache) in->cache->length += in->rows;
+    if (in->cache) in->cache->length += in->rows / in->attention.segments;
     return g->norm_place == NORM_POST ? x : norm_forward(&g->norm, t, x);
 }
 
@@ -96,7 +96,11 @@ Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
     Tensor *x = gpt_forward(g, t, in);
     if (!x) return NULL;
     const int64_t width = g->config->width;
-    Tensor *last = tape_wrap(t, SHAPE(1, width), x->data + (in->rows - 1) * width);
+    const AttentionRows *rows = &in->attention;
+    Tensor *last = tape_tensor(t, SHAPE(rows->segments, width));
+    for (int64_t s = 0; last && s < rows->segments; s++)
+        memcpy(last->data + s * width, x->data + (rows->queries[s + 1] - 1) * width,
+               (size_t)width * sizeof *x->data);
     tape_scope(t, "head");
     return ag_linear(t, last, g->head, NULL, NULL);
 }

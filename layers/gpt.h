@@ -85,10 +85,13 @@ typedef struct Gpt {
     bool recompute; /* each block is a segment of the tape (tape_segment_begin()); false at first */
 } Gpt;
 
-/* Keys and values of what was read so far, for sampling. One block of memory, the caller's. */
+/* Keys and values of what was read so far, for sampling: of several streams, texts of one length that have
+ * nothing to do with each other. One block of memory, the caller's. */
 typedef struct GptCache {
-    int64_t capacity, length; /* tokens */
-    real *data;               /* gpt_cache_count() numbers */
+    int64_t capacity, length; /* tokens of each stream */
+    int64_t streams;
+    real *data; /* [layers, 2, streams, capacity, kv width]: streams * gpt_cache_count() numbers */
+    const int32_t *stream; /* [segments]: the stream that each segment of what is read goes on */
 } GptCache;
 
 /* What a model reads. Pointers are borrowed until the tape is reset. */
@@ -102,7 +105,10 @@ typedef struct GptInput {
     AttentionStats *stats; /* [layers]; NULL: not wanted */
     /* Out, [layers]: sum of squares of the residual stream behind each block; NULL: not wanted. */
     double *squares;
-    GptCache *cache; /* NULL: none. Else the rows go behind its length tokens, which grows */
+    /* NULL: none. Else the rows of a segment go behind its stream's length tokens, which grows. One segment:
+     * its keys are those of its stream. Several: of one row each, and keys and key_ends count rows of
+     * [streams, capacity]. */
+    GptCache *cache;
 } GptInput;
 
 /* Declares the parameters of a model (names: CONTRACT 5) and fills g, which borrows c. To be followed by
@@ -115,7 +121,7 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in);
 /* []: the loss, see ag_cross_entropy(). */
 Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss);
 
-/* [1, V]: what follows the last row; for tapes that do not record. */
+/* [segments, V]: what follows the last row of each segment; for tapes that do not record. */
 Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in);
 
 int64_t gpt_cache_count(const GptConfig *c, int64_t capacity);

@@ -68,7 +68,7 @@ static void open_decode(void)
     OPEN("model.dropout=0.1");
     const real *logits;
     const int32_t prompt[] = {1, 2, 3, 4};
-    must(decoder_open(&decoder, &probe.model));
+    must(decoder_open(&decoder, &probe.model, 1));
     must(decoder_read(&decoder, prompt, 4, &logits));
 }
 

@@ -71,7 +71,7 @@ static Attention attributes(int kind, Run *r)
     a.k_column = HEADS * WIDTH;
     a.v_column = (HEADS + KV) * WIDTH;
     a.slopes = kind == WINDOW ? slopes : NULL;
-    a.rows = (AttentionRows){r->segments, r->begin, r->begin, r->first, r->end};
+    a.rows = (AttentionRows){r->segments, r->begin, r->begin, r->first, r->end, NULL};
     if (kind == CAUSAL || kind == DROPOUT) a.rows.first = a.rows.end = NULL;
     if (kind == DROPOUT) a.dropout = (Dropout){rng_stream(3, "drop"), 5, r->first_row, .25};
     if (!r->silent) a.stats = (AttentionStats){r->max_logit, r->entropy, &r->seeing};
@@ -518,4 +518,13 @@ Test(attention, misfits_are_named)
     cr_expect_null(ag_attention(&tape, q, k, v, &a));
     cr_expect_eq(tape.status, E_SHAPE);
     cr_expect(strstr(error_message(), "[4, 6]") && strstr(error_message(), "[4, 3]"));
+
+    static const int32_t ends[] = {5};
+    tape_reset(&tape);
+    q = tape_tensor(&tape, SHAPE(4, 6)), k = tape_tensor(&tape, SHAPE(4, 3));
+    v = tape_tensor(&tape, SHAPE(4, 3));
+    a.rows.key_ends = ends;
+    cr_expect_null(ag_attention(&tape, q, k, v, &a));
+    cr_expect_eq(tape.status, E_SHAPE);
+    cr_expect(strstr(error_message(), "keys 0 to 5 of k [4, 3]"), "%s", error_message());
 }

@@ -7,6 +7,7 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/text.h"
+#include "autograd/base/threads.h"
 #include "train/config.h"
 #include "train/sample.h"
 
@@ -87,7 +88,7 @@ ParameterizedTest(int *which, decode, equals_the_full_pass)
     while (count < 4 && kinds[*which][count]) count++;
     open_model(&m, count, kinds[*which]);
     for (int i = 0; i < CONTEXT + 5; i++) tokens[i] = (i * 37 + 11) % VOCAB;
-    cr_assert_eq(decoder_open(&d, &m.gpt), OK, "%s", error_message());
+    cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK, "%s", error_message());
 
     for (int64_t i = 0; i < CONTEXT; i++) {
         cr_assert_eq(decoder_read(&d, tokens + i, 1, &cached), OK, "%s", error_message());
@@ -156,7 +157,7 @@ ParameterizedTest(int *which, decode, prompt_sees_itself)
     while (overrides < 4 && kinds[*which][overrides]) overrides++;
     open_model(&m, overrides, kinds[*which]);
     for (int i = 0; i < COUNT; i++) tokens[i] = (i * 37 + 11) % VOCAB;
-    cr_assert_eq(decoder_open(&d, &m.gpt), OK, "%s", error_message());
+    cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK, "%s", error_message());
     for (int prompt = 1; prompt <= CONTEXT; prompt += 6) {
         cr_assert_eq(decoder_read_prompt(&d, tokens, prompt, &cached), OK);
         prefix_pass(&m, &full, tokens, prompt, prompt, &whole);
@@ -187,13 +188,69 @@ ParameterizedTest(int *which, decode, prompt_sees_itself)
     params_free(&m.params);
 }
 
+/* Streams that begin alike, go on each with tokens of its own, past the end of the context, and drop out one
+ * after the other: to the last bit what each is told alone, after a prompt that sees itself or not. */
+ParameterizedTestParameters(decode, streams_are_as_alone)
+{
+    static int which[2 * KINDS];
+    for (int i = 0; i < 2 * KINDS; i++) which[i] = i;
+    return cr_make_param_array(int, which, 2 * KINDS);
+}
+
+ParameterizedTest(int *which, decode, streams_are_as_alone)
+{
+    enum { STREAMS = 7, PROMPT = 5, STEPS = CONTEXT + 9 };
+    static Model m;
+    static real expected[STREAMS][STEPS][VOCAB];
+    const char *const *kind = kinds[*which % KINDS];
+    Decoder d;
+    int32_t tokens[PROMPT];
+    const real *logits;
+    int overrides = 0;
+    while (overrides < 4 && kind[overrides]) overrides++;
+    open_model(&m, overrides, kind);
+    for (int i = 0; i < PROMPT; i++) tokens[i] = (i * 31 + 7) % VOCAB;
+    for (int count = 1; count <= STREAMS; count += STREAMS - 1) {
+        cr_assert_eq(decoder_open(&d, &m.gpt, count), OK, "%s", error_message());
+        for (int32_t k = 0; k < (count > 1 ? 1 : STREAMS); k++) {
+            int32_t active[STREAMS], next[STREAMS];
+            decoder_restart(&d);
+            cr_assert_eq(*which < KINDS ? decoder_read(&d, tokens, PROMPT, &logits)
+                                        : decoder_read_prompt(&d, tokens, PROMPT, &logits),
+                         OK);
+            decoder_split(&d, count);
+            for (int i = 0; i < STEPS; i++) {
+                int left = 0;
+                for (int32_t stream = 0; stream < count; stream++) {
+                    const int own = count > 1 ? stream : k;
+                    if (count > 1 && own * 5 % STREAMS < i / 6 - 1) continue;
+                    active[left] = stream;
+                    next[left++] = (i * 37 + own * 11) % VOCAB;
+                }
+                cr_assert_eq(decoder_step(&d, active, next, left, &logits), OK, "%s",
+                             error_message());
+                for (int j = 0; j < left; j++) {
+                    if (count == 1)
+                        memcpy(expected[k][i], logits, sizeof expected[k][i]);
+                    else
+                        cr_assert_eq(memcmp(expected[active[j]][i], logits + j * VOCAB,
+                                            sizeof expected[0][0]),
+                                     0, "stream %d, step %d", active[j], i);
+                }
+            }
+        }
+        decoder_close(&d);
+    }
+    params_free(&m.params);
+}
+
 Test(decode, refuses_what_is_no_token)
 {
     static Model m;
     Decoder d;
     const real *logits;
     open_model(&m, 0, NULL);
-    cr_assert_eq(decoder_open(&d, &m.gpt), OK);
+    cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
     cr_expect_eq(decoder_read(&d, &(int32_t){VOCAB}, 1, &logits), E_ARG);
     decoder_close(&d);
     params_free(&m.params);
@@ -209,8 +266,9 @@ static char *sample(Model *m, const Sampling *s, const char *prompt, int64_t num
     size_t size;
     FILE *out = open_memstream(&text, &size);
     cr_assert_eq(tokenizer_byte(&arena, &byte), OK);
-    cr_assert_eq(decoder_open(&d, &m->gpt), OK);
-    cr_assert_eq(sample_write(&d, byte, s, prompt, number, out, made), OK, "%s", error_message());
+    cr_assert_eq(decoder_open(&d, &m->gpt, 1), OK);
+    cr_assert_eq(sample_write(&d, byte, s, prompt, number, 1, &out, made), OK, "%s",
+                 error_message());
     fclose(out);
     decoder_close(&d);
     for (size_t i = 0; i < size;) {
@@ -239,6 +297,65 @@ Test(sample, is_a_function_of_seed_and_number)
     params_free(&m.params);
 }
 
+/* Many at once are what each is alone, whether they end or not. */
+Test(sample, many_are_as_alone)
+{
+    enum { COUNT = 9 };
+    static Model m;
+    static Arena arena;
+    Tokenizer *byte;
+    Decoder d;
+    FILE *out[COUNT];
+    char *text[COUNT];
+    size_t size[COUNT];
+    SampleResult made[COUNT], alone;
+    int ended = 0;
+    const Sampling s = {.tokens = 60,
+                        .seed = 3,
+                        .with_prompt = true,
+                        .choosing = {.temperature = 3, .top_p = 1}};
+    open_model(&m, 0, NULL);
+    cr_assert_eq(tokenizer_byte(&arena, &byte), OK);
+    cr_assert_eq(decoder_open(&d, &m.gpt, COUNT), OK);
+    for (int i = 0; i < COUNT; i++) out[i] = open_memstream(&text[i], &size[i]);
+    cr_assert_eq(sample_write(&d, byte, &s, "ab", 100, COUNT, out, made), OK, "%s",
+                 error_message());
+    for (int i = 0; i < COUNT; i++) {
+        fclose(out[i]);
+        char *one = sample(&m, &s, "ab", 100 + i, &alone);
+        cr_expect_str_eq(text[i], one, "%d", i);
+        cr_expect_eq(made[i].tokens, alone.tokens);
+        cr_expect_eq(made[i].ended, alone.ended);
+        ended += alone.ended;
+        free(one);
+        free(text[i]);
+    }
+    cr_expect(ended > 0 && ended < COUNT, "%d ended: another seed, please", ended);
+    decoder_close(&d);
+    params_free(&m.params);
+}
+
+/* Wide enough that products and attention are shared by threads. */
+Test(sample, is_the_same_from_any_number_of_threads)
+{
+    static Model m;
+    const Sampling s = {.tokens = 30, .seed = 3, .choosing = {.temperature = 1, .top_p = 0.9}};
+    char *first = NULL;
+    open_model(&m, 1, (const char *const[]){"model.width=128"});
+    for (int threads = 1; threads <= 4; threads++) {
+        threads_set(threads);
+        char *text = sample(&m, &s, "ab", 0, NULL);
+        if (!first)
+            first = text;
+        else {
+            cr_expect_str_eq(text, first, "%d threads", threads);
+            free(text);
+        }
+    }
+    free(first);
+    params_free(&m.params);
+}
+
 /* In a document, end-of-text is read before the prompt; and the prompt sees itself if it was trained so. */
 Test(sample, begins_as_a_document_does)
 {
@@ -257,7 +374,7 @@ Test(sample, begins_as_a_document_does)
         sampling_as_trained(&s, &c);
         cr_assert_eq(s.in_document, i > 0);
         cr_assert_eq(s.prompt_both_ways, i == 2);
-        cr_assert_eq(decoder_open(&d, &m.gpt), OK);
+        cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
         if (i == 2)
             cr_assert_eq(decoder_read_prompt(&d, tokens, 3, &logits), OK);
         else
@@ -339,8 +456,9 @@ Test(sample, without_a_tokenizer_is_numbers)
     FILE *out = open_memstream(&text, &size);
     const Sampling s = {.tokens = 3, .with_prompt = true, .choosing = {.top_p = 1}};
     open_model(&m, 0, NULL);
-    cr_assert_eq(decoder_open(&d, &m.gpt), OK);
-    cr_assert_eq(sample_write(&d, NULL, &s, " 12  256", 0, out, NULL), OK, "%s", error_message());
+    cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
+    cr_assert_eq(sample_write(&d, NULL, &s, " 12  256", 0, 1, &out, NULL), OK, "%s",
+                 error_message());
     fflush(out);
     int numbers[6], end = 0;
     cr_expect_eq(sscanf(text, "%d %d %d %d %d%n", &numbers[0], &numbers[1], &numbers[2],
@@ -349,8 +467,8 @@ Test(sample, without_a_tokenizer_is_numbers)
     cr_expect_eq(end, (int)size, "%s", text);
     cr_expect_eq(numbers[0], 12);
     cr_expect_eq(numbers[1], 256);
-    cr_expect_eq(sample_write(&d, NULL, &s, "12 257", 0, out, NULL), E_ARG);
-    cr_expect_eq(sample_write(&d, NULL, &s, "twelve", 0, out, NULL), E_ARG);
+    cr_expect_eq(sample_write(&d, NULL, &s, "12 257", 0, 1, &out, NULL), E_ARG);
+    cr_expect_eq(sample_write(&d, NULL, &s, "twelve", 0, 1, &out, NULL), E_ARG);
     fclose(out);
     free(text);
     decoder_close(&d);
@@ -366,8 +484,8 @@ Test(sample, names_the_character_that_is_missing)
     const Sampling s = {.tokens = 3, .choosing = {.top_p = 1}};
     open_model(&m, 0, NULL);
     cr_assert_eq(tokenizer_char(&arena, (const uint32_t[]){'a', 'b'}, 2, &letters), OK);
-    cr_assert_eq(decoder_open(&d, &m.gpt), OK);
-    cr_expect_eq(sample_write(&d, letters, &s, "abz", 0, stdout, NULL), E_ARG);
+    cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
+    cr_expect_eq(sample_write(&d, letters, &s, "abz", 0, 1, &stdout, NULL), E_ARG);
     cr_expect_neq(strstr(error_message(), "prompt"), NULL, "%s", error_message());
     decoder_close(&d);
     params_free(&m.params);

@@ -33,11 +33,13 @@ typedef struct SampleResult {
  * in packs; under objective prefix the prompt is the prefix. */
 void sampling_as_trained(Sampling *s, const DataConfig *c);
 
-/* Writes the number-th sample to out and flushes each piece. An empty prompt starts from end-of-text.
- * t may be NULL, of a model trained on a raw token file: prompt and sample are then numbers of tokens
- * with spaces between, and an empty prompt starts from token 0. result may be NULL. E_ARG: a prompt that
- * the tokenizer lacks a character for, says where. */
+/* Writes the samples `first` to first + count - 1, count of them at most as many as d has streams, the i-th to
+ * out[i], and flushes each piece. They are made side by side, which costs little more than one until there are
+ * a dozen or two; each is what it would be alone. An empty prompt starts from end-of-text. t may be NULL,
+ * of a model trained on a raw token file: prompt and sample are then numbers of tokens with spaces
+ * between, and an empty prompt starts from token 0. results [count] may be NULL. E_ARG: a prompt that the
+ * tokenizer lacks a character for, says where. */
 Status sample_write(Decoder *d, const Tokenizer *t, const Sampling *s, const char *prompt,
-                    int64_t number, FILE *out, SampleResult *result);
+                    int64_t first, int64_t count, FILE *const out[], SampleResult results[]);
 
 #endif

@@ -106,8 +106,8 @@ static Status sample(Session *s, int64_t tokens)
                     .with_prompt = tokens > 0,
                     .stop = &interrupts};
     sampling_as_trained(&how, &s->config->data);
-    return sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step,
-                        s->options->out, NULL);
+    return sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step, 1,
+                        &s->options->out, NULL);
 }
 
 /* Shows what the model writes by now. Training goes on whether or not that goes well. */
@@ -276,7 +276,7 @@ static Status train_in(Session *s)
         TRY(tokenizer_parse(&r->arena, r->dataset.tokenizer, r->dataset.tokenizer_size,
                             r->dataset.path, &s->tokenizer));
     if (s->config->train.sample_every) {
-        TRY(decoder_open(&s->decoder, &r->model));
+        TRY(decoder_open(&s->decoder, &r->model, 1));
         TRY(sample(s, 0));
     }
     if (o->resume) TRY(restore(s));

@@ -50,21 +50,30 @@ static Status check_columns(const Node *n)
     return OK;
 }
 
+static int64_t keys_of(const AttentionRows *r, int64_t segment)
+{
+    return (r->key_ends ? r->key_ends[segment] : r->keys[segment + 1]) - r->keys[segment];
+}
+
 static Status check_rows(const Node *n, int64_t *keys_max)
 {
     const Attention *a = n->attr;
     const AttentionRows *rows = &a->rows;
     const Shape q = n->in[Q]->shape, k = n->in[K]->shape;
 
-    if (rows->segments < 1 || rows->queries[0] != 0 || rows->keys[0] != 0 ||
-        rows->queries[rows->segments] != q.dim[0] || rows->keys[rows->segments] != k.dim[0])
+    if (rows->segments < 1 || rows->queries[0] != 0 || rows->queries[rows->segments] != q.dim[0] ||
+        (!rows->key_ends && (rows->keys[0] != 0 || rows->keys[rows->segments] != k.dim[0])))
         return FAIL(E_SHAPE, "attention: the segments do not cover the rows of q %s and k %s",
                     shape_text(q), shape_text(k));
+    if (rows->key_ends && n->record)
+        return FAIL(E_ARG, "attention: key_ends, and a gradient is wanted");
     if (!rows->first != !rows->end)
         return FAIL(E_ARG, "attention: one of first and end is NULL, and the other is not");
     for (int64_t s = 0; s < rows->segments; s++) {
-        const int64_t queries = rows->queries[s + 1] - rows->queries[s],
-                      keys = rows->keys[s + 1] - rows->keys[s];
+        const int64_t queries = rows->queries[s + 1] - rows->queries[s], keys = keys_of(rows, s);
+        if (rows->key_ends && (rows->keys[s] < 0 || rows->key_ends[s] > k.dim[0]))
+            return FAIL(E_SHAPE, "attention: segment %lld has keys %d to %d of k %s", (long long)s,
+                        (int)rows->keys[s], (int)rows->key_ends[s], shape_text(k));
         if (queries < 0 || keys < queries)
             return FAIL(E_SHAPE, "attention: segment %lld has %lld queries and %lld keys",
                         (long long)s, (long long)queries, (long long)keys);
@@ -113,7 +122,7 @@ static Pass pass_begin(const Node *n, bool is_backward)
                   size = measures * (int64_t)(sizeof(double) + sizeof(real));
     int64_t keys_max = 0;
     for (int64_t s = 0; s < a->rows.segments; s++) {
-        const int64_t keys = a->rows.keys[s + 1] - a->rows.keys[s];
+        const int64_t keys = keys_of(&a->rows, s);
         if (keys > keys_max) keys_max = keys;
     }
     Pass p = {.n = n,
@@ -148,7 +157,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
 
     AttentionUnit u = {
         .queries = r->queries[s + 1] - query,
-        .keys = r->keys[s + 1] - key,
+        .keys = keys_of(r, s),
         .head_width = width,
         .group = group,
         .q = matrix(n->in[Q], n->in[Q]->data, query, q_column),
@@ -284,8 +293,7 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
     double pairs = 0;
     for (int64_t s = 0; s < rows->segments; s++) {
         const int64_t begin = rows->queries[s], end = rows->queries[s + 1];
-        const double queries = (double)(end - begin),
-                     before = (double)(rows->keys[s + 1] - rows->keys[s]) - queries;
+        const double queries = (double)(end - begin), before = (double)keys_of(rows, s) - queries;
         if (!rows->first) pairs += queries * (before + (queries + 1) / 2);
         for (int64_t i = begin; rows->first && i < end; i++)
             if (rows->end[i] > rows->first[i]) pairs += rows->end[i] - rows->first[i];

@@ -9,6 +9,7 @@
 #include "train/commands.h"
 #include "train/interrupt.h"
 #include "train/json.h"
+#include "train/plan.h"
 #include "train/progress.h"
 #include "train/sample.h"
 #include "train/trained.h"
@@ -20,30 +21,79 @@ typedef struct Wish {
     Sampling sampling;
 } Wish;
 
-static Status print_samples(const Wish *w, const Trained *t, Decoder *d)
+/* Some of the samples, made side by side: text [count] is what comes of each, the first one's as it comes to
+ * `live` instead if that is not NULL. */
+typedef struct Group {
+    int64_t first, count;
+    FILE *live, *out[DECODER_STREAMS_MAX];
+    char *text[DECODER_STREAMS_MAX];
+    size_t size[DECODER_STREAMS_MAX];
+    SampleResult made[DECODER_STREAMS_MAX];
+} Group;
+
+static Status group_write(Group *g, const Wish *w, const Trained *t, Decoder *d)
 {
-    for (int64_t i = 0; i < w->count; i++) {
-        if (i) printf("---------------\n");
-        TRY(sample_write(d, t->tokenizer, &w->sampling, w->prompt, i, stdout, NULL));
-        printf("\n");
+    Status status = OK;
+    int64_t open = 0;
+    for (; open < g->count && status == OK; open++) {
+        g->text[open] = NULL;
+        g->out[open] = open || !g->live ? open_memstream(&g->text[open], &g->size[open]) : g->live;
+        if (!g->out[open]) {
+            status = FAIL(E_NOMEM, "sample");
+            break;
+        }
     }
+    if (status == OK)
+        status = sample_write(d, t->tokenizer, &w->sampling, w->prompt, g->first, g->count, g->out,
+                              g->made);
+    while (open--)
+        if (g->out[open] != g->live) fclose(g->out[open]);
+    return status;
+}
+
+static void group_free(Group *g)
+{
+    for (int64_t i = 0; i < g->count; i++) {
+        free(g->text[i]);
+        g->text[i] = NULL;
+    }
+}
+
+/* What has been made is printed even if something failed: a user may have had enough. */
+static Status print_group(const Wish *w, const Trained *t, Decoder *d, Group *g)
+{
+    g->live = stdout;
+    if (g->first) printf("---------------\n");
+    const Status status = group_write(g, w, t, d);
+    for (int64_t i = 1; i < g->count && g->text[i]; i++) {
+        printf("\n---------------\n");
+        fwrite(g->text[i], 1, g->size[i], stdout);
+    }
+    if (status == OK) printf("\n");
+    return status;
+}
+
+static Status append_group(const Wish *w, const Trained *t, Decoder *d, Group *g, json_t *list)
+{
+    TRY(group_write(g, w, t, d));
+    for (int64_t i = 0; i < g->count; i++)
+        json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "text",
+                                              json_stringn(g->text[i], g->size[i]), "tokens",
+                                              (json_int_t)g->made[i].tokens, "end_of_text",
+                                              (int)g->made[i].ended));
     return OK;
 }
 
-static Status append_sample(const Wish *w, const Trained *t, Decoder *d, int64_t i, json_t *list)
+/* To the list, or, if there is none, to standard output. */
+static Status write_all(const Wish *w, const Trained *t, Decoder *d, json_t *list)
 {
-    char *text = NULL;
-    size_t size = 0;
-    SampleResult made;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return FAIL(E_NOMEM, "sample");
-    Status status = sample_write(d, t->tokenizer, &w->sampling, w->prompt, i, out, &made);
-    fclose(out);
-    if (status == OK)
-        json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "text", json_stringn(text, size),
-                                              "tokens", (json_int_t)made.tokens, "end_of_text",
-                                              (int)made.ended));
-    free(text);
+    Status status = OK;
+    for (int64_t i = 0; i < w->count && status == OK; i += d->cache.streams) {
+        const int64_t left = w->count - i;
+        Group g = {.first = i, .count = left < d->cache.streams ? left : d->cache.streams};
+        status = list ? append_group(w, t, d, &g, list) : print_group(w, t, d, &g);
+        group_free(&g);
+    }
     return status;
 }
 
@@ -51,9 +101,8 @@ static Status print_json(const Wish *w, const Trained *t, Decoder *d)
 {
     const double begin = clock_seconds();
     json_t *list = json_array();
-    for (int64_t i = 0; i < w->count; i++) {
-        Status status = append_sample(w, t, d, i, list);
-        if (status == OK) continue;
+    const Status status = write_all(w, t, d, list);
+    if (status != OK) {
         json_decref(list);
         return status;
     }
@@ -75,7 +124,7 @@ static Status answer_lines(const Wish *w, const Trained *t, Decoder *d)
         ssize_t length = getline(&line, &room, stdin);
         if (length < 0) break;
         if (length && line[length - 1] == '\n') line[length - 1] = '\0';
-        status = sample_write(d, t->tokenizer, &w->sampling, line, i, stdout, NULL);
+        status = sample_write(d, t->tokenizer, &w->sampling, line, i, 1, &stdout, NULL);
         if (status == E_ARG) {
             fprintf(stderr, "capstan: %s\n", error_message());
             status = OK;
@@ -87,14 +136,25 @@ static Status answer_lines(const Wish *w, const Trained *t, Decoder *d)
     return status;
 }
 
+/* How many samples are made side by side: what they remember is to be a part of the memory only. */
+static int64_t streams(const Wish *w, const Trained *t)
+{
+    const GptConfig *c = t->model.config;
+    const int64_t size = gpt_cache_count(c, c->context) * (int64_t)sizeof(real),
+                  most = plan_memory() / 4 / size;
+    int64_t count = w->count < DECODER_STREAMS_MAX ? w->count : DECODER_STREAMS_MAX;
+    if (count > most) count = most;
+    return count < 1 ? 1 : count;
+}
+
 static Status sample(const Wish *w, const Trained *t)
 {
     Decoder d;
-    Status status = decoder_open(&d, &t->model);
+    Status status = decoder_open(&d, &t->model, streams(w, t));
     if (status == OK)
         status = w->interactive ? answer_lines(w, t, &d)
                  : w->json      ? print_json(w, t, &d)
-                                : print_samples(w, t, &d);
+                                : write_all(w, t, &d, NULL);
     decoder_close(&d);
     return status;
 }

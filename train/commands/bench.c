@@ -7,6 +7,7 @@
 #include "autograd/kernels/gemm.h"
 #include "train/bench.h"
 #include "train/commands.h"
+#include "train/cores.h"
 #include "train/json.h"
 #include "train/machine.h"
 #include "train/precision.h"
@@ -21,8 +22,23 @@ typedef struct Bench {
     int override_count;
     bool json, profile;
     json_t *results;
-    double fma_one, fma_all, triad;
+    double fma_one, fma_all, triad, products;
+    CoreRate others[CORES_MAX];
+    int other_count;
 } Bench;
+
+static void print_cores(const Bench *b)
+{
+    const CoreRate *best = NULL;
+    printf("products      %.1f GFLOP/s", 1e-9 * b->products);
+    for (int i = 0; i < b->other_count; i++) {
+        const CoreRate *other = &b->others[i];
+        printf("%s %s %.1f", i ? "," : "; with OPENBLAS_CORETYPE", other->name, 1e-9 * other->rate);
+        if (other->rate > 1.15 * b->products && (!best || other->rate > best->rate)) best = other;
+    }
+    printf("\n");
+    if (best) printf("              faster: export OPENBLAS_CORETYPE=%s\n", best->name);
+}
 
 static Status measure_machine(Bench *b)
 {
@@ -30,11 +46,14 @@ static Status measure_machine(Bench *b)
     b->fma_one = machine_fma(1);
     b->fma_all = machine_fma(threads_count());
     TRY(machine_triad(threads_count(), 0, &b->triad));
+    TRY(cores_rate(&b->products));
+    b->other_count = cores_others(b->others);
     if (b->json) return OK;
     printf("core type     %s, %s%s%s%s\n", gemm_core(), precision_here(),
            core ? " (OPENBLAS_CORETYPE=" : "", core ? core : "", core ? ")" : "");
     printf("multiply-add  %.1f GFLOP/s on one thread, %.1f on %d\n", 1e-9 * b->fma_one,
            1e-9 * b->fma_all, threads_count());
+    print_cores(b);
     printf("memory        %.1f GB/s on %d threads (triad)\n\n", 1e-9 * b->triad, threads_count());
     fflush(stdout);
     return OK;
@@ -146,21 +165,35 @@ static Status run_name(Bench *b, const char *name, Config *c)
     return run(b, name, c, vocab_size);
 }
 
+/* What this program, run with other kernels of OpenBLAS, tells itself: see train/cores.h. */
+static Status products_only(void)
+{
+    double rate;
+    TRY(cores_rate(&rate));
+    printf("%s %.3f\n", gemm_core(), 1e-9 * rate);
+    return OK;
+}
+
 static Status finish(Bench *b)
 {
     const char *core = getenv("OPENBLAS_CORETYPE");
-    return json_print(json_pack("{s:s, s:s?, s:s, s:i, s:f, s:f, s:f, s:O}", "core", gemm_core(),
-                                "openblas_coretype", core, "precision", precision_here(), "threads",
-                                threads_count(), "fma_gflops_one_thread", 1e-9 * b->fma_one,
-                                "fma_gflops", 1e-9 * b->fma_all, "memory_gigabytes_per_second",
-                                1e-9 * b->triad, "results", b->results));
+    json_t *others = json_object();
+    for (int i = 0; i < b->other_count; i++)
+        json_object_set_new(others, b->others[i].name, json_real(1e-9 * b->others[i].rate));
+    return json_print(json_pack("{s:s, s:f, s:o, s:s?, s:s, s:i, s:f, s:f, s:f, s:O}", "core",
+                                gemm_core(), "products_gflops", 1e-9 * b->products,
+                                "products_gflops_of_other_cores", others, "openblas_coretype", core,
+                                "precision", precision_here(), "threads", threads_count(),
+                                "fma_gflops_one_thread", 1e-9 * b->fma_one, "fma_gflops",
+                                1e-9 * b->fma_all, "memory_gigabytes_per_second", 1e-9 * b->triad,
+                                "results", b->results));
 }
 
 Status command_bench(const Command *self, int argc, char *argv[])
 {
     Bench b = {.options.repeats = 5};
     int64_t threads = 0;
-    bool all = false, helped;
+    bool all = false, products = false, helped;
     const char *names[NAMES_MAX];
     int count;
     const Option options[] = {
@@ -191,6 +224,10 @@ Status command_bench(const Command *self, int argc, char *argv[])
          OPTION_FLAG,
          &b.profile,
          .help = "where a step's time goes: a table by op, held against the machine's limits"},
+        {.name = "--products",
+         OPTION_FLAG,
+         &products,
+         .help = "only OpenBLAS's core type, and its GFLOP/s on a square product"},
         OPTION_JSON(&b.json),
         {0},
     };
@@ -208,6 +245,10 @@ Status command_bench(const Command *self, int argc, char *argv[])
             b.overrides[b.override_count++] = names[i];
         else
             names[named++] = names[i];
+    if (products) {
+        threads_set((int)threads);
+        return products_only();
+    }
     const bool is_open = !named;
     for (int i = 0; i < bench_case_count && is_open; i++)
         if (all || bench_cases[i].by_default) names[named++] = bench_cases[i].name;

@@ -528,3 +528,36 @@ Test(monitor, score_is_of_the_last_ten_thousand)
     cr_assert_eq(monitor_score_ever(&m), 20.0 / 12000);
     cr_assert_eq(monitor_score_recent(&m), 0);
 }
+
+/* One step on a batch of prompts only: whatever the last one measured is still there. */
+static void pass(Monitor *m, int64_t *updates, int64_t *draw)
+{
+    *draw = monitor_next_draw(m, *draw);
+    cr_assert_eq(monitor_pass(m, ++*updates, *draw)->verdict, VERDICT_TAKE);
+    monitor_took(m, 1e-3, 1);
+}
+
+Test(monitor, a_batch_without_a_loss_is_no_measure)
+{
+    static const char *const actions[] = {"warn", "skip", "clip", "rewind", "off"};
+    char action[32];
+    for (size_t a = 0; a < sizeof actions / sizeof *actions; a++) {
+        Monitor m;
+        int64_t updates = 0, draw = 0;
+        snprintf(action, sizeof action, "monitor.action=%s", actions[a]);
+        OPEN(&m, action);
+        usual(&m, &updates, &draw, 80);
+        const Window before = m.detector.loss, lengths = m.log_update;
+        const int64_t clipped = m.zclip.count, judged = m.past.judged;
+        for (int i = 0; i < 300; i++) pass(&m, &updates, &draw);
+        cr_expect_eq(m.detector.loss.next, before.next, "%s", action);
+        cr_expect_eq(m.log_update.next, lengths.next, "%s", action);
+        cr_expect_eq(m.zclip.count, clipped, "%s", action);
+        cr_expect_eq(m.past.judged, judged, "%s", action);
+        usual(&m, &updates, &draw, 80);
+        pass(&m, &updates, &draw);
+        const double *row = monitor_row(&m, updates);
+        cr_assert_eq(row == NULL, a == 4); /* off */
+        if (row) cr_expect(isnan(row[SIGNAL_loss]) && isnan(row[SIGNAL_rms]), "%s", action);
+    }
+}

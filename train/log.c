@@ -260,10 +260,11 @@ Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_sec
 {
     Line line;
     begin(&line);
+    const bool has_loss = !r->monitor.judgement.no_loss;
     add_int(&line, "step", step);
-    add_real(&line, "loss", r->loss);
+    if (has_loss) add_real(&line, "loss", r->loss);
     add_real(&line, "lr", r->lr);
-    add_real(&line, "grad_norm", r->grad_norm);
+    if (has_loss) add_real(&line, "grad_norm", r->grad_norm);
     add_int(&line, "tokens", r->tokens);
     add_real(&line, "tokens_per_second", tokens_per_second);
     add_real(&line, "seconds", l->seconds);

@@ -57,9 +57,14 @@ void progress_step(Progress *p, const Run *r, double tokens_per_second)
     const double each = (now - p->started - p->paused) / (double)(r->step - p->first),
                  left = each * (double)(p->end - r->step);
     erase(p);
-    fprintf(p->out, "step %*lld/%lld  loss %.4f  grad %.2f  lr %.1e  %.0f tokens/s  ETA %s",
-            snprintf(NULL, 0, "%lld", (long long)steps), (long long)r->step, (long long)steps,
-            r->loss, r->grad_norm, r->lr, tokens_per_second, duration_text(left));
+    fprintf(p->out, "step %*lld/%lld  ", snprintf(NULL, 0, "%lld", (long long)steps),
+            (long long)r->step, (long long)steps);
+    if (r->monitor.judgement.no_loss)
+        fprintf(p->out, "a batch without loss tokens");
+    else
+        fprintf(p->out, "loss %.4f  grad %.2f", r->loss, r->grad_norm);
+    fprintf(p->out, "  lr %.1e  %.0f tokens/s  ETA %s", r->lr, tokens_per_second,
+            duration_text(left));
     if (p->is_terminal && !last)
         p->line_open = true;
     else

@@ -95,7 +95,10 @@ Status run_measure(Run *r)
     TRY(lanes_step(r->lanes, &task, &r->loss));
     inject_gradient(&c->monitor, draw, &r->params);
     r->grad_norm = grad_norm(&r->params, telemetry ? m->norms : NULL);
-    monitor_judge(m, r->step + 1, draw, r->loss, r->grad_norm);
+    if (!r->batch.loss_tokens && isfinite(r->loss) && isfinite(r->grad_norm))
+        monitor_pass(m, r->step + 1, draw);
+    else
+        monitor_judge(m, r->step + 1, draw, r->loss, r->grad_norm);
     if (m->judgement.finding.flag == SPIKE_NONFINITE) trace(r, &task);
     return OK;
 }

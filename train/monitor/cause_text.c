@@ -26,6 +26,10 @@ __attribute__((format(printf, 2, 3))) static void remedy(CauseText *t, const cha
 
 static void tell_flag(const Evidence *e, const MonitorConfig *c, CauseText *t)
 {
+    if (!isfinite(e->loss) && strcmp(e->flag, "nonfinite")) {
+        reason(t, "no token of the batch has a loss: there is nothing to judge");
+        return;
+    }
     if (!isfinite(e->loss))
         reason(t, "the loss is not a finite number");
     else if (isnan(e->loss_z))

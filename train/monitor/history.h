@@ -1,8 +1,9 @@
 /* What was measured at the last steps: the series behind a spike's explanation.
  *
  * A row is a step that was judged, taken or not: SIGNALS numbers of the whole, then LAYER_SIGNALS of each
- * block, then PARAM_SIGNALS of each parameter. NAN: not known (no update was made, or it is too early to
- * judge). All rows are one array, so that a checkpoint holds them as they are. */
+ * block, then PARAM_SIGNALS of each parameter. NAN: not known (no update was made, it is too early to
+ * judge, or the batch has no loss token). All rows are one array, so that a checkpoint holds them as they
+ * are. */
 #ifndef TRAIN_MONITOR_HISTORY_H
 #define TRAIN_MONITOR_HISTORY_H
 

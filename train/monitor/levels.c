@@ -56,7 +56,8 @@ static void fill_layers(const Monitor *m, double *row)
         row[history_layer(h, i, LAYER_entropy)] = m->stats.entropy[i];
         row[history_layer(h, i, LAYER_max_logit)] = m->stats.max_logit[i];
     }
-    for (int64_t i = 0; i < h->params; i++) row[history_param(h, i, PARAM_grad)] = m->norms[i];
+    for (int64_t i = 0; i < h->params && !m->judgement.no_loss; i++)
+        row[history_param(h, i, PARAM_grad)] = m->norms[i];
 }
 
 void levels_measured(Monitor *m)
@@ -76,7 +77,7 @@ void levels_measured(Monitor *m)
     if (!c->telemetry) return;
     fill_layers(m, row);
     const double logit = row[SIGNAL_max_logit] = largest_logit(m, &layer),
-                 log_z = row[SIGNAL_log_z] = m->stats.log_z;
+                 log_z = row[SIGNAL_log_z] = j->no_loss ? NAN : m->stats.log_z;
 
     if (j->verdict != VERDICT_TAKE) return;
     if (crossed(m, LEVEL_ATTENTION, logit, c->attention_warn))
@@ -108,12 +109,12 @@ static const UpdateStats *fill_updates(const Monitor *m, double *row, int64_t *a
         const UpdateStats *u = &m->updates[i];
         row[history_param(h, i, PARAM_value)] = u->value;
         row[history_param(h, i, PARAM_update)] = u->update;
-        row[history_param(h, i, PARAM_rms)] = u->rms;
+        row[history_param(h, i, PARAM_rms)] = m->judgement.no_loss ? NAN : u->rms;
         squares += u->update * u->update;
         if (u->rms > m->updates[*at].rms) *at = i;
     }
     row[SIGNAL_update_norm] = sqrt(squares);
-    row[SIGNAL_rms] = m->updates[*at].rms;
+    row[SIGNAL_rms] = m->judgement.no_loss ? NAN : m->updates[*at].rms;
     return &m->updates[*at];
 }
 
@@ -136,7 +137,7 @@ void levels_updated(Monitor *m, double lr, double clip)
     row[SIGNAL_clip] = clip;
     if (!c->telemetry) return;
     const double rms = fill_updates(m, row, &at)->rms, norm = row[SIGNAL_update_norm];
-    if (!isfinite(norm)) return;
+    if (!isfinite(norm) || j->no_loss) return;
     const double log_norm = detector_log(norm),
                  z = detector_z(&m->log_update, log_norm, LOG_UPDATE_FLOOR, c->guard);
     window_push(&m->log_update, log_norm);

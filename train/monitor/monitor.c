@@ -161,18 +161,33 @@ static void describe(const Monitor *m, Judgement *j)
              loss ? j->finding.loss_z : j->finding.grad_norm_z, m->config->rule);
 }
 
+static Judgement *begin(Monitor *m, int64_t step, int64_t draw, double loss, double grad_norm)
+{
+    m->warning_count = 0;
+    m->judgement = (Judgement){.verdict = VERDICT_TAKE,
+                               .step = step,
+                               .draw = draw,
+                               .loss = loss,
+                               .grad_norm = grad_norm,
+                               .finding = {SPIKE_NONE, NAN, NAN},
+                               .limit = INFINITY};
+    return &m->judgement;
+}
+
+/* Attention logits are measured all the same. */
+const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t draw)
+{
+    Judgement *j = begin(m, step, draw, NAN, NAN);
+    j->no_loss = true;
+    if (m->config) levels_measured(m);
+    if (j->severe) j->opens = m->past.bundles++ < m->config->bundles;
+    return j;
+}
+
 const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t draw, double loss,
                                double grad_norm)
 {
-    Judgement *j = &m->judgement;
-    *j = (Judgement){.verdict = VERDICT_TAKE,
-                     .step = step,
-                     .draw = draw,
-                     .loss = loss,
-                     .grad_norm = grad_norm,
-                     .finding = {SPIKE_NONE, NAN, NAN},
-                     .limit = INFINITY};
-    m->warning_count = 0;
+    Judgement *j = begin(m, step, draw, loss, grad_norm);
     if (!m->config) {
         if (isfinite(loss) && isfinite(grad_norm)) return j;
         j->finding.flag = SPIKE_NONFINITE;

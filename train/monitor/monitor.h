@@ -1,7 +1,7 @@
 /* The monitor: judges each step before its update, and says what is to be done.
  *
  * A step is: monitor_next_draw(); the batch's loss and gradient, measured into stats and norms;
- * monitor_judge(); then, if the verdict is VERDICT_TAKE, the update and monitor_took(), else
+ * monitor_judge() or monitor_pass(); then, if the verdict is VERDICT_TAKE, the update and monitor_took(), else
  * monitor_left(). Whoever trains does what the verdict says: rewinding is train/rewind.h.
  *
  * Nothing here writes a file, and after monitor_open() nothing can fail. All of it is in the checkpoint
@@ -40,6 +40,7 @@ typedef struct Judgement {
     bool exhausted; /* the skip budget, or the attempts, are used up */
     bool severe;    /* an attention logit has just gone above attention_severe: see message */
     bool opens;     /* a bundle is to be written: the first of an episode */
+    bool no_loss;   /* the batch has no loss token: nothing was judged */
     double limit;   /* what the gradient is to be cut to; infinity: nothing */
     char message[512];
 } Judgement;
@@ -111,6 +112,10 @@ int64_t monitor_next_draw(const Monitor *m, int64_t draw);
  * if telemetry is on. The result is m->judgement; warnings are those of this step. Off: takes it. */
 const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t draw, double loss,
                                double grad_norm);
+
+/* The same of a batch without a loss token, as of prompts only: it is taken. Its loss and gradient are 0 for
+ * no reason of the run's, so they are neither judged nor usual. */
+const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t draw);
 
 /* The update was made: with this rate, on the gradient times clip. More warnings may be there. */
 void monitor_took(Monitor *m, double lr, double clip);

@@ -561,3 +561,17 @@ Test(monitor, a_batch_without_a_loss_is_no_measure)
         if (row) cr_expect(isnan(row[SIGNAL_loss]) && isnan(row[SIGNAL_rms]), "%s", action);
     }
 }
+
+Test(monitor, a_budget_stops_only_those_who_skip)
+{
+    static const char *const actions[] = {"monitor.action=warn", "monitor.action=skip"};
+    for (int a = 0; a < 2; a++) {
+        Monitor m;
+        int64_t updates = 0, draw = 0;
+        OPEN(&m, actions[a]);
+        usual(&m, &updates, &draw, 100);
+        for (int i = 0; i < 10; i++) step(&m, &updates, &draw, 30, 1);
+        cr_assert_eq(step(&m, &updates, &draw, NAN, 1), VERDICT_STOP);
+        cr_expect_eq(m.judgement.exhausted, a == 1, "%s", actions[a]);
+    }
+}

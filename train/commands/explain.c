@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "autograd/base/text.h"
 #include "train/checkpoints.h"
@@ -49,15 +48,7 @@ static Status find_score(const Wish *w, Found *f)
     return status;
 }
 
-/* The folder may be that of one spike, not of a run. */
-static bool is_bundle(const char *folder)
-{
-    char path[BUNDLE_PATH_MAX];
-    return snprintf(path, sizeof path, "%s/bundle.json", folder) < (int)sizeof path &&
-           !access(path, F_OK);
-}
-
-/* Each that can be read; what is wrong with one keeps nobody from the others. */
+/* Each that can be read; what is wrong with one keeps nobody from the others, nor from another step. */
 static Status read_all(const Wish *w, Found *f)
 {
     char path[BUNDLE_PATH_MAX];
@@ -73,15 +64,15 @@ static Status read_all(const Wish *w, Found *f)
         }
         bundle_close(b);
         status = one;
-        if (one == E_NOMEM || count == 1) return one;
+        if (one == E_NOMEM || (count == 1 && !w->step)) return one;
         warn(NULL, error_message());
     }
-    return f->count ? OK : status;
+    return f->count || w->step ? OK : status;
 }
 
 static Status find(const Wish *w, Found *f)
 {
-    const bool one = is_bundle(w->run);
+    const bool one = bundle_is_there(w->run); /* the folder of a spike, not of a run */
     if (one)
         f->count = 1;
     else {

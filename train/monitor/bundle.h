@@ -76,6 +76,9 @@ void bundle_close(Bundle *b);
 /* E_FORMAT unless p, `layers` blocks of a model, is what the bundle's history is of. */
 Status bundle_check_model(const Bundle *b, const Params *p, int64_t layers);
 
+/* Whether a folder is that of a bundle. It is written last: without it a run was killed, or still writes. */
+bool bundle_is_there(const char *folder);
+
 /* The bundles of a run: the draws of RUN/spikes/draw-*, ascending, in a. None: *count is 0. */
 Status bundles_list(const char *run, Arena *a, int64_t **draws, int64_t *count);
 char *bundle_path(const char *run, int64_t draw, char out[BUNDLE_PATH_MAX]);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "train/monitor/bundle_keys.h"
 
@@ -225,6 +226,13 @@ static int64_t draw_of(const char *name)
     return draw > 0 && !strcmp(name, again) ? draw : -1;
 }
 
+bool bundle_is_there(const char *folder)
+{
+    char path[BUNDLE_PATH_MAX + 16];
+    snprintf(path, sizeof path, "%s/bundle.json", folder);
+    return !access(path, F_OK);
+}
+
 Status bundles_list(const char *run, Arena *a, int64_t **draws, int64_t *count)
 {
     char path[BUNDLE_PATH_MAX];
@@ -236,7 +244,7 @@ Status bundles_list(const char *run, Arena *a, int64_t **draws, int64_t *count)
     if (!d) return OK;
     for (struct dirent *one; (one = readdir(d));) {
         const int64_t draw = draw_of(one->d_name);
-        if (draw < 0) continue;
+        if (draw < 0 || !bundle_is_there(bundle_path(run, draw, path))) continue;
         if (*count == room) {
             room = room ? 2 * room : 16;
             int64_t *more = arena_take(a, room * (int64_t)sizeof *more);

@@ -125,7 +125,7 @@ static Verdict act(Monitor *m, Judgement *j, bool exhausted)
 {
     const bool finite = j->finding.flag != SPIKE_NONFINITE;
     if (is(m, "rewind")) return go_back(m, j);
-    j->exhausted = exhausted;
+    j->exhausted = exhausted && (finite || is(m, "skip")); /* else it is no matter of the budget */
     if (!finite) return is(m, "skip") && !exhausted ? VERDICT_SKIP : VERDICT_STOP;
     if (!exhausted) return is(m, "skip") ? VERDICT_SKIP : VERDICT_TAKE;
     m->in_a_row = 0;

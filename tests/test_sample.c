@@ -533,6 +533,55 @@ Test(choose, draws_what_is_expected)
     expect_shares(&(Choosing){.top_p = 1}, (double[]){0, 0, 0, 1});
 }
 
+static int likelier_first(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Many tokens, spread widely and hardly: each that is drawn is among the likeliest that a sort finds, as often
+ * as it should be; and evenly spaced numbers reach the last of them. */
+Test(choose, keeps_the_likeliest_of_many)
+{
+    enum { COUNT = 3000, DRAWS = 60000 };
+    static const Choosing all[] = {{0.7, 0, 1},   {0.7, 40, 1},     {0.7, 0, 0.6}, {1.5, 0, 0.99},
+                                   {1, 500, 0.5}, {1, COUNT, 0.75}, {2, 1, 1},     {1e-9, 0, 0.9}};
+    static real logits[COUNT];
+    static Candidate scratch[COUNT];
+    static double sorted[COUNT], seen[COUNT];
+    for (int n = 0; n < 2 * (int)(sizeof all / sizeof *all); n++) {
+        const Choosing *c = all + n / 2;
+        const double spread = n % 2 ? 4 : 0.01;
+        double sum = 0, part = 0, shift = 0;
+        int64_t kept = 0;
+        for (int i = 0; i < COUNT; i++) {
+            logits[i] = (real)(spread * rng_normal(rng_stream(1, "test"), (uint64_t)i, 1));
+            sorted[i] = (double)logits[i];
+            seen[i] = 0;
+        }
+        qsort(sorted, COUNT, sizeof *sorted, likelier_first);
+        const int64_t most = c->top_k ? c->top_k : COUNT;
+        for (int64_t i = 0; i < most; i++) sum += exp((sorted[i] - sorted[0]) / c->temperature);
+        while (kept < most && (c->top_p == 1 || part < c->top_p * sum))
+            part += exp((sorted[kept++] - sorted[0]) / c->temperature);
+        for (int i = 0; i < DRAWS; i++) {
+            int32_t token;
+            cr_assert_eq(choose_token(logits, COUNT, c, (i + 0.5) / DRAWS, scratch, &token), OK);
+            seen[token] += 1.0 / DRAWS;
+        }
+        for (int i = 0; i < COUNT; i++) {
+            /* One more or less by rounding, where the share is cut. */
+            const bool stays = (double)logits[i] >= sorted[kept - 1],
+                       near = kept < COUNT && (double)logits[i] >= sorted[kept];
+            if (!near && !stays) cr_assert_eq(seen[i], 0, "%d: token %d", n, i);
+            if (stays)
+                shift +=
+                    fabs(seen[i] - exp(((double)logits[i] - sorted[0]) / c->temperature) / part);
+        }
+        cr_expect_lt(shift, 0.06, "%d: %g of %d", n, shift, (int)kept);
+    }
+}
+
 Test(choose, refuses_what_is_no_number)
 {
     const real logits[2] = {0, (real)NAN};

@@ -13,7 +13,7 @@ typedef struct Choosing {
 } Choosing;
 
 typedef struct Candidate {
-    double weight;
+    real logit, weight;
     int32_t token;
 } Candidate;
 

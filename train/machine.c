@@ -115,3 +115,37 @@ Status machine_update(int threads, int64_t size, double *rate)
 {
     return stream(threads, size, true, rate);
 }
+
+VECTOR static real sum_of(const real *x, int64_t count)
+{
+    enum { SIDE = 128 };
+    real sums[SIDE] = {0};
+    for (int64_t i = 0; i + SIDE <= count; i += SIDE)
+#pragma omp simd
+        for (int j = 0; j < SIDE; j++) sums[j] += x[i + j];
+    return vector_sum(sums, SIDE);
+}
+
+Status machine_read(int threads, int64_t size, double *rate)
+{
+    Arena arena = {0};
+    const int64_t count = size / (int64_t)sizeof(real) + threads, turns = 1 + TURN_NUMBERS / count;
+    real *a = arena_take(&arena, count * (int64_t)sizeof *a), sum = 0;
+    if (!a) return FAIL(E_NOMEM, "an array of %lld numbers", (long long)count);
+    *rate = 0;
+    for (int i = -1; i < TRIES; i++) {
+        const double begin = clock_seconds();
+#pragma omp parallel num_threads(threads) reduction(+ : sum)
+        {
+            const int64_t id = omp_get_thread_num(), team = omp_get_num_threads();
+            const int64_t from = count * id / team, to = count * (id + 1) / team;
+            for (int64_t j = from; j < to && i < 0; j++) a[j] = 1;
+            for (int64_t j = 0; j < turns; j++) sum += sum_of(a + from, to - from);
+        }
+        const double now = (double)(turns * count) * sizeof *a / (clock_seconds() - begin);
+        if (i >= 0 && now > *rate) *rate = now;
+    }
+    sink = sum;
+    arena_free(&arena);
+    return OK;
+}

@@ -17,4 +17,8 @@ Status machine_triad(int threads, int64_t size, double *rate);
 /* The same of a[i] += s b[i]. Memory is faster at it: nothing is fetched only to be overwritten. */
 Status machine_update(int threads, int64_t size, double *rate);
 
+/* Bytes a second that so many threads together read of so many bytes, again and again: each thread a part of
+ * its own, which it finds in its cache if that holds it. E_NOMEM. */
+Status machine_read(int threads, int64_t size, double *rate);
+
 #endif

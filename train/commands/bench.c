@@ -12,6 +12,7 @@
 #include "train/machine.h"
 #include "train/precision.h"
 #include "train/profiled.h"
+#include "train/sampled.h"
 
 enum { NAMES_MAX = 64 };
 
@@ -20,7 +21,7 @@ typedef struct Bench {
     int64_t vocab_size;               /* of configs that are files */
     const char *overrides[NAMES_MAX]; /* of every config */
     int override_count;
-    bool json, profile;
+    bool json, profile, sampling;
     json_t *results;
     double fma_one, fma_all, triad, products;
     CoreRate others[CORES_MAX];
@@ -106,8 +107,18 @@ static Status profile(Bench *b, const char *name, const Config *c, int64_t vocab
     return OK;
 }
 
+static Status sampling(Bench *b, const char *name, const Config *c, int64_t vocab_size)
+{
+    Sampled s;
+    TRY(sampled_run(c, vocab_size, &b->options, &s));
+    if (!b->json) sampled_print(name, &s);
+    json_array_append_new(b->results, sampled_json(name, &s));
+    return OK;
+}
+
 static Status run(Bench *b, const char *name, const Config *c, int64_t vocab_size)
 {
+    if (b->sampling) return sampling(b, name, c, vocab_size);
     if (b->profile) return profile(b, name, c, vocab_size);
     BenchResult r;
     TRY(bench_run(c, vocab_size, &b->options, &r));
@@ -224,6 +235,10 @@ Status command_bench(const Command *self, int argc, char *argv[])
          OPTION_FLAG,
          &b.profile,
          .help = "where a step's time goes: a table by op, held against the machine's limits"},
+        {.name = "--sampling",
+         OPTION_FLAG,
+         &b.sampling,
+         .help = "tokens a second of writing, one stream and many, and of reading a prompt"},
         {.name = "--products",
          OPTION_FLAG,
          &products,
@@ -245,6 +260,7 @@ Status command_bench(const Command *self, int argc, char *argv[])
             b.overrides[b.override_count++] = names[i];
         else
             names[named++] = names[i];
+    if (b.profile && b.sampling) return FAIL(E_ARG, "--profile goes without --sampling");
     if (products) {
         threads_set((int)threads);
         return products_only();

@@ -401,7 +401,7 @@ Test(spikes, attempts_end_with_exit_4)
     cr_expect_eq(train_child("hopeless", true, NULL), 4);
 }
 
-Test(spikes, damaged_snapshots_are_passed_over_and_none_is_a_warning)
+Test(spikes, damaged_snapshots_are_passed_over)
 {
     char command[500];
     SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_draw=58",
@@ -421,22 +421,33 @@ Test(spikes, damaged_snapshots_are_passed_over_and_none_is_a_warning)
         "'\"event\": \"rewound\".*back to step 30' events.jsonl",
         folder);
     cr_expect_eq(system(command), 0);
+}
 
-    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_draw=58",
-             "train.steps=52");
-    cr_assert_eq(train_child("bare", false, NULL), 0);
-    snprintf(command, sizeof command,
-             "cd '%s' && rm -r checkpoints/step-00000052.h5 checkpoints/step-00000000.h5 snapshots "
-             "&& touch snapshots",
-             folder);
-    cr_assert_eq(system(command), 0);
-    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_draw=58");
-    cr_assert_eq(train_child("bare", true, NULL), 0);
-    snprintf(command, sizeof command,
-             "cd '%s' && grep -q '\"event\": \"no snapshot\"' events.jsonl && grep -q '\"event\": "
-             "\"skipped\"' events.jsonl",
-             folder);
-    cr_expect_eq(system(command), 0);
+/* Its checkpoints, of 0 and 50, serve as snapshots as far as those would reach. */
+Test(spikes, a_run_without_snapshots_is_not_given_up)
+{
+    static const char *const draw[] = {"monitor.inject_draw=58", "monitor.inject_draw=72"},
+                             *const outcome[] = {"\"rewound\".*back to step 50", "\"skipped\""};
+    char command[500], name[16];
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "bare%d", i);
+        SETTINGS("monitor.action=rewind", "monitor.inject=gradient", draw[i],
+                 i ? "monitor.snapshots=2" : "monitor.snapshots=4", "train.steps=52");
+        cr_assert_eq(train_child(name, false, NULL), 0);
+        snprintf(command, sizeof command,
+                 "cd '%s' && rm -r checkpoints/step-00000052.h5 snapshots && touch snapshots",
+                 folder);
+        cr_assert_eq(system(command), 0);
+        SETTINGS("monitor.action=rewind", "monitor.inject=gradient", draw[i],
+                 i ? "monitor.snapshots=2" : "monitor.snapshots=4", "train.steps=74");
+        cr_assert_eq(train_child(name, true, NULL), 0);
+        snprintf(
+            command, sizeof command,
+            "cd '%s' && grep -q '\"event\": \"no snapshot\"' events.jsonl && grep -q '\"event\": "
+            "%s' events.jsonl",
+            folder, outcome[i]);
+        cr_expect_eq(system(command), 0, "%s", draw[i]);
+    }
 }
 
 Test(spikes, a_bundle_that_cannot_be_written_is_a_warning)

@@ -85,23 +85,32 @@ static void try_file(Session *s, const char *folder, int64_t step, bool *done)
     if (!*done) session_tell(s, "warning", error_message());
 }
 
-/* From the wanted place backwards, then forwards: what is damaged is passed over. */
-void rewind_run(Session *s, bool *done)
+/* Those of a folder from `oldest` on: from the wanted place backwards, then forwards. What is damaged is
+ * passed over. */
+static void try_folder(Session *s, const char *folder, int64_t oldest, bool *done)
 {
     Arena a = {0};
     int64_t *steps, count, far = 0;
     const int64_t now = s->run.step, wanted = now + 1 - s->config->monitor.rewind_steps;
-    *done = false;
-    if (checkpoints_list(s->snapshots, &a, &steps, &count) != OK) {
+    if (checkpoints_list(folder, &a, &steps, &count) != OK) {
         session_tell(s, "warning", error_message());
         count = 0;
     }
     while (far < count && steps[far] <= wanted) far++;
-    for (int64_t i = far; i-- > 0 && !*done;) try_file(s, s->snapshots, steps[i], done);
+    for (int64_t i = far; i-- > 0 && steps[i] >= oldest && !*done;)
+        try_file(s, folder, steps[i], done);
     for (int64_t i = far; i < count && steps[i] <= now && !*done; i++)
-        try_file(s, s->snapshots, steps[i], done);
-    if (!*done) try_file(s, s->checkpoints, 0, done);
+        if (steps[i] >= oldest) try_file(s, folder, steps[i], done);
     arena_free(&a);
+}
+
+void rewind_run(Session *s, bool *done)
+{
+    const MonitorConfig *c = &s->config->monitor;
+    const int64_t reach = c->snapshots * monitor_snapshot_every(c);
+    *done = false;
+    try_folder(s, s->snapshots, 0, done);
+    if (!*done) try_folder(s, s->checkpoints, s->run.step - reach, done);
 }
 
 /* Whatever a kill leaves of this, a resumed run comes to the same end: checkpoints of undone updates, if they

@@ -20,8 +20,10 @@ Status snapshots_step(Session *s);
  * else of the oldest: to go back to, or to compare with. *step is -1 if there is none. */
 Status snapshots_before(Session *s, int64_t *step, char path[CHECKPOINT_PATH_MAX]);
 
-/* Goes back to the newest snapshot far enough back, else the oldest, else the checkpoint of step 0. *done is
- * false, with a warning, if there is none that can be read; the run is then as it was. */
+/* Goes back to the newest snapshot far enough back, else the oldest. Without snapshots (they could not be
+ * written, or are asked for only now) a checkpoint does, if it is no further back than they would be: more of
+ * the run is not given up. *done is false, with a warning, if there is none that can be read; the run is then
+ * as it was. */
 void rewind_run(Session *s, bool *done);
 
 /* After that the folder follows: the state is saved, checkpoints, snapshots and metrics of updates that are

@@ -543,7 +543,7 @@ static int likelier_first(const void *a, const void *b)
  * as it should be; and evenly spaced numbers reach the last of them. */
 Test(choose, keeps_the_likeliest_of_many)
 {
-    enum { COUNT = 3000, DRAWS = 60000 };
+    enum { COUNT = 1000, DRAWS = 20000 };
     static const Choosing all[] = {{0.7, 0, 1},   {0.7, 40, 1},     {0.7, 0, 0.6}, {1.5, 0, 0.99},
                                    {1, 500, 0.5}, {1, COUNT, 0.75}, {2, 1, 1},     {1e-9, 0, 0.9}};
     static real logits[COUNT];

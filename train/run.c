@@ -78,7 +78,7 @@ Status run_measure(Run *r)
     Monitor *m = &r->monitor;
     const bool telemetry = m->config && m->config->telemetry;
     const int64_t draw = monitor_next_draw(m, r->draw);
-    const bool poisoned = *r->fault.op && inject_is_due(&c->monitor, draw);
+    r->poisoned = *r->fault.op && inject_is_due(&c->monitor, draw);
     const TapePoison poison = {r->fault.op, r->fault.scope, r->fault.in_backward, 0};
     const LaneTask task = {.model = &r->model,
                            .batch = &r->batch,
@@ -87,7 +87,7 @@ Status run_measure(Run *r)
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing,
                            .stats = m->config ? &m->stats : NULL,
-                           .poison = poisoned ? &poison : NULL};
+                           .poison = r->poisoned ? &poison : NULL};
 
     r->finding = (TapeFinding){0};
     TRY(batches_fill(&r->train, draw, &r->batch));

@@ -33,6 +33,7 @@ typedef struct Run {
     double loss;         /* before any update on it */
     double grad_norm;    /* before clipping */
     TapeFinding finding; /* where what is not finite came from, if something was */
+    bool poisoned;       /* monitor.inject = nan was due */
     double lr;           /* of the last update */
 } Run;
 

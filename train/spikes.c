@@ -110,6 +110,16 @@ static Status stopped(Session *s, const char *bundle)
     return FAIL(E_NUMERIC, "%s", message);
 }
 
+static void warn_of_injection(Session *s)
+{
+    char text[512];
+    snprintf(
+        text, sizeof text,
+        "monitor.inject_where = %.200s: nothing came of it: is there such an op in this model?",
+        s->config->monitor.inject_where);
+    session_tell(s, "warning", text);
+}
+
 Status spikes_act(Session *s, bool *taken)
 {
     Run *r = &s->run;
@@ -117,6 +127,7 @@ Status spikes_act(Session *s, bool *taken)
     const bool is_spike = j->finding.flag != SPIKE_NONE;
     char path[BUNDLE_PATH_MAX];
     *taken = j->verdict == VERDICT_TAKE;
+    if (r->poisoned && j->finding.flag != SPIKE_NONFINITE) warn_of_injection(s);
     if (!is_spike && !j->severe) return OK;
     keep_bundle(s, action_of(s), path);
     switch (j->verdict) {

@@ -120,8 +120,8 @@ static Status tell_nothing(const Wish *w, const Found *f)
     text_escape(w->run, shown, sizeof shown);
     if (f->score.flagged)
         printf("%s: nothing was kept of its spikes (monitor.bundles): capstan explain %s STEP "
-               "makes that step again\n",
-               shown, shown);
+               "makes that step again%s\n",
+               shown, shown, f->score.rewound ? ", but not what was undone" : "");
     else
         printf("%s: no spike\n", shown);
     spike_score_print(&f->score, stdout);

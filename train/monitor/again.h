@@ -9,7 +9,7 @@
  * is written. The config is in b's arena; data: another place of the dataset, or NULL. On a machine with
  * another OpenBLAS core type it is equal to rounding only.
  *
- * E_DATA: there is no checkpoint so old, or the run is not so long. b is to be closed in any case. */
+ * E_DATA: there is no checkpoint so old. E_ARG: the run is not so long, or has not come so far. b is to be closed in any case. */
 Status again(const char *run, int64_t step, const char *data, char *argv[], Bundle *b,
              Config **config);
 

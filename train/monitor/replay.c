@@ -7,6 +7,7 @@
 #include "optim/schedule.h"
 #include "train/checkpoints.h"
 #include "train/monitor/inject.h"
+#include "train/monitor/state.h"
 #include "train/monitor/usual.h"
 
 #define X(id, name) name,
@@ -102,7 +103,10 @@ static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
         return FAIL(E_ARG, "%s: the path is too long", b->folder);
     Status status = checkpoint_open(&reader, path);
     if (status == OK) status = checkpoint_check_dataset(&reader, &r->dataset);
+    if (status == OK) status = monitor_check_state(&r->monitor, &reader);
     if (status == OK) status = checkpoint_load(&reader, &r->params, true);
+    if (status == OK)
+        monitor_restore(&r->monitor, &reader, false); /* what rewinds made of the rate */
     if (status == OK && reader.info.step != step)
         status = FAIL(E_FORMAT, "%s: it is of step %lld; the bundle is of one of step %lld", path,
                       (long long)reader.info.step, (long long)step);
@@ -156,7 +160,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
         for (int64_t i = 0; i < layers; i++)
             out->max_logit = fmax(out->max_logit, stats.max_logit[i]);
         out->grad_norm = grad_norm(&r->params, NULL);
-        adamw_step(&r->params, &c->optim, learning_rate(&c->optim, r->step + 1),
+        adamw_step(&r->params, &c->optim, learning_rate(&c->optim, r->step + 1) * r->monitor.rate,
                    clip_scale(out->grad_norm, c->optim.clip), r->step + 1, NULL);
         status = fill(c, r, p->draw[BATCH_CLEAN]);
     }

@@ -450,6 +450,35 @@ Test(spikes, a_run_without_snapshots_is_not_given_up)
     }
 }
 
+/* No room for files of this name. */
+static const char *too_large;
+
+static int full_open(const char *path, int flags, mode_t mode)
+{
+    if (!strstr(path, too_large)) return file_calls_system.open(path, flags, mode);
+    errno = ENOSPC;
+    return -1;
+}
+
+Test(spikes, a_bundle_that_does_not_fit_leaves_nothing)
+{
+    static const char *const names[] = {"/at.h5", "/bundle.json"};
+    char command[500];
+    FileCalls calls = file_calls_system;
+    calls.open = full_open;
+    SETTINGS("monitor.action=skip", "monitor.inject=gradient", "monitor.inject_draw=45");
+    for (int i = 0; i < 2; i++) {
+        too_large = names[i];
+        cr_assert_eq(train_child(i ? "json" : "state", false, &calls), 0);
+        snprintf(
+            command, sizeof command,
+            "cd '%s' && grep -q '\"event\": \"no bundle\"' events.jsonl && grep -q '\"event\": "
+            "\"skipped\"' events.jsonl && test -z \"$(ls spikes)\"",
+            folder);
+        cr_expect_eq(system(command), 0, "%s", names[i]);
+    }
+}
+
 Test(spikes, a_bundle_that_cannot_be_written_is_a_warning)
 {
     char command[500];

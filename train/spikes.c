@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "autograd/base/text.h"
 #include "data/files.h"
@@ -34,6 +35,7 @@ static Status fill_bundle(Session *s, Bundle *b, const char *action)
     TRY(make_folder(path));
     bundle_path(s->folder, j->draw, b->folder);
     TRY(make_folder(b->folder));
+    files_clean(b->folder, ""); /* of a run that was killed here */
     b->run = s->folder;
     TRY(bundle_take(b, &s->run));
     b->action = action;
@@ -41,6 +43,19 @@ static Status fill_bundle(Session *s, Bundle *b, const char *action)
     snprintf(path, sizeof path, "%s/at.h5", b->folder);
     TRY(run_state_save(&s->run, path));
     return bundle_write(b);
+}
+
+/* What there is of a bundle that could not be written takes the room of two checkpoints, and is no use. */
+static void drop_rest(const Bundle *b)
+{
+    static const char *const names[] = {"before.h5", "at.h5"};
+    char path[BUNDLE_PATH_MAX + 16];
+    if (!*b->folder || bundle_is_there(b->folder)) return;
+    for (int i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", b->folder, names[i]);
+        if (file_remove(path) != OK) return;
+    }
+    rmdir(b->folder);
 }
 
 /* Keeps everything of the step at hand; path: where, or "" if that failed. */
@@ -51,8 +66,10 @@ static void keep_bundle(Session *s, const char *action, char path[BUNDLE_PATH_MA
     if (!s->run.monitor.judgement.opens) return;
     if (fill_bundle(s, b, action) == OK)
         snprintf(path, BUNDLE_PATH_MAX, "%s", b->folder + strlen(s->folder) + 1);
-    else
+    else {
         session_tell(s, "no bundle", error_message());
+        drop_rest(b);
+    }
     bundle_close(b);
 }
 

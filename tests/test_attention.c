@@ -305,7 +305,7 @@ Test(attention, entropy_of_rows_with_few_keys)
                    .kv_heads = 1,
                    .head_width = 1,
                    .scale = 1,
-                   .rows = {1, begin, begin, first, end},
+                   .rows = {1, begin, begin, first, end, NULL},
                    .stats = {&max_logit, &entropy, &rows}};
     Tensor *q = tape_tensor(&tape, SHAPE(ROWS, 1)), *k = tape_tensor(&tape, SHAPE(ROWS, 1)),
            *v = tape_wrap(&tape, SHAPE(ROWS, 1), k->data);
@@ -339,7 +339,7 @@ Test(attention, entropy_of_one_query)
                          .kv_heads = 1,
                          .head_width = 1,
                          .scale = 1,
-                         .rows = {2, queries, keys, NULL, NULL},
+                         .rows = {2, queries, keys, NULL, NULL, NULL},
                          .stats = {NULL, &entropy, &rows}};
     Tensor *q = tape_tensor(&tape, SHAPE(2, 1)), *k = tape_tensor(&tape, SHAPE(151, 1)),
            *v = tape_tensor(&tape, SHAPE(151, 1));
@@ -382,7 +382,7 @@ Test(attention, prefixes_of_packed_examples)
                          .kv_heads = 1,
                          .head_width = 7,
                          .scale = 1,
-                         .rows = {3, begin, begin, first, end}};
+                         .rows = {3, begin, begin, first, end, NULL}};
     Tensor *q = tape_tensor(&tape, SHAPE(7, 7)), *v = tape_tensor(&tape, SHAPE(7, 7));
     Tensor *k = tape_tensor(&tape, SHAPE(7, 7));
     memset(q->data, 0, 49 * sizeof *q->data);
@@ -498,7 +498,7 @@ Test(attention, misfits_are_named)
                    .kv_heads = 1,
                    .head_width = 3,
                    .scale = 1,
-                   .rows = {1, rows, rows, NULL, NULL}};
+                   .rows = {1, rows, rows, NULL, NULL, NULL}};
     tape_reset(&tape);
     Tensor *q = tape_tensor(&tape, SHAPE(4, 6)), *k = tape_tensor(&tape, SHAPE(4, 3)),
            *v = tape_tensor(&tape, SHAPE(5, 3));

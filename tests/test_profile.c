@@ -135,7 +135,7 @@ Test(profile, attention_counts_the_pairs_that_it_sees)
                    .k_column = 4,
                    .v_column = 8,
                    .scale = 1,
-                   .rows = {2, rows, rows, first, end}};
+                   .rows = {2, rows, rows, first, end, NULL}};
     cr_assert(ag_attention(&t, x, x, x, &a), "%s", error_message());
     cr_expect_eq(all_of("attention", PASS_FORWARD).work.operations, (2 + 2 + 1 + 1 + 0) * 4 * 4);
     a.rows.first = a.rows.end = NULL;

@@ -138,7 +138,7 @@ static void prefix_pass(const Model *m, Tape *t, const int32_t *tokens, int32_t 
     const GptInput in = {.rows = count,
                          .tokens = tokens,
                          .positions = places,
-                         .attention = {1, rows, rows, first, end}};
+                         .attention = {1, rows, rows, first, end, NULL}};
     tape_reset(t);
     const Tensor *next = gpt_next(&m->gpt, t, &in);
     cr_assert_eq(t->status, OK, "%s", error_message());

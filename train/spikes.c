@@ -144,7 +144,9 @@ Status spikes_act(Session *s, bool *taken)
     const bool is_spike = j->finding.flag != SPIKE_NONE;
     char path[BUNDLE_PATH_MAX];
     *taken = j->verdict == VERDICT_TAKE;
-    if (r->poisoned && j->finding.flag != SPIKE_NONFINITE) warn_of_injection(s);
+    if (r->poisoned && j->finding.flag != SPIKE_NONFINITE &&
+        j->draw == s->config->monitor.inject_draw)
+        warn_of_injection(s);
     if (!is_spike && !j->severe) return OK;
     keep_bundle(s, action_of(s), path);
     switch (j->verdict) {

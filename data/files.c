@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -231,6 +232,13 @@ Status file_remove(const char *path)
     if (!file_calls->unlink(path) || errno == ENOENT) return OK;
     return FAIL(E_IO, "cannot remove %s: %s", text_escape(path, name, sizeof name),
                 strerror(errno));
+}
+
+Status file_make_folder(const char *path)
+{
+    char name[PATH_MAX];
+    if (!mkdir(path, 0777) || errno == EEXIST) return OK;
+    return FAIL(E_IO, "cannot make %s: %s", text_escape(path, name, sizeof name), strerror(errno));
 }
 
 static bool is_stale(const char *name)

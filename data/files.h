@@ -58,6 +58,9 @@ Status file_point(const char *target, const char *path);
 
 Status file_remove(const char *path); /* E_IO; OK if there is none */
 
+/* Makes the folder unless it is there; what it is to be in is there. E_IO. */
+Status file_make_folder(const char *path);
+
 /* Removes drafts that a dead process left in the folder, of files whose names begin so ("": of any). */
 void files_clean(const char *folder, const char *prefix);
 

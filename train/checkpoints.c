@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
@@ -136,9 +135,7 @@ Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, b
     Arena a = {0};
     char path[CHECKPOINT_PATH_MAX];
     const int64_t step = c->info.step;
-    if (mkdir(folder, 0777) && errno != EEXIST)
-        return FAIL(E_IO, "cannot make %s: %s", text_escape(folder, path, sizeof path),
-                    strerror(errno));
+    TRY(file_make_folder(folder));
     TRY(checkpoint_save(checkpoints_path(folder, step, path), c));
     TRY(checkpoints_point(folder, step, best ? step : 0));
     Status status = rotate(folder, &a, step, keep);

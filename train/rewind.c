@@ -1,10 +1,7 @@
 #include "train/rewind.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "autograd/base/text.h"
 #include "data/files.h"
 #include "train/checkpoints.h"
 #include "train/run_state.h"
@@ -34,11 +31,9 @@ Status snapshots_step(Session *s)
 {
     const MonitorConfig *c = &s->config->monitor;
     const int64_t every = monitor_snapshot_every(c), step = s->run.step;
-    char path[CHECKPOINT_PATH_MAX], safe[CHECKPOINT_PATH_MAX];
+    char path[CHECKPOINT_PATH_MAX];
     if (!strcmp(c->action, "off") || !every || step % every) return OK;
-    if (mkdir(s->snapshots, 0777) && errno != EEXIST)
-        return FAIL(E_IO, "cannot make %s: %s", text_escape(s->snapshots, safe, sizeof safe),
-                    strerror(errno));
+    TRY(file_make_folder(s->snapshots));
     TRY(run_state_save(&s->run, checkpoints_path(s->snapshots, step, path)));
     return prune(s->snapshots, step, c->snapshots);
 }

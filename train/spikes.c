@@ -1,22 +1,12 @@
 #include "train/spikes.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "autograd/base/text.h"
 #include "data/files.h"
 #include "train/monitor/bundle.h"
 #include "train/rewind.h"
 #include "train/run_state.h"
-
-static Status make_folder(const char *path)
-{
-    char safe[BUNDLE_PATH_MAX];
-    if (!mkdir(path, 0777) || errno == EEXIST) return OK;
-    return FAIL(E_IO, "cannot make %s: %s", text_escape(path, safe, sizeof safe), strerror(errno));
-}
 
 /* An earlier checkpoint under another name: it stays when the snapshots go. */
 static Status keep_before(Session *s, Bundle *b)
@@ -27,18 +17,17 @@ static Status keep_before(Session *s, Bundle *b)
     return b->before_step < 0 ? OK : file_alias(from, to);
 }
 
-static Status fill_bundle(Session *s, Bundle *b, const char *action)
+static Status fill_bundle(Session *s, Bundle *b)
 {
     const Judgement *j = &s->run.monitor.judgement;
     char path[BUNDLE_PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/spikes", s->folder);
-    TRY(make_folder(path));
+    TRY(file_make_folder(path));
     bundle_path(s->folder, j->draw, b->folder);
-    TRY(make_folder(b->folder));
+    TRY(file_make_folder(b->folder));
     files_clean(b->folder, ""); /* of a run that was killed here */
     b->run = s->folder;
     TRY(bundle_take(b, &s->run));
-    b->action = action;
     TRY(keep_before(s, b));
     snprintf(path, sizeof path, "%s/at.h5", b->folder);
     TRY(run_state_save(&s->run, path));
@@ -59,12 +48,12 @@ static void drop_rest(const Bundle *b)
 }
 
 /* Keeps everything of the step at hand; path: where, or "" if that failed. */
-static void keep_bundle(Session *s, const char *action, char path[BUNDLE_PATH_MAX])
+static void keep_bundle(Session *s, char path[BUNDLE_PATH_MAX])
 {
     Bundle *b = &(Bundle){.before_step = -1};
     *path = '\0';
     if (!s->run.monitor.judgement.opens) return;
-    if (fill_bundle(s, b, action) == OK)
+    if (fill_bundle(s, b) == OK)
         snprintf(path, BUNDLE_PATH_MAX, "%s", b->folder + strlen(s->folder) + 1);
     else {
         session_tell(s, "no bundle", error_message());
@@ -80,18 +69,6 @@ static void tell(Session *s, const Judgement *j, const char *kind, const char *m
     progress_note(&s->progress, "%s: %s", kind, message);
     if (log_spike(&s->log, j, kind, message, bundle) != OK)
         progress_note(&s->progress, "warning: %s", error_message());
-}
-
-/* The name of what was done, for bundles and for the journal. */
-static const char *action_of(const Session *s)
-{
-    const Judgement *j = &s->run.monitor.judgement;
-    switch (j->verdict) {
-    case VERDICT_SKIP: return "skipped";
-    case VERDICT_REWIND: return "rewound";
-    case VERDICT_STOP: return "stopped";
-    default: return j->limit < j->grad_norm ? "clipped" : "taken";
-    }
 }
 
 /* Goes back, or, if there is nothing to go back to, skips the batch. */
@@ -148,7 +125,7 @@ Status spikes_act(Session *s, bool *taken)
         j->draw == s->config->monitor.inject_draw)
         warn_of_injection(s);
     if (!is_spike && !j->severe) return OK;
-    keep_bundle(s, action_of(s), path);
+    keep_bundle(s, path);
     switch (j->verdict) {
     case VERDICT_STOP: return stopped(s, path);
     case VERDICT_REWIND: go_back(s, path); return OK;

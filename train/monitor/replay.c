@@ -7,8 +7,8 @@
 #include "optim/schedule.h"
 #include "train/checkpoints.h"
 #include "train/monitor/inject.h"
-#include "train/monitor/state.h"
 #include "train/monitor/usual.h"
+#include "train/run_state.h"
 
 #define X(id, name) name,
 static const char *const names[] = {CULPRIT_LIST(X)};
@@ -94,7 +94,7 @@ void replay_judge(const Bundle *b, const MonitorConfig *c, Replay *r)
         r->culprit = CULPRIT_NEITHER;
 }
 
-/* The state in FOLDER/NAME into r: parameters, m, v, and how many updates were made. */
+/* The state in FOLDER/NAME into r, which is of that step: what rewinds made of the rate, too. */
 static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
 {
     char path[CHECKPOINT_PATH_MAX];
@@ -102,16 +102,10 @@ static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
     if (snprintf(path, sizeof path, "%s/%s", b->folder, name) >= (int)sizeof path)
         return FAIL(E_ARG, "%s: the path is too long", b->folder);
     Status status = checkpoint_open(&reader, path);
-    if (status == OK) status = checkpoint_check_dataset(&reader, &r->dataset);
-    if (status == OK) status = monitor_check_state(&r->monitor, &reader);
-    if (status == OK) status = checkpoint_load(&reader, &r->params, true);
-    if (status == OK)
-        monitor_restore(&r->monitor, &reader, false); /* what rewinds made of the rate */
+    if (status == OK) status = run_state_lay(r, &reader);
     if (status == OK && reader.info.step != step)
         status = FAIL(E_FORMAT, "%s: it is of step %lld; the bundle is of one of step %lld", path,
                       (long long)reader.info.step, (long long)step);
-    r->step = step;
-    r->tokens = reader.info.tokens;
     checkpoint_close(&reader);
     return status;
 }

@@ -1,0 +1,24 @@
+/* Pages: one file that needs nothing beside itself, readable in light and dark, narrow and wide, printed, and
+ * without JavaScript. */
+#ifndef TRAIN_REPORT_HTML_H
+#define TRAIN_REPORT_HTML_H
+
+#include <stdio.h>
+
+#include "autograd/base/error.h"
+
+/* s as text or as an attribute's value in double quotes, of HTML and of XML: what could be read as markup is
+ * escaped; controls and what is not UTF-8, which no page may hold, are U+FFFD. */
+void html_text(const char *s, FILE *out);
+
+/* From "<!doctype html>" to the first heading. */
+void html_begin(const char *title, FILE *out);
+void html_end(FILE *out);
+
+/* printf, each %s of which is escaped by html_text(). No other conversion of texts; numbers as usual. */
+void html_print(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Style that plots need, in a page and in a file of their own. */
+extern const char html_plot_style[];
+
+#endif

@@ -129,9 +129,14 @@ static Status blame(const Config *c, Status status)
     return FAIL(E_CONFIG, "%s%s%s%s%s", place, *place ? ": " : "", message, rest, used ? ")" : "");
 }
 
-static Status finish(Config *c, int count, const char *const overrides[])
+Status config_override(Config *c, int count, const char *const overrides[])
 {
     for (int i = 0; i < count; i++) TRY(override(c, overrides[i]));
+    return OK;
+}
+
+Status config_resolve(Config *c)
+{
     gpt_resolve(&c->model);
     optim_resolve(&c->optim, c->train.steps);
     Status status = gpt_check(&c->model);
@@ -149,11 +154,17 @@ static void start(Config *c)
     for (int i = 0; i < config_key_count; i++) strcpy(c->origin[i], "default");
 }
 
-Status config_load(Config *c, const char *path, int count, const char *const overrides[])
+Status config_read(Config *c, const char *path, ConfigTree *sweep)
 {
     start(c);
-    if (path) TRY(config_file_read(c, path));
-    return finish(c, count, overrides);
+    return path ? config_file_read(c, path, sweep) : OK;
+}
+
+Status config_load(Config *c, const char *path, int count, const char *const overrides[])
+{
+    TRY(config_read(c, path, NULL));
+    TRY(config_override(c, count, overrides));
+    return config_resolve(c);
 }
 
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
@@ -161,5 +172,6 @@ Status config_parse(Config *c, const char *text, size_t size, const char *name, 
 {
     start(c);
     TRY(config_file_parse(c, text, size, name));
-    return finish(c, count, overrides);
+    TRY(config_override(c, count, overrides));
+    return config_resolve(c);
 }

@@ -54,6 +54,14 @@ extern const int config_key_count;
  * right name. */
 Status config_load(Config *c, const char *path, int count, const char *const overrides[]);
 
+/* config_load() in its steps, for many configs of one file. What config_read() gives is not resolved: lr may
+ * be changed and min_lr follow. sweep: takes the file's section `sweep` (train/config_tree.h); NULL: there
+ * must be none. */
+typedef struct ConfigTree ConfigTree;
+Status config_read(Config *c, const char *path, ConfigTree *sweep);
+Status config_override(Config *c, int count, const char *const overrides[]);
+Status config_resolve(Config *c);
+
 /* The same from a text that config_write() wrote; name: what it is, for messages. */
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
                     const char *const overrides[]);

@@ -21,7 +21,7 @@ struct Link {
 Status config_file_parse(Config *c, const char *text, size_t size, const char *name)
 {
     ConfigBase base;
-    TRY(config_yaml_read(c, &base, text, size, name));
+    TRY(config_yaml_read(c, &base, NULL, text, size, name));
     if (!*base.path) return OK;
     return FAIL(E_CONFIG, "%sbase: the config of a checkpoint stands by itself", base.where);
 }
@@ -71,24 +71,25 @@ static Status check_chain(const Link *at, const char *where)
 }
 
 /* Its base first, so that what stands here wins. */
-static Status read_link(Config *c, Link *link, const char *where)
+static Status read_link(Config *c, ConfigTree *sweep, Link *link, const char *where)
 {
     char *text = NULL, path[PATH_MAX];
     size_t size = 0;
     ConfigBase base;
     TRY(slurp(link->path, where, &text, &size, &link->id));
     Status status = check_chain(link, where);
-    if (status == OK) status = config_yaml_read(NULL, &base, text, size, link->path);
+    if (status == OK) status = config_yaml_read(NULL, &base, sweep, text, size, link->path);
     if (status == OK && *base.path) {
         status = from_here(link->path, base.path, path);
-        if (status == OK) status = read_link(c, &(Link){.path = path, .from = link}, base.where);
+        if (status == OK)
+            status = read_link(c, sweep, &(Link){.path = path, .from = link}, base.where);
     }
-    if (status == OK) status = config_yaml_read(c, &base, text, size, link->path);
+    if (status == OK) status = config_yaml_read(c, &base, sweep, text, size, link->path);
     free(text);
     return status;
 }
 
-Status config_file_read(Config *c, const char *path)
+Status config_file_read(Config *c, const char *path, ConfigTree *sweep)
 {
-    return read_link(c, &(Link){.path = path}, "");
+    return read_link(c, sweep, &(Link){.path = path}, "");
 }

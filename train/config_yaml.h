@@ -6,8 +6,7 @@
 #include <limits.h>
 
 #include "train/config.h"
-
-enum { CONFIG_WHERE_MAX = PATH_MAX + 64 };
+#include "train/config_tree.h"
 
 /* What a text says its base is. */
 typedef struct ConfigBase {
@@ -16,9 +15,10 @@ typedef struct ConfigBase {
 } ConfigBase;
 
 /* Stores a text's settings in c, with where they stand as their origin, and what it says of a base. All
- * of it is checked even if c is NULL and only the base is wanted. E_CONFIG. */
-Status config_yaml_read(Config *c, ConfigBase *base, const char *text, size_t size,
-                        const char *name);
+ * of it is checked even if c is NULL and only the base is wanted. A section `sweep` goes to the tree as it
+ * is; NULL: it is refused. E_CONFIG. */
+Status config_yaml_read(Config *c, ConfigBase *base, ConfigTree *sweep, const char *text,
+                        size_t size, const char *name);
 
 /* Stores one value and where it came from. `where` begins the message if it cannot be. */
 Status config_set(Config *c, const char *section, const char *name, const char *value,

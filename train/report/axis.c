@@ -89,20 +89,24 @@ static void add(Tick *ticks, int *count, double value, bool is_major, int digits
     if (is_major) axis_number(value, digits, t->label);
 }
 
+/* The finest round step that gives no more ticks than wanted, or one more. */
+static double round_step(const Axis *a, int wanted)
+{
+    static const double steps[] = {1, 2, 2.5, 5};
+    double unit = pow(10, floor(log10((a->max - a->min) / wanted)) - 1);
+    for (int i = 0;; i++) {
+        const double step = steps[i % 4] * unit;
+        if (floor(a->max / step + 1e-9) - ceil(a->min / step - 1e-9) <= wanted) return step;
+        if (i % 4 == 3) unit *= 10;
+    }
+}
+
 static int linear_ticks(const Axis *a, int wanted, Tick *ticks)
 {
-    static const double round_steps[] = {1, 2, 2.5, 5, 10};
-    const double rough = (a->max - a->min) / wanted, unit = pow(10, floor(log10(rough)));
-    double step = 10 * unit;
-    int count = 0;
-    for (int i = 0; i < 5; i++)
-        if (round_steps[i] * unit >= 0.999 * rough) {
-            step = round_steps[i] * unit;
-            break;
-        }
-    const double first = ceil(a->min / step - 1e-9), last = floor(a->max / step + 1e-9);
-    const double most = fmax(fabs(first), fabs(last)) * step;
+    const double step = round_step(a, wanted), first = ceil(a->min / step - 1e-9),
+                 last = floor(a->max / step + 1e-9), most = fmax(fabs(first), fabs(last)) * step;
     const int digits = (int)fmin(12, fmax(1, ceil(log10(most / step) + 1.5)));
+    int count = 0;
     for (double i = first; i <= last && count < TICKS_MAX; i++)
         add(ticks, &count, i * step, true, digits);
     return count;

@@ -18,7 +18,11 @@ void html_end(FILE *out);
 /* printf, each %s of which is escaped by html_text(). No other conversion of texts; numbers as usual. */
 void html_print(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Style that plots need, in a page and in a file of their own. */
-extern const char html_plot_style[];
+/* What html_begin() and html_end() put into a page (style.c, script.c); the first is what plots need, in a
+ * file of their own too. */
+extern const char *const html_plot_style[], *const html_page_style[], *const html_script[];
+
+/* Pieces one after the other, ended by NULL. */
+void html_pieces(const char *const pieces[], FILE *out);
 
 #endif

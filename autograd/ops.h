@@ -19,7 +19,8 @@
     X(layernorm)     \
     X(linear)        \
     X(rmsnorm)       \
-    X(rope)
+    X(rope)          \
+    X(scale)
 
 #define ACTIVATION_LIST(X) X(gelu) X(relu) X(relu2) X(silu) X(swiglu) X(geglu)
 
@@ -135,6 +136,9 @@ typedef struct Rope {
  * normalised and rotated: [rows, heads * head_width]. E_SHAPE if x has too few columns, or if head_width
  * is odd and rotate is set. */
 Tensor *ag_rope(Tape *t, Tensor *x, const Rope *r);
+
+/* factor x: [...]. */
+Tensor *ag_scale(Tape *t, Tensor *x, double factor);
 
 /* The table, in the order of OP_LIST: for gradcheck. */
 extern const Op *const op_table[];

@@ -19,6 +19,7 @@ static Tensor *declare(Params *p, const char *prefix, const char *name, Param li
     if (!new) return NULL;
 
     *new = like;
+    new->rate = 1;
     int length = *prefix ? snprintf(new->name, sizeof new->name, "%s.%s", prefix, name)
                          : snprintf(new->name, sizeof new->name, "%s", name);
     if (length >= PARAM_NAME_MAX)
@@ -50,6 +51,13 @@ Tensor *params_matrix(Params *p, const char *prefix, const char *name, int64_t r
 Tensor *params_vector(Params *p, const char *prefix, const char *name, int64_t length, double fill)
 {
     return declare(p, prefix, name, (Param){.tensor.shape = SHAPE(length), .fill = (real)fill});
+}
+
+void params_rate(Params *p, const Tensor *x, double rate)
+{
+    if (!x) return;
+    INVARIANT(&p->last->tensor == x);
+    p->last->rate = rate;
 }
 
 Tensor *params_span(Params *p, Tensor *first, Tensor *last)

@@ -18,6 +18,7 @@ struct Param {
     real std;     /* drawn from N(0, std^2), or, if 0, */
     real fill;    /* filled with this */
     bool decay;   /* whether weight decay applies: to every parameter of rank 2 */
+    double rate;  /* what the learning rate is multiplied by, weight decay's not: 1 */
     bool spanned; /* only seen through a span */
     Param *next;
 };
@@ -45,6 +46,9 @@ typedef struct Params {
 Tensor *params_matrix(Params *p, const char *prefix, const char *name, int64_t rows,
                       int64_t columns, double std);
 Tensor *params_vector(Params *p, const char *prefix, const char *name, int64_t length, double fill);
+
+/* Sets the rate of the parameter declared last, x. */
+void params_rate(Params *p, const Tensor *x, double rate);
 
 /* The parameters first .. last as one, joined along the first dimension: a fused projection. They must
  * be declared one after the other and agree in the other dimension (E_SHAPE), and are from then on only

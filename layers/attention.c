@@ -1,10 +1,10 @@
 #include "layers/attention.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "layers/residual.h"
+#include "layers/width.h"
 
 void attention_init(SelfAttention *a, Params *p, const char *prefix, const GptConfig *c,
                     uint64_t seed)
@@ -12,9 +12,9 @@ void attention_init(SelfAttention *a, Params *p, const char *prefix, const GptCo
     const int64_t head_width = c->width / c->heads, kv_width = c->kv_heads * head_width;
     snprintf(a->scope, sizeof a->scope, "%s", prefix);
 
-    Tensor *q = params_matrix(p, prefix, "q.weight", c->width, c->width, GPT_STD);
-    params_matrix(p, prefix, "k.weight", kv_width, c->width, GPT_STD);
-    Tensor *v = params_matrix(p, prefix, "v.weight", kv_width, c->width, GPT_STD);
+    Tensor *q = width_hidden(p, prefix, "q.weight", c->width, c->width, GPT_STD, c);
+    width_hidden(p, prefix, "k.weight", kv_width, c->width, GPT_STD, c);
+    Tensor *v = width_hidden(p, prefix, "v.weight", kv_width, c->width, GPT_STD, c);
     a->qkv = params_span(p, q, v);
     if (c->bias) {
         q = params_vector(p, prefix, "q.bias", c->width, 0);
@@ -22,7 +22,7 @@ void attention_init(SelfAttention *a, Params *p, const char *prefix, const GptCo
         v = params_vector(p, prefix, "v.bias", kv_width, 0);
         a->qkv_bias = params_span(p, q, v);
     }
-    a->out = params_matrix(p, prefix, "out.weight", c->width, c->width, residual_std(c));
+    a->out = width_hidden(p, prefix, "out.weight", c->width, c->width, residual_std(c), c);
     if (c->bias) a->out_bias = params_vector(p, prefix, "out.bias", c->width, 0);
     a->drop_weights = residual_stream(seed, prefix, "weights");
     a->drop_out = residual_stream(seed, prefix, "out");
@@ -69,7 +69,7 @@ Tensor *attention_forward(const SelfAttention *a, const Gpt *g, Tape *t, Tensor 
                       .head_width = head_width,
                       .k_column = c->width,
                       .v_column = c->width + kv_width,
-                      .scale = 1 / sqrt((double)head_width),
+                      .scale = width_score_scale(c),
                       .slopes = g->slopes,
                       .rows = in->attention,
                       .dropout = residual_dropout(g, in, a->drop_weights)};

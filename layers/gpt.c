@@ -9,6 +9,7 @@
 #include "layers/norm.h"
 #include "layers/positions.h"
 #include "layers/residual.h"
+#include "layers/width.h"
 
 void gpt_resolve(GptConfig *c)
 {
@@ -81,7 +82,9 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
             in->squares[i] = squares_of_all(x->data, shape_count(x->shape));
     }
     if (in->cache) in->cache->length += in->rows / in->attention.segments;
-    return g->norm_place == NORM_POST ? x : norm_forward(&g->norm, t, x);
+    if (g->norm_place != NORM_POST) x = norm_forward(&g->norm, t, x);
+    const double ratio = width_ratio(g->config);
+    return ratio == 1 ? x : ag_scale(t, x, 1 / ratio);
 }
 
 Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss)

@@ -27,6 +27,9 @@
     BOOL(S, bias,            true,                   "biases in linear layers and layernorm")               \
     BOOL(S, tied,            true,                   "output layer = token embedding")                      \
     TEXT(S, init,            "scaled", "scaled|plain", "initial output projections of attention and MLP: std 0.02 / sqrt(2 layers), or 0.02 like all other matrices") \
+    TEXT(S, parametrization, "standard", "standard|mup", "how initial values, learning rates and logits depend on width: not at all, or so that the best learning rate does not (layers/width.h)") \
+    INT (S, base_width,      128,     1,    65536,   "mup: the width at which that is as in standard") \
+    TEXT(S, attention_scale, "auto",  "auto|sqrt|linear|none", "what scores are divided by: root of the head width, head width, or 1; auto: sqrt, but linear for mup") \
     REAL(S, embed_std,       0.02,    1e-6, 10,      "std of initial token embeddings; 1, with tied = false, is another guard against spikes") \
     REAL(S, dropout,         0.0,     0,    0.9,     "share of activations set to zero in training")
 /* clang-format on */
@@ -115,7 +118,7 @@ typedef struct GptInput {
  * params_alloc(), whose Status tells of faults here. seed: of dropout. */
 void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed);
 
-/* [R, C]: the last hidden layer, normalised. */
+/* [R, C]: the last hidden layer, normalised; over width_ratio(), so that the head makes logits of it. */
 Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in);
 
 /* []: the loss, see ag_cross_entropy(). */

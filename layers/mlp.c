@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "layers/residual.h"
+#include "layers/width.h"
 
 static Activation activation(const char *name)
 {
@@ -27,15 +28,15 @@ void mlp_init(Mlp *m, Params *p, const char *prefix, const GptConfig *c, uint64_
     snprintf(m->scope, sizeof m->scope, "%s", prefix);
     m->activation = activation(c->mlp);
 
-    if (gated) gate = params_matrix(p, prefix, "gate.weight", c->mlp_width, c->width, GPT_STD);
-    m->up = params_matrix(p, prefix, "up.weight", c->mlp_width, c->width, GPT_STD);
+    if (gated) gate = width_hidden(p, prefix, "gate.weight", c->mlp_width, c->width, GPT_STD, c);
+    m->up = width_hidden(p, prefix, "up.weight", c->mlp_width, c->width, GPT_STD, c);
     if (gated) m->up = params_span(p, gate, m->up);
     if (c->bias) {
         if (gated) gate = params_vector(p, prefix, "gate.bias", c->mlp_width, 0);
         m->up_bias = params_vector(p, prefix, "up.bias", c->mlp_width, 0);
         if (gated) m->up_bias = params_span(p, gate, m->up_bias);
     }
-    m->down = params_matrix(p, prefix, "down.weight", c->width, c->mlp_width, residual_std(c));
+    m->down = width_hidden(p, prefix, "down.weight", c->width, c->mlp_width, residual_std(c), c);
     if (c->bias) m->down_bias = params_vector(p, prefix, "down.bias", c->width, 0);
     m->drop_out = residual_stream(seed, prefix, "out");
 }

@@ -70,7 +70,9 @@ double clip_scale(double norm, double limit)
 typedef struct Update {
     const Params *params;
     real keep; /* 1 - lr * weight decay: only of what decays */
-    real scale, beta1, beta2, rest1, rest2, root_bias2, eps, size;
+    real scale, beta1, beta2, rest1, rest2, root_bias2, eps;
+    real size; /* of the step: step times the parameter's rate */
+    double step;
 } Update;
 
 enum { VALUE, CHANGE, RATIO }; /* ParamPiece.sum: of squares of these */
@@ -170,6 +172,7 @@ static void update_pieces(const void *context, int64_t begin, int64_t end, int w
     for (int64_t i = begin; i < end; i++) {
         Update u = *t->update;
         if (!t->pieces[i].param->decay) u.keep = 1;
+        u.size = (real)(u.step * t->pieces[i].param->rate);
         t->part(&u, &t->pieces[i]);
     }
 }
@@ -209,7 +212,7 @@ static void clipped_step(Update *u, double decay, double size, UpdateStats *stat
         run_part(u, update_moments, &at, true, s);
         const double rms = root_mean(again.param, s->rms), larger = rms > 1 ? rms : 1;
         u->keep = (real)(1 - decay / larger);
-        u->size = (real)(size / larger);
+        u->step = size / larger;
         run_part(u, stats ? update_values : update_only_values, &again, true, s);
     }
 }
@@ -228,7 +231,7 @@ void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, i
         .rest2 = (real)(1 - c->beta2),
         .root_bias2 = (real)sqrt(bias2),
         .eps = (real)c->eps,
-        .size = (real)(lr / bias1),
+        .step = lr / bias1,
     };
     UpdateStats *s = stats;
     for (const Param *one = p->first; stats && one; one = one->next, s++)

@@ -46,7 +46,8 @@ typedef struct UpdateStats {
 } UpdateStats;
 
 /* One update of size lr, the step-th (from 1), on the gradients that p holds times grad_scale (clipping:
- * see clip_scale). One pass over value, grad, m and v (two if c->update_clip). stats, unless NULL:
+ * see clip_scale). A parameter's step is lr times its rate (Param.rate); weight decay is lr times weight_decay
+ * whatever the rate. One pass over value, grad, m and v (two if c->update_clip). stats, unless NULL:
  * [params_named()], filled; they change no bit of the update. */
 void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step,
                 UpdateStats *stats);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "layers/width.h"
 #include "train/monitor/cause.h"
 
 __attribute__((format(printf, 2, 3))) static void reason(CauseText *t, const char *fmt, ...)
@@ -148,7 +149,8 @@ static void help_optimizer(const Evidence *e, const Config *c, CauseText *t)
     const double head_width = (double)c->model.width / (double)c->model.heads;
     const bool attention = e->sign[SIGN_attention] || !strcmp(e->flag, "attention");
     if (attention && !c->model.qk_norm)
-        remedy(t, "model.qk_norm: true bounds attention logits (by %.3g here)", sqrt(head_width));
+        remedy(t, "model.qk_norm: true bounds attention logits (by %.3g here)",
+               head_width * width_score_scale(&c->model));
     if (e->sign[SIGN_log_z] && c->train.z_loss == 0)
         remedy(t, "train.z_loss: 1e-4 keeps log Z near 0");
     if ((e->sign[SIGN_rms] || e->sign[SIGN_update]) && !c->optim.update_clip)

@@ -183,7 +183,7 @@ static Status copy_into(Draft *d, int from)
     }
 }
 
-static Status copy(const char *existing, const char *path)
+Status file_copy(const char *existing, const char *path)
 {
     Draft d;
     int from = open(existing, O_RDONLY | O_CLOEXEC);
@@ -212,7 +212,7 @@ Status file_alias(const char *existing, const char *path)
     file_calls->unlink(temporary);
     if (file_calls->link(existing, temporary)) {
         if (errno == ENOENT) return fail(path, "linking", 0);
-        return copy(existing, path); /* not every file system has hard links */
+        return file_copy(existing, path); /* not every file system has hard links */
     }
     return settle_link(temporary, path);
 }

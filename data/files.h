@@ -56,6 +56,9 @@ int file_write_all(int fd, const void *bytes, int64_t size);
 Status file_alias(const char *existing, const char *path);
 Status file_point(const char *target, const char *path);
 
+/* Makes path a copy of the file `existing`, whole or not at all: E_IO. */
+Status file_copy(const char *existing, const char *path);
+
 Status file_remove(const char *path); /* E_IO; OK if there is none */
 
 /* Makes the folder unless it is there; what it is to be in is there. E_IO. */

@@ -55,3 +55,10 @@ double learning_rate(const OptimConfig *c, int64_t step)
     INVARIANT(!"the row of optim.schedule names a schedule that is not in the table");
     return 0;
 }
+
+int64_t schedule_parting(const OptimConfig *a, const OptimConfig *b, int64_t steps)
+{
+    int64_t step = 1;
+    while (step <= steps && learning_rate(a, step) == learning_rate(b, step)) step++;
+    return step;
+}

@@ -7,4 +7,7 @@
 /* step: which update, from 1. c is resolved. Formulas and sources: schedule.c. */
 double learning_rate(const OptimConfig *c, int64_t step);
 
+/* The first update, from 1, at which a and b differ; steps + 1 if none up to `steps` does. */
+int64_t schedule_parting(const OptimConfig *a, const OptimConfig *b, int64_t steps);
+
 #endif

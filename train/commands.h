@@ -25,7 +25,7 @@
       "say how large a model is, what it needs and how long it trains")                           \
     X(train,                                                                                      \
       "[CONFIG] [section.key=value ...] [--run DIR] [--resume] [--overwrite] "                    \
-      "[--stop-after STEP] [--threads N] [--allow-change]",                                       \
+      "[--from F] [--stop-after STEP] [--threads N] [--allow-change]",                            \
       "train a model, or go on with it")                                                          \
     X(eval,                                                                                       \
       "--checkpoint F [data.key=value ...] [--data D.h5] [--split val|train] [--by-position] "    \

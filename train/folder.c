@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data/files.h"
+
 Status folder_path(const TrainOptions *o, char path[FOLDER_PATH_MAX])
 {
     if (o->folder) {
@@ -118,6 +120,16 @@ Status folder_create(const char *path, bool overwrite)
         TRY(remove_bundles(path));
     }
     return make_folders(path);
+}
+
+Status folder_copy_metrics(const char *path, const char *checkpoint)
+{
+    char checkpoints[PATH_MAX], run[PATH_MAX], from[PATH_MAX + 32], to[FOLDER_PATH_MAX + 32];
+    file_folder(checkpoint, checkpoints);
+    file_folder(checkpoints, run);
+    snprintf(from, sizeof from, "%s/metrics.jsonl", run);
+    snprintf(to, sizeof to, "%s/metrics.jsonl", path);
+    return access(from, F_OK) ? OK : file_copy(from, to);
 }
 
 Status folder_write_config(const char *path, const Config *c)

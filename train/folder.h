@@ -13,6 +13,10 @@ Status folder_path(const TrainOptions *o, char path[FOLDER_PATH_MAX]);
  * checkpoints, journals and report go first; files that are not a run's stay. */
 Status folder_create(const char *path, bool overwrite);
 
+/* Copies the metrics.jsonl of the run that the checkpoint RUN/checkpoints/F lies in, if there is one, to the
+ * fresh run at path. */
+Status folder_copy_metrics(const char *path, const char *checkpoint);
+
 /* Writes RUN/config.yaml: what c says, and where from. Beside, then renamed. */
 Status folder_write_config(const char *path, const Config *c);
 

@@ -2,21 +2,34 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "optim/schedule.h"
 #include "train/checkpoints.h"
 #include "train/folder.h"
 #include "train/train.h"
 
 typedef struct Diff {
     const Config *old, *new;
+    bool branches; /* the schedule may go another way from here on */
     char text[3072];
     size_t length;
 } Diff;
+
+/* What only says how the learning rate goes on. */
+static bool is_schedule(const Key *k)
+{
+    static const char *const names[] = {"schedule", "warmup", "min_lr", "decay_steps", "cooldown"};
+    if (!strcmp(k->section, "train")) return !strcmp(k->name, "steps");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(k->name, names[i])) return !strcmp(k->section, "optim");
+    return false;
+}
 
 static void note(void *context, const Key *k)
 {
     Diff *d = context;
     char old[TEXT_MAX + 16], new[TEXT_MAX + 16];
     if (config_may_change(k) || !strcmp(k->name, "path")) return; /* the path: by digest, later */
+    if (d->branches && is_schedule(k)) return;
     const size_t room = sizeof d->text - d->length;
     int used = snprintf(d->text + d->length, room, "\n  %s.%s: %s in the run, %s now", k->section,
                         k->name, config_value(d->old, k, old, sizeof old),
@@ -24,26 +37,41 @@ static void note(void *context, const Key *k)
     d->length += (size_t)used < room ? (size_t)used : room - 1;
 }
 
-static Status compare(const TrainOptions *o, const char *folder, const Config *old,
+static Status check_schedule(const Config *old, const Config *new, int64_t step)
+{
+    const int64_t parting = schedule_parting(&old->optim, &new->optim, step);
+    if (new->train.steps < step)
+        return FAIL(E_CONFIG, "train.steps = %lld: the checkpoint to go on from has %lld updates",
+                    (long long)new->train.steps, (long long)step);
+    if (parting > step) return OK;
+    return FAIL(E_CONFIG,
+                "update %lld of the checkpoint's %lld was made with a learning rate of %g, this "
+                "schedule has %g there; --allow-change goes on anyway",
+                (long long)parting, (long long)step, learning_rate(&old->optim, parting),
+                learning_rate(&new->optim, parting));
+}
+
+/* branch: the updates of another run's checkpoint that this one branches off from; -1: it is its own. */
+static Status compare(const TrainOptions *o, const char *folder, int64_t branch, const Config *old,
                       const Config *new)
 {
+    if (branch >= 0 && !o->allow_change) TRY(check_schedule(old, new, branch));
     Diff *d = calloc(1, sizeof *d);
     if (!d) return FAIL(E_NOMEM, "a comparison");
-    *d = (Diff){.old = old, .new = new};
+    *d = (Diff){.old = old, .new = new, .branches = branch >= 0};
     config_compare(old, new, note, d);
     Status status = OK;
     if (d->length && !o->allow_change)
-        status =
-            FAIL(E_CONFIG,
-                 "the run in %s was made with other settings; --allow-change goes on with the new "
-                 "ones:%s",
-                 folder, d->text);
+        status = FAIL(E_CONFIG,
+                      "%s%s was made with other settings; --allow-change goes on with the new "
+                      "ones:%s",
+                      branch < 0 ? "the run in " : "", folder, d->text);
     free(d);
     return status;
 }
 
 static Status resumed_config(const TrainOptions *o, const char *folder, const CheckpointInfo *info,
-                             Config *c, Config *old)
+                             bool branches, Config *c, Config *old)
 {
     const size_t size = (size_t)info->config_size;
     TRY(config_parse(old, info->config, size, "the checkpoint's config", 0, NULL));
@@ -52,7 +80,7 @@ static Status resumed_config(const TrainOptions *o, const char *folder, const Ch
     else
         TRY(config_parse(c, info->config, size, "the checkpoint's config", o->override_count,
                          o->overrides));
-    return compare(o, folder, old, c);
+    return compare(o, folder, branches ? info->step : -1, old, c);
 }
 
 static void warn(void *context, const char *message)
@@ -69,16 +97,18 @@ Status train_config(const TrainOptions *o, Config *c)
     TRY(folder_path(o, folder));
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", folder);
     if (o->resume) TRY(checkpoints_open_newest(checkpoints, &reader, &found, warn, NULL));
-    if (!found) {
+    if (!found && !o->from) {
         if (!o->config)
             return o->resume
                        ? FAIL(E_CONFIG, "%s has no checkpoint to go on from: give a CONFIG", folder)
                        : FAIL(E_CONFIG, "give a CONFIG: only --resume goes on without one");
         return config_load(c, o->config, o->override_count, o->overrides);
     }
+    Status status = found ? OK : checkpoint_open(&reader, o->from);
     Config *old = malloc(sizeof *old);
-    Status status =
-        old ? resumed_config(o, folder, &reader.info, c, old) : FAIL(E_NOMEM, "a config");
+    if (!old) status = FAIL(E_NOMEM, "a config");
+    if (status == OK)
+        status = resumed_config(o, found ? folder : o->from, &reader.info, !found, c, old);
     free(old);
     checkpoint_close(&reader);
     return status;

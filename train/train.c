@@ -265,6 +265,17 @@ static Status restore(Session *s)
     return status;
 }
 
+/* Goes on from another run's checkpoint, as if its updates had been made here. */
+static Status branch_off(Session *s)
+{
+    CheckpointReader reader;
+    Status status = checkpoint_open(&reader, s->options->from);
+    if (status == OK) status = lay(s, &reader);
+    checkpoint_close(&reader);
+    s->saved = -1; /* nothing of it is in this folder yet */
+    return status;
+}
+
 static Status train_in(Session *s)
 {
     const TrainOptions *o = s->options;
@@ -280,9 +291,12 @@ static Status train_in(Session *s)
         TRY(sample(s, 0));
     }
     if (o->resume) TRY(restore(s));
+    const bool branches = s->saved < 0 && o->from;
+    if (branches) TRY(branch_off(s));
     TRY(log_check_unused(s->folder)); /* before anything of it is touched */
     if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));
-    TRY(log_open(&s->log, s->folder, s->saved < 0 ? 0 : r->step));
+    if (branches) TRY(folder_copy_metrics(s->folder, o->from));
+    TRY(log_open(&s->log, s->folder, r->step));
     if (s->saved < 0 || o->config || o->override_count)
         TRY(folder_write_config(s->folder, s->config));
     checkpoints_clean(s->checkpoints);
@@ -299,6 +313,10 @@ static Status train_in(Session *s)
         TRY(log_event(&s->log, r, "resumed", "from a checkpoint"));
     } else if (s->config->train.save_every) {
         TRY(session_save(s, false));
+    }
+    if (branches) {
+        progress_note(&s->progress, "goes on from %s at step %lld", o->from, (long long)r->step);
+        TRY(log_event(&s->log, r, "branched", "from another run's checkpoint"));
     }
     if (!r->step && snapshots_step(s) != OK) session_tell(s, "no snapshot", error_message());
     watch_signals();

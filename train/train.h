@@ -11,6 +11,7 @@ typedef struct TrainOptions {
     const char *const *overrides;
     int override_count;
     const char *folder; /* NULL: runs/<config name> */
+    const char *from;   /* a checkpoint of another run that a fresh run goes on from; NULL: none */
     bool resume, overwrite, allow_change;
     int64_t stop_after; /* save and return after this update; 0: the config's last */
     int64_t threads;    /* 0: as the config says */
@@ -18,7 +19,10 @@ typedef struct TrainOptions {
 } TrainOptions;
 
 /* Reads the config that training with these options would use: of the file, or of the newest whole
- * checkpoint. E_CONFIG if there is neither. */
+ * checkpoint, or of the one that `from` names. E_CONFIG if there is none of them, or if it is not one that the
+ * checkpoint can go on with. A run that branches off from another may be longer or shorter, and its learning
+ * rate go another way from there; the updates that were made must have been its own, and then it is the run
+ * that never branched, bit for bit. */
 Status train_config(const TrainOptions *o, Config *c);
 
 /* Trains. c: what train_config() gave. E_EXISTS if the folder holds a run and neither resume nor

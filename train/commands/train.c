@@ -1,8 +1,12 @@
 #include "train/train.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "train/commands.h"
 #include "train/precision.h"
@@ -24,11 +28,21 @@ static Status split(const char *const words[], int count, TrainOptions *o, const
     return OK;
 }
 
+/* A run that was started by another process, and must not outlive it. */
+static Status follow(int64_t parent)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGTERM)) return FAIL(E_FAILED, "--parent: %s", strerror(errno));
+    if (getppid() == (pid_t)parent) return OK;
+    return FAIL(E_INTERRUPTED, "process %lld, which this one was to go with, has ended",
+                (long long)parent);
+}
+
 Status command_train(const Command *c, int argc, char *argv[])
 {
     enum { WORDS = 512 };
     const char *words[WORDS], *overrides[WORDS];
     int count;
+    int64_t parent = 0;
     bool helped;
     TrainOptions o = {.out = stdout};
     const Option options[] = {
@@ -45,6 +59,13 @@ Status command_train(const Command *c, int argc, char *argv[])
          .type = OPTION_FLAG,
          .value = &o.overwrite,
          .help = "throw the run in DIR away first"},
+        {.name = "--from",
+         .type = OPTION_TEXT,
+         .value = &o.from,
+         .argument = "F",
+         .help =
+             "a fresh run that goes on from another run's checkpoint, as if it had made it; its "
+             "schedule may differ from there on"},
         {.name = "--stop-after",
          .type = OPTION_INT,
          .value = &o.stop_after,
@@ -63,6 +84,13 @@ Status command_train(const Command *c, int argc, char *argv[])
          .type = OPTION_FLAG,
          .value = &o.allow_change,
          .help = "resume though the config or the data changed"},
+        {.name = "--parent",
+         .type = OPTION_INT,
+         .value = &parent,
+         .argument = "PID",
+         .help = "stop, as at SIGTERM, when the process PID, which started this one, ends",
+         .min = 1,
+         .max = INT32_MAX},
         {0},
     };
     TRY(options_read(c, options, argc, argv, words, WORDS, &count, &helped));
@@ -70,6 +98,7 @@ Status command_train(const Command *c, int argc, char *argv[])
     TRY(split(words, count, &o, overrides));
     if (o.resume && o.overwrite)
         return FAIL(E_ARG, "--resume and --overwrite contradict each other");
+    if (parent) TRY(follow(parent));
 
     Config *config = malloc(sizeof *config);
     if (!config) return FAIL(E_NOMEM, "a config");

@@ -90,24 +90,16 @@ static void total(Plan *p)
         p->value_size + p->gradient_size + p->optimizer_size + p->activation_size + p->image_size;
 }
 
-static bool is_embedding(const Param *one)
-{
-    return !strncmp(one->name, "embed.", 6) || !strncmp(one->name, "positions.", 10) ||
-           !strncmp(one->name, "head.", 5);
-}
-
 Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
 {
     Gpt model;
     *p = (Plan){.config = c, .vocab_size = vocab_size};
     gpt_init(&model, &p->params, &c->model, vocab_size, 0);
     TRY(p->params.status);
-    for (const Param *one = p->params.first; one; one = one->next) {
-        const int64_t count = shape_count(one->tensor.shape);
-        p->parameters += count;
-        if (!is_embedding(one)) p->parameters_non_embedding += count;
-    }
-    p->flops_per_token = gpt_flops(&c->model, vocab_size);
+    account_params(&c->model, vocab_size, &p->params, &p->account);
+    p->parameters = p->account.params;
+    p->parameters_non_embedding = p->parameters - p->account.params_embedding;
+    p->flops_per_token = p->account.flops[FLOPS_PRODUCTS];
     p->tokens_per_step = c->train.batch * c->model.context;
     p->leaves = config_leaves(c);
     TRY(count_bytes(p, &model));
@@ -118,6 +110,22 @@ Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
 void plan_close(Plan *p)
 {
     params_free(&p->params);
+}
+
+Status plan_data(Plan *p)
+{
+    enum { DRAWS = 16 };
+    const Config *c = p->config;
+    Dataset d;
+    Batches b = {0};
+    Status status = dataset_open(&d, c->data.path);
+    if (status == OK)
+        status = batches_open(&b, &d, &d.train, &c->data, c->model.context, c->train.batch,
+                              (uint64_t)c->train.seed);
+    if (status == OK) status = account_data(&c->model, &b, DRAWS, &p->account);
+    batches_close(&b);
+    dataset_close(&d);
+    return status;
 }
 
 /* At least three steps after the first, or as many as fit into the time, but one. */

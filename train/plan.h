@@ -4,12 +4,14 @@
 #define TRAIN_PLAN_H
 
 #include "train/config.h"
+#include "train/scaling/account.h"
 
 typedef struct Plan {
     const Config *config;
     int64_t vocab_size;
     Params params; /* declared, not allocated: names and shapes of all matrices and vectors */
 
+    Account account;
     int64_t parameters;
     int64_t parameters_non_embedding; /* without embed, positions and head */
     double flops_per_token;           /* see gpt_flops() */
@@ -35,6 +37,9 @@ typedef struct Plan {
 /* All but the last three. Borrows c. p is to be closed whatever this returns. */
 Status plan_make(Plan *p, const Config *c, int64_t vocab_size);
 void plan_close(Plan *p);
+
+/* The account of the config's own dataset: what its documents and masks make of it. E_DATA, E_CONFIG. */
+Status plan_data(Plan *p);
 
 /* A few real steps on made-up tokens (train/probe.h); takes some seconds and all the memory of the plan.
  * E_NOMEM if the machine has less. */

@@ -59,8 +59,9 @@ static void print_text(const Plan *p)
     print_matrices(p);
     printf("\nparameters    %s, without embeddings and head %s\n", grouped(p->parameters),
            grouped(p->parameters_non_embedding));
-    printf("a token       %.4g floating-point operations, forward and backward\n",
-           p->flops_per_token);
+    printf("a token       floating-point operations, forward and backward, by convention:\n");
+    for (int i = 0; i < FLOPS_COUNT; i++)
+        printf("              %-18s %.4g\n", flops_name((FlopsKind)i), p->account.flops[i]);
     printf("a step        %s tokens: %lld sequences of %lld, in %lld leaves\n",
            grouped(p->tokens_per_step), (long long)c->train.batch, (long long)c->model.context,
            (long long)p->leaves);
@@ -117,11 +118,16 @@ static Status print_json(const Plan *p)
                   "save_image", (json_int_t)p->image_size, "total", (json_int_t)p->total_size);
     json_t *activations = json_pack("{s:I, s:I}", "off", (json_int_t)p->kept_size, "blocks",
                                     (json_int_t)p->recomputed_size);
+    json_t *flops = json_object();
+    for (int i = 0; i < FLOPS_COUNT; i++)
+        json_object_set_new(flops, flops_name((FlopsKind)i), json_number(p->account.flops[i]));
     return json_print(
-        json_pack("{s:I, s:I, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "parameters",
-                  (json_int_t)p->parameters, "parameters_non_embedding",
+        json_pack("{s:I, s:I, s:o, s:o, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+                  "parameters", (json_int_t)p->parameters, "parameters_non_embedding",
                   (json_int_t)p->parameters_non_embedding, "flops_per_token",
-                  json_integer((json_int_t)p->flops_per_token), "tokens_per_step",
+                  json_integer((json_int_t)p->flops_per_token), "flops_by_convention", flops,
+                  "tokens_per_parameter",
+                  steps * (double)p->tokens_per_step / (double)p->parameters, "tokens_per_step",
                   (json_int_t)p->tokens_per_step, "vocab_size", (json_int_t)p->vocab_size,
                   "matrices", matrices(p), "bytes", bytes, "activations_by_recompute", activations,
                   "seconds_per_step", measured ? json_number(p->seconds_per_step) : json_null(),
@@ -145,10 +151,12 @@ static Status find_vocab(const Config *c, int64_t *vocab_size)
                 why);
 }
 
-static Status plan(const Config *c, int64_t vocab_size, bool measure, bool json)
+/* has_data: the config's dataset is there. */
+static Status plan(const Config *c, int64_t vocab_size, bool has_data, bool measure, bool json)
 {
     Plan p;
     Status status = plan_make(&p, c, vocab_size), probed = OK;
+    if (status == OK && has_data) status = plan_data(&p);
     if (status == OK && measure) probed = plan_measure(&p);
     if (probed != OK) fprintf(stderr, "capstan: not measured: %s\n", error_message());
     if (status == OK && json) status = print_json(&p);
@@ -192,6 +200,7 @@ Status command_plan(const Command *self, int argc, char *argv[])
     TRY(config_load(&c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
     TRY(precision_switch(c.train.precision, argv));
     threads_set((int)(threads ? threads : c.train.threads));
+    const bool has_data = !vocab_size;
     TRY(find_vocab(&c, &vocab_size));
-    return plan(&c, vocab_size, !no_measure, json);
+    return plan(&c, vocab_size, has_data, !no_measure, json);
 }

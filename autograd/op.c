@@ -12,18 +12,25 @@ VECTOR void grad_store(real *x, const real *y, int64_t count, bool add)
         for (int64_t i = 0; i < count; i++) x[i] += y[i];
 }
 
+/* Bytes of a tensor's numbers as n reads or writes them. */
+static int64_t op_size(const Node *n, const Tensor *x)
+{
+    const bool low = x->low && (!x->data || (n->low && x->shape.rank == 2));
+    return shape_count(x->shape) * (int64_t)(low ? sizeof *x->low : sizeof *x->data);
+}
+
 OpWork op_work(const Node *n, bool backward)
 {
     OpWork w = {0};
-    int64_t count = shape_count(n->out->shape);
-    if (backward && !(n->op->unread >> OP_RESULT & 1)) count *= 2; /* and dout */
+    int64_t size = backward ? shape_count(n->out->shape) * (int64_t)sizeof(real) : 0; /* dout */
+    if (!backward || !(n->op->unread >> OP_RESULT & 1)) size += op_size(n, n->out);
     for (int i = 0; i < n->op->inputs; i++) {
         if (!n->in[i]) continue;
-        const int64_t one = shape_count(n->in[i]->shape);
-        if (!backward || !(n->op->unread >> i & 1)) count += one;
-        if (backward && n->din[i] && n->din[i] != n->dout) count += n->add[i] ? 2 * one : one;
+        const int64_t one = shape_count(n->in[i]->shape) * (int64_t)sizeof(real);
+        if (!backward || !(n->op->unread >> i & 1)) size += op_size(n, n->in[i]);
+        if (backward && n->din[i] && n->din[i] != n->dout) size += n->add[i] ? 2 * one : one;
     }
-    w.bytes = (double)count * sizeof(real);
+    w.bytes = (double)size;
     if (n->op->work) n->op->work(n, backward, &w);
     return w;
 }

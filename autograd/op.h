@@ -28,7 +28,10 @@ struct Node {
     Tensor *in[OP_INPUTS_MAX]; /* NULL: an optional input that is not there */
     Tensor *out;
     bool record; /* backward will run: forward fills keep */
-    real seed;   /* the tape's: d(objective) / d(loss), for ops that are early */
+    bool low;    /* products take bf16: the tape's, see Tape.low */
+    bool
+        narrow; /* the result is bf16: op->low on such a tape, unless the shape rule says otherwise */
+    real seed; /* the tape's: d(objective) / d(loss), for ops that are early */
 
     /* Set by the shape rule, in bytes. keep lives until the tape is reset and is not there (NULL) if
      * record is false; scratch is garbage at each call, is shared by all nodes, and is there always. */
@@ -78,9 +81,12 @@ struct Op {
     /* Bit i: backward does not look at the numbers of in[i]; bit OP_RESULT: nor at those of out. */
     unsigned unread;
 
+    /* On a low tape its result is bf16. Every op takes low inputs. */
+    bool low;
+
     /* Sets out->shape, keep_size and scratch_size, or fails: whatever can go wrong goes wrong here. */
     Status (*shape)(Node *n);
-    void (*forward)(const Node *n);  /* fills out->data and keep */
+    void (*forward)(const Node *n);  /* fills out->data, or out->low if n->narrow, and keep */
     void (*backward)(const Node *n); /* fills or adds to each din[i] that is not NULL */
 
     /* Corrects what op_work() takes for granted; NULL: nothing to correct. */

@@ -5,6 +5,7 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
+#include "autograd/kernels/bf16.h"
 
 static void *take(Params *p, int64_t size)
 {
@@ -127,6 +128,29 @@ Status params_alloc(Params *p, bool for_training)
     return OK;
 }
 
+Status params_alloc_low(Params *p)
+{
+    p->low = take(p, p->count * (int64_t)sizeof *p->low);
+    if (p->status) return p->status;
+    for (Param *one = p->first; one; one = one->next) one->tensor.low = p->low + one->tensor.offset;
+    for (ParamSpan *span = p->spans; span; span = span->next)
+        span->tensor.low = p->low + span->tensor.offset;
+    params_lower(p);
+    return OK;
+}
+
+static void lower(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Params *p = context;
+    (void)worker;
+    bf16_narrow(p->low + begin, p->value + begin, end - begin);
+}
+
+void params_lower(const Params *p)
+{
+    if (p->low) threads_range(p->count, 1 << 16, lower, p);
+}
+
 typedef struct Draw {
     const Param *param;
     Rng rng; /* its own: the order of declaration does not matter */
@@ -147,6 +171,7 @@ void params_init(Params *p, uint64_t seed)
     for (Param *one = p->first; one; one = one->next)
         threads_range(shape_count(one->tensor.shape), 1 << 16, draw,
                       &(Draw){one, rng_stream(seed, one->name)});
+    params_lower(p);
 }
 
 static void zero_unwritten(const Tensor *x, const bool *written, real *grads)

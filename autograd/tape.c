@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/kernels/bf16.h"
+
 static void *take(Tape *t, Arena *a, int64_t size)
 {
     void *piece = t->status ? NULL : arena_take(a, size);
@@ -68,13 +70,14 @@ Tensor *tape_wrap(Tape *t, Shape shape, real *data)
     return x;
 }
 
-/* Remembers the first place where the numbers of x, or of its gradient, at data, are not all finite. */
+/* Remembers the first place where the numbers of x, or of its gradient, at data, are not all finite. data
+ * NULL: the low ones of x. */
 static void check(Tape *t, const Node *n, const Tensor *x, bool in_backward, const real *data)
 {
     const int64_t count = shape_count(x->shape);
     int64_t i = 0;
     if (!t->check || t->finding.found) return;
-    while (i < count && isfinite(data[i])) i++;
+    while (i < count && isfinite(data ? data[i] : bf16_real(x->low[i]))) i++;
     if (i < count)
         t->finding =
             (TapeFinding){true, in_backward, n->op->name, n->scope, x->name, x->offset + i};
@@ -89,7 +92,11 @@ static bool is_poisoned(const Tape *t, const Node *n, bool in_backward)
 
 static void poison(Tape *t, const Tensor *x, real *data)
 {
-    data[shape_count(x->shape) / 2] = (real)NAN;
+    const int64_t middle = shape_count(x->shape) / 2;
+    if (data)
+        data[middle] = (real)NAN;
+    else
+        x->low[middle] = bf16_of((real)NAN);
     t->poison = NULL;
 }
 
@@ -135,13 +142,20 @@ static void compute(const Tape *t, const Node *n, ProfilePass pass)
     if (t->profile) profile_node(t->profile, n, pass, begin);
 }
 
+/* Memory for the numbers of x, low ones or not. */
+static void take_result(Tape *t, Tensor *x, bool low, bool is_inner)
+{
+    const int64_t size = low ? (int64_t)sizeof *x->low : (int64_t)sizeof *x->data;
+    void *numbers = take_numbers(t, shape_count(x->shape) * size, is_inner);
+    x->data = low ? NULL : numbers;
+    x->low = low ? numbers : NULL;
+}
+
 /* Memory for what n computes. */
 static bool take_results(Tape *t, Node *n)
 {
     const bool is_inner = n->segment > 0;
-    if (!n->stays)
-        n->out->data =
-            take_numbers(t, shape_count(n->out->shape) * (int64_t)sizeof(real), is_inner);
+    if (!n->stays) take_result(t, n->out, n->narrow, is_inner);
     if (n->record) n->keep = take_numbers(t, n->keep_size, is_inner);
     return t->status == OK;
 }
@@ -161,6 +175,8 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     if (t->status) return NULL;
 
     *n = (Node){.op = op, .out = out, .scope = t->scope, .seed = t->seed, .before = t->last};
+    n->low = t->low != LOW_NONE;
+    n->narrow = op->low && t->low == LOW_RESULTS;
     for (int i = 0; i < op->inputs; i++) {
         if (!in[i] && !(op->optional >> i & 1))
             return tape_fault(t, FAIL(E_ARG, "%s: input %d is NULL", op->name, i));
@@ -287,11 +303,14 @@ Tensor *tape_segment_end(Tape *t, Tensor *y)
         t->dry_inner_size = t->dry_segment;
     }
     if (y && y->from && y->from->segment == t->segment) {
+        const Tensor inner = *y;
         const int64_t count = shape_count(y->shape);
-        real *data = take_reals(t, count);
-        if (!data) return NULL;
-        if (!t->dry) memcpy(data, y->data, (size_t)count * sizeof *data);
-        y->data = data;
+        take_result(t, y, y->low, false);
+        if (t->status) return NULL;
+        if (!t->dry && y->low)
+            memcpy(y->low, inner.low, (size_t)count * sizeof *y->low);
+        else if (!t->dry)
+            memcpy(y->data, inner.data, (size_t)count * sizeof *y->data);
         y->from->stays = true;
     }
     find_again(t);
@@ -386,6 +405,7 @@ void tape_reset(Tape *t)
     t->status = OK;
     t->scope = "";
     t->record = false;
+    t->low = LOW_NONE;
     t->seed = 1;
     t->finding = (TapeFinding){0};
     t->poison = NULL;

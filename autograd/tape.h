@@ -36,6 +36,13 @@ typedef struct TapePoison {
     int input; /* whose gradient: from 1; 0: of the first that has one */
 } TapePoison;
 
+/* What of a tape is bfloat16; gradients, sums and statistics never are. */
+typedef enum Low {
+    LOW_NONE,
+    LOW_PRODUCTS, /* the operands of products; parameters have Tensor.low then */
+    LOW_RESULTS   /* and results of those ops that say so (Op.low): Tensor.low, and data is NULL */
+} Low;
+
 typedef struct Tape {
     Arena arena;
     Arena workspace; /* holds scratch */
@@ -46,6 +53,7 @@ typedef struct Tape {
     Status status;
     const char *scope;
     bool record;   /* false: compute, but keep nothing for backward: evaluation and sampling */
+    Low low;       /* of the ops that follow; LOW_NONE after tape_reset() */
     real *grads;   /* the block of parameter gradients, laid out like Params.value */
     bool *written; /* by Tensor.index: this gradient holds a sum, not garbage */
     real seed;     /* d(objective) / d(loss): 1 */

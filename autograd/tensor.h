@@ -14,6 +14,9 @@ typedef double real;
 typedef float real;
 #endif
 
+/* The upper half of a float: see autograd/kernels/bf16.h. */
+typedef uint16_t bf16;
+
 enum { RANK_MAX = 4 };
 
 typedef struct Shape {
@@ -37,7 +40,10 @@ typedef struct Node Node;
  * that lanes share the parameters and not their gradients. */
 typedef struct Tensor {
     Shape shape;
-    real *data;       /* shape_count(shape) numbers */
+    real *data; /* shape_count(shape) numbers; NULL: they are low */
+    /* The same as bfloat16: of a parameter that is multiplied in it, a copy (params_lower()); of a result on a
+     * low tape, the only ones (Tape.low). NULL: none. */
+    bf16 *low;
     const char *name; /* of a parameter; NULL: no parameter */
     int64_t offset;   /* of a parameter in the block of all, in numbers */
     int index;        /* of a parameter among all: see Tape.written */

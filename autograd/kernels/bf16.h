@@ -1,0 +1,51 @@
+/* bfloat16: the upper half of a float. Rounded to the nearest, ties to even, so a number x becomes x (1 + d)
+ * with |d| <= 2^-8 (BF16_ROUNDING); what is no number stays so, and what is larger than all becomes
+ * infinite. Only memory and products are bf16: all else is widened first. */
+#ifndef AUTOGRAD_KERNELS_BF16_H
+#define AUTOGRAD_KERNELS_BF16_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "autograd/kernels/vector.h"
+
+#define BF16_ROUNDING 0x1p-8
+
+/* No branches and no tables: a loop over these is vector code. */
+VECTOR_INLINE bf16 bf16_of(real value)
+{
+    const float x = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1), quiet = bits | 0x400000;
+    return (bf16)(((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded) >> 16);
+}
+
+VECTOR_INLINE real bf16_real(bf16 x)
+{
+    const uint32_t bits = (uint32_t)x << 16;
+    float y;
+    memcpy(&y, &bits, sizeof y);
+    return y;
+}
+
+/* For loops of ops: part of each version of a VECTOR function. */
+VECTOR_INLINE void bf16_narrow_inline(bf16 *restrict y, const real *restrict x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) y[i] = bf16_of(x[i]);
+}
+
+VECTOR_INLINE void bf16_widen_inline(real *restrict y, const bf16 *restrict x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) y[i] = bf16_real(x[i]);
+}
+
+void bf16_narrow(bf16 *y, const real *x, int64_t count);
+void bf16_widen(real *y, const bf16 *x, int64_t count);
+
+/* Rows x [rows, step] of `width` numbers, as they stand, y [rows, width], and turned, turned [width,
+ * turned_step]; either NULL: not wanted. */
+void bf16_narrow_rows(bf16 *y, bf16 *turned, int64_t turned_step, const real *x, int64_t rows,
+                      int64_t width, int64_t step);
+
+#endif

@@ -4,7 +4,7 @@
  *     (1 - s) (log Z - l_t) + s (log Z - mean of l) + z (log Z)^2,    s smoothing, z the factor of z-loss
  *     dL/dl_j = (1 + 2 z log Z) p_j - (1 - s) [j = t] - s / V
  *
- * times weight and scale. Rows go in chunks, so that there are never more than a few megabytes of
+ * times weight and scale. Rows go in chunks, so that there are never more than 112 megabytes of
  * logits, and rows without a target are left out. While a chunk's logits are there, forward turns them
  * into their gradient and that into the gradients of x, which is kept, and of w: three products in all. */
 #include <math.h>
@@ -17,7 +17,7 @@
 
 enum { X, W };
 enum {
-    LOGITS_SIZE = 32 << 20,
+    LOGITS_SIZE = 112 << 20,
     CHUNK_MAX = 512,
     CHUNK_GRAIN = 16,
     BLOCK = 4 /* rows at a time */,
@@ -40,6 +40,10 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
     int64_t chunk = LOGITS_SIZE / (classes * (int64_t)sizeof(real)) / CHUNK_GRAIN * CHUNK_GRAIN;
     chunk = chunk < CHUNK_GRAIN ? CHUNK_GRAIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
     if (chunk > rows) chunk = rows;
+    if (rows) { /* all chunks alike: a short one costs almost as much as a long one */
+        const int64_t chunks = (rows + chunk - 1) / chunk;
+        chunk = (rows + chunks - 1) / chunks;
+    }
 
     const int64_t logits = chunk * classes * (int64_t)sizeof(real),
                   gathered = chunk * width * (int64_t)sizeof(real),

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
 #include "train/lane_stats.h"
+#include "train/lane_sum.h"
 
 enum { BUSY = -1 };
 
@@ -16,6 +16,7 @@ typedef struct Worker {
     Tape tape;
     bool *written;
     Profile profile; /* of this pass, if there is to be one */
+    double *sums;    /* of lane_sum() */
 } Worker;
 
 struct Lanes {
@@ -25,7 +26,7 @@ struct Lanes {
     int64_t leaves;
     int workers_max;
     Worker *workers;
-    double *leaf_loss;
+    double *leaf_loss, *leaf_squares;
     LeafStats *leaf_stats; /* [leaves]; NULL until they are wanted */
     /* The tree. Guarded by lock while threads run. */
     pthread_mutex_t lock;
@@ -54,15 +55,19 @@ static Status open_parts(Lanes *l)
     if (extra > l->leaves - 1) extra = l->leaves - 1;
     l->workers = arena_zero(&l->arena, l->workers_max * (int64_t)sizeof *l->workers);
     l->leaf_loss = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->leaf_loss);
+    l->leaf_squares = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->leaf_squares);
     l->level = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->level);
     l->block = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->block);
     l->pool = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->pool);
     l->spare = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->spare);
-    if (!l->workers || !l->leaf_loss || !l->level || !l->block || !l->pool || !l->spare)
+    if (!l->workers || !l->leaf_loss || !l->leaf_squares || !l->level || !l->block || !l->pool ||
+        !l->spare)
         return FAIL(E_NOMEM, "lanes");
     for (int i = 0; i < l->workers_max; i++) {
-        l->workers[i].written = arena_zero(&l->arena, l->params->tensors);
-        if (!l->workers[i].written) return FAIL(E_NOMEM, "lanes");
+        Worker *w = &l->workers[i];
+        w->written = arena_zero(&l->arena, l->params->tensors);
+        w->sums = arena_zero(&l->arena, lane_sum_work(l->params->count) * (int64_t)sizeof *w->sums);
+        if (!w->written || !w->sums) return FAIL(E_NOMEM, "lanes");
     }
     for (int64_t i = 0; l->params->grad && i < extra; i++) {
         /* Untouched until a step needs it: what is never needed costs no memory. */
@@ -183,25 +188,18 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
     return OK;
 }
 
-typedef struct Sum {
-    real *to;
-    const real *from;
-} Sum;
-
-VECTOR static void add(const void *context, int64_t begin, int64_t end, int worker)
+/* Adds the block of leaf to + 2^level, and what has been added to that, to leaf to's. */
+static void add_blocks(const Pass *pass, Worker *w, int64_t to, int level)
 {
-    const Sum *s = context;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++) s->to[i] += s->from[i];
-}
-
-static void add_blocks(const Lanes *l, Worker *w, real *to, const real *from)
-{
+    Lanes *l = pass->l;
+    const int64_t from = to + (INT64_C(1) << level), count = l->params->count;
     const double begin = l->profile ? profile_clock() : 0;
-    threads_range(l->params->count, 1 << 16, add, &(Sum){to, from});
+    const bool measure = pass->task->noise, is_leaf = !level || from + 1 == pass->leaves;
+    lane_sum(l->block[to], l->block[from], count, w->sums,
+             measure && !level ? &l->leaf_squares[to] : NULL,
+             measure && is_leaf ? &l->leaf_squares[from] : NULL);
     if (l->profile)
-        profile_call(&w->profile, "sum of gradients", begin,
-                     3 * (double)l->params->count * sizeof *to);
+        profile_call(&w->profile, "sum of gradients", begin, 3 * (double)count * sizeof(real));
 }
 
 /* Takes a leaf, or none: -1. wanted: which one, or -1 for the next. */
@@ -238,7 +236,7 @@ static void fold(const Pass *pass, Worker *w, int64_t leaf)
             const int64_t to = leaf < other ? leaf : other, from = to + bit;
             l->level[other] = BUSY;
             pthread_mutex_unlock(&l->lock);
-            add_blocks(l, w, l->block[to], l->block[from]);
+            add_blocks(pass, w, to, level);
             pthread_mutex_lock(&l->lock);
             l->spare[l->spares++] = l->block[from];
             leaf = to;
@@ -296,8 +294,7 @@ static Status run_pass(const Pass *pass, double *sum)
     if (l->status != OK) return error_adopt(l->status, l->message);
 
     if (pass->record && pass->leaves > 1)
-        add_blocks(l, &l->workers[0], l->block[0],
-                   l->block[INT64_C(1) << floor_log2(pass->leaves - 1)]);
+        add_blocks(pass, &l->workers[0], 0, floor_log2(pass->leaves - 1));
     for (int i = 0; l->profile && i < threads; i++)
         profile_merge(l->profile, &l->workers[i].profile);
     *sum = 0;
@@ -329,6 +326,7 @@ Status lanes_step(Lanes *l, const LaneTask *task, double *loss)
     }
     TRY(run_pass(&pass, loss));
     *loss *= tokens ? 1 / (double)tokens : 0;
+    if (task->noise) noise_sample(task->batch, l->leaves, l->leaf_squares, task->noise);
     if (task->stats)
         leaf_stats_join(l->leaf_stats, l->leaves, task->model, task->batch, task->stats);
     return OK;

@@ -12,6 +12,7 @@
 
 #include "data/batch.h"
 #include "layers/gpt.h"
+#include "train/scaling/noise.h"
 
 typedef struct Lanes Lanes;
 
@@ -32,6 +33,7 @@ typedef struct LaneTask {
     bool dropout;
     double z_loss, smoothing;
     LaneStats *stats;         /* NULL: not wanted */
+    NoiseSample *noise;       /* NULL: not wanted */
     const TapePoison *poison; /* NULL: none. Put into one leaf: */
     int64_t poison_leaf;
 } LaneTask;

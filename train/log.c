@@ -268,6 +268,7 @@ Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_sec
     add_int(&line, "tokens", r->tokens);
     add_real(&line, "tokens_per_second", tokens_per_second);
     add_real(&line, "seconds", l->seconds);
+    add_known(&line, "noise_scale", noise_scale(&r->noise));
     add_monitor(&line, &r->monitor, step);
     return write_line(l->metrics, &line);
 }

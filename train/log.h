@@ -27,7 +27,7 @@ void log_close(RunLog *l);
 Status log_rewind(RunLog *l, const char *run, int64_t step);
 
 /* Metrics of update `step`: the last one, or the one that could not be made; with what the monitor measured
- * at it. Without loss and gradient if no token of the batch had a loss. */
+ * at it, and "noise_scale" (train/scaling/noise.h) once it is known. Without loss and gradient if no token of the batch had a loss. */
 Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_second);
 Status log_evaluation(RunLog *l, const Run *r, double val_loss);
 

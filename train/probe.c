@@ -86,12 +86,14 @@ static double mark(Probe *p, const char *name, double begin, double bytes)
 Status probe_step(Probe *p, double *seconds)
 {
     const Config *c = p->config;
+    NoiseSample noise;
     const LaneTask task = {.model = &p->model,
                            .batch = &p->batch,
                            .draw = (uint64_t)p->step + 1,
                            .dropout = true,
                            .z_loss = c->train.z_loss,
-                           .smoothing = c->train.label_smoothing};
+                           .smoothing = c->train.label_smoothing,
+                           .noise = &noise};
     const double begin = clock_seconds(), block = (double)p->params.count * sizeof(real);
     double now = begin;
     lanes_profile(p->lanes, p->profile);

@@ -87,6 +87,7 @@ Status run_measure(Run *r)
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing,
                            .stats = m->config ? &m->stats : NULL,
+                           .noise = &r->sample,
                            .poison = r->poisoned ? &poison : NULL};
 
     r->finding = (TapeFinding){0};
@@ -111,6 +112,7 @@ void run_update(Run *r)
     double scale = clip_scale(r->grad_norm, c->clip);
     if (j->limit < scale * r->grad_norm) scale = j->limit / r->grad_norm;
 
+    noise_add(&r->noise, &r->sample, r->grad_norm, (double)r->batch.loss_tokens);
     r->step++;
     r->draw = j->draw;
     r->tokens += r->batch.loss_tokens;

@@ -28,10 +28,12 @@ typedef struct Run {
     int64_t tokens;       /* loss tokens of all updates */
     double best_val_loss; /* infinity: none yet */
     int64_t best_step;
+    NoiseScale noise; /* of the gradients of updates made */
 
     /* Of the last batch. */
     double loss;         /* before any update on it */
     double grad_norm;    /* before clipping */
+    NoiseSample sample;  /* of the leaves' gradients */
     TapeFinding finding; /* where what is not finite came from, if something was */
     bool poisoned;       /* monitor.inject = nan was due */
     double lr;           /* of the last update */

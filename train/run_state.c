@@ -23,7 +23,9 @@ Status run_state_open(RunState *s, const Run *r)
     *s = (RunState){.record = {r->best_val_loss, (double)r->best_step}};
     TRY(config_text(s, r->config, &size));
     s->lists[0] = (CheckpointList){"best", NUMBER_F64, 2, s->record};
-    TRY(monitor_save(&r->monitor, &s->arena, s->lists + 1, &count));
+    noise_write(&r->noise, s->noise);
+    s->lists[1] = (CheckpointList){"noise", NUMBER_F64, NOISE_NUMBERS, s->noise};
+    TRY(monitor_save(&r->monitor, &s->arena, s->lists + 2, &count));
     s->checkpoint = (Checkpoint){.info = {.step = r->step,
                                           .draw = r->draw,
                                           .tokens = r->tokens,
@@ -34,7 +36,7 @@ Status run_state_open(RunState *s, const Run *r)
                                           .tokenizer_size = r->dataset.tokenizer_size},
                                  .params = &r->params,
                                  .lists = s->lists,
-                                 .list_count = 1 + count};
+                                 .list_count = 2 + count};
     snprintf(s->checkpoint.info.dataset, sizeof s->checkpoint.info.dataset, "%s",
              r->dataset.digest);
     return OK;
@@ -59,10 +61,14 @@ Status run_state_save(const Run *r, const char *path)
 /* The monitor last: nothing can fail after it. */
 static Status lay(Run *r, const CheckpointReader *reader, bool rewind)
 {
+    const void *noise;
+    int64_t count;
     TRY(checkpoint_check_dataset(reader, &r->dataset));
+    TRY(checkpoint_list(reader, "noise", NUMBER_F64, &count, &noise));
     TRY(monitor_check_state(&r->monitor, reader));
     TRY(checkpoint_load(reader, &r->params, true));
     monitor_restore(&r->monitor, reader, rewind);
+    noise_read(&r->noise, noise, count);
     r->step = reader->info.step;
     r->draw = reader->info.draw;
     r->tokens = reader->info.tokens;

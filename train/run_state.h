@@ -9,8 +9,8 @@
 typedef struct RunState {
     Arena arena;
     char *text; /* the config, without what changes no bit */
-    double record[2];
-    CheckpointList lists[MONITOR_LISTS + 1];
+    double record[2], noise[NOISE_NUMBERS];
+    CheckpointList lists[MONITOR_LISTS + 2];
     Checkpoint checkpoint;
 } RunState;
 

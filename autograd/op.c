@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "autograd/base/threads.h"
 #include "autograd/kernels/vector.h"
 
 VECTOR void grad_store(real *x, const real *y, int64_t count, bool add)
@@ -33,6 +34,17 @@ OpWork op_work(const Node *n, bool backward)
     w.bytes = (double)size;
     if (n->op->work) n->op->work(n, backward, &w);
     return w;
+}
+
+int64_t op_wide_size(const Node *n, int64_t count)
+{
+    return n->low ? threads_team() * count * (int64_t)sizeof(real) : 0;
+}
+
+real *op_wide(const Node *n, int64_t count, int worker)
+{
+    const int64_t size = (worker + 1) * count * (int64_t)sizeof(real);
+    return n->low ? (real *)((char *)n->scratch + n->scratch_size - size) : NULL;
 }
 
 int64_t op_block(int64_t width)

@@ -100,6 +100,11 @@ OpWork op_work(const Node *n, bool backward);
 /* For backward: x += y if add, else x = y, for count numbers. */
 void grad_store(real *x, const real *y, int64_t count, bool add);
 
+/* On a low tape: bytes of scratch so that each worker has a place for `count` widened numbers, and, at the end
+ * of scratch, that place. Else 0 and NULL. */
+int64_t op_wide_size(const Node *n, int64_t count);
+real *op_wide(const Node *n, int64_t count, int worker);
+
 /* How many rows of so many numbers make a block for threads_range(): about 16 k numbers. */
 int64_t op_block(int64_t width);
 

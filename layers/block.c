@@ -21,6 +21,16 @@ void block_init(Block *b, Params *p, const char *prefix, const Gpt *g, uint64_t 
 #undef NAME
 }
 
+/* A norm in the residual stream itself, which is never low. */
+static Tensor *norm_stream(const Norm *n, Tape *t, Tensor *x)
+{
+    const Low low = t->low;
+    if (low == LOW_RESULTS) t->low = LOW_PRODUCTS;
+    x = norm_forward(n, t, x);
+    t->low = low;
+    return x;
+}
+
 Tensor *block_forward(const Block *b, const Gpt *g, Tape *t, Tensor *x, const GptInput *in,
                       int64_t layer)
 {
@@ -31,8 +41,8 @@ Tensor *block_forward(const Block *b, const Gpt *g, Tape *t, Tensor *x, const Gp
         x = attention_forward(attn, g, t, norm_forward(&b->norm1, t, x), x, in, layer);
         return mlp_forward(mlp, g, t, norm_forward(&b->norm2, t, x), x, in);
     case NORM_POST:
-        x = norm_forward(&b->norm1, t, attention_forward(attn, g, t, x, x, in, layer));
-        return norm_forward(&b->norm2, t, mlp_forward(mlp, g, t, x, x, in));
+        x = norm_stream(&b->norm1, t, attention_forward(attn, g, t, x, x, in, layer));
+        return norm_stream(&b->norm2, t, mlp_forward(mlp, g, t, x, x, in));
     case NORM_SANDWICH: {
         Tensor *y = attention_forward(attn, g, t, norm_forward(&b->norm1, t, x), NULL, in, layer);
         x = ag_add(t, x, norm_forward(&b->norm1_out, t, y));

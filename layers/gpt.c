@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/kernels/bf16.h"
 #include "autograd/kernels/squares.h"
 #include "layers/block.h"
 #include "layers/mlp.h"
@@ -70,6 +71,8 @@ void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_
 
 Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
 {
+    /* A cache is of real numbers, and few rows at a time are read: there, only weights count. */
+    if (g->low) t->low = in->cache ? LOW_PRODUCTS : LOW_RESULTS;
     tape_scope(t, "embed");
     Tensor *x = ag_embedding(t, g->embed, g->place, in->tokens, in->positions, in->rows);
     const Dropout drop = residual_dropout(g, in, g->drop_embed);
@@ -101,10 +104,15 @@ Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
     const int64_t width = g->config->width;
     const AttentionRows *rows = &in->attention;
     Tensor *last = tape_tensor(t, SHAPE(rows->segments, width));
-    for (int64_t s = 0; last && s < rows->segments; s++)
-        memcpy(last->data + s * width, x->data + (rows->queries[s + 1] - 1) * width,
-               (size_t)width * sizeof *x->data);
+    for (int64_t s = 0; last && s < rows->segments; s++) {
+        const int64_t at = (rows->queries[s + 1] - 1) * width;
+        if (x->data)
+            memcpy(last->data + s * width, x->data + at, (size_t)width * sizeof *x->data);
+        else
+            bf16_widen(last->data + s * width, x->low + at, width);
+    }
     tape_scope(t, "head");
+    if (g->low) t->low = LOW_PRODUCTS; /* logits are real */
     return ag_linear(t, last, g->head, NULL, NULL);
 }
 

@@ -85,6 +85,7 @@ typedef struct Gpt {
     Norm norm;      /* not if norm_place is post */
     Tensor *head;   /* [V, C]; embed if tied */
     Rng drop_embed;
+    bool low;       /* forward is on a low tape (Tape.low); the parameters are low as well */
     bool recompute; /* each block is a segment of the tape (tape_segment_begin()); false at first */
 } Gpt;
 

@@ -502,7 +502,7 @@ Test(config, only_what_is_shown_may_change)
 {
     int count = 0;
     for (int i = 0; i < config_key_count; i++) count += config_may_change(&config_keys[i]);
-    cr_assert_eq(count, 16);
+    cr_assert_eq(count, 17);
     cr_assert(config_may_change(schema_find(config_keys, config_key_count, "train", "threads")));
     cr_assert_not(config_may_change(schema_find(config_keys, config_key_count, "train", "steps")));
 }

@@ -6,6 +6,7 @@
 
 #include "autograd/base/text.h"
 #include "autograd/kernels/gemm.h"
+#include "train/model.h"
 
 enum { NAME_MAX_LONG = PARAM_NAME_MAX + 32 };
 
@@ -51,7 +52,7 @@ static void put_state(H5Writer *w, const Checkpoint *c)
     h5_put_int(w, "/state", "vocab_size", info->vocab_size);
     h5_put_text(w, "/state", "dataset", info->dataset);
     h5_put_text(w, "/state", "precision", number_name(NUMBER_REAL));
-    h5_put_text(w, "/state", "core", gemm_core());
+    h5_put_text(w, "/state", "core", model_core(c->params));
     for (int i = 0; i < c->list_count; i++) {
         const CheckpointList *list = &c->lists[i];
         snprintf(name, sizeof name, "/state/%s", list->name);
@@ -183,7 +184,9 @@ Status checkpoint_load(const CheckpointReader *r, Params *p, bool with_optimizer
     if (with_optimizer && !r->has_optimizer)
         return FAIL(E_FORMAT, "%s: it has no /optim: training cannot go on from it", f->path);
     TRY(each_array(f, p, with_optimizer, false));
-    return each_array(f, p, with_optimizer, true);
+    TRY(each_array(f, p, with_optimizer, true));
+    params_lower(p);
+    return OK;
 }
 
 Status checkpoint_list(const CheckpointReader *r, const char *name, NumberType type, int64_t *count,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/kernels/gemm.h"
 #include "train/config_file.h"
 #include "train/config_yaml.h"
 
@@ -28,10 +29,10 @@ static bool is_among(const char *name, const char *const names[], size_t count)
 
 bool config_may_change(const Key *k)
 {
-    static const char *const names[] = {"eval_every",    "eval_batches",  "save_every",
-                                        "keep",          "log_every",     "sample_every",
-                                        "sample_tokens", "sample_prompt", "threads",
-                                        "recompute"};
+    static const char *const names[] = {"eval_every",    "eval_batches",      "save_every",
+                                        "keep",          "log_every",         "sample_every",
+                                        "sample_tokens", "sample_prompt",     "threads",
+                                        "recompute",     "precision_fallback"};
     static const char *const levels[] = {"update_z", "attention_warn", "attention_severe",
                                          "rms_warn", "log_z_warn",     "bundles"};
     if (!strcmp(k->section, "train")) return is_among(k->name, names, sizeof names / sizeof *names);
@@ -53,6 +54,22 @@ int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context)
 bool config_recompute(const Config *c)
 {
     return !strcmp(c->train.recompute, "blocks");
+}
+
+bool config_low(const Config *c)
+{
+    return !strcmp(c->train.precision, "bfloat16");
+}
+
+/* Whether this machine and this build can do what train.precision says. */
+static Status check_precision(const TrainConfig *t)
+{
+    const char *missing = gemm_low_missing();
+    if (strcmp(t->precision, "bfloat16") || t->precision_fallback || !missing) return OK;
+    return FAIL(E_CONFIG,
+                "train.precision = bfloat16: %s; train.precision_fallback = true computes the same "
+                "slowly, train.precision = float32 is faster then",
+                missing);
 }
 
 int64_t config_leaves(const Config *c)
@@ -143,6 +160,7 @@ Status config_resolve(Config *c)
     if (status == OK) status = data_check(&c->data);
     if (status == OK) status = optim_check(&c->optim);
     if (status == OK) status = resolve_lanes(&c->train, c->model.context);
+    if (status == OK) status = check_precision(&c->train);
     if (status == OK) status = monitor_check(&c->monitor, c->train.steps);
     return blame(c, status);
 }

@@ -25,7 +25,8 @@
     TEXT(S, sample_prompt,   "",        NULL,         "what such a sample goes on from")                      \
     INT (S, threads,         0,         0,    256,    "0: one a core; changes no bit of the result")          \
     TEXT(S, recompute,       "off",     "off|blocks", "blocks: backward computes each block again, which needs less memory and more time; changes no bit of the result") \
-    TEXT(S, precision,       "float32", "float32|float64", "type of all numbers")                             \
+    TEXT(S, precision,       "float32", "float32|float64|bfloat16", "type of all numbers; bfloat16: of products and of what they read, all sums and what is trained stay float32") \
+    BOOL(S, precision_fallback, false,                "bfloat16 where the processor or the build lacks it: right, and slow") \
     REAL(S, z_loss,          0,         0,    1,      "weight of log(Z)^2 in what is trained on")             \
     REAL(S, label_smoothing, 0,         0,    0.999,  "share of the target spread over all tokens")
 /* clang-format on */
@@ -85,6 +86,7 @@ bool config_may_change(const Key *k);
 int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context);
 
 bool config_recompute(const Config *c); /* whether train.recompute says so */
+bool config_low(const Config *c);       /* whether train.precision is bfloat16 */
 
 /* Leaves of the resolved config: accumulate x lanes. */
 int64_t config_leaves(const Config *c);

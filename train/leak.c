@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/batch.h"
+#include "train/model.h"
 
 typedef struct Probe {
     const Config *config;
@@ -88,10 +89,7 @@ static Status forward(Probe *p, const Batch *b, real *out)
 static double largest_change(const real *a, const real *b, int64_t begin, int64_t end)
 {
     double most = 0;
-    for (int64_t i = begin; i < end; i++) {
-        const double change = fabs((double)a[i] - (double)b[i]);
-        if (change > most) most = change; /* gcc 12 for AArch64 fails at fmax() here */
-    }
+    for (int64_t i = begin; i < end; i++) most = fmax(most, fabs((double)a[i] - (double)b[i]));
     return most;
 }
 
@@ -115,8 +113,8 @@ static Status test(Probe *p, LeakTest *out)
 {
     const Config *c = p->config;
     TRY(dataset_open(&p->dataset, c->data.path));
-    gpt_init(&p->model, &p->params, &c->model, p->dataset.vocab_size, (uint64_t)c->train.seed);
-    TRY(params_alloc(&p->params, false));
+    TRY(model_open(&p->model, &p->params, c, p->dataset.vocab_size, false));
+    p->model.low = false;
     params_init(&p->params, (uint64_t)c->train.seed);
     TRY(find(p));
     *out = (LeakTest){.window = p->window,

@@ -16,6 +16,7 @@ const char *precision_here(void)
 Status precision_switch(const char *precision, char *argv[])
 {
     char path[PATH_MAX + 16];
+    if (!strcmp(precision, "bfloat16")) precision = "float32"; /* what is trained is float32 */
     if (!strcmp(precision, precision_here())) return OK;
     if (strcmp(precision, "float32") && strcmp(precision, "float64"))
         return FAIL(E_CONFIG, "train.precision = %s: expected float32 or float64", precision);

@@ -6,6 +6,7 @@
 
 #include "autograd/base/rng.h"
 #include "optim/schedule.h"
+#include "train/model.h"
 #include "train/progress.h"
 
 enum { STREAM_BATCHES = 8, TIMES_MAX = 1000 };
@@ -43,9 +44,7 @@ Status probe_open(Probe *p, const Config *c, int64_t vocab_size)
     *p = (Probe){.config = c};
     TRY(batch_alloc(&p->batch, &p->arena, c->train.batch, c->model.context));
     TRY(make_stream(p, vocab_size));
-    gpt_init(&p->model, &p->params, &c->model, vocab_size, (uint64_t)c->train.seed);
-    p->model.recompute = config_recompute(c);
-    TRY(params_alloc(&p->params, true));
+    TRY(model_open(&p->model, &p->params, c, vocab_size, true));
     params_init(&p->params, (uint64_t)c->train.seed);
     return lanes_open(&p->lanes, &p->params, config_leaves(c));
 }

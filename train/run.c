@@ -6,6 +6,7 @@
 
 #include "autograd/base/text.h"
 #include "optim/schedule.h"
+#include "train/model.h"
 
 static Status open_parts(Run *r, const Config *c)
 {
@@ -20,9 +21,7 @@ static Status open_parts(Run *r, const Config *c)
     if (val != OK && val != E_CONFIG) return val; /* else it is too short */
     TRY(batch_alloc(&r->batch, &r->arena, batch, context));
 
-    gpt_init(&r->model, &r->params, &c->model, r->dataset.vocab_size, seed);
-    r->model.recompute = config_recompute(c);
-    TRY(params_alloc(&r->params, true));
+    TRY(model_open(&r->model, &r->params, c, r->dataset.vocab_size, true));
     params_init(&r->params, seed);
     if (!strcmp(c->monitor.inject, "nan")) TRY(inject_place(c->monitor.inject_where, &r->fault));
     TRY(monitor_open(&r->monitor, &r->arena, &c->monitor,

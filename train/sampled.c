@@ -7,6 +7,7 @@
 #include "train/choose.h"
 #include "train/decode.h"
 #include "train/machine.h"
+#include "train/model.h"
 #include "train/plan.h"
 #include "train/probe.h"
 #include "train/progress.h"
@@ -29,8 +30,7 @@ static Status sampler_open(Sampler *s, const Config *c, int64_t vocab_size)
     const int64_t most =
         plan_memory() / 8 / (gpt_cache_count(&c->model, context) * (int64_t)sizeof(real));
     *s = (Sampler){.rng = rng_stream((uint64_t)c->train.seed, "bench")};
-    gpt_init(&s->model, &s->params, &c->model, vocab_size, (uint64_t)c->train.seed);
-    TRY(params_alloc(&s->params, false));
+    TRY(model_open(&s->model, &s->params, c, vocab_size, false));
     params_init(&s->params, (uint64_t)c->train.seed);
     TRY(decoder_open(&s->decoder, &s->model, most < 1 ? 1 : most < STREAMS ? most : STREAMS));
     s->scratch = arena_take(&s->arena, vocab_size * (int64_t)sizeof *s->scratch);

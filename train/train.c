@@ -11,7 +11,7 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
 #include "train/checkpoints.h"
-#include "train/cores.h"
+#include "train/model.h"
 #include "train/rewind.h"
 #include "train/run_state.h"
 #include "train/spikes.h"
@@ -204,7 +204,7 @@ static void greet(Session *s)
                   s->folder, (long long)r->params.count, (long long)r->dataset.vocab_size,
                   (long long)r->dataset.train.count, (long long)c->train.batch,
                   (long long)c->model.context, (long long)config_leaves(c), threads_count(),
-                  gemm_core(), c->train.precision);
+                  model_core(&r->params), c->train.precision);
     if (!r->step)
         progress_note(&s->progress,
                       "a loss of ln(vocabulary) = %.3f is where an untrained model starts",
@@ -216,16 +216,15 @@ static Status warn_of_start(Session *s)
 {
     const Run *r = &s->run;
     char text[256];
-    if (*s->core && strcmp(s->core, gemm_core())) {
+    if (*s->core && strcmp(s->core, model_core(&r->params))) {
         snprintf(
             text, sizeof text,
             "this run was on OpenBLAS's %s and is now on %s: it goes on equal to rounding, not "
             "bit for bit",
-            s->core, gemm_core());
+            s->core, model_core(&r->params));
         fprintf(stderr, "capstan: warning: %s\n", text);
         TRY(log_event(&s->log, r, "warning", text));
     }
-    if (cores_warning()) TRY(session_warn(s, "warning", cores_warning()));
     if (r->has_val || !s->config->train.eval_every) return OK;
     snprintf(text, sizeof text,
              "the held-out split (%lld tokens) is shorter than a window of %lld: no evaluation",

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "train/model.h"
 #include "train/precision.h"
 
 Status trained_open(Trained *t, const char *path, char *argv[])
@@ -16,9 +17,7 @@ Status trained_open(Trained *t, const char *path, char *argv[])
     TRY(config_parse(t->config, info->config, (size_t)info->config_size, path, 0, NULL));
     if (info->tokenizer_size)
         TRY(tokenizer_parse(&t->arena, info->tokenizer, info->tokenizer_size, path, &t->tokenizer));
-    gpt_init(&t->model, &t->params, &t->config->model, info->vocab_size,
-             (uint64_t)t->config->train.seed);
-    TRY(params_alloc(&t->params, false));
+    TRY(model_open(&t->model, &t->params, t->config, info->vocab_size, false));
     return checkpoint_load(&t->checkpoint, &t->params, false);
 }
 

@@ -40,6 +40,25 @@ VECTOR_INLINE void bf16_widen_inline(real *restrict y, const bf16 *restrict x, i
     for (int64_t i = 0; i < count; i++) y[i] = bf16_real(x[i]);
 }
 
+/* count numbers of x from `at` on: where they are, or widened into buffer. */
+VECTOR_INLINE const real *bf16_numbers(const Tensor *x, int64_t at, int64_t count, real *buffer)
+{
+    if (x->data) return x->data + at;
+    bf16_widen_inline(buffer, x->low + at, count);
+    return buffer;
+}
+
+/* Where to write count numbers of x from `at` on; then bf16_written() puts them there. */
+VECTOR_INLINE real *bf16_place(const Tensor *x, int64_t at, real *buffer)
+{
+    return x->data ? x->data + at : buffer;
+}
+
+VECTOR_INLINE void bf16_written(const Tensor *x, int64_t at, int64_t count, const real *buffer)
+{
+    if (!x->data) bf16_narrow_inline(x->low + at, buffer, count);
+}
+
 void bf16_narrow(bf16 *y, const real *x, int64_t count);
 void bf16_widen(real *y, const bf16 *x, int64_t count);
 

@@ -3,19 +3,7 @@
 #include <cblas.h>
 
 #include "autograd/base/threads.h"
-
-/* Every block packs the other operand anew, which costs (one thread, AVX-512, against one call): blocks
- * of 1024 1 to 5 %, of 512 3 to 9 %, of 256 4 to 17 %. So they are about LONG, an even number of them for
- * an even number of threads, and a product below SMALL multiply-adds is one. */
-static const int64_t LONG = 1024, SMALL = 100000000, GRAIN = 32;
-
-static int64_t block_length(int64_t longer, int64_t shorter, int64_t k)
-{
-    const int64_t pairs = longer / (2 * LONG), blocks = pairs ? 2 * pairs : 2;
-    if (longer <= GRAIN || (double)longer * (double)shorter * (double)k < (double)SMALL)
-        return longer;
-    return ((longer + blocks - 1) / blocks + GRAIN - 1) / GRAIN * GRAIN;
-}
+#include "autograd/kernels/gemm_blocks.h"
 
 /* BLAS must not spread over threads of its own. The OpenMP flavour keeps this number for each thread and
  * also makes it OpenMP's default there, which is why every parallel region here names its own. */
@@ -79,7 +67,7 @@ void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda
     }
     const Product p = {op, m, n, k, lda, ldb, ldc, a, b, c, add, m >= n};
     const int64_t longer = m >= n ? m : n, shorter = m >= n ? n : m;
-    threads_range(longer, block_length(longer, shorter, k), block, &p);
+    threads_range(longer, gemm_block_length(longer, shorter, k), block, &p);
 }
 
 const char *gemm_core(void)

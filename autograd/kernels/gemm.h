@@ -1,9 +1,11 @@
-/* Matrix products: the one door to BLAS.
+/* Matrix products: the one door to BLAS, and, for bfloat16, to oneDNN.
  *
- * BLAS runs single-threaded on blocks whose size depends on the shape alone; threads take blocks. So the
+ * Either runs single-threaded on blocks whose size depends on the shape alone; threads take blocks. So the
  * bits of a product do not depend on the number of threads. */
 #ifndef AUTOGRAD_KERNELS_GEMM_H
 #define AUTOGRAD_KERNELS_GEMM_H
+
+#include <stdbool.h>
 
 #include "autograd/tensor.h"
 
@@ -15,5 +17,27 @@ void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda
           int64_t ldb, real *c, int64_t ldc, bool add);
 
 const char *gemm_core(void); /* the kernel that OpenBLAS chose: "SkylakeX", "Haswell" ... */
+
+/* The same of bfloat16, summed in float32: c = op(a) op(b) + bias (+ c if add), or, if c is NULL, that rounded
+ * once, as low; ldc is of either. Where gemm_low_missing(), numbers are widened block by block and BLAS
+ * multiplies them: the same but for the order of sums, and slow. */
+typedef struct GemmLow {
+    GemmOp op;
+    int64_t m, n, k;
+    const bf16 *a, *b;
+    int64_t lda, ldb, ldc;
+    const real *bias; /* [n]; NULL: none */
+    real *c;
+    bf16 *low;
+    bool add;
+} GemmLow;
+
+void gemm_low(const GemmLow *p);
+
+/* What fast products of bfloat16 lack here, as a sentence; NULL: nothing. */
+const char *gemm_low_missing(void);
+
+/* What multiplies bfloat16: "oneDNN 2.6.3 (amx)", "float32 (SkylakeX)" ... */
+const char *gemm_low_core(void);
 
 #endif

@@ -12,8 +12,10 @@
  * gelu: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2. silu: Elfwing et al. 2017,
  * arXiv:1702.03118. relu2: So et al. 2021, arXiv:2109.08668. Gated: Shazeer 2020, arXiv:2002.05202. */
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
+
+enum { CHUNK = 512 };
 
 typedef struct Attr {
     Activation kind;
@@ -71,12 +73,18 @@ VECTOR_INLINE void forward_kind(const Node *n, int64_t begin, int64_t end, Activ
 {
     const int64_t width = shape_last(n->out->shape), from = is_gated(kind) ? 2 * width : width;
     for (int64_t r = begin; r < end; r++) {
-        const real *x = n->in[0]->data + r * from;
-        real *restrict y = n->out->data + r * width, slope;
-        if (is_gated(kind))
-            for (int64_t i = 0; i < width; i++) y[i] = value(kind, x[i], &slope) * x[width + i];
-        else
-            for (int64_t i = 0; i < width; i++) y[i] = value(kind, x[i], &slope);
+        for (int64_t c = 0; c < width; c += CHUNK) {
+            const int64_t count = width - c < CHUNK ? width - c : CHUNK, at = r * from + c;
+            real wide[CHUNK], wide_up[CHUNK], wide_y[CHUNK], slope;
+            const real *x = bf16_numbers(n->in[0], at, count, wide), *up = NULL;
+            real *restrict y = bf16_place(n->out, r * width + c, wide_y);
+            if (is_gated(kind)) up = bf16_numbers(n->in[0], at + width, count, wide_up);
+            if (is_gated(kind))
+                for (int64_t i = 0; i < count; i++) y[i] = value(kind, x[i], &slope) * up[i];
+            else
+                for (int64_t i = 0; i < count; i++) y[i] = value(kind, x[i], &slope);
+            bf16_written(n->out, r * width + c, count, y);
+        }
     }
 }
 
@@ -85,12 +93,18 @@ VECTOR_INLINE void backward_kind(const Node *n, int64_t begin, int64_t end, Acti
 {
     const int64_t width = shape_last(n->out->shape), from = is_gated(kind) ? 2 * width : width;
     for (int64_t r = begin; r < end; r++) {
-        const real *x = n->in[0]->data + r * from, *g = n->dout + r * width;
-        real *restrict dx = n->din[0] + r * from, *restrict dup = dx + width;
-        for (int64_t i = 0; i < width; i++) {
-            real slope, f = value(kind, x[i], &slope), up = is_gated(kind) ? x[width + i] : 1;
-            dx[i] = g[i] * up * slope + (add ? dx[i] : 0);
-            if (is_gated(kind)) dup[i] = g[i] * f + (add ? dup[i] : 0);
+        for (int64_t c = 0; c < width; c += CHUNK) {
+            const int64_t count = width - c < CHUNK ? width - c : CHUNK, at = r * from + c;
+            real wide[CHUNK], wide_up[CHUNK];
+            const real *x = bf16_numbers(n->in[0], at, count, wide), *ups = NULL,
+                       *g = n->dout + r * width + c;
+            real *restrict dx = n->din[0] + at, *restrict dup = dx + width;
+            if (is_gated(kind)) ups = bf16_numbers(n->in[0], at + width, count, wide_up);
+            for (int64_t i = 0; i < count; i++) {
+                real slope, f = value(kind, x[i], &slope), up = is_gated(kind) ? ups[i] : 1;
+                dx[i] = g[i] * up * slope + (add ? dx[i] : 0);
+                if (is_gated(kind)) dup[i] = g[i] * f + (add ? dup[i] : 0);
+            }
         }
     }
 }
@@ -151,6 +165,7 @@ const Op op_activation = {
     .name = "activation",
     .inputs = 1,
     .attr_size = sizeof(Attr),
+    .low = true,
     .unread = 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,

@@ -2,8 +2,10 @@
  *
  *     dL/dx = dL/dy = g,    g = dL/dz */
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
+
+enum { CHUNK = 512 };
 
 static Status shape(Node *n)
 {
@@ -16,10 +18,15 @@ static Status shape(Node *n)
 VECTOR static void forward_part(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Node *n = context;
-    const real *x = n->in[0]->data, *y = n->in[1]->data;
-    real *restrict z = n->out->data;
+    real a[CHUNK], b[CHUNK];
     (void)worker;
-    for (int64_t i = begin; i < end; i++) z[i] = x[i] + y[i];
+    for (int64_t at = begin; at < end; at += CHUNK) {
+        const int64_t count = end - at < CHUNK ? end - at : CHUNK;
+        const real *x = bf16_numbers(n->in[0], at, count, a),
+                   *y = bf16_numbers(n->in[1], at, count, b);
+        real *restrict z = n->out->data + at;
+        for (int64_t i = 0; i < count; i++) z[i] = x[i] + y[i];
+    }
 }
 
 static void backward_part(const void *context, int64_t begin, int64_t end, int worker)

@@ -12,7 +12,7 @@
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/low.h"
 #include "autograd/ops.h"
 
 enum { X, W };
@@ -21,14 +21,18 @@ enum {
     CHUNK_MAX = 512,
     CHUNK_GRAIN = 16,
     BLOCK = 4 /* rows at a time */,
-    PART = 1024
+    PART = 1024,
+    LOW_GRAIN =
+        64 /* products in bfloat16 have a multiple of so many rows: each new number of them costs a plan */
 };
 
 typedef struct Pieces {
-    int64_t chunk;   /* rows of logits at a time */
-    real *logits;    /* [chunk, V] */
-    real *x, *dx;    /* [chunk, C]: rows that do not lie together, gathered */
-    double *loss;    /* [rows]: of the rows that have a target, in order */
+    int64_t chunk; /* rows of logits at a time */
+    real *logits;  /* [chunk, V] */
+    real *x, *dx;  /* [chunk, C]: rows that do not lie together, gathered */
+    bf16 *low;     /* [chunk, C]: the same of a low tape, where they may also be what is narrowed */
+    bf16 *w;       /* [V, C]: narrowed; NULL: it is there */
+    double *loss;  /* [rows]: of the rows that have a target, in order */
     int32_t *active; /* [rows]: those rows */
 } Pieces;
 
@@ -48,15 +52,20 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
     const int64_t logits = chunk * classes * (int64_t)sizeof(real),
                   gathered = chunk * width * (int64_t)sizeof(real),
                   loss = rows * (int64_t)sizeof(double);
+    const bool has_w = n->in[W]->low || n->in[W]->name; /* without numbers yet on a dry tape */
+    const int64_t narrowed = n->low && !has_w ? classes * width * (int64_t)sizeof(bf16) : 0;
     const int64_t at_x = (logits + 63) / 64 * 64, at_dx = at_x + (gathered + 63) / 64 * 64,
-                  at_loss = at_dx + (gathered + 63) / 64 * 64, at_active = at_loss + loss;
+                  at_w = at_dx + (gathered + 63) / 64 * 64,
+                  at_loss = at_w + (narrowed + 63) / 64 * 64, at_active = at_loss + loss;
     if (where)
-        *p = (Pieces){chunk,
-                      (real *)where,
-                      (real *)(where + at_x),
-                      (real *)(where + at_dx),
-                      (double *)(where + at_loss),
-                      (int32_t *)(where + at_active)};
+        *p = (Pieces){.chunk = chunk,
+                      .logits = (real *)where,
+                      .x = (real *)(where + at_x),
+                      .low = (bf16 *)(where + at_x),
+                      .dx = (real *)(where + at_dx),
+                      .w = narrowed ? (bf16 *)(where + at_w) : NULL,
+                      .loss = (double *)(where + at_loss),
+                      .active = (int32_t *)(where + at_active)};
     return at_active + rows * (int64_t)sizeof(int32_t);
 }
 
@@ -111,6 +120,17 @@ VECTOR static void scale_shift(real *x, int64_t count, real factor, real shift)
     for (int64_t i = 0; i < count; i++) x[i] = factor * x[i] + shift;
 }
 
+/* The same, narrowed, in the first half of x. */
+VECTOR static void scale_shift_low(real *x, int64_t count, real factor, real shift)
+{
+    real part[PART];
+    for (int64_t i = 0; i < count; i += PART) {
+        const int64_t some = count - i < PART ? count - i : PART;
+        for (int64_t j = 0; j < some; j++) part[j] = factor * x[i + j] + shift;
+        bf16_narrow_inline((bf16 *)x + i, part, some);
+    }
+}
+
 typedef struct Chunk {
     const Node *n;
     Pieces p;
@@ -143,9 +163,17 @@ static void rows_loss(const void *context, int64_t begin, int64_t end, int worke
         if (!k->n->record) continue;
 
         const double g = factor * k->n->seed;
-        scale_shift(l, classes, (real)(g * (1 + 2 * c->z_loss * z) / over),
-                    (real)(-g * c->smoothing / (double)classes));
-        l[target] -= (real)(g * (1 - c->smoothing));
+        const real rate = (real)(g * (1 + 2 * c->z_loss * z) / over),
+                   shift = (real)(-g * c->smoothing / (double)classes),
+                   of_target = (real)(g * (1 - c->smoothing));
+        if (k->n->low) {
+            const real one = rate * l[target] + shift;
+            scale_shift_low(l, classes, rate, shift);
+            ((bf16 *)l)[target] = bf16_of(one - of_target);
+            continue;
+        }
+        scale_shift(l, classes, rate, shift);
+        l[target] -= of_target;
     }
 }
 
@@ -161,6 +189,39 @@ static void chunk_run(const Chunk *k, int64_t count, const real *x, real *dx, bo
     if (dx) gemm(GEMM_NN, count, width, classes, k->p.logits, classes, w, width, dx, width, false);
     if (n->record && n->din[W])
         gemm(GEMM_TN, classes, width, count, k->p.logits, classes, x, width, n->din[W], width, add);
+}
+
+/* The same on a low tape. `rows`, count or more of them, are multiplied: what is more is 0, and in x, too. */
+static void chunk_run_low(const Chunk *k, int64_t count, int64_t rows, const bf16 *x, real *dx,
+                          bool add)
+{
+    const Node *n = k->n;
+    const int64_t width = n->in[X]->shape.dim[1], classes = n->in[W]->shape.dim[0];
+    const bf16 *w = k->p.w ? k->p.w : n->in[W]->low, *g = (const bf16 *)k->p.logits;
+    GemmLow p = {GEMM_NT, rows, classes, width, x, w, width, width, classes, .c = k->p.logits};
+
+    gemm_low(&p);
+    threads_range(count, BLOCK, rows_loss, k);
+    memset(k->p.logits + count * classes, 0, (size_t)((rows - count) * classes) * sizeof(real));
+    p = (GemmLow){GEMM_NN, rows, width, classes, g, w, 2 * classes, width, width, .c = dx};
+    if (dx) gemm_low(&p);
+    p = (GemmLow){GEMM_TN,     classes, width, rows,           g,         x,
+                  2 * classes, width,   width, .c = n->din[W], .add = add};
+    if (n->record && n->din[W]) gemm_low(&p);
+}
+
+/* Puts the rows [0, count) of the chunk side by side, behind them zeros up to `rows`. */
+static void gather_low(const Chunk *k, const int32_t *row, int64_t count, int64_t rows)
+{
+    const Tensor *x = k->n->in[X];
+    const int64_t width = x->shape.dim[1];
+    bf16 *to = k->p.low;
+    for (int64_t i = 0; i < count; i++, to += width)
+        if (x->low)
+            memcpy(to, x->low + row[i] * width, (size_t)width * sizeof *to);
+        else
+            bf16_narrow(to, x->data + row[i] * width, width);
+    memset(to, 0, (size_t)((rows - count) * width) * sizeof *to);
 }
 
 static void forward(const Node *n)
@@ -183,16 +244,28 @@ static void forward(const Node *n)
         if (c->row_logz) c->row_logz[r] = 0;
         if (keep) memset(keep + r * width, 0, row_size);
     }
+    if (n->low && k.p.w) low_narrow(k.p.w, n->in[W]->data, classes, width);
     for (int64_t count; k.first < active; k.first += count) {
         count = active - k.first < k.p.chunk ? active - k.first : k.p.chunk;
+        const int64_t padded = (count + LOW_GRAIN - 1) / LOW_GRAIN * LOW_GRAIN,
+                      all = !n->low              ? count
+                            : padded < k.p.chunk ? padded
+                                                 : k.p.chunk;
         const int32_t *row = k.p.active + k.first;
-        const bool together = row[count - 1] - row[0] == count - 1, add = n->add[W] || k.first;
-        const real *x = n->in[X]->data + row[0] * width;
+        const bool together = row[count - 1] - row[0] == count - 1 && count == all,
+                   add = n->add[W] || k.first;
         real *dx = keep && together ? keep + row[0] * width : keep ? k.p.dx : NULL;
 
-        for (int64_t i = 0; !together && i < count; i++)
-            memcpy(k.p.x + i * width, n->in[X]->data + row[i] * width, row_size);
-        chunk_run(&k, count, together ? x : k.p.x, dx, add);
+        if (n->low) {
+            const bool is_there = together && n->in[X]->low;
+            if (!is_there) gather_low(&k, row, count, all);
+            chunk_run_low(&k, count, all, is_there ? n->in[X]->low + row[0] * width : k.p.low, dx,
+                          add);
+        } else {
+            for (int64_t i = 0; !together && i < count; i++)
+                memcpy(k.p.x + i * width, n->in[X]->data + row[i] * width, row_size);
+            chunk_run(&k, count, together ? n->in[X]->data + row[0] * width : k.p.x, dx, add);
+        }
         for (int64_t i = 0; keep && !together && i < count; i++)
             memcpy(keep + row[i] * width, dx + i * width, row_size);
     }

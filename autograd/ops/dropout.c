@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
 enum { CHUNK = 256, WORDS = 4 };
@@ -37,7 +37,7 @@ VECTOR_INLINE const uint32_t *words(const Dropout *d, uint64_t place, int64_t co
 }
 
 /* y = x m / (1 - rate), plus rest unless it is NULL, or plus y if add, for the rows [begin, end). */
-VECTOR_INLINE void drop(const Node *n, const real *in, const real *rest, real *out, bool add,
+VECTOR_INLINE void drop(const Node *n, const Tensor *in, const real *rest, real *out, bool add,
                         int64_t begin, int64_t end)
 {
     const Dropout *d = n->attr;
@@ -45,12 +45,13 @@ VECTOR_INLINE void drop(const Node *n, const real *in, const real *rest, real *o
     const uint32_t limit = (uint32_t)(d->rate * 0x1p32); /* words below it drop */
     const real scale = (real)(1 / (1 - d->rate));
     uint32_t buffer[CHUNK + WORDS];
+    real wide[CHUNK];
 
     for (int64_t r = begin; r < end; r++)
         for (int64_t c = 0; c < width; c += CHUNK) {
             const int64_t at = r * width + c, count = width - c < CHUNK ? width - c : CHUNK;
             const uint32_t *word = words(d, (uint64_t)(d->first_row * width + at), count, buffer);
-            const real *x = in + at;
+            const real *x = bf16_numbers(in, at, count, wide);
             real *restrict y = out + at;
             for (int64_t i = 0; i < count; i++) {
                 real kept = word[i] < limit ? 0 : x[i] * scale;
@@ -64,9 +65,9 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     const Node *n = context;
     (void)worker;
     if (n->in[1])
-        drop(n, n->in[0]->data, n->in[1]->data, n->out->data, false, begin, end);
+        drop(n, n->in[0], n->in[1]->data, n->out->data, false, begin, end);
     else
-        drop(n, n->in[0]->data, NULL, n->out->data, false, begin, end);
+        drop(n, n->in[0], NULL, n->out->data, false, begin, end);
 }
 
 VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end, int worker)
@@ -74,7 +75,8 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const Node *n = context;
     const int64_t width = shape_last(n->out->shape), at = begin * width;
     (void)worker;
-    if (n->din[0]) drop(n, n->dout, NULL, n->din[0], n->add[0], begin, end);
+    const Tensor g = {.data = (real *)n->dout};
+    if (n->din[0]) drop(n, &g, NULL, n->din[0], n->add[0], begin, end);
     if (n->din[1] && n->din[1] != n->dout)
         grad_store(n->din[1] + at, n->dout + at, (end - begin) * width, n->add[1]);
 }

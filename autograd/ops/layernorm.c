@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
 typedef struct Attr {
@@ -36,6 +36,7 @@ static Status shape(Node *n)
     n->out->shape = x;
     n->keep_size = KEPT * shape_rows(x) * (int64_t)sizeof(real);
     n->scratch_size = 2 * blocks(n) * shape_last(x) * (int64_t)sizeof(real);
+    n->scratch_size += op_wide_size(n, 2 * shape_last(x));
     return OK;
 }
 
@@ -45,11 +46,11 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     const Attr *a = n->attr;
     const real *w = n->in[1]->data, *b = n->in[2] ? n->in[2]->data : NULL;
     const int64_t width = shape_last(n->out->shape);
-    (void)worker;
+    real *wide = op_wide(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
 
     for (int64_t r = begin; r < end; r++) {
-        const real *x = n->in[0]->data + r * width;
-        real *restrict y = n->out->data + r * width;
+        const real *x = bf16_numbers(n->in[0], r * width, width, wide);
+        real *restrict y = bf16_place(n->out, r * width, wide_y);
         real mean = vector_sum(x, width) / (real)width, sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = 0; i < width; i++) sum += (x[i] - mean) * (x[i] - mean);
@@ -58,6 +59,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
             for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale) + b[i];
         else
             for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale);
+        bf16_written(n->out, r * width, width, y);
         if (n->record) {
             real *keep = (real *)n->keep + r * KEPT;
             keep[MEAN] = mean;
@@ -74,11 +76,11 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const real *w = n->in[1]->data;
     real *restrict dw = (real *)n->scratch + begin / ROWS * 2 * width, *restrict db = dw + width;
     const bool add = n->add[0];
-    (void)worker;
+    real *wide = op_wide(n, 2 * width, worker);
 
     memset(dw, 0, (size_t)(2 * width) * sizeof *dw);
     for (int64_t r = begin; r < end; r++) {
-        const real *x = n->in[0]->data + r * width, *g = n->dout + r * width;
+        const real *x = bf16_numbers(n->in[0], r * width, width, wide), *g = n->dout + r * width;
         const real *keep = (const real *)n->keep + r * KEPT;
         const real mean = keep[MEAN], scale = keep[SCALE];
         real h_mean = 0, hx_mean = 0;
@@ -133,6 +135,7 @@ const Op op_layernorm = {
     .inputs = 3,
     .optional = 4,
     .attr_size = sizeof(Attr),
+    .low = true,
     .unread = 1 << 2 | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,

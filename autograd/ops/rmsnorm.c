@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
 typedef struct Attr {
@@ -30,6 +30,7 @@ static Status shape(Node *n)
     n->out->shape = x;
     n->keep_size = shape_rows(x) * (int64_t)sizeof(real); /* s of each row */
     n->scratch_size = blocks(n) * shape_last(x) * (int64_t)sizeof(real);
+    n->scratch_size += op_wide_size(n, 2 * shape_last(x));
     return OK;
 }
 
@@ -39,14 +40,15 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     const Attr *a = n->attr;
     const real *w = n->in[1]->data;
     const int64_t width = shape_last(n->out->shape);
-    (void)worker;
+    real *wide = op_wide(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
 
     for (int64_t r = begin; r < end; r++) {
-        const real *x = n->in[0]->data + r * width;
-        real *restrict y = n->out->data + r * width;
+        const real *x = bf16_numbers(n->in[0], r * width, width, wide);
+        real *restrict y = bf16_place(n->out, r * width, wide_y);
         double square = (double)vector_dot(x, x, width) / (double)width;
         real scale = (real)(1 / sqrt(square + a->eps));
         for (int64_t i = 0; i < width; i++) y[i] = w[i] * (x[i] * scale);
+        bf16_written(n->out, r * width, width, y);
         if (n->record) ((real *)n->keep)[r] = scale;
     }
 }
@@ -59,11 +61,11 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const real *w = n->in[1]->data;
     real *restrict dw = (real *)n->scratch + begin / ROWS * width;
     const bool add = n->add[0];
-    (void)worker;
+    real *wide = op_wide(n, 2 * width, worker);
 
     memset(dw, 0, (size_t)width * sizeof *dw);
     for (int64_t r = begin; r < end; r++) {
-        const real *x = n->in[0]->data + r * width, *g = n->dout + r * width;
+        const real *x = bf16_numbers(n->in[0], r * width, width, wide), *g = n->dout + r * width;
         const real scale = ((const real *)n->keep)[r];
         real mean = 0;
 
@@ -108,6 +110,7 @@ const Op op_rmsnorm = {
     .name = "rmsnorm",
     .inputs = 2,
     .attr_size = sizeof(Attr),
+    .low = true,
     .unread = 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,

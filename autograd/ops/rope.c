@@ -16,7 +16,7 @@
 #include <math.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
 enum { ANCHOR = 64 };
@@ -52,6 +52,7 @@ static Status shape(Node *n)
     if (a->rotate)
         n->scratch_size =
             (3 + 4 * (int64_t)threads_team()) * (a->head_width / 2) * (int64_t)sizeof(double);
+    n->scratch_size += op_wide_size(n, 2 * a->head_width);
     return OK;
 }
 
@@ -115,12 +116,15 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     const Rope *a = n->attr;
     const int64_t width = a->head_width, half = width / 2, from = shape_last(n->in[0]->shape);
     Waves w = waves_begin(n, worker);
+    real *wide = op_wide(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
 
     for (int64_t r = begin; r < end; r++) {
         if (a->rotate) waves_move(&w, a->positions[r]);
         for (int64_t h = 0; h < a->heads; h++) {
-            const real *x = n->in[0]->data + r * from + h * width, *c = w.c, *d = w.d;
-            real *restrict y = n->out->data + (r * a->heads + h) * width, *restrict z = y + half;
+            const int64_t at = (r * a->heads + h) * width;
+            const real *x = bf16_numbers(n->in[0], r * from + h * width, width, wide), *c = w.c,
+                       *d = w.d;
+            real *restrict y = bf16_place(n->out, at, wide_y), *restrict z = y + half;
             real s = 1;
             if (a->normalize)
                 s = (real)(1 / sqrt((double)vector_dot(x, x, width) / (double)width + a->eps));
@@ -133,6 +137,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
                 }
             else
                 for (int64_t i = 0; i < width; i++) y[i] = s * x[i];
+            bf16_written(n->out, at, width, y);
         }
     }
 }
@@ -160,12 +165,13 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const int64_t covered = a->heads * width;
     const bool add = n->add[0];
     Waves w = waves_begin(n, worker);
+    real *wide = op_wide(n, 2 * width, worker);
 
     for (int64_t r = begin; r < end; r++) {
         if (a->rotate) waves_move(&w, a->positions[r]);
         for (int64_t h = 0; h < a->heads; h++) {
             const int64_t at = (r * a->heads + h) * width;
-            const real *y = n->out->data + at, *g = n->dout + at;
+            const real *y = bf16_numbers(n->out, at, width, wide), *g = n->dout + at;
             real *restrict dx = n->din[0] + r * from + h * width;
             real s = 1, mean = 0;
             if (a->normalize) {
@@ -232,6 +238,7 @@ const Op op_rope = {
     .name = "rope",
     .inputs = 1,
     .attr_size = sizeof(Rope),
+    .low = true,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -2,8 +2,10 @@
  *
  *     dL/dx = factor g,    g = dL/dy */
 #include "autograd/base/threads.h"
-#include "autograd/kernels/vector.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
+
+enum { CHUNK = 512 };
 
 static Status shape(Node *n)
 {
@@ -14,10 +16,16 @@ static Status shape(Node *n)
 VECTOR static void forward_part(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Node *n = context;
-    const real factor = (real)(*(const double *)n->attr), *x = n->in[0]->data;
-    real *restrict y = n->out->data;
+    const real factor = (real)(*(const double *)n->attr);
+    real a[CHUNK], b[CHUNK];
     (void)worker;
-    for (int64_t i = begin; i < end; i++) y[i] = factor * x[i];
+    for (int64_t at = begin; at < end; at += CHUNK) {
+        const int64_t count = end - at < CHUNK ? end - at : CHUNK;
+        const real *x = bf16_numbers(n->in[0], at, count, a);
+        real *restrict y = bf16_place(n->out, at, b);
+        for (int64_t i = 0; i < count; i++) y[i] = factor * x[i];
+        bf16_written(n->out, at, count, y);
+    }
 }
 
 VECTOR static void backward_part(const void *context, int64_t begin, int64_t end, int worker)
@@ -49,6 +57,7 @@ const Op op_scale = {
     .name = "scale",
     .inputs = 1,
     .attr_size = sizeof(double),
+    .low = true,
     .unread = 1 << 0 | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,

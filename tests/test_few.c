@@ -1,5 +1,5 @@
-/* Products of few rows: against loops in double; a row comes out the same alone as among others, and from any
- * number of threads; every version agrees. */
+/* Products of few rows, with weights in float and in bfloat16: against loops in double; a row comes out the same
+ * alone as among others, and from any number of threads; every version agrees. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/kernels/few.h"
 #include "autograd/kernels/vector.h"
 
@@ -27,22 +28,42 @@ static real *draw(int64_t count, const char *stream)
     return x;
 }
 
-static Few open_few(Sizes s, bool b, bool residual)
+/* low: w is rounded, so that w_low is the same. */
+static Few open_few(Sizes s, bool b, bool residual, bool low)
 {
-    return (Few){.rows = s.rows,
-                 .width = s.width,
-                 .k = s.k,
-                 .x = draw(s.rows * s.k, "x"),
-                 .w = draw(s.width * s.k, "w"),
-                 .b = b ? draw(s.width, "b") : NULL,
-                 .residual = residual ? draw(s.rows * s.width, "residual") : NULL,
-                 .y = draw(s.rows * s.width, "y")};
+    Few f = {.rows = s.rows,
+             .width = s.width,
+             .k = s.k,
+             .x = draw(s.rows * s.k, "x"),
+             .w = draw(s.width * s.k, "w"),
+             .b = b ? draw(s.width, "b") : NULL,
+             .residual = residual ? draw(s.rows * s.width, "residual") : NULL,
+             .y = draw(s.rows * s.width, "y")};
+    bf16 *w_low = low ? malloc((size_t)(s.width * s.k) * sizeof *w_low) : NULL;
+    if (low) bf16_narrow(w_low, f.w, s.width * s.k);
+    if (low) bf16_widen((real *)f.w, w_low, s.width * s.k);
+    f.w_low = w_low;
+    return f;
+}
+
+/* The product reads only w_low if that is there. */
+static Few without_w(Few f)
+{
+    if (f.w_low) f.w = NULL;
+    return f;
+}
+
+static void product(const Few *f)
+{
+    const Few g = without_w(*f);
+    few_product(&g);
 }
 
 static void close_few(const Few *f)
 {
     free((real *)f->x);
     free((real *)f->w);
+    free((bf16 *)f->w_low);
     free((real *)f->b);
     free((real *)f->residual);
     free(f->y);
@@ -65,9 +86,9 @@ static double worst(const Few *f)
 Test(few, agrees_with_loops)
 {
     for (int i = 0; i < SIZES; i++)
-        for (int with = 0; with < 4; with++) {
-            const Few f = open_few(sizes[i], with & 1, with & 2);
-            few_product(&f);
+        for (int with = 0; with < 8; with++) {
+            const Few f = open_few(sizes[i], with & 1, with & 2, with & 4);
+            product(&f);
             cr_expect_lt(worst(&f), 1e-4, "sizes %d, with %d", i, with);
             close_few(&f);
         }
@@ -76,30 +97,32 @@ Test(few, agrees_with_loops)
 Test(few, each_version_agrees_with_loops)
 {
     for (int i = 0; i < SIZES; i++)
-        for (int version = 0; version < 3; version++) {
+        for (int which = 0; which < 6; which++) {
+            const int version = which % 3;
             if ((version == 1 && !VECTOR_HAS_AVX2) || (version == 2 && !VECTOR_HAS_AVX512))
                 continue;
-            const Few f = open_few(sizes[i], true, true);
+            const Few f = open_few(sizes[i], true, true, which >= 3), g = without_w(f);
             FewColumns *const all[] = {few_columns_plain, few_columns_avx2, few_columns_avx512};
-            all[version](&f, 0, f.width);
-            cr_expect_lt(worst(&f), 1e-4, "sizes %d, version %d", i, version);
+            all[version](&g, 0, f.width);
+            cr_expect_lt(worst(&f), 1e-4, "sizes %d, version %d", i, which);
             close_few(&f);
         }
 }
 
 Test(few, a_row_is_the_same_alone)
 {
-    for (int i = 0; i < SIZES; i++) {
-        const Few f = open_few(sizes[i], true, true);
+    for (int which = 0; which < 2 * SIZES; which++) {
+        const int i = which / 2;
+        const Few f = open_few(sizes[i], true, true, which % 2);
         real *one = draw(f.width, "one");
-        few_product(&f);
+        product(&f);
         for (int64_t r = 0; r < f.rows; r++) {
             Few alone = f;
             alone.rows = 1;
             alone.x += r * f.k;
             alone.residual += r * f.width;
             alone.y = one;
-            few_product(&alone);
+            product(&alone);
             cr_expect_eq(memcmp(one, f.y + r * f.width, (size_t)f.width * sizeof *one), 0,
                          "sizes %d, row %d", i, (int)r);
         }
@@ -110,17 +133,18 @@ Test(few, a_row_is_the_same_alone)
 
 Test(few, threads_change_no_bit)
 {
-    for (int i = 0; i < SIZES; i++) {
-        const Few f = open_few(sizes[i], true, false);
+    for (int which = 0; which < 2 * SIZES; which++) {
+        const int i = which / 2;
+        const Few f = open_few(sizes[i], true, false, which % 2);
         const size_t size = (size_t)(f.rows * f.width) * sizeof *f.y;
         real *first = draw(f.rows * f.width, "first");
         threads_set(1);
-        few_product(&f);
+        product(&f);
         memcpy(first, f.y, size);
         for (int threads = 2; threads <= 4; threads++) {
             memset(f.y, 0, size);
             threads_set(threads);
-            few_product(&f);
+            product(&f);
             cr_expect_eq(memcmp(first, f.y, size), 0, "sizes %d, %d threads", i, threads);
         }
         free(first);

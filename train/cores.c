@@ -34,19 +34,72 @@ Status cores_rate(double *rate)
     return OK;
 }
 
-static int candidates(const char *names[CORES_MAX])
+/* How far this processor's vectors go, and a kernel's. */
+typedef enum Reach { SSE, AVX, AVX2, AVX512 } Reach;
+
+static Reach processor_reach(void)
 {
-    int count = 0;
 #ifdef __x86_64__
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-        names[count++] = "SkylakeX";
-    if (avx2) names[count++] = "Haswell";
-    if (avx2) names[count++] = "Zen";
-#else
-    (void)names;
+        return AVX512;
+    if (avx2) return AVX2;
+    if (__builtin_cpu_supports("avx")) return AVX;
 #endif
+    return SSE;
+}
+
+/* Of a name that is not here nothing is said: it is newer. Nor of Zen on its own processors, whose vectors of 512 bits
+ * take as long as two of 256. */
+static Reach kernel_reach(const char *name)
+{
+    static const struct {
+        const char *name;
+        Reach reach;
+    } known[] = {{"Katmai", SSE},       {"Coppermine", SSE},  {"Northwood", SSE},
+                 {"Prescott", SSE},     {"Banias", SSE},      {"Atom", SSE},
+                 {"Core2", SSE},        {"Penryn", SSE},      {"Dunnington", SSE},
+                 {"Nehalem", SSE},      {"Athlon", SSE},      {"Opteron", SSE},
+                 {"Opteron_SSE3", SSE}, {"Barcelona", SSE},   {"Nano", SSE},
+                 {"Bobcat", SSE},       {"Sandybridge", AVX}, {"Bulldozer", AVX},
+                 {"Piledriver", AVX},   {"Steamroller", AVX}, {"Haswell", AVX2},
+                 {"Zen", AVX2}};
+#ifdef __x86_64__
+    if (!strcasecmp(name, "Zen") && __builtin_cpu_is("amd")) return AVX512;
+#endif
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcasecmp(name, known[i].name)) return known[i].reach;
+    return AVX512;
+}
+
+const char *cores_warning(void)
+{
+    static const char *const best[] = {"", "Sandybridge", "Haswell", "SkylakeX"};
+    static _Thread_local char text[256];
+    const Reach reach = processor_reach();
+    const char *set = getenv("OPENBLAS_CORETYPE");
+    if (kernel_reach(gemm_core()) >= reach) return NULL;
+    if (set && *set)
+        snprintf(text, sizeof text,
+                 "OPENBLAS_CORETYPE=%.32s makes OpenBLAS slow on this processor: unset it, or set "
+                 "it to %s",
+                 set, best[reach]);
+    else
+        snprintf(text, sizeof text,
+                 "OpenBLAS has chosen kernels (%.32s) that are slow on this processor: try "
+                 "OPENBLAS_CORETYPE=%s, and see `capstan bench`",
+                 gemm_core(), best[reach]);
+    return text;
+}
+
+static int candidates(const char *names[CORES_MAX])
+{
+    const Reach reach = processor_reach();
+    int count = 0;
+    if (reach >= AVX512) names[count++] = "SkylakeX";
+    if (reach >= AVX2) names[count++] = "Haswell";
+    if (reach >= AVX2) names[count++] = "Zen";
     return count;
 }
 

@@ -12,6 +12,10 @@ typedef struct CoreRate {
     double rate;      /* operations a second of a square product, on all threads */
 } CoreRate;
 
+/* What to tell the user if the kernels in use leave this processor's longer vectors idle, and what to set; NULL if
+ * they do not, or if it is not known. Nothing is measured. The text is of the thread, until it asks again. */
+const char *cores_warning(void);
+
 /* Of the kernels that are in use: E_NOMEM. */
 Status cores_rate(double *rate);
 

@@ -89,7 +89,10 @@ static Status forward(Probe *p, const Batch *b, real *out)
 static double largest_change(const real *a, const real *b, int64_t begin, int64_t end)
 {
     double most = 0;
-    for (int64_t i = begin; i < end; i++) most = fmax(most, fabs((double)a[i] - (double)b[i]));
+    for (int64_t i = begin; i < end; i++) {
+        const double change = fabs((double)a[i] - (double)b[i]);
+        if (change > most) most = change; /* gcc 12 for AArch64 fails at fmax() here */
+    }
     return most;
 }
 

@@ -11,6 +11,7 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
 #include "train/checkpoints.h"
+#include "train/cores.h"
 #include "train/model.h"
 #include "train/rewind.h"
 #include "train/run_state.h"
@@ -225,6 +226,7 @@ static Status warn_of_start(Session *s)
         fprintf(stderr, "capstan: warning: %s\n", text);
         TRY(log_event(&s->log, r, "warning", text));
     }
+    if (cores_warning()) TRY(session_warn(s, "warning", cores_warning()));
     if (r->has_val || !s->config->train.eval_every) return OK;
     snprintf(text, sizeof text,
              "the held-out split (%lld tokens) is shorter than a window of %lld: no evaluation",

@@ -7,6 +7,7 @@
 #ifndef AUTOGRAD_KERNELS_FEW_H
 #define AUTOGRAD_KERNELS_FEW_H
 
+#include "autograd/kernels/bf16.h"
 #include "autograd/tensor.h"
 
 /* Up to so many rows this is faster than gemm(), which packs the weights first. */
@@ -16,6 +17,7 @@ typedef struct Few {
     int64_t rows, width, k;
     const real *x;        /* [rows, k] */
     const real *w;        /* [width, k] */
+    const bf16 *w_low;    /* in its place, if it is there */
     const real *b;        /* [width]; NULL: none */
     const real *residual; /* [rows, width]; NULL: none */
     real *y;              /* [rows, width] = x w^T + b + residual */

@@ -1,0 +1,137 @@
+/* capstan sweep CONFIG, capstan sweep status|table SWEEP */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "train/commands.h"
+#include "train/json.h"
+#include "train/sweep/runner.h"
+#include "train/sweep/table.h"
+
+typedef struct Arguments {
+    SweepOptions run;
+    const char *output;
+    bool json;
+} Arguments;
+
+/* A sweep is named by its folder, by its store, or by the config that it was made of. */
+static Status open_sweep(const char *name, Sweep *s)
+{
+    char folder[SWEEP_PATH_MAX];
+    struct stat info;
+    *s = (Sweep){.count = 0};
+    if (!sweep_is_store(name) && !stat(name, &info) && S_ISREG(info.st_mode)) {
+        TRY(sweep_folder(name, NULL, folder));
+        TRY(sweep_store_read(folder, s));
+    } else {
+        TRY(sweep_store_read(name, s));
+    }
+    sweep_seconds(s);
+    return OK;
+}
+
+static Status tell_status(const Arguments *a, const Sweep *s)
+{
+    if (a->json) return json_print(table_json(s));
+    table_status(s, stdout);
+    return OK;
+}
+
+static Status tell_table(const Arguments *a, const Sweep *s)
+{
+    if (a->json) return json_print(table_json(s));
+    if (!a->output) return table_csv(s, stdout);
+    FILE *out = fopen(a->output, "w");
+    if (!out) return FAIL(E_IO, "%s: %s", a->output, strerror(errno));
+    Status status = table_csv(s, out);
+    if (fclose(out) && status == OK) status = FAIL(E_IO, "%s: %s", a->output, strerror(errno));
+    return status;
+}
+
+static Status tell(const Arguments *a, const char *name,
+                   Status (*what)(const Arguments *a, const Sweep *s))
+{
+    Sweep s;
+    Status status = open_sweep(name, &s);
+    if (status == OK) status = what(a, &s);
+    sweep_close(&s);
+    return status;
+}
+
+/* Progress is for people; with --json stdout is for the object alone. */
+static Status make(Arguments *a)
+{
+    char folder[SWEEP_PATH_MAX];
+    Sweep s;
+    a->run.folder = a->output;
+    a->run.out = a->json ? stderr : stdout;
+    Status status = sweep_run(&a->run);
+    clearerr(a->run.out); /* progress that nobody reads any more is no fault */
+    if (!a->json || (status != OK && status != E_FAILED)) return status;
+    char message[4096];
+    snprintf(message, sizeof message, "%s", error_message());
+    TRY(sweep_folder(a->run.config, a->run.folder, folder));
+    Status told = sweep_store_read(folder, &s);
+    if (told == OK) {
+        sweep_seconds(&s);
+        told = json_print(table_json(&s));
+    }
+    sweep_close(&s);
+    TRY(told);
+    return status == OK ? OK : error_adopt(status, message);
+}
+
+Status command_sweep(const Command *c, int argc, char *argv[])
+{
+    enum { WORDS = 512 };
+    const char *words[WORDS], *overrides[WORDS], *config = NULL, *name = NULL;
+    Arguments a = {.json = false};
+    int count;
+    bool helped;
+    const Option options[] = {
+        {.name = "--output",
+         .type = OPTION_TEXT,
+         .value = &a.output,
+         .argument = "PATH",
+         .help = "the sweep's folder (runs/<config name>); of table, the file"},
+        {.name = "--jobs",
+         .type = OPTION_INT,
+         .value = &a.run.jobs,
+         .argument = "N",
+         .help = "runs side by side (one a core)",
+         .min = 1,
+         .max = 256},
+        OPTION_THREADS(&a.run.threads),
+        {.name = "--extend",
+         .type = OPTION_FLAG,
+         .value = &a.run.extend,
+         .help = "go on though the grid has become larger"},
+        {.name = "--retry",
+         .type = OPTION_FLAG,
+         .value = &a.run.retry,
+         .help = "try runs again that have failed (not those that diverged)"},
+        OPTION_JSON(&a.json),
+        {0},
+    };
+    TRY(options_read(c, options, argc, argv, words, WORDS, &count, &helped));
+    if (helped) return OK;
+    const bool status = count > 0 && !strcmp(words[0], "status"),
+               table = count > 0 && !strcmp(words[0], "table");
+    for (int i = status || table; i < count; i++) {
+        if (strchr(words[i], '=') && !status && !table)
+            overrides[a.run.override_count++] = words[i];
+        else if (config)
+            return FAIL(E_ARG, "%s and %s? One at a time", config, words[i]);
+        else
+            config = words[i];
+    }
+    name = config ? config : a.output;
+    if (!name || (!config && !status))
+        return FAIL(E_ARG, "which sweep? usage: capstan %s %s", c->name, c->usage);
+    if (status) return tell(&a, name, tell_status);
+    if (table) return tell(&a, name, tell_table);
+    a.run.config = config;
+    a.run.overrides = overrides;
+    return make(&a);
+}

@@ -1,0 +1,285 @@
+#include "train/sweep/cell.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/batch.h"
+#include "data/block.h"
+#include "train/config_yaml.h"
+#include "train/plan.h"
+
+bool cell_close_text(FILE *out)
+{
+    const bool failed = ferror(out);
+    return fclose(out) || failed;
+}
+
+static double exact(const Plan *p)
+{
+    return p->flops_per_token;
+}
+
+static double six_n(const Plan *p)
+{
+    return 6 * (double)p->parameters;
+}
+
+static double with_attention(const Plan *p)
+{
+    const GptConfig *g = &p->config->model;
+    return six_n(p) + 12 * (double)g->layers * (double)g->width * (double)g->context;
+}
+
+static const struct {
+    const char *name;
+    double (*count)(const Plan *p);
+} conventions[] = {{"exact", exact}, {"6n", six_n}, {"attention", with_attention}};
+
+const char *cell_flops_names(void)
+{
+    return "exact, 6n, attention";
+}
+
+static double flops_per_token(const char *name, const Plan *p)
+{
+    for (size_t i = 0; i < sizeof conventions / sizeof *conventions; i++)
+        if (!strcmp(name, conventions[i].name)) return conventions[i].count(p);
+    INVARIANT(!"spec_read() takes only those that are known");
+    return 0;
+}
+
+bool cell_knows_flops(const char *name)
+{
+    for (size_t i = 0; i < sizeof conventions / sizeof *conventions; i++)
+        if (!strcmp(name, conventions[i].name)) return true;
+    return false;
+}
+
+char *cell_name(const SweepRun *r, char *out, size_t size)
+{
+    size_t used = 0;
+    *out = '\0';
+    if (r->budget) used = (size_t)snprintf(out, size, "budget %g", r->budget);
+    for (const char *at = r->overrides; *at && used + 1 < size;) {
+        const size_t length = strcspn(at, "\n");
+        used +=
+            (size_t)snprintf(out + used, size - used, "%s%.*s", used ? " " : "", (int)length, at);
+        at += length + (at[length] == '\n');
+    }
+    return out;
+}
+
+/* Digest of the config's "key: value" lines, but those for which `leaves_out` is true. */
+static Status digest(const Config *c, bool (*leaves_out)(const Key *k), uint64_t *out)
+{
+    char *text = NULL, value[TEXT_MAX];
+    size_t size;
+    FILE *file = open_memstream(&text, &size);
+    if (!file) return FAIL(E_NOMEM, "the digest of a config");
+    for (const Key *k = config_keys; k < config_keys + config_key_count; k++)
+        if (!leaves_out(k))
+            fprintf(file, "%s.%s: %s\n", k->section, k->name,
+                    config_value(c, k, value, sizeof value));
+    const bool failed = cell_close_text(file);
+    if (!failed) *out = digest_short(text, (int64_t)size);
+    free(text);
+    return failed ? FAIL(E_NOMEM, "the digest of a config") : OK;
+}
+
+/* The number of threads changes nothing of a run. */
+static bool is_threads(const Key *k)
+{
+    return !strcmp(k->section, "train") && !strcmp(k->name, "threads");
+}
+
+static bool is_schedule(const Key *k)
+{
+    static const char *const names[] = {"schedule", "warmup", "min_lr", "decay_steps", "cooldown"};
+    if (!strcmp(k->section, "train")) return is_threads(k) || !strcmp(k->name, "steps");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(k->name, names[i])) return !strcmp(k->section, "optim");
+    return false;
+}
+
+static bool is_no_data(const Key *k)
+{
+    if (!strcmp(k->section, "train")) return strcmp(k->name, "batch") != 0;
+    if (!strcmp(k->section, "model")) return strcmp(k->name, "context") != 0;
+    return strcmp(k->section, "data") != 0;
+}
+
+static Status open_data(CellMaker *m, const char *path, CellData **out)
+{
+    Dataset d;
+    for (CellData *one = m->data; one; one = one->next)
+        if (!strcmp(one->path, path)) {
+            *out = one;
+            return OK;
+        }
+    CellData *new = arena_zero(m->arena, (int64_t)sizeof *new);
+    if (!new) return FAIL(E_NOMEM, "a dataset");
+    Status status = dataset_open(&d, path);
+    if (status == OK) {
+        snprintf(new->path, sizeof new->path, "%s", path);
+        snprintf(new->digest, sizeof new->digest, "%s", d.digest);
+        new->vocab_size = d.vocab_size;
+        new->tokens = d.train.count;
+        new->next = m->data;
+        *out = m->data = new;
+    }
+    dataset_close(&d);
+    return status;
+}
+
+static Status open_batches(const Config *c, const Dataset *d)
+{
+    Batches train = {0}, val = {0};
+    const uint64_t seed = (uint64_t)c->train.seed;
+    Status status =
+        batches_open(&train, d, &d->train, &c->data, c->model.context, c->train.batch, seed);
+    if (status == OK)
+        status = batches_open(&val, d, &d->val, &c->data, c->model.context, c->train.batch, seed);
+    batches_close(&train);
+    batches_close(&val);
+    return status;
+}
+
+/* Whether there are batches to learn from and to judge by. */
+static Status check_data(CellData *data, const Config *c)
+{
+    enum { ROOM = sizeof data->checked / sizeof *data->checked };
+    uint64_t what = 0;
+    Dataset d;
+    TRY(digest(c, is_no_data, &what));
+    for (int i = 0; i < data->checked_count && i < ROOM; i++)
+        if (data->checked[i] == what) return OK;
+    Status status = dataset_open(&d, c->data.path);
+    if (status == OK) status = open_batches(c, &d);
+    dataset_close(&d);
+    if (status == OK) data->checked[data->checked_count++ % ROOM] = what;
+    return status;
+}
+
+static Status apply(Config *c, const Setting *s)
+{
+    char origin[ORIGIN_MAX];
+    const size_t length = strlen(s->where); /* "a.yaml:3:5: " */
+    snprintf(origin, sizeof origin, "%.*s", (int)(length > 2 ? length - 2 : 0), s->where);
+    return config_set(c, s->section, s->name, s->value, s->where, origin);
+}
+
+static Status apply_number(Config *c, const char *section, const char *name, int64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return apply(c, &(Setting){section, name, text, "sweep: "});
+}
+
+static Status apply_all(CellMaker *m, const Cell *cell, Config *c)
+{
+    *c = *m->base;
+    for (int64_t i = 0; i < cell->setting_count; i++) TRY(apply(c, cell->settings[i]));
+    return OK;
+}
+
+/* Tries the model, whose size does not depend on train.steps, and tells what it takes. */
+static Status plan_cell(CellMaker *m, Cell *cell, const Config *c, const CellData *data)
+{
+    Plan p;
+    Status status = plan_make(&p, c, data->vocab_size);
+    if (status == OK) {
+        cell->run.params = p.parameters;
+        cell->run.params_embedding = p.parameters - p.parameters_non_embedding;
+        cell->run.flops_per_token = flops_per_token(m->spec->flops, &p);
+        cell->memory = p.total_size;
+    }
+    plan_close(&p);
+    TRY(status);
+    if (cell->memory <= plan_memory()) return OK;
+    return FAIL(E_CONFIG, "it needs %.1f GB, and this machine has %.1f",
+                1e-9 * (double)cell->memory, 1e-9 * (double)plan_memory());
+}
+
+/* The steps that the budget pays for. */
+static Status choose_steps(const Cell *cell, const Config *c, int64_t *steps)
+{
+    const double step = cell->run.flops_per_token * (double)(c->train.batch * c->model.context);
+    const double count = round(cell->run.budget / step);
+    if (count >= 1 && count <= 1e12) {
+        *steps = (int64_t)count;
+        return OK;
+    }
+    return FAIL(E_CONFIG,
+                "one update of %lld x %lld tokens takes %.3g FLOPs, a budget of %g %s: take a "
+                "larger budget, or smaller train.batch",
+                (long long)c->train.batch, (long long)c->model.context, step, cell->run.budget,
+                count < 1 ? "does not pay for it" : "pays for too many");
+}
+
+static Status write_overrides(CellMaker *m, Cell *cell)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return FAIL(E_NOMEM, "the settings of a run");
+    for (int64_t i = 0; i < cell->setting_count; i++) {
+        const Setting *s = cell->settings[i];
+        fprintf(out, "%s.%s=%s\n", s->section, s->name, s->value);
+    }
+    if (cell->run.budget) fprintf(out, "train.steps=%lld\n", (long long)cell->run.steps);
+    if (m->spec->warmup_share >= 0)
+        fprintf(out, "optim.warmup=%lld\n", (long long)cell->config->optim.warmup);
+    const bool failed = cell_close_text(out);
+    cell->run.overrides = failed ? NULL : arena_text(m->arena, text);
+    free(text);
+    return cell->run.overrides ? OK : FAIL(E_NOMEM, "the settings of a run");
+}
+
+static Status identify(Cell *cell)
+{
+    uint64_t id = 0;
+    const Config *c = cell->config;
+    TRY(digest(c, is_threads, &id));
+    TRY(digest(c, is_schedule, &cell->start));
+    if (strcmp(c->monitor.action, "off")) /* its past is kept: as long as it looks back */
+        cell->start ^= (uint64_t)monitor_window(&c->monitor, c->train.steps);
+    snprintf(cell->run.id, sizeof cell->run.id, "%016llx", (unsigned long long)id);
+    return OK;
+}
+
+Status cell_make(CellMaker *m, Cell *cell)
+{
+    CellData *data = NULL;
+    SweepRun *r = &cell->run;
+    Config *c = cell->config = arena_take(m->arena, (int64_t)sizeof *c);
+    if (!c) return FAIL(E_NOMEM, "the config of a run");
+    r->overrides = r->reason = "";
+    cell->trunk = -1;
+    TRY(apply_all(m, cell, c));
+    TRY(write_overrides(m, cell)); /* names it, should it be impossible */
+    TRY(config_resolve(c));
+    TRY(open_data(m, c->data.path, &data));
+    TRY(plan_cell(m, cell, c, data));
+
+    int64_t steps = c->train.steps;
+    if (r->budget) TRY(choose_steps(cell, c, &steps));
+    TRY(apply_all(m, cell, c)); /* again: what follows from the steps is to follow from these */
+    if (r->budget) TRY(apply_number(c, "train", "steps", steps));
+    if (m->spec->warmup_share >= 0)
+        TRY(apply_number(c, "optim", "warmup", llround(m->spec->warmup_share * (double)steps)));
+    TRY(config_resolve(c));
+    if (!c->train.steps) return FAIL(E_CONFIG, "train.steps = 0: nothing is to be trained");
+    if (!c->train.eval_every)
+        return FAIL(E_CONFIG, "train.eval_every = 0: a sweep needs the held-out loss of the end");
+    TRY(check_data(data, c));
+
+    r->steps = steps;
+    r->tokens = steps * c->train.batch * c->model.context;
+    r->unique_tokens = data->tokens;
+    r->flops = r->flops_per_token * (double)r->tokens;
+    r->seed = (uint64_t)c->train.seed;
+    r->loss = NAN;
+    TRY(write_overrides(m, cell));
+    return identify(cell);
+}

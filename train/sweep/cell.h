@@ -1,0 +1,54 @@
+/* A cell of a grid: one run, its config resolved and checked, and what it will take. */
+#ifndef TRAIN_SWEEP_CELL_H
+#define TRAIN_SWEEP_CELL_H
+
+#include "train/config.h"
+#include "train/sweep/spec.h"
+#include "train/sweep/store.h"
+
+typedef struct Cell {
+    SweepRun run;             /* planned */
+    const Setting **settings; /* what it sets, without what follows of its budget */
+    int64_t setting_count;
+    Config *config; /* resolved */
+    int64_t memory; /* bytes, about */
+    uint64_t
+        start;     /* equal: the two begin alike, but for the learning rate (train/sweep/trunk.h) */
+    int64_t trunk; /* the cell that it branches off; -1: none */
+    int64_t branch; /* after this update */
+} Cell;
+
+/* What is known of the datasets of a grid, so that each is looked at once. */
+typedef struct CellData CellData;
+struct CellData {
+    char path[TEXT_MAX], digest[33];
+    int64_t vocab_size, tokens; /* of the training split */
+    uint64_t checked[64];       /* what of it has been tried: sections data, context, batch */
+    int checked_count;
+    CellData *next;
+};
+
+typedef struct CellMaker {
+    Arena *arena;
+    const Config *base; /* not resolved */
+    const Spec *spec;
+    CellData *data;
+} CellMaker;
+
+/* Fills c, whose settings, and of whose run budget, held_out and extra, are there. E_CONFIG, E_DATA: the cell
+ * is impossible; the message says why, but not which cell it is. */
+Status cell_make(CellMaker *m, Cell *c);
+
+/* "budget 1e+11 model.width=32": which cell it is, in words. Returns out. */
+char *cell_name(const SweepRun *r, char *out, size_t size);
+
+/* How FLOPs are counted: "exact|6n|attention". exact: all matrix products, scores over the full context
+ * (gpt_flops()); 6n: 6 a parameter; attention: and 12 x layers x width x context more (PaLM: Chowdhery et al.
+ * 2022, arXiv:2204.02311, appendix B). */
+const char *cell_flops_names(void);
+bool cell_knows_flops(const char *name);
+
+/* Closes a stream in memory; whether something has gone wrong with it. */
+bool cell_close_text(FILE *out);
+
+#endif

@@ -1,0 +1,187 @@
+#include "train/sweep/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "data/files.h"
+
+extern char **environ;
+
+enum { CLAIM_FD = 3, ARGUMENTS = 20 };
+
+Status claim_take(const Sweep *s, const SweepRun *r, int *lock)
+{
+    char path[SWEEP_PATH_MAX], host[256] = "", text[320];
+    *lock = -1;
+    TRY(file_make_folder(sweep_run_path(s, r, "", path)));
+    const int fd = open(sweep_run_path(s, r, "claim", path), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return FAIL(E_IO, "%s: %s", path, strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB)) {
+        const int why = errno;
+        close(fd);
+        return why == EWOULDBLOCK || why == EINTR ? OK : FAIL(E_IO, "%s: %s", path, strerror(why));
+    }
+    gethostname(host, sizeof host - 1);
+    const int length = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), host);
+    if (ftruncate(fd, 0) || file_write_all(fd, text, length)) { /* it is only told to people */
+        close(fd);
+        return FAIL(E_IO, "%s: %s", path, strerror(errno));
+    }
+    *lock = fd;
+    return OK;
+}
+
+void claim_drop(int lock)
+{
+    if (lock >= 0) close(lock);
+}
+
+char *claim_holder(const Sweep *s, const SweepRun *r, char *out, size_t size)
+{
+    char path[SWEEP_PATH_MAX];
+    *out = '\0';
+    const int fd = open(sweep_run_path(s, r, "claim", path), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return out;
+    if (flock(fd, LOCK_SH | LOCK_NB)) {
+        const ssize_t got = read(fd, out, size - 1);
+        out[got > 0 ? got : 0] = '\0';
+        out[strcspn(out, "\n")] = '\0';
+    }
+    close(fd);
+    return out;
+}
+
+/* RUN/cell.yaml: the resolved config, each value with its origin. */
+static Status write_config(const Sweep *s, const Cell *cell, char path[SWEEP_PATH_MAX])
+{
+    char *text = NULL;
+    size_t size;
+    Draft d = {.fd = -1};
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return FAIL(E_NOMEM, "a config");
+    Status status = config_write(cell->config, true, out);
+    if (cell_close_text(out) && status == OK) status = FAIL(E_NOMEM, "a config");
+    if (status == OK)
+        status = draft_open(&d, sweep_run_path(s, &cell->run, "cell.yaml", path), (int64_t)size);
+    if (status == OK) status = draft_write(&d, text, (int64_t)size);
+    if (status == OK) status = draft_finish(&d);
+    draft_close(&d);
+    free(text);
+    return status;
+}
+
+static int prepare(const Sweep *s, const ChildTask *task, posix_spawn_file_actions_t *actions,
+                   posix_spawnattr_t *attributes)
+{
+    char path[SWEEP_PATH_MAX];
+    const SweepRun *r = &task->cell->run;
+    sigset_t all;
+    sigfillset(&all);
+    int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+    if (!error)
+        error =
+            posix_spawn_file_actions_addopen(actions, 1, sweep_run_path(s, r, "output.log", path),
+                                             O_WRONLY | O_CREAT | O_APPEND, 0666);
+    if (!error)
+        error =
+            posix_spawn_file_actions_addopen(actions, 2, sweep_run_path(s, r, "errors.log", path),
+                                             O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (!error) error = posix_spawn_file_actions_adddup2(actions, task->claim, CLAIM_FD);
+    if (!error) error = posix_spawnattr_setpgroup(attributes, 0);
+    if (!error) error = posix_spawnattr_setsigdefault(attributes, &all);
+    if (!error)
+        error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+    return error;
+}
+
+static int spawn(const Sweep *s, const ChildTask *task, const char *arguments[], pid_t *pid)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    /* execve() takes pointers to what it does not change. */
+    union {
+        const char **ours;
+        char *const *theirs;
+    } words = {arguments};
+    int error = posix_spawn_file_actions_init(&actions);
+    if (error) return error;
+    error = posix_spawnattr_init(&attributes);
+    if (!error) {
+        error = prepare(s, task, &actions, &attributes);
+        if (!error)
+            error = posix_spawn(pid, arguments[0], &actions, &attributes, words.theirs, environ);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return error;
+}
+
+Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
+{
+    char program[PATH_MAX], config[SWEEP_PATH_MAX], folder[SWEEP_PATH_MAX], threads[16], parent[16],
+        stop[32];
+    const char *arguments[ARGUMENTS];
+    int count = 0;
+    TRY(write_config(s, task->cell, config));
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    if (length < 0) return FAIL(E_FAILED, "cannot tell where this program is: %s", strerror(errno));
+    program[length] = '\0';
+    snprintf(threads, sizeof threads, "%d", task->threads);
+    snprintf(parent, sizeof parent, "%ld", (long)getpid());
+    snprintf(stop, sizeof stop, "%lld", (long long)task->stop_after);
+    const char *const first[] = {program,
+                                 "train",
+                                 config,
+                                 "--run",
+                                 sweep_run_path(s, &task->cell->run, "", folder),
+                                 "--resume",
+                                 "--threads",
+                                 threads,
+                                 "--parent",
+                                 parent};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) arguments[count++] = first[i];
+    if (task->from) arguments[count++] = "--from", arguments[count++] = task->from;
+    if (task->stop_after) arguments[count++] = "--stop-after", arguments[count++] = stop;
+    arguments[count] = NULL;
+    const int error = spawn(s, task, arguments, pid);
+    if (!error) return OK;
+    return FAIL(E_FAILED, "%s cannot be started: %s", program, strerror(error));
+}
+
+/* Cuts out every `what`. */
+static void cut_out(char *text, const char *what, const char *instead)
+{
+    const size_t length = strlen(what), room = strlen(instead);
+    if (!length || room > length) return;
+    for (char *at; (at = strstr(text, what));) {
+        memcpy(at, instead, room);
+        memmove(at + room, at + length, strlen(at + length) + 1);
+        text = at + room;
+    }
+}
+
+char *child_reason(const Sweep *s, const SweepRun *r, char *out, size_t size)
+{
+    static const char prefix[] = "capstan: ", saved[] = "; the checkpoint of step ";
+    char path[SWEEP_PATH_MAX], line[4096];
+    FILE *file = fopen(sweep_run_path(s, r, "errors.log", path), "r");
+    snprintf(out, size, "%s", "it did not say why");
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!strncmp(line, prefix, sizeof prefix - 1) && !strstr(line, ": warning: "))
+            snprintf(out, size, "%s", line + sizeof prefix - 1);
+    }
+    if (file) fclose(file);
+    char *which = strstr(out, saved); /* depends on when it was interrupted */
+    if (which) *which = '\0';
+    cut_out(out, sweep_run_path(s, r, "", path), "RUN");
+    return out;
+}

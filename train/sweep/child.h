@@ -1,0 +1,33 @@
+/* The runs of a sweep are processes of their own: capstan train. */
+#ifndef TRAIN_SWEEP_CHILD_H
+#define TRAIN_SWEEP_CHILD_H
+
+#include <sys/types.h>
+
+#include "train/sweep/cell.h"
+
+/* A claim: who holds it makes the run. It is a lock on RUN/claim (which tells pid and host), held by the
+ * sweep and by its child, so it goes with the last of them, however they end. *lock is -1, and OK returned,
+ * if somebody else has it. Makes the run's folder. E_IO. */
+Status claim_take(const Sweep *s, const SweepRun *r, int *lock);
+void claim_drop(int lock);
+
+/* Who has it, as "pid host"; "" if nobody has. Returns out. */
+char *claim_holder(const Sweep *s, const SweepRun *r, char *out, size_t size);
+
+typedef struct ChildTask {
+    const Cell *cell;
+    const char *from;   /* a checkpoint to branch off from; NULL: none */
+    int64_t stop_after; /* 0: the config's end */
+    int threads;
+    int claim;
+} ChildTask;
+
+/* Starts it, resuming if it was begun. It ends with this process, and holds the claim as long as it lives.
+ * It is in a process group of its own, so Ctrl-C reaches it through its parent only. E_FAILED, E_IO. */
+Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid);
+
+/* What it complained of last, without what depends on where and when it ran. Returns out. */
+char *child_reason(const Sweep *s, const SweepRun *r, char *out, size_t size);
+
+#endif

@@ -1,0 +1,153 @@
+/* The life of a child: its start, its end, and what the store is told of it. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "train/checkpoints.h"
+#include "train/sweep/worker.h"
+
+enum { DEATHS_MAX = 3, REASON_SIZE = 1024 };
+
+Status worker_check(const Worker *w, const Sweep *now)
+{
+    bool same = now->count >= w->grid.count;
+    for (int64_t i = 0; same && i < w->grid.count; i++)
+        same = !strcmp(now->runs[i].id, w->grid.cells[i].run.id);
+    if (same) return OK;
+    return FAIL(E_CONFIG, "the sweep in %s has another grid now, by another worker's --extend",
+                now->folder);
+}
+
+static Status change(Worker *w, int64_t cell, SweepState state, const char *reason,
+                     const RunResults *results)
+{
+    Sweep now;
+    Status status = sweep_store_read(w->sweep.folder, &now);
+    if (status == OK) status = worker_check(w, &now);
+    if (status == OK) {
+        SweepRun *r = &now.runs[cell];
+        char *text = arena_text(&now.arena, reason);
+        r->state = state;
+        r->reason = text ? text : "";
+        if (results) {
+            r->tokens = results->tokens;
+            r->flops = r->flops_per_token * (double)r->tokens;
+            r->loss = results->loss;
+        }
+        status = sweep_store_write(&now);
+    }
+    if (status == OK) {
+        sweep_close(&w->sweep);
+        w->sweep = now;
+    } else {
+        sweep_close(&now);
+    }
+    return status;
+}
+
+Status worker_record(Worker *w, int64_t cell, SweepState state, const char *reason,
+                     const RunResults *results)
+{
+    int lock;
+    TRY(sweep_lock(w->sweep.folder, &lock));
+    Status status = change(w, cell, state, reason, results);
+    sweep_unlock(lock);
+    return status;
+}
+
+/* The step of a run's newest checkpoint; -1: it has none. */
+static Status newest(const Sweep *s, const SweepRun *r, int64_t *step)
+{
+    char folder[SWEEP_PATH_MAX];
+    Arena a = {0};
+    int64_t *steps, count;
+    Status status =
+        checkpoints_list(sweep_run_path(s, r, "checkpoints", folder), &a, &steps, &count);
+    *step = status == OK && count ? steps[count - 1] : -1;
+    arena_free(&a);
+    return status;
+}
+
+/* Hands out what branches wait for and the trunk has passed; *stop: where it is to stop next, 0: nowhere. */
+static Status serve_branches(Worker *w, int64_t trunk, int64_t *stop)
+{
+    const Cell *cells = w->grid.cells;
+    int64_t step;
+    *stop = 0;
+    TRY(newest(&w->sweep, &cells[trunk].run, &step));
+    for (int64_t i = 0; i < w->grid.count; i++) {
+        const Cell *b = &cells[i];
+        if (b->trunk != trunk || sweep_state_is_over(w->sweep.runs[i].state)) continue;
+        if (trunk_is_ready(&w->sweep, b)) continue;
+        if (b->branch <= step)
+            TRY(trunk_give(&w->sweep, &cells[trunk], b));
+        else if (!*stop || b->branch < *stop)
+            *stop = b->branch;
+    }
+    return OK;
+}
+
+Status worker_start(Worker *w, Child *c)
+{
+    char from[SWEEP_PATH_MAX];
+    const Cell *cell = &w->grid.cells[c->cell];
+    TRY(serve_branches(w, c->cell, &c->stop_after));
+    const bool branches = cell->trunk >= 0 && trunk_is_ready(&w->sweep, cell);
+    const ChildTask task = {.cell = cell,
+                            .from = branches ? trunk_start(&w->sweep, cell, from) : NULL,
+                            .stop_after = c->stop_after,
+                            .threads = c->threads,
+                            .claim = c->claim};
+    return child_start(&w->sweep, &task, &c->pid);
+}
+
+/* The run is over, or not to be gone on with here. */
+static Status leave(Worker *w, Child *c, SweepState state, const char *reason)
+{
+    const int64_t cell = c->cell;
+    Status status =
+        worker_record(w, cell, state, reason, sweep_state_is_over(state) ? &c->seen : NULL);
+    if (status == OK && w->grid.cells[cell].trunk >= 0 && sweep_state_is_over(state))
+        trunk_forget(&w->sweep, &w->grid.cells[cell]);
+    claim_drop(c->claim);
+    *c = (Child){.claim = -1};
+    if (status == OK && sweep_state_is_over(state)) show_end(w, cell);
+    return status;
+}
+
+/* It has come to where it was to stop, or to its end. */
+static Status went_well(Worker *w, Child *c)
+{
+    const SweepRun *r = &w->grid.cells[c->cell].run;
+    int64_t stop;
+    TRY(serve_branches(w, c->cell, &stop));
+    if (c->seen.loss_step == r->steps && c->seen.step == r->steps)
+        return isfinite(c->seen.loss)
+                   ? leave(w, c, SWEEP_done, "")
+                   : leave(w, c, SWEEP_diverged, "the held-out loss is not a finite number");
+    if (!c->stop_after || c->seen.step > c->stop_after)
+        return leave(w, c, SWEEP_failed, "it ended well, but its journal has no held-out loss");
+    return w->told ? leave(w, c, SWEEP_planned, "") : worker_start(w, c);
+}
+
+Status worker_ended(Worker *w, Child *c, int status)
+{
+    char folder[SWEEP_PATH_MAX], reason[REASON_SIZE];
+    const SweepRun *r = &w->grid.cells[c->cell].run;
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    c->pid = 0;
+    TRY(results_read(sweep_run_path(&w->sweep, r, "", folder), &c->seen));
+    estimate_note(&w->estimate, w->grid.cells, c->cell, c->seen.step, c->seen.seconds);
+    if (code == 0) return went_well(w, c);
+    if (w->told && (code == 130 || code < 0)) return leave(w, c, SWEEP_planned, "");
+    if (code == 4)
+        return leave(w, c, SWEEP_diverged, child_reason(&w->sweep, r, reason, sizeof reason));
+    if (code == 130 || code < 0) { /* somebody stopped or killed it: its checkpoints are whole */
+        if (c->deaths++ < DEATHS_MAX) return worker_start(w, c);
+        snprintf(reason, sizeof reason,
+                 "it was stopped or killed again and again; is the memory out?");
+        return leave(w, c, SWEEP_failed, reason);
+    }
+    return leave(w, c, SWEEP_failed, child_reason(&w->sweep, r, reason, sizeof reason));
+}

@@ -1,0 +1,125 @@
+#include "train/sweep/opening.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "data/files.h"
+
+/* A store of the grid's cells, with what `old` (NULL: none) says of them. */
+static Status write_store(const Grid *g, const char *folder, const Sweep *old, bool retry)
+{
+    Sweep s = {.config = g->definition, .count = g->count};
+    snprintf(s.folder, sizeof s.folder, "%s", folder);
+    snprintf(s.flops, sizeof s.flops, "%s", g->spec.flops);
+    s.runs = arena_zero(&s.arena, (g->count + 1) * (int64_t)sizeof *s.runs);
+    if (!s.runs) return FAIL(E_NOMEM, "%lld runs", (long long)g->count);
+    for (int64_t i = 0; i < g->count; i++) {
+        s.runs[i] = g->cells[i].run;
+        for (int64_t j = 0; old && j < old->count; j++) {
+            const SweepRun *before = &old->runs[j];
+            if (strcmp(before->id, s.runs[i].id)) continue;
+            if (retry && before->state == SWEEP_failed) break;
+            const SweepRun cell = s.runs[i];
+            s.runs[i] = *before;
+            s.runs[i].held_out = cell.held_out;
+            s.runs[i].extra = cell.extra;
+            s.runs[i].budget = cell.budget;
+            s.runs[i].overrides = cell.overrides;
+        }
+    }
+    Status status = sweep_store_write(&s);
+    sweep_close(&s);
+    return status;
+}
+
+static bool holds(const Grid *g, const SweepRun *r)
+{
+    for (int64_t i = 0; i < g->count; i++)
+        if (!strcmp(g->cells[i].run.id, r->id)) return true;
+    return false;
+}
+
+/* Whether what the store holds may become this grid. */
+static Status check_same(const SweepOptions *o, const Grid *g, const Sweep *s)
+{
+    char diff[2500];
+    int64_t lost = 0;
+    for (int64_t i = 0; i < s->count; i++) lost += !s->runs[i].extra && !holds(g, &s->runs[i]);
+    grid_compare(s->config, g->definition, diff, sizeof diff);
+    if (!*diff && !lost) return OK;
+    if (lost)
+        return FAIL(E_CONFIG,
+                    "%lld of the %lld runs of the sweep in %s are not in this grid; --output DIR "
+                    "makes another sweep:%s",
+                    (long long)lost, (long long)s->count, s->folder,
+                    *diff ? diff : "\n  this version of capstan knows other settings");
+    if (o->extend) return OK;
+    return FAIL(E_CONFIG,
+                "the sweep in %s was made of another config; --extend goes on with this one, which "
+                "has all of its runs, --output DIR makes another sweep:%s",
+                s->folder, diff);
+}
+
+static int64_t failed(const Sweep *s)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < s->count; i++) count += s->runs[i].state == SWEEP_failed;
+    return count;
+}
+
+static bool all_over(const Sweep *s, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!sweep_state_is_over(s->runs[i].state)) return false;
+    return true;
+}
+
+/* Brings the grid to what the store has: the runs of best_seeds are there, if they are. */
+static Status take_seeds(Grid *g, const Sweep *s)
+{
+    if (s->count == g->count) return OK;
+    if (all_over(s, g->count)) TRY(grid_add_seeds(g, s));
+    bool same = s->count == g->count;
+    for (int64_t i = 0; same && i < s->count; i++)
+        same = !strcmp(s->runs[i].id, g->cells[i].run.id);
+    if (same) return OK;
+    return FAIL(E_DATA, "%s/sweep.h5 does not hold the runs of its own grid", s->folder);
+}
+
+Status opening_store(const SweepOptions *o, Grid *g, const char *folder, Sweep *s)
+{
+    *s = (Sweep){.count = 0};
+    if (!sweep_is_store(folder)) {
+        TRY(write_store(g, folder, NULL, false));
+        return sweep_store_read(folder, s);
+    }
+    TRY(sweep_store_read(folder, s));
+    TRY(check_same(o, g, s));
+    const bool changed = strcmp(s->config, g->definition) != 0;
+    if (!changed && !(o->retry && failed(s))) return take_seeds(g, s);
+    Status status = write_store(g, folder, s, o->retry);
+    sweep_close(s);
+    TRY(status);
+    return sweep_store_read(folder, s);
+}
+
+Status opening_seeds(Grid *g, Sweep *s, int64_t *added)
+{
+    const int64_t before = g->count;
+    if (s->count > before) { /* another worker has */
+        TRY(take_seeds(g, s));
+    } else {
+        TRY(grid_add_seeds(g, s));
+        if (g->count > before) {
+            char folder[SWEEP_PATH_MAX];
+            strcpy(folder, s->folder);
+            Status status = write_store(g, folder, s, false);
+            sweep_close(s);
+            TRY(status);
+            TRY(sweep_store_read(folder, s));
+        }
+    }
+    *added = g->count - before;
+    return OK;
+}

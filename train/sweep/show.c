@@ -1,0 +1,128 @@
+/* What a worker prints. */
+#include <stdarg.h>
+#include <string.h>
+
+#include "train/progress.h"
+#include "train/sweep/worker.h"
+
+static const double TERMINAL_SECONDS = 0.5, PLAIN_SECONDS = 60;
+
+static void erase(Worker *w)
+{
+    if (w->line_open) fprintf(w->options->out, "\r\033[K");
+    w->line_open = false;
+}
+
+void show_line(Worker *w, const char *fmt, ...)
+{
+    va_list args;
+    erase(w);
+    va_start(args, fmt);
+    vfprintf(w->options->out, fmt, args);
+    va_end(args);
+    fputc('\n', w->options->out);
+    fflush(w->options->out);
+}
+
+typedef struct Counts {
+    int64_t states[SWEEP_STATES], over;
+} Counts;
+
+static Counts count(const Sweep *s)
+{
+    Counts c = {.over = 0};
+    for (int64_t i = 0; i < s->count; i++) {
+        c.states[s->runs[i].state]++;
+        c.over += sweep_state_is_over(s->runs[i].state);
+    }
+    return c;
+}
+
+void show_plan(Worker *w)
+{
+    const Grid *g = &w->grid;
+    const TrunkSaving t = trunk_saving(g->cells, g->count);
+    const Counts c = count(&w->sweep);
+    show_line(w, "%s: %lld runs, %lld of them over; %.3g FLOPs (%s); up to %lld side by side",
+              w->sweep.folder, (long long)w->sweep.count, (long long)c.over, t.flops, g->spec.flops,
+              (long long)w->jobs);
+    if (t.branches)
+        show_line(w,
+                  "%lld of them branch off a longer one: %lld steps instead of %lld (%.2f times "
+                  "fewer), %.3g FLOPs instead of %.3g (%.2f times fewer)",
+                  (long long)t.branches, (long long)(t.steps - t.saved_steps), (long long)t.steps,
+                  (double)t.steps / (double)(t.steps - t.saved_steps), t.flops - t.saved_flops,
+                  t.flops, t.flops / (t.flops - t.saved_flops));
+    if (g->left_out)
+        show_line(w, "sweep.tokens_per_parameter leaves out %lld cells", (long long)g->left_out);
+    if (g->repeating)
+        show_line(w, "warning: %lld runs read the text more than once, up to %.2f times",
+                  (long long)g->repeating, g->most_epochs);
+}
+
+/* Seconds until all is over. */
+static double left(const Worker *w)
+{
+    double sum = 0, longest = 0;
+    for (int64_t i = 0; i < w->sweep.count && i < w->grid.count; i++) {
+        const Cell *cell = &w->grid.cells[i];
+        int64_t done = cell->trunk >= 0 ? cell->branch : 0;
+        if (sweep_state_is_over(w->sweep.runs[i].state)) continue;
+        for (int64_t j = 0; j < w->jobs; j++)
+            if (w->children[j].pid && w->children[j].cell == i && w->children[j].seen.step > done)
+                done = w->children[j].seen.step;
+        const double seconds =
+            estimate_seconds(&w->estimate, w->grid.cells, i, cell->run.steps - done);
+        sum += seconds;
+        if (seconds > longest) longest = seconds;
+    }
+    const double shared = sum / (double)(w->jobs < w->cores ? w->jobs : w->cores);
+    return shared > longest ? shared : longest;
+}
+
+static void print_whole(Worker *w)
+{
+    const Counts c = count(&w->sweep);
+    const double seconds = left(w);
+    FILE *out = w->options->out;
+    fprintf(out, "%lld/%lld over", (long long)c.over, (long long)w->sweep.count);
+    for (int s = SWEEP_running; s < SWEEP_STATES; s++)
+        if (c.states[s] && s != SWEEP_done)
+            fprintf(out, ", %lld %s", (long long)c.states[s], sweep_state_name((SweepState)s));
+    for (int64_t j = 0, shown = 0; j < w->jobs && shown < 4; j++) {
+        const Child *child = &w->children[j];
+        if (!child->pid) continue;
+        const SweepRun *r = &w->grid.cells[child->cell].run;
+        fprintf(out, "  %.6s %.0f %%", r->id,
+                100 * (double)child->seen.step / (double)(r->steps ? r->steps : 1));
+        shown++;
+    }
+    if (seconds > 0) fprintf(out, "  ETA %s", duration_text(seconds));
+}
+
+void show_end(Worker *w, int64_t cell)
+{
+    const SweepRun *r = &w->sweep.runs[cell];
+    const Counts c = count(&w->sweep);
+    char name[512], how[1200];
+    if (r->state == SWEEP_done)
+        snprintf(how, sizeof how, "loss %.4f", r->loss);
+    else
+        snprintf(how, sizeof how, "%s: %s", sweep_state_name(r->state), r->reason);
+    const double to_go = left(w);
+    show_line(w, "[%lld/%lld] %s  (%s)  %s%s%s", (long long)c.over, (long long)w->sweep.count,
+              r->id, cell_name(r, name, sizeof name), how, to_go > 0 ? "  ETA " : "",
+              to_go > 0 ? duration_text(to_go) : "");
+}
+
+void show_progress(Worker *w)
+{
+    const double now = clock_seconds();
+    if (now - w->shown < (w->is_terminal ? TERMINAL_SECONDS : PLAIN_SECONDS)) return;
+    w->shown = now;
+    erase(w);
+    print_whole(w);
+    w->line_open = w->is_terminal;
+    if (!w->is_terminal) fputc('\n', w->options->out);
+    fflush(w->options->out);
+}

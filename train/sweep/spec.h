@@ -1,0 +1,61 @@
+/* The section `sweep` of a config: what varies.
+ *
+ *     sweep:
+ *       vary:                             # every combination becomes a run
+ *         optim.lr: [1e-3, 2e-3]
+ *         model.width: {from: 32, to: 256, count: 4, multiple_of: 8}     # evenly in the logarithm
+ *         size:                           # a name of your own: settings that change together
+ *           - {model.layers: 2, model.width: 32}
+ *           - {model.layers: 4, model.width: 64}
+ *       budgets: {from: 1e11, to: 1e13, count: 5}  # FLOPs: train.steps follows, for each of them
+ *       held_out: [4e13]                  # the same, but kept out of fits: they are judged by it
+ *       flops: exact                      # how FLOPs are counted: train/sweep/cell.h
+ *       tokens_per_parameter: {from: 2, to: 200}   # what a budget asks for beyond these is left out
+ *       warmup_share: 0.05                # optim.warmup as a share of train.steps
+ *       best_seeds: [2, 3]                # then the best of each budget again, with these train.seed
+ *       trunks: true                      # runs that begin alike are made once: train/sweep/trunk.h
+ */
+#ifndef TRAIN_SWEEP_SPEC_H
+#define TRAIN_SWEEP_SPEC_H
+
+#include <stdbool.h>
+
+#include "train/config_tree.h"
+
+/* One setting of a cell, and where in the file it stands. */
+typedef struct Setting {
+    const char *section, *name, *value, *where;
+} Setting;
+
+/* One of the values that vary: settings that change together. */
+typedef struct Choice {
+    const Setting *settings;
+    int64_t count;
+} Choice;
+
+typedef struct Axis {
+    const char *name;
+    Choice *choices;
+    int64_t count;
+} Axis;
+
+typedef struct Spec {
+    Axis *axes;
+    double *budgets, *held_out;
+    int64_t axis_count, budget_count, held_out_count;
+    char flops[32];
+    double least_ratio, most_ratio; /* tokens a parameter */
+    double warmup_share;            /* negative: optim.warmup stays */
+    int64_t *seeds;                 /* of best_seeds */
+    int64_t seed_count;
+    bool trunks;
+} Spec;
+
+/* Reads a section; everything is in the arena. E_CONFIG: names file, line and key, and what would be
+ * right. */
+Status spec_read(const ConfigNode *root, Arena *a, Spec *s);
+
+/* "sweep.budgets: [1e11, 1e12]" lines: the section in one form, however it was written. */
+void spec_write(const ConfigNode *root, FILE *out);
+
+#endif

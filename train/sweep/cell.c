@@ -217,7 +217,8 @@ static Status choose_steps(const Cell *cell, const Config *c, int64_t *steps)
                 count < 1 ? "does not pay for it" : "pays for too many");
 }
 
-static Status write_overrides(CellMaker *m, Cell *cell)
+/* resolved: what follows of the budget is known by now. */
+static Status write_overrides(CellMaker *m, Cell *cell, bool resolved)
 {
     char *text = NULL;
     size_t size;
@@ -227,8 +228,9 @@ static Status write_overrides(CellMaker *m, Cell *cell)
         const Setting *s = cell->settings[i];
         fprintf(out, "%s.%s=%s\n", s->section, s->name, s->value);
     }
-    if (cell->run.budget) fprintf(out, "train.steps=%lld\n", (long long)cell->run.steps);
-    if (m->spec->warmup_share >= 0)
+    if (cell->run.budget && resolved)
+        fprintf(out, "train.steps=%lld\n", (long long)cell->run.steps);
+    if (m->spec->warmup_share >= 0 && resolved)
         fprintf(out, "optim.warmup=%lld\n", (long long)cell->config->optim.warmup);
     const bool failed = cell_close_text(out);
     cell->run.overrides = failed ? NULL : arena_text(m->arena, text);
@@ -256,8 +258,8 @@ Status cell_make(CellMaker *m, Cell *cell)
     if (!c) return FAIL(E_NOMEM, "the config of a run");
     r->overrides = r->reason = "";
     cell->trunk = -1;
+    TRY(write_overrides(m, cell, false)); /* names it, should it be impossible */
     TRY(apply_all(m, cell, c));
-    TRY(write_overrides(m, cell)); /* names it, should it be impossible */
     TRY(config_resolve(c));
     TRY(open_data(m, c->data.path, &data));
     TRY(plan_cell(m, cell, c, data));
@@ -280,6 +282,6 @@ Status cell_make(CellMaker *m, Cell *cell)
     r->flops = r->flops_per_token * (double)r->tokens;
     r->seed = (uint64_t)c->train.seed;
     r->loss = NAN;
-    TRY(write_overrides(m, cell));
+    TRY(write_overrides(m, cell, true));
     return identify(cell);
 }

@@ -75,7 +75,8 @@ static Status combine(Grid *g, int64_t index, Cell *cell)
 static bool is_out(const Spec *s, const SweepRun *r)
 {
     const double ratio = (double)r->tokens / (double)r->params;
-    return r->budget && (ratio < s->least_ratio || ratio > s->most_ratio);
+    return r->budget && (ratio < s->least_ratio || ratio > s->most_ratio ||
+                         (double)r->tokens > s->most_epochs * (double)r->unique_tokens);
 }
 
 /* All combinations of a budget; 0: there is none. */
@@ -115,7 +116,8 @@ static Status add_all(Grid *g)
         TRY(add_budget(g, s->held_out[i], true, combinations, &f));
     TRY(report_faults(&f));
     if (!g->count)
-        return FAIL(E_CONFIG, "sweep.tokens_per_parameter leaves out all %lld cells",
+        return FAIL(E_CONFIG,
+                    "sweep.tokens_per_parameter and sweep.epochs leave out all %lld cells",
                     (long long)g->left_out);
     return OK;
 }

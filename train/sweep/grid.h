@@ -13,7 +13,7 @@ typedef struct Grid {
     Cell *
         cells; /* budgets outermost, then what varies, in the order of the file; held-out budgets last */
     int64_t count, room;
-    int64_t left_out;   /* that sweep.tokens_per_parameter leaves out */
+    int64_t left_out;   /* by sweep.tokens_per_parameter and sweep.epochs */
     char *definition;   /* all that it was made of, as "key: value" lines */
     int64_t repeating;  /* cells that read the text more than once, */
     double most_epochs; /* and at most so often */

@@ -201,7 +201,8 @@ static Status add_seeds(Worker *w)
     if (status == OK) status = opening_seeds(&w->grid, &w->sweep, &added);
     sweep_unlock(lock);
     TRY(status);
-    if (added) show_line(w, "%lld runs more: the best again, with other seeds", (long long)added);
+    if (added)
+        show_line(w, "and then: the best again with other seeds, %lld runs", (long long)added);
     return added ? arrange(w) : OK;
 }
 

@@ -54,7 +54,8 @@ void show_plan(Worker *w)
                   (double)t.steps / (double)(t.steps - t.saved_steps), t.flops - t.saved_flops,
                   t.flops, t.flops / (t.flops - t.saved_flops));
     if (g->left_out)
-        show_line(w, "sweep.tokens_per_parameter leaves out %lld cells", (long long)g->left_out);
+        show_line(w, "sweep.tokens_per_parameter and sweep.epochs leave out %lld cells",
+                  (long long)g->left_out);
     if (g->repeating)
         show_line(w, "warning: %lld runs read the text more than once, up to %.2f times",
                   (long long)g->repeating, g->most_epochs);

@@ -222,9 +222,11 @@ static Status read_seeds(const ConfigNode *n, Arena *a, Spec *s)
 
 static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
 {
-    static const char *const keys[] = {"vary",         "budgets",    "held_out",
-                                       "flops",        "trunks",     "tokens_per_parameter",
-                                       "warmup_share", "best_seeds", NULL};
+    static const char *const keys[] = {"vary",         "budgets",
+                                       "held_out",     "flops",
+                                       "trunks",       "tokens_per_parameter",
+                                       "warmup_share", "best_seeds",
+                                       "epochs",       NULL};
     const double most = 1e30;
     const char *key = n->key, *best = NULL;
     if (!strcmp(key, "vary")) return read_vary(n, a, s);
@@ -236,6 +238,7 @@ static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
     if (!strcmp(key, "tokens_per_parameter")) return read_ratio(n, s);
     if (!strcmp(key, "warmup_share"))
         return number(n, "sweep.warmup_share", 0, 1, &s->warmup_share);
+    if (!strcmp(key, "epochs")) return number(n, "sweep.epochs", 0, 1e12, &s->most_epochs);
     if (!strcmp(key, "best_seeds")) return read_seeds(n, a, s);
     if (!strcmp(key, "trunks") && n->kind == NODE_SCALAR) {
         s->trunks = !strcmp(n->text, "true");
@@ -257,7 +260,8 @@ static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
 
 Status spec_read(const ConfigNode *root, Arena *a, Spec *s)
 {
-    *s = (Spec){.most_ratio = INFINITY, .warmup_share = -1, .trunks = true};
+    *s =
+        (Spec){.most_ratio = INFINITY, .most_epochs = INFINITY, .warmup_share = -1, .trunks = true};
     snprintf(s->flops, sizeof s->flops, "exact");
     if (root->kind != NODE_MAP)
         return FAIL(E_CONFIG, "%ssweep is a section: expected \"vary: ...\" and the like below it",

@@ -11,6 +11,7 @@
  *       held_out: [4e13]                  # the same, but kept out of fits: they are judged by it
  *       flops: exact                      # how FLOPs are counted: train/sweep/cell.h
  *       tokens_per_parameter: {from: 2, to: 200}   # what a budget asks for beyond these is left out
+ *       epochs: 1                         # and what reads the text more often
  *       warmup_share: 0.05                # optim.warmup as a share of train.steps
  *       best_seeds: [2, 3]                # then the best of each budget again, with these train.seed
  *       trunks: true                      # runs that begin alike are made once: train/sweep/trunk.h
@@ -45,8 +46,9 @@ typedef struct Spec {
     int64_t axis_count, budget_count, held_out_count;
     char flops[32];
     double least_ratio, most_ratio; /* tokens a parameter */
-    double warmup_share;            /* negative: optim.warmup stays */
-    int64_t *seeds;                 /* of best_seeds */
+    double most_epochs;
+    double warmup_share; /* negative: optim.warmup stays */
+    int64_t *seeds;      /* of best_seeds */
     int64_t seed_count;
     bool trunks;
 } Spec;

@@ -32,12 +32,13 @@ VECTOR_INLINE bool is_gated(Activation kind)
 /* f(x), and its derivative. kind is a constant wherever this is called. */
 VECTOR_INLINE real value(Activation kind, real x, real *slope)
 {
-    real s;
+    real s, square;
     switch (kind) {
     case ACTIVATION_gelu:
     case ACTIVATION_geglu:
-        s = vsigmoid(TWO_ROOT * (x + CUBE * x * x * x));
-        *slope = s + x * s * (1 - s) * TWO_ROOT * (1 + 3 * CUBE * x * x);
+        square = x * x;
+        s = vsigmoid(x * (TWO_ROOT + TWO_ROOT * CUBE * square));
+        *slope = s + x * s * (1 - s) * (TWO_ROOT + 3 * TWO_ROOT * CUBE * square);
         return x * s;
     case ACTIVATION_silu:
     case ACTIVATION_swiglu:

@@ -43,6 +43,10 @@
       "say what happened at a spike: cause, documents, layers, what to do")                       \
     X(replay, "RUN/spikes/draw-N [--data D.h5] [--threads N] [--json]",                           \
       "make a spike again: its batch and a usual one, on the states before and at it")            \
+    X(report,                                                                                     \
+      "RUN... [--output F.html] [--svg DIR] [--samples N] [--tokens N] [--prompt TEXT] "          \
+      "[--threads N] [--json]",                                                                   \
+      "make a page of runs: curves, spikes, samples, configs, side by side")                      \
     X(bench,                                                                                      \
       "[c1 ... c5 | CONFIG ...] [SECTION.KEY=VALUE ...] [--all] [--profile] [--steps N] "         \
       "[--repeat N] [--threads N] [--vocab N] [--json]",                                          \

@@ -25,7 +25,7 @@
       "say how large a model is, what it needs and how long it trains")                           \
     X(train,                                                                                      \
       "[CONFIG] [section.key=value ...] [--run DIR] [--resume] [--overwrite] "                    \
-      "[--from F] [--stop-after STEP] [--threads N] [--allow-change]",                            \
+      "[--from F] [--stop-after STEP] [--threads N] [--allow-change] [--no-report]",              \
       "train a model, or go on with it")                                                          \
     X(sweep,                                                                                      \
       "CONFIG [section.key=value ...] [--output DIR] [--jobs N] [--threads N] [--extend] "        \

@@ -147,6 +147,9 @@ void page_provenance(Page *p, const Reported *runs, int64_t count)
             html_print(p->out, "<h3 id=\"run-%lld\">%s</h3>\n", (long long)i + 1, r->name);
         fputs("<div class=\"wide\"><table><tbody>\n", p->out);
         html_print(p->out, "<tr><th>folder</th><td>%s</td></tr>\n", r->folder);
+        if (!r->config)
+            html_print(p->out, "<tr><th>config</th><td class=\"warn\">%s</td></tr>\n",
+                       r->no_config);
         command_line(p, r);
         if (r->config)
             html_print(p->out, "<tr><th>dataset</th><td>%s%s%s</td></tr>\n", r->config->data.path,

@@ -17,12 +17,7 @@ static void tile(Page *p, double x, int digits, const char *name, const char *mo
 static void lead(Page *p, const Reported *r)
 {
     const Config *c = r->config;
-    if (!c) {
-        if (*r->no_config)
-            html_print(p->out, "<p class=\"warn\">Its config cannot be read: %s</p>\n",
-                       r->no_config);
-        return;
-    }
+    if (!c) return;
     html_print(p->out, "<p class=\"soft\">%lld layers of width %lld, %lld heads, context %lld",
                (long long)c->model.layers, (long long)c->model.width, (long long)c->model.heads,
                (long long)c->model.context);

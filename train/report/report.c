@@ -1,6 +1,6 @@
 #include "train/report/report.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +10,9 @@
 #include "train/report/axis.h"
 #include "train/report/page.h"
 #include "train/report/sparkline.h"
+
+/* Larger models take too long to write, at the end of training. */
+static const int64_t SAMPLED_MAX = 30000000;
 
 static void write_page(Page *p, const Reported *runs, int64_t count)
 {
@@ -56,13 +59,23 @@ Status report_write(const Reported *runs, int64_t count, const char *path, const
     return p.status;
 }
 
-Status report_run(const char *folder, const ReportedOptions *o, char path[4096])
+Status report_run(const char *folder, bool with_samples, FILE *out)
 {
+    const ReportedOptions o = {.samples = with_samples ? 3 : 0,
+                               .tokens = 200,
+                               .parameters_max = SAMPLED_MAX};
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s/report.html", folder) >= sizeof path)
+        return FAIL(E_ARG, "%s: the path is too long", folder);
     Reported *r = malloc(sizeof *r);
     if (!r) return FAIL(E_NOMEM, "a report");
-    snprintf(path, 4096, "%s/report.html", folder);
-    Status status = reported_read(r, folder, o);
+    files_clean(folder, "report.html");
+    Status status = reported_read(r, folder, &o);
     if (status == OK) status = report_write(r, 1, path, NULL);
+    if (status == OK) {
+        sparkline_print("loss ", r->smooth_loss, r->journal.lines, 48, 1, out);
+        fprintf(out, "report: %s\n", path);
+    }
     reported_close(r);
     free(r);
     return status;
@@ -71,7 +84,7 @@ Status report_run(const char *folder, const ReportedOptions *o, char path[4096])
 void report_print(const Reported *r, FILE *out)
 {
     const ReportedSummary s = reported_summary(r);
-    char text[4 * TICK_LABEL], shown[TICK_LABEL];
+    char shown[TICK_LABEL];
     fprintf(out, "%s: update %lld", r->folder, (long long)s.step);
     if (s.steps) fprintf(out, " of %lld", (long long)s.steps);
     if (r->parameters)
@@ -84,6 +97,5 @@ void report_print(const Reported *r, FILE *out)
     if (isfinite(s.best_val_loss))
         fprintf(out, "  held-out loss %.4f, best %.4f at update %lld\n", s.val_loss,
                 s.best_val_loss, (long long)s.best_step);
-    (void)text;
     sparkline_print("  ", r->smooth_loss, r->journal.lines, 64, 4, out);
 }

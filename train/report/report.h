@@ -8,8 +8,9 @@
  * gets each of its plots as a file of its own, or NULL. E_IO, E_NOMEM. */
 Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg);
 
-/* Writes RUN/report.html, as `capstan train` leaves it. Its path is in path. */
-Status report_run(const char *folder, const ReportedOptions *o, char path[4096]);
+/* What `capstan train` does at its end: writes RUN/report.html, prints the loss as a curve in a line of text, and
+ * the page's path. with_samples: the model, unless it is large, writes some. */
+Status report_run(const char *folder, bool with_samples, FILE *out);
 
 /* What the terminal shows of a run: a line or two, and its loss as a curve. */
 void report_print(const Reported *r, FILE *out);

@@ -139,6 +139,10 @@ void attention_bf16_forward(AttentionBf16 version, const AttentionUnit *u)
     }
 #endif
     (void)version;
+    if (!copies(u)) {
+        attention_unit_forward(u);
+        return;
+    }
     const AttentionUnit f = widened(u, false);
     attention_unit_forward(&f);
     for (int64_t i = 0; u->low_y.data && i < u->queries; i++)
@@ -158,6 +162,10 @@ void attention_bf16_backward(AttentionBf16 version, const AttentionUnit *u)
     }
 #endif
     (void)version;
+    if (!copies(u)) {
+        attention_unit_backward(u);
+        return;
+    }
     const AttentionUnit f = widened(u, true);
     attention_unit_backward(&f);
 }

@@ -3,7 +3,7 @@
  * product takes them: each to 2^-8 of its size.
  *
  * Three versions: AMX, AVX512-BF16, and, elsewhere, the float kernel of widened copies, which also takes
- * units whose rows are in part float. They differ by that rounding. Within a version a segment's bits depend on the segment alone, as attention.h says. */
+ * units whose rows are in part, or all, float. They differ by that rounding. Within a version a segment's bits depend on the segment alone, as attention.h says. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_H
 

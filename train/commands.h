@@ -47,6 +47,10 @@
       "RUN... [--output F.html] [--svg DIR] [--samples N] [--tokens N] [--prompt TEXT] "          \
       "[--threads N] [--json]",                                                                   \
       "make a page of runs: curves, spikes, samples, configs, side by side")                      \
+    X(study,                                                                                      \
+      "coords|lr-width|scores [CONFIG] [section.key=value ...] [--widths W,W,...] "               \
+      "[--lrs X,X,...] [--steps N] [--seeds N] [--output DIR] [--threads N] [--json]",            \
+      "see how activations, the best learning rate or attention change with width")               \
     X(bench,                                                                                      \
       "[c1 ... c5 | CONFIG ...] [SECTION.KEY=VALUE ...] [--all] [--profile] [--steps N] "         \
       "[--repeat N] [--threads N] [--vocab N] [--json]",                                          \

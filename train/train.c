@@ -207,6 +207,7 @@ static void greet(Session *s)
                   (long long)r->dataset.train.count, (long long)c->train.batch,
                   (long long)c->model.context, (long long)config_leaves(c), threads_count(),
                   model_core(&r->params), c->train.precision);
+    if (cores_warning()) progress_note(&s->progress, "warning: %s", cores_warning());
     if (!r->step)
         progress_note(&s->progress,
                       "a loss of ln(vocabulary) = %.3f is where an untrained model starts",
@@ -227,7 +228,6 @@ static Status warn_of_start(Session *s)
         fprintf(stderr, "capstan: warning: %s\n", text);
         TRY(log_event(&s->log, r, "warning", text));
     }
-    if (cores_warning()) TRY(session_warn(s, "warning", cores_warning()));
     if (r->has_val || !s->config->train.eval_every) return OK;
     snprintf(text, sizeof text,
              "the held-out split (%lld tokens) is shorter than a window of %lld: no evaluation",

@@ -11,12 +11,16 @@
 #include "autograd/base/error.h"
 #include "train/scaling/law.h"
 
+/* How approach 2 finds a budget's lowest place: train/scaling/isoflop.h. */
+typedef enum FitMinima { FIT_PARABOLA, FIT_AKIMA } FitMinima;
+
 typedef struct FitOptions {
     double huber;       /* where the loss of a residual becomes linear; 1e-3 */
     int64_t starts;     /* of the grid, evenly spread; 0: all (chinchilla: 4500) */
     int64_t bootstraps; /* 0: no intervals; 4000 */
     double level;       /* of intervals; 0.95 */
     uint64_t seed;
+    FitMinima minima;
 } FitOptions;
 
 #define FIT_DEFAULTS ((FitOptions){.huber = 1e-3, .bootstraps = 4000, .level = 0.95})
@@ -25,6 +29,13 @@ typedef struct FitOptions {
 typedef struct FitValue {
     double value, low, high;
 } FitValue;
+
+/* Runs of the same C, and the lowest place among them; params NAN: at the edge, and left out. */
+typedef struct FitBudget {
+    double flops;
+    int64_t points;
+    double params, tokens, loss;
+} FitBudget;
 
 /* What a fit found. Text and lists live in the arena given to fit_law(). */
 typedef struct FitResult {
@@ -42,7 +53,10 @@ typedef struct FitResult {
     const double *residual; /* [points]: log loss - log law; NULL for approaches */
     int64_t draws;          /* bootstraps that succeeded */
     const double *draw;     /* [draws, count]: theta of each */
+    double stretch;         /* of the draws: train/scaling/bootstrap.h */
     double least, most;     /* flops of the points */
+    FitBudget *budget;      /* [budgets], approach 2 only */
+    int64_t budgets;
 } FitResult;
 
 /* E_DATA if the points cannot carry the law: fewer than it has parameters and one more, values that are not

@@ -29,12 +29,14 @@
 #define X(constant, name, text) constant,
 typedef enum LawKind { LAW_LIST(X) LAW_COUNT } LawKind;
 #undef X
-enum { LAW_FORMS = LAW_APPROACH1, LAW_PARAMETERS_MAX = 7 };
+#define LAW_FORMS LAW_APPROACH1
+enum { LAW_PARAMETERS_MAX = 7 };
 
 /* A run, or a moment of one: what it had, and the loss held out. */
 typedef struct LawPoint {
     double params, tokens, flops, loss;
     double unique; /* tokens that are different; 0: all */
+    int64_t run;   /* points of one run share it: its training curve. 0: those of equal params do */
 } LawPoint;
 
 const char *law_name(LawKind kind);

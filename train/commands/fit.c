@@ -1,0 +1,211 @@
+/* capstan fit: a scaling law from runs. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/threads.h"
+#include "train/commands.h"
+#include "train/json.h"
+#include "train/scaling/fit_show.h"
+#include "train/scaling/isoflop.h"
+
+enum { INPUTS_MAX = 4096 };
+
+typedef struct Wish {
+    const char *law, *minima, *given;
+    const char *at[OPTION_VALUES_MAX];
+    int at_count;
+    int64_t drop, threads;
+    bool compare, varpro, json;
+    FitOptions options;
+} Wish;
+
+/* "a,b,c" as the names of all laws. */
+static const char *law_names(char *out, size_t size)
+{
+    *out = '\0';
+    for (int i = 0; i < LAW_COUNT; i++)
+        snprintf(out + strlen(out), size - strlen(out), "%s%s", i ? ", " : "",
+                 law_name((LawKind)i));
+    return out;
+}
+
+/* "1e9,2e10": params and tokens; "6e20": flops. */
+static Status read_place(const char *text, LawPoint *at)
+{
+    char *end;
+    double x[2] = {strtod(text, &end), 0};
+    bool right = end != text;
+    const bool two = *end == ',';
+    if (two) {
+        const char *second = end + 1;
+        x[1] = strtod(second, &end);
+        right &= end != second;
+    }
+    if (!right || *end || !(x[0] > 0) || !isfinite(x[0]) ||
+        (two && (!(x[1] > 0) || !isfinite(x[1]))))
+        return FAIL(E_ARG, "--at %s: expected PARAMS,TOKENS or FLOPS, as in 1e9,2e10 or 6e20",
+                    text);
+    *at = two ? (LawPoint){.params = x[0], .tokens = x[1]} : (LawPoint){.flops = x[0]};
+    return OK;
+}
+
+/* "E=1.69,alpha=0.34": values [law_parameters()]. */
+static Status read_given(const char *text, LawKind law, unsigned *mask, double *values)
+{
+    for (const char *at = text; *at;) {
+        char *end;
+        int which = 0;
+        const size_t length = strcspn(at, "=,");
+        while (which < law_parameters(law) && (strlen(law_parameter(law, which)) != length ||
+                                               strncmp(law_parameter(law, which), at, length)))
+            which++;
+        if (which == law_parameters(law) || at[length] != '=')
+            return FAIL(E_ARG,
+                        "--given %s: expected NAME=VALUE,... with the names of the law %s: %s, ...",
+                        text, law_name(law), law_parameter(law, 0));
+        values[which] = strtod(at + length + 1, &end);
+        if (end == at + length + 1 || (*end && *end != ',') || !(values[which] > 0) ||
+            !isfinite(values[which]))
+            return FAIL(E_ARG, "--given %s: %s: expected a positive number", text,
+                        law_parameter(law, which));
+        *mask |= 1u << which;
+        at = *end ? end + 1 : end;
+    }
+    return *mask ? OK : FAIL(E_ARG, "--given: expected NAME=VALUE,...");
+}
+
+static Status fill_places(const Wish *w, FitReport *r)
+{
+    for (; r->places < w->at_count; r->places++) {
+        FitPlace *p = &r->place[r->places];
+        const FitValue none = {NAN, NAN, NAN};
+        *p = (FitPlace){.prediction = {none, none}, .params = none, .tokens = none, .loss = none};
+        TRY(read_place(w->at[r->places], &p->at));
+        if (r->fit.law < LAW_FORMS) TRY(fit_predict(&r->fit, &p->at, &p->prediction));
+        if (p->at.params > 0 && r->fit.law >= LAW_FORMS)
+            return FAIL(E_ARG, "--at %s: %s says what is optimal at FLOPS, not the loss",
+                        w->at[r->places], law_name(r->fit.law));
+        if (p->at.flops > 0 && r->fit.law != LAW_COMPUTE)
+            TRY(fit_optimum(&r->fit, p->at.flops, &p->params, &p->tokens, &p->loss));
+    }
+    return OK;
+}
+
+/* Approach 2's own error, by the law that the same points give. */
+static void find_bias(const Wish *w, Arena *arena, FitReport *r)
+{
+    FitResult law;
+    FitOptions f = w->options;
+    f.bootstraps = 0;
+    r->bias_a = r->bias_params = NAN;
+    if (fit_law(LAW_CHINCHILLA, r->points->point, r->points->count, &f, arena, &law) != OK ||
+        isoflop_bias(r->points->point, r->points->count, &f, law.theta, law.per, &r->bias_a,
+                     &r->bias_params) != OK)
+        r->bias_missing = arena_text(arena, error_message());
+}
+
+static Status find_all(const Wish *w, LawKind law, const Points *p, Arena *arena, FitReport *r)
+{
+    unsigned mask = 0;
+    double given[LAW_PARAMETERS_MAX];
+    LawPoint place;
+    for (int i = 0; i < w->at_count; i++) TRY(read_place(w->at[i], &place)); /* before any work */
+    if (w->given) {
+        if (law >= LAW_FORMS || law == LAW_KAPLAN)
+            return FAIL(E_ARG, "--given: not of the law %s", law_name(law));
+        TRY(read_given(w->given, law, &mask, given));
+    }
+    if (w->varpro && law != LAW_CHINCHILLA)
+        return FAIL(E_ARG, "--varpro finds the law chinchilla, not %s", law_name(law));
+    r->points = p;
+    TRY(fit_law(law, p->point, p->count, &w->options, arena, &r->fit));
+    if (law == LAW_APPROACH2) find_bias(w, arena, r);
+    TRY(fill_places(w, r));
+    if (w->varpro) {
+        TRY(varpro_fit(p->point, p->count, w->options.huber, &r->varpro));
+        r->is_projected = true;
+    }
+    if (w->compare) {
+        TRY(compare_laws(p->point, p->count, p->held, p->held_count, &w->options, r->comparison));
+        r->is_compared = true;
+    }
+    if (w->given) {
+        TRY(compare_given(&r->fit, p->point, &w->options, mask, given, &r->ratio));
+        r->is_given = true;
+    }
+    return OK;
+}
+
+static Status fit(const Wish *w, const char *const *inputs, int count)
+{
+    LawKind law = LAW_CHINCHILLA;
+    char names[128];
+    if (w->law && !law_find(w->law, &law))
+        return FAIL(E_ARG, "--law %s: expected one of %s", w->law, law_names(names, sizeof names));
+    Arena arena = {0};
+    Points points = {0};
+    static FitReport report; /* large; and the only one */
+    Status status = OK;
+    for (int i = 0; i < count && status == OK; i++)
+        status = points_read(&points, inputs[i], &arena);
+    if (status == OK) points_drop(&points, w->drop);
+    if (status == OK) status = find_all(w, law, &points, &arena, &report);
+    if (status == OK && w->json) status = json_print(fit_json(&report));
+    if (status == OK && !w->json) fit_print(&report);
+    arena_free(&arena);
+    return status;
+}
+
+Status command_fit(const Command *self, int argc, char *argv[])
+{
+    static Wish w = {.options = {.huber = 1e-3, .bootstraps = 4000, .level = 0.95}};
+    const char *inputs[INPUTS_MAX];
+    bool helped;
+    int count;
+    int64_t seed = 0;
+    const Option options[] = {
+        {"--law", OPTION_TEXT, &w.law, "NAME",
+         "chinchilla (default), kaplan, compute, repeated, approach1 or approach2", NULL, 0, 0},
+        {"--at", OPTION_TEXT, w.at, "N,D|C",
+         "predict the loss at params,tokens; or it and the best of both at flops", &w.at_count, 0,
+         0},
+        {"--starts", OPTION_INT, &w.options.starts, "N", "of the grid's, evenly spread; 0: all",
+         NULL, 0, 1e6},
+        {"--bootstraps", OPTION_INT, &w.options.bootstraps, "N",
+         "refits for the intervals (4000); 0: none", NULL, 0, 1e6},
+        {"--level", OPTION_REAL, &w.options.level, "P", "of the intervals (0.95)", NULL, 0.5,
+         0.999},
+        {"--seed", OPTION_INT, &seed, "S", "of the bootstraps (0)", NULL, 0, 0},
+        {"--huber", OPTION_REAL, &w.options.huber, "X",
+         "residuals of log loss count linearly beyond (0.001)", NULL, 1e-9, 1e9},
+        {"--drop-largest", OPTION_INT, &w.drop, "N", "leave out the N points of largest loss", NULL,
+         0, 1e9},
+        {"--minima", OPTION_TEXT, &w.minima, "HOW", "approach 2: parabola (default) or akima", NULL,
+         0, 0},
+        {"--compare", OPTION_FLAG, &w.compare, NULL,
+         "all laws: likelihood, AIC, and error on runs held out or of the largest budget", NULL, 0,
+         0},
+        {"--given", OPTION_TEXT, &w.given, "E=X,...", "test these values by the likelihood ratio",
+         NULL, 0, 0},
+        {"--varpro", OPTION_FLAG, &w.varpro, NULL, "find the law by variable projection as well",
+         NULL, 0, 0},
+        OPTION_THREADS(&w.threads),
+        OPTION_JSON(&w.json),
+        {0},
+    };
+    TRY(options_read(self, options, argc, argv, inputs, INPUTS_MAX, &count, &helped));
+    if (helped) return OK;
+    if (!count)
+        return FAIL(E_ARG, "capstan fit needs a CSV, a sweep or runs; usage: capstan fit %s",
+                    self->usage);
+    if (w.at_count > FIT_PLACES_MAX)
+        return FAIL(E_ARG, "--at: more than %d places", (int)FIT_PLACES_MAX);
+    if (w.minima && strcmp(w.minima, "parabola") && strcmp(w.minima, "akima"))
+        return FAIL(E_ARG, "--minima %s: expected parabola or akima", w.minima);
+    if (w.minima && !strcmp(w.minima, "akima")) w.options.minima = FIT_AKIMA;
+    w.options.seed = (uint64_t)seed;
+    threads_set((int)w.threads);
+    return fit(&w, inputs, count);
+}

@@ -1,0 +1,151 @@
+#include "train/scaling/bootstrap.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/base/threads.h"
+#include "train/scaling/quantile.h"
+
+enum { MAX = LAW_PARAMETERS_MAX, BLOCK = 16, WORLDS = 150, REDRAWN = 100 };
+
+typedef struct Draws {
+    const Objective *objective;
+    const double *best;
+    Rng rng;
+    double *weight;   /* [team, points] */
+    double *y;        /* [team, points] */
+    double *residual; /* [pool]: of which worlds are made */
+    int64_t pool;
+    double *theta;    /* [count, parameters], centred */
+    bool *is_missing; /* [count] */
+    double *reach;    /* [WORLDS, parameters] */
+} Draws;
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static int compare_size(const void *a, const void *b)
+{
+    const double x = fabs(*(const double *)a), y = fabs(*(const double *)b);
+    return (x > y) - (x < y);
+}
+
+/* Draw b of o's points; false if it says nothing. */
+static bool redraw(const Objective *o, Rng rng, uint64_t b, const double *best, double *weight,
+                   double *theta)
+{
+    int64_t different = 0;
+    memset(weight, 0, sizeof *weight * (size_t)o->count);
+    for (int64_t i = 0; i < o->count; i++)
+        different += weight[rng_below(rng, (uint64_t)i, b, (uint64_t)o->count)]++ == 0;
+    memcpy(theta, best, sizeof *theta * (size_t)o->parameters);
+    return different > o->parameters && isfinite(descend_newton(o, weight, theta));
+}
+
+static void redraws(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Draws *d = context;
+    const Objective *o = d->objective;
+    for (int64_t b = begin; b < end; b++)
+        d->is_missing[b] = !redraw(o, d->rng, (uint64_t)b, d->best, d->weight + worker * o->count,
+                                   d->theta + b * o->parameters);
+}
+
+/* By how much the middle nine tenths of x [count] must be stretched around `found` to reach `truth`. */
+static double reach(double *x, int64_t count, double found, double truth)
+{
+    qsort(x, (size_t)count, sizeof *x, compare);
+    const double end = quantile(x, count, truth > found ? 0.95 : 0.05);
+    const double ratio = (truth - found) / (end - found);
+    return ratio >= 0 ? ratio : INFINITY; /* all draws are on the other side */
+}
+
+/* Makes worlds, fits each, redraws its points, and asks what would have told the truth. */
+static void worlds(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Draws *d = context;
+    Objective o = *d->objective;
+    double *y = d->y + worker * o.count, *weight = d->weight + worker * o.count;
+    double theta[MAX], drawn[MAX], all[MAX][REDRAWN];
+    for (int64_t w = begin; w < end; w++) {
+        for (int64_t i = 0; i < o.count; i++)
+            y[i] = law_log_loss(o.law, d->best, &o.point[i], NULL, NULL) +
+                   d->residual[rng_below(d->rng, (uint64_t)i, (uint64_t)w, (uint64_t)d->pool)];
+        o.y = y;
+        memcpy(theta, d->best, sizeof theta);
+        descend_newton(&o, NULL, theta);
+        int64_t kept = 0;
+        for (int64_t b = 0; b < REDRAWN; b++) {
+            const uint64_t which = (uint64_t)(WORLDS + w * REDRAWN + b);
+            if (!redraw(&o, d->rng, which, theta, weight, drawn)) continue;
+            for (int j = 0; j < o.parameters; j++) all[j][kept] = drawn[j];
+            kept++;
+        }
+        for (int j = 0; j < o.parameters; j++)
+            d->reach[w * o.parameters + j] = kept < REDRAWN / 2 || o.fixed >> j & 1
+                                                 ? NAN
+                                                 : reach(all[j], kept, theta[j], d->best[j]);
+    }
+}
+
+/* What would have told the truth in nine tenths of worlds. */
+static double stretch_of(Draws *d)
+{
+    const Objective *o = d->objective;
+    for (int64_t i = 0; i < o->count; i++)
+        d->residual[i] = o->y[i] - law_log_loss(o->law, d->best, &o->point[i], NULL, NULL);
+    qsort(d->residual, (size_t)o->count, sizeof *d->residual, compare_size);
+    d->residual += o->parameters;
+    d->pool = o->count - o->parameters;
+    threads_range(WORLDS, 4, worlds, d);
+    int64_t kept = 0;
+    for (int64_t i = 0; i < WORLDS * o->parameters; i++)
+        if (!isnan(d->reach[i])) d->reach[kept++] = d->reach[i];
+    if (kept < WORLDS / 2) return 1;
+    qsort(d->reach, (size_t)kept, sizeof *d->reach, compare);
+    const double stretch = quantile(d->reach, kept, 0.9);
+    if (!isfinite(stretch)) return 1;
+    /* That many worlds say it to some six hundredths, and it should be off 1 by about parameters / points:
+     * where that is less, it is mostly chance. */
+    const double usual = 2 * (double)o->parameters / (double)o->count, chance = 0.06;
+    const double trust = usual * usual / (usual * usual + chance * chance);
+    return exp(trust * log(fmax(0.5, fmin(2, stretch))));
+}
+
+Status bootstrap(const Objective *o, const double *theta, int64_t count, uint64_t seed,
+                 Arena *arena, Bootstrap *b)
+{
+    Draws d = {.objective = o, .best = theta};
+    *b = (Bootstrap){.stretch = 1};
+    if (!count || o->count < 2 * o->parameters) return OK;
+    const int64_t own = o->count * (int64_t)sizeof(double);
+    d.weight = arena_take(arena, threads_team() * own);
+    d.y = arena_take(arena, threads_team() * own);
+    d.residual = arena_take(arena, own);
+    d.theta = arena_take(arena, count * o->parameters * (int64_t)sizeof *d.theta);
+    d.is_missing = arena_take(arena, count * (int64_t)sizeof *d.is_missing);
+    d.reach = arena_take(arena, WORLDS * o->parameters * (int64_t)sizeof *d.reach);
+    if (!d.weight || !d.y || !d.residual || !d.theta || !d.is_missing || !d.reach)
+        return FAIL(E_NOMEM, "%lld bootstraps of %lld points", (long long)count,
+                    (long long)o->count);
+    d.rng = rng_stream(seed, "worlds");
+    b->stretch = stretch_of(&d);
+    d.rng = rng_stream(seed, "bootstrap");
+    threads_range(count, BLOCK, redraws, &d);
+    for (int64_t i = 0; i < count; i++)
+        if (!d.is_missing[i])
+            memmove(d.theta + b->draws++ * o->parameters, d.theta + i * o->parameters,
+                    (size_t)o->parameters * sizeof *d.theta);
+    for (int64_t i = 0; i < b->draws; i++) {
+        double *t = d.theta + i * o->parameters;
+        for (int j = 0; j < o->parameters; j++) t[j] = theta[j] + b->stretch * (t[j] - theta[j]);
+        objective_uncentre(o, t);
+    }
+    b->draw = d.theta;
+    return OK;
+}

@@ -1,0 +1,170 @@
+#include "train/scaling/fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "autograd/base/threads.h"
+#include "train/scaling/bootstrap.h"
+#include "train/scaling/fit_intervals.h"
+#include "train/scaling/isoflop.h"
+#include "train/scaling/quantile.h"
+#include "train/scaling/starts.h"
+
+enum { MAX = LAW_PARAMETERS_MAX, STARTS_BLOCK = 16 };
+
+typedef struct Search {
+    const Objective *objective;
+    int64_t grid, count; /* of which as many are taken */
+    double (*theta)[MAX], *least;
+    bool *finite;
+} Search;
+
+static void search(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Search *s = context;
+    const Objective *o = s->objective;
+    (void)worker;
+    for (int64_t i = begin; i < end; i++) {
+        double *theta = s->theta[i];
+        starts_take(o, i * s->grid / s->count, theta);
+        s->finite[i] = isfinite(objective_at(o, NULL, o->huber, theta, NULL));
+        descend_box(o, NULL, theta);
+        s->least[i] = descend_newton(o, NULL, theta);
+    }
+}
+
+/* From every start of the grid; theta: the best's, centred. */
+static Status find(const Objective *o, int64_t starts, Arena *arena, FitResult *r, double *theta)
+{
+    Search s = {.objective = o, .grid = starts_count(o->law)};
+    s.count = starts > 0 && starts < s.grid ? starts : s.grid;
+    s.theta = arena_take(arena, s.count * (int64_t)sizeof *s.theta);
+    s.least = arena_take(arena, s.count * (int64_t)sizeof *s.least);
+    s.finite = arena_take(arena, s.count * (int64_t)sizeof *s.finite);
+    if (!s.theta || !s.least || !s.finite)
+        return FAIL(E_NOMEM, "a fit from %lld starts", (long long)s.count);
+    threads_range(s.count, STARTS_BLOCK, search, &s);
+    int64_t best = -1;
+    for (int64_t i = 0; i < s.count; i++)
+        if (isfinite(s.least[i]) && (best < 0 || s.least[i] < s.least[best])) best = i;
+    if (best < 0) return FAIL(E_DATA, "the law %s fits from no start", law_name(o->law));
+    r->starts = s.count;
+    for (int64_t i = 0; i < s.count; i++) {
+        r->finite += s.finite[i];
+        r->converged += s.finite[i] && s.least[i] <= s.least[best] * (1 + 1e-10) + 1e-24;
+    }
+    r->objective = s.least[best];
+    memcpy(theta, s.theta[best], sizeof s.theta[best]);
+    return OK;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* flops / (params tokens): what a parameter and a token cost here. */
+static Status price(const LawPoint *points, int64_t count, Arena *arena, FitResult *r)
+{
+    double *all = arena_take(arena, count * (int64_t)sizeof *all);
+    if (!all) return FAIL(E_NOMEM, "%lld points", (long long)count);
+    r->least = INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+        all[i] = points[i].flops / (points[i].params * points[i].tokens);
+        r->least = fmin(r->least, points[i].flops);
+        r->most = fmax(r->most, points[i].flops);
+    }
+    qsort(all, (size_t)count, sizeof *all, compare);
+    r->per = quantile(all, count, 0.5);
+    if (fabs(r->per - 6) < 1e-9) r->per = 6;
+    return OK;
+}
+
+/* Two different values at least, or no exponent follows. */
+static Status check_spread(LawKind law, const LawPoint *points, int64_t count)
+{
+    bool n = false, d = false, c = false;
+    for (int64_t i = 1; i < count; i++) {
+        n |= fabs(log(points[i].params / points[0].params)) > 1e-6;
+        d |= fabs(log(points[i].tokens / points[0].tokens)) > 1e-6;
+        c |= fabs(log(points[i].flops / points[0].flops)) > 1e-6;
+    }
+    if (law == LAW_COMPUTE ? c : n && d) return OK;
+    return FAIL(E_DATA,
+                "the law %s: all %lld points have the same %s; a law needs some that differ",
+                law_name(law), (long long)count,
+                law == LAW_COMPUTE ? "flops"
+                : n                ? "tokens"
+                                   : "params");
+}
+
+static Status check(LawKind law, const LawPoint *points, int64_t count)
+{
+    const int parameters = law_parameters(law);
+    for (int64_t i = 0; i < count; i++) {
+        const LawPoint *p = &points[i];
+        const double all[] = {p->params, p->tokens, p->flops, p->loss};
+        for (int k = law == LAW_COMPUTE ? 2 : 0; k < 4; k++)
+            if (!(all[k] > 0 && isfinite(all[k])))
+                return FAIL(E_DATA,
+                            "point %lld: params %g, tokens %g, flops %g, loss %g: all must be "
+                            "positive and finite",
+                            (long long)i + 1, all[0], all[1], all[2], all[3]);
+    }
+    if (law < LAW_FORMS && count < parameters + 1)
+        return FAIL(E_DATA,
+                    "%lld points are too few for the law %s, which has %d parameters: at least %d",
+                    (long long)count, law_name(law), parameters, parameters + 1);
+    return law < LAW_FORMS ? check_spread(law, points, count) : OK;
+}
+
+static Status fit_form(LawKind law, const LawPoint *points, int64_t count, const FitOptions *f,
+                       Arena *arena, FitResult *r)
+{
+    Objective o;
+    double theta[MAX];
+    TRY(objective_init(&o, law, points, count, f->huber, true, arena));
+    TRY(find(&o, f->starts, arena, r, theta));
+    double *residual = arena_take(arena, count * (int64_t)sizeof *residual);
+    if (!residual) return FAIL(E_NOMEM, "%lld points", (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        residual[i] = o.y[i] - law_log_loss(law, theta, &o.point[i], NULL, NULL);
+    r->residual = residual;
+    memcpy(r->theta, theta, sizeof theta);
+    objective_uncentre(&o, r->theta);
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    Bootstrap b;
+    TRY(bootstrap(&o, theta, f->bootstraps, f->seed, arena, &b));
+    r->draw = b.draw, r->draws = b.draws, r->stretch = b.stretch;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    r->bootstrap_seconds =
+        (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    return OK;
+}
+
+Status fit_law(LawKind law, const LawPoint *points, int64_t count, const FitOptions *options,
+               Arena *arena, FitResult *r)
+{
+    struct timespec begin, end;
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    *r = (FitResult){.law = law,
+                     .count = law_parameters(law),
+                     .points = count,
+                     .level = options->level,
+                     .objective = NAN};
+    TRY(check(law, points, count));
+    TRY(price(points, count, arena, r));
+    if (law < LAW_FORMS)
+        TRY(fit_form(law, points, count, options, arena, r));
+    else
+        TRY((law == LAW_APPROACH1 ? isoflop_envelope : isoflop_minima)(points, count, options,
+                                                                       arena, r));
+    TRY(fit_intervals(r));
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    r->seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+    return OK;
+}

@@ -1,0 +1,120 @@
+/* What follows of a fit: intervals, predictions and optima, each the quantiles of what the draws say. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/scaling/fit.h"
+#include "train/scaling/fit_intervals.h"
+#include "train/scaling/quantile.h"
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts x [count]; its interval around value. What is no number is left out. */
+static FitValue interval(const FitResult *r, double value, double *x, int64_t count)
+{
+    int64_t kept = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (!isnan(x[i])) x[kept++] = x[i];
+    if (kept < FIT_DRAWS_MIN) return (FitValue){value, NAN, NAN};
+    qsort(x, (size_t)kept, sizeof *x, compare);
+    return (FitValue){value, quantile(x, kept, 0.5 - 0.5 * r->level),
+                      quantile(x, kept, 0.5 + 0.5 * r->level)};
+}
+
+Status fit_intervals(FitResult *r)
+{
+    double values[LAW_PARAMETERS_MAX];
+    law_values(r->law, r->theta, values);
+    for (int i = 0; i < r->count; i++) r->value[i] = (FitValue){values[i], NAN, NAN};
+    if (!r->draws) return OK;
+    Arena arena = {0};
+    double *x = arena_take(&arena, r->draws * (int64_t)sizeof *x);
+    if (!x) return FAIL(E_NOMEM, "%lld draws", (long long)r->draws);
+    for (int i = 0; i < r->count; i++) {
+        for (int64_t b = 0; b < r->draws; b++) {
+            double drawn[LAW_PARAMETERS_MAX];
+            law_values(r->law, r->draw + b * r->count, drawn);
+            x[b] = drawn[i];
+        }
+        r->value[i] = interval(r, values[i], x, r->draws);
+    }
+    arena_free(&arena);
+    return OK;
+}
+
+/* p, or the best that its flops can pay. */
+static bool place(const FitResult *r, const double *theta, const LawPoint *p, LawPoint *at)
+{
+    *at = *p;
+    if (r->law == LAW_COMPUTE) return p->flops > 0 || (p->params > 0 && p->tokens > 0);
+    if (p->params > 0 && p->tokens > 0) return true;
+    return law_optimum(r->law, theta, p->flops, r->per, &at->params, &at->tokens);
+}
+
+Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *prediction)
+{
+    LawPoint given = *p, at;
+    const bool both = given.params > 0 && given.tokens > 0;
+    if (r->law >= LAW_FORMS)
+        return FAIL(E_ARG, "%s says what is optimal, not the loss", law_name(r->law));
+    if (!both && !(given.flops > 0 && isfinite(given.flops)))
+        return FAIL(E_ARG, "a prediction needs params and tokens, or flops, all positive");
+    if (both && !(given.flops > 0)) given.flops = r->per * given.params * given.tokens;
+    place(r, r->theta, &given, &at);
+    const double loss = law_loss(r->law, r->theta, &at);
+    const int64_t draws = r->draws;
+    *prediction = (FitPrediction){{loss, NAN, NAN}, {loss, NAN, NAN}};
+    if (!draws) return OK;
+    Arena arena = {0};
+    double *x = arena_take(&arena, draws * (int64_t)sizeof *x);
+    double *run = arena_take(&arena, draws * (int64_t)sizeof *run);
+    if (!x || !run) {
+        arena_free(&arena);
+        return FAIL(E_NOMEM, "%lld draws", (long long)draws);
+    }
+    /* Residuals of a fit are smaller than errors by what its parameters took. */
+    const double wider = sqrt((double)r->points / (double)(r->points - r->count));
+    for (int64_t b = 0; b < draws; b++) {
+        const double *theta = r->draw + b * r->count;
+        place(r, theta, &given, &at);
+        x[b] = law_loss(r->law, theta, &at);
+        run[b] = x[b] * exp(wider * r->residual[b % r->points]);
+    }
+    prediction->loss = interval(r, loss, x, draws);
+    prediction->run = interval(r, loss, run, draws);
+    arena_free(&arena);
+    return OK;
+}
+
+Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue *tokens,
+                   FitValue *loss)
+{
+    LawPoint at = {.flops = flops};
+    if (!(flops > 0 && isfinite(flops))) return FAIL(E_ARG, "flops %g: not positive", flops);
+    if (!law_optimum(r->law, r->theta, flops, r->per, &at.params, &at.tokens))
+        return FAIL(E_ARG, "the law %s says nothing of sizes", law_name(r->law));
+    *params = (FitValue){at.params, NAN, NAN};
+    *tokens = (FitValue){at.tokens, NAN, NAN};
+    *loss = (FitValue){NAN, NAN, NAN};
+    if (r->law < LAW_FORMS) loss->value = law_loss(r->law, r->theta, &at);
+    const int64_t draws = r->draws;
+    if (!draws) return OK;
+    Arena arena = {0};
+    double *x = arena_take(&arena, 3 * draws * (int64_t)sizeof *x);
+    if (!x) return FAIL(E_NOMEM, "%lld draws", (long long)draws);
+    for (int64_t b = 0; b < draws; b++) {
+        const double *theta = r->draw + b * r->count;
+        law_optimum(r->law, theta, flops, r->per, &at.params, &at.tokens);
+        x[b] = at.params, x[draws + b] = at.tokens;
+        x[2 * draws + b] = r->law < LAW_FORMS ? law_loss(r->law, theta, &at) : NAN;
+    }
+    *params = interval(r, params->value, x, draws);
+    *tokens = interval(r, tokens->value, x + draws, draws);
+    *loss = interval(r, loss->value, x + 2 * draws, draws);
+    arena_free(&arena);
+    return OK;
+}

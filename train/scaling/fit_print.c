@@ -1,0 +1,144 @@
+/* capstan fit, for people: see train/scaling/fit_show.h. */
+#include <math.h>
+#include <stdio.h>
+
+#include "train/scaling/fit_show.h"
+
+static void print_value(const char *name, FitValue v)
+{
+    printf("  %-10s %12.6g", name, v.value);
+    if (isfinite(v.low)) printf("   %11.5g to %-11.5g", v.low, v.high);
+    printf("\n");
+}
+
+static void print_left_out(const Points *p)
+{
+    const struct {
+        int64_t count;
+        const char *what;
+    } all[] = {{p->diverged, "diverged"},
+               {p->unfinished, "not finished or failed"},
+               {p->held_count, "held out"},
+               {p->dropped, "of largest loss"}};
+    const char *between = "left out:  ";
+    bool any = false;
+    for (int i = 0; i < 4; i++)
+        if (all[i].count) {
+            printf("%s%lld %s", between, (long long)all[i].count, all[i].what);
+            between = ", ", any = true;
+        }
+    if (any) printf("\n");
+}
+
+static void print_budgets(const FitReport *r)
+{
+    const FitResult *f = &r->fit;
+    if (!f->budgets) return;
+    printf("\n  %-10s %7s %12s %12s %9s\n", "flops", "points", "params", "tokens", "loss");
+    for (int64_t i = 0; i < f->budgets; i++) {
+        const FitBudget *b = &f->budget[i];
+        printf("  %-10.3g %7lld", b->flops, (long long)b->points);
+        if (isfinite(b->params))
+            printf(" %12.4g %12.4g %9.4f\n", b->params, b->tokens, b->loss);
+        else
+            printf("   left out: no lowest loss between its smallest and largest size\n");
+    }
+    if (isfinite(r->bias_a))
+        printf("\nthis approach's own error, if the chinchilla law of these points were true: a "
+               "%+.4f, "
+               "optimal params\nat ten times the largest budget times %.3f\n",
+               r->bias_a, r->bias_params);
+    else
+        printf("\nthis approach's own error is not known: %s\n",
+               r->bias_missing ? r->bias_missing : "no chinchilla law fits these points");
+}
+
+static void print_run(FitPrediction p)
+{
+    printf("loss %.4f", p.loss.value);
+    if (isfinite(p.loss.low))
+        printf(" (%.4f to %.4f; one run %.4f to %.4f)", p.loss.low, p.loss.high, p.run.low,
+               p.run.high);
+    printf("\n");
+}
+
+static void print_places(const FitReport *r)
+{
+    if (r->places) printf("\n");
+    for (int i = 0; i < r->places; i++) {
+        const FitPlace *p = &r->place[i];
+        if (p->at.params > 0) {
+            printf("at %.4g params, %.4g tokens: ", p->at.params, p->at.tokens);
+            print_run(p->prediction);
+            continue;
+        }
+        printf("at %.4g flops: ", p->at.flops);
+        if (isfinite(p->prediction.loss.value))
+            print_run(p->prediction);
+        else
+            printf("\n");
+        if (!isfinite(p->params.value)) continue;
+        print_value("params", p->params);
+        print_value("tokens", p->tokens);
+    }
+}
+
+static void print_comparison(const FitReport *r)
+{
+    if (!r->is_compared) return;
+    printf("\n  %-11s %10s %14s %10s %8s %18s\n", "law", "parameters", "log likelihood", "AIC",
+           "judged", "error there (bias)");
+    for (int i = 0; i < LAW_FORMS; i++) {
+        const Comparison *c = &r->comparison[i];
+        if (!c->is_fitted) continue;
+        printf("  %-11s %10d %14.2f %10.2f %8lld", law_name(c->law), c->parameters, c->likelihood,
+               c->aic, (long long)c->judged);
+        if (isfinite(c->error)) printf(" %8.3f %% (%+.3f %%)", 100 * c->error, 100 * c->bias);
+        printf("\n");
+    }
+}
+
+static void print_warnings(const FitReport *r)
+{
+    const FitResult *f = &r->fit;
+    if (f->starts && f->converged < 0.9 * (double)f->finite)
+        printf("warning: only %lld of %lld starts lead to this optimum\n", (long long)f->converged,
+               (long long)f->finite);
+    if (f->law < LAW_FORMS && !f->draws)
+        printf("no intervals: %s\n", f->points < 2 * f->count
+                                         ? "points are fewer than twice the parameters"
+                                         : "no bootstraps were asked for");
+    if (f->law != LAW_KAPLAN && f->law < LAW_FORMS)
+        for (int i = 0; i < f->count; i++)
+            if (f->value[i].value < 1e-6)
+                printf("warning: %s is %.3g: these points do not tell it\n",
+                       law_parameter(f->law, i), f->value[i].value);
+}
+
+void fit_print(const FitReport *r)
+{
+    const FitResult *f = &r->fit;
+    printf("law:       %s, %s\n", law_name(f->law), law_text(f->law));
+    printf("points:    %lld, %.3g to %.3g flops\n", (long long)f->points, f->least, f->most);
+    print_left_out(r->points);
+    if (f->starts)
+        printf("fit:       objective %.12g; %lld of %lld starts lead there; %.2f s\n", f->objective,
+               (long long)f->converged, (long long)f->finite, f->seconds);
+    printf("\n  %-10s %12s", "", "");
+    if (f->draws) printf("   %g %% interval, %lld bootstraps", 100 * f->level, (long long)f->draws);
+    printf("\n");
+    for (int i = 0; i < f->count; i++) print_value(law_parameter(f->law, i), f->value[i]);
+    print_budgets(r);
+    if (r->is_projected) {
+        printf("\nby variable projection: objective %.6g;", r->varpro.objective);
+        for (int i = 0; i < 5; i++)
+            printf(" %s %.6g", law_parameter(LAW_CHINCHILLA, i), r->varpro.values[i]);
+        printf("\n");
+    }
+    print_places(r);
+    print_comparison(r);
+    if (r->is_given)
+        printf("\nthe parameters given: likelihood ratio %.2f on %d degrees of freedom, p = %.2g\n",
+               r->ratio.statistic, r->ratio.degrees, r->ratio.chance);
+    print_warnings(r);
+}

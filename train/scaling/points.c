@@ -1,0 +1,67 @@
+#include "train/scaling/points.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "train/sweep/store.h"
+
+Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena)
+{
+    LawPoint **list = held ? &p->held : &p->point;
+    int64_t *count = held ? &p->held_count : &p->count;
+    int64_t *capacity = held ? &p->held_capacity : &p->capacity;
+    if (*count == *capacity) {
+        const int64_t wider = *capacity ? 2 * *capacity : 64;
+        LawPoint *copy = arena_take(arena, wider * (int64_t)sizeof *copy);
+        if (!copy) return FAIL(E_NOMEM, "%lld points", (long long)wider);
+        if (*count) memcpy(copy, *list, (size_t)*count * sizeof *copy);
+        *list = copy, *capacity = wider;
+    }
+    (*list)[(*count)++] = *point;
+    return OK;
+}
+
+void points_drop(Points *p, int64_t count)
+{
+    for (; count > 0 && p->count; count--) {
+        int64_t most = 0;
+        for (int64_t i = 1; i < p->count; i++)
+            if (p->point[i].loss > p->point[most].loss) most = i;
+        memmove(p->point + most, p->point + most + 1,
+                (size_t)(--p->count - most) * sizeof *p->point);
+        p->dropped++;
+    }
+}
+
+Status points_read_sweep(Points *p, const char *path, Arena *arena)
+{
+    Sweep s = {0};
+    Status status = sweep_store_read(path, &s);
+    for (int64_t i = 0; status == OK && i < s.count; i++) {
+        const SweepRun *r = &s.runs[i];
+        if (r->state == SWEEP_diverged || (r->state == SWEEP_done && !isfinite(r->loss))) {
+            p->diverged++;
+        } else if (r->state != SWEEP_done) {
+            p->unfinished++;
+        } else {
+            const LawPoint one = {.params = (double)r->params,
+                                  .tokens = (double)r->tokens,
+                                  .flops = r->flops,
+                                  .loss = r->loss,
+                                  .unique = (double)r->unique_tokens};
+            status = points_add(p, &one, r->held_out, arena);
+        }
+    }
+    sweep_close(&s);
+    return status;
+}
+
+Status points_read(Points *p, const char *path, Arena *arena)
+{
+    struct stat info;
+    if (sweep_is_store(path)) return points_read_sweep(p, path, arena);
+    if (!stat(path, &info) && S_ISDIR(info.st_mode)) return points_read_run(p, path, arena);
+    return points_read_csv(p, path, arena);
+}

@@ -1,0 +1,168 @@
+/* Points of a CSV: see train/scaling/points.h. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "autograd/base/text.h"
+#include "train/scaling/points.h"
+
+typedef enum Column { PARAMS, TOKENS, FLOPS, LOSS, UNIQUE, RUN, STATE, HELD_OUT, COLUMNS } Column;
+
+enum { FIELDS_MAX = 256, LINE_MAX_BYTES = 65536 };
+
+static const char *const names[COLUMNS][4] = {
+    {"params", "parameters", "Model Size", "N"},
+    {"tokens", "Training Tokens", "D"},
+    {"flops", "Training FLOP", "Training FLOPs", "C"},
+    {"loss"},
+    {"unique_tokens", "unique"},
+    {"run"},
+    {"state"},
+    {"held_out"},
+};
+
+typedef struct Table {
+    const char *path;
+    int64_t line;
+    int place[COLUMNS]; /* of the column, or -1 */
+    int fields;
+} Table;
+
+/* Cuts a line at its commas, in place; quotes around a field go. -1: more than FIELDS_MAX. */
+static int cut(char *line, char *field[FIELDS_MAX])
+{
+    int count = 0;
+    line[strcspn(line, "\r\n")] = '\0';
+    for (char *at = line; at; count++) {
+        if (count == FIELDS_MAX) return -1;
+        at += strspn(at, " \t");
+        char *end = *at == '"' ? strchr(at + 1, '"') : NULL;
+        char *comma = strchr(end ? end : at, ',');
+        if (comma) *comma = '\0';
+        if (end) *end = '\0', at++;
+        for (size_t n = strlen(at); n && strchr(" \t", at[n - 1]); n--) at[n - 1] = '\0';
+        field[count] = at;
+        at = comma ? comma + 1 : NULL;
+    }
+    return count;
+}
+
+static Status read_header(Table *t, char *line)
+{
+    static const char mark[] = "\xEF\xBB\xBF"; /* some programs begin a CSV with it */
+    char *field[FIELDS_MAX];
+    t->fields = cut(line + (strncmp(line, mark, 3) ? 0 : 3), field);
+    if (t->fields < 0) return FAIL(E_DATA, "%s:1: more than %d columns", t->path, (int)FIELDS_MAX);
+    for (int c = 0; c < COLUMNS; c++) {
+        t->place[c] = -1;
+        for (int k = 0; k < 4 && names[c][k]; k++)
+            for (int i = 0; i < t->fields && t->place[c] < 0; i++)
+                if (!strcasecmp(field[i], names[c][k])) t->place[c] = i;
+    }
+    char missing[64] = "";
+    const bool sized = t->place[PARAMS] >= 0;
+    if (t->place[LOSS] < 0) strcat(missing, " loss");
+    if (!sized && t->place[FLOPS] < 0) strcat(missing, " params");
+    if (t->place[TOKENS] < 0 && t->place[FLOPS] < 0) strcat(missing, " tokens");
+    if (!*missing) return OK;
+    char shown[64];
+    return FAIL(E_DATA,
+                "%s:1: no column%s; its header must name params,tokens,loss (and may name flops, "
+                "unique_tokens, run), this one begins with \"%s\"",
+                t->path, missing, text_escape(field[0], shown, sizeof shown));
+}
+
+/* A positive number. */
+static Status read_number(const Table *t, char *const *field, Column c, double *out)
+{
+    const char *text = field[t->place[c]];
+    char *end, shown[64];
+    *out = strtod(text, &end);
+    if (end == text || *end)
+        return FAIL(E_DATA, "%s:%lld: %s \"%s\": expected a number", t->path, (long long)t->line,
+                    names[c][0], text_escape(text, shown, sizeof shown));
+    if (!(*out > 0) || !isfinite(*out))
+        return FAIL(E_DATA, "%s:%lld: %s %s: expected a positive number", t->path,
+                    (long long)t->line, names[c][0], text_escape(text, shown, sizeof shown));
+    return OK;
+}
+
+static bool is_missing(const char *text)
+{
+    return !*text || !strcasecmp(text, "nan") || !strcasecmp(text, "inf") ||
+           !strcasecmp(text, "null") || !strcasecmp(text, "none");
+}
+
+/* What kind of points a field makes of its row. */
+static bool says(const Table *t, char *const *field, Column c, const char *word)
+{
+    return t->place[c] >= 0 && !strcasecmp(field[t->place[c]], word);
+}
+
+/* A number that stands for a name. */
+static int64_t name_run(const char *name)
+{
+    uint64_t hash = 1;
+    for (; *name; name++) hash = hash * 31 + (unsigned char)*name;
+    return (int64_t)(hash >> 1);
+}
+
+static Status read_row(Points *p, const Table *t, char *const *field, Arena *arena)
+{
+    LawPoint one = {.params = NAN, .tokens = NAN, .flops = NAN};
+    if (says(t, field, STATE, "diverged")) {
+        p->diverged++;
+        return OK;
+    }
+    if (t->place[STATE] >= 0 && !says(t, field, STATE, "done")) {
+        p->unfinished++;
+        return OK;
+    }
+    if (t->place[PARAMS] >= 0) TRY(read_number(t, field, PARAMS, &one.params));
+    if (t->place[TOKENS] >= 0) TRY(read_number(t, field, TOKENS, &one.tokens));
+    if (t->place[FLOPS] >= 0) TRY(read_number(t, field, FLOPS, &one.flops));
+    if (t->place[UNIQUE] >= 0 && !is_missing(field[t->place[UNIQUE]]))
+        TRY(read_number(t, field, UNIQUE, &one.unique));
+    if (is_missing(field[t->place[LOSS]])) {
+        p->diverged++;
+        return OK;
+    }
+    TRY(read_number(t, field, LOSS, &one.loss));
+    if (isnan(one.flops)) one.flops = 6 * one.params * one.tokens;
+    if (isnan(one.tokens)) one.tokens = one.flops / 6 / one.params;
+    if (t->place[RUN] >= 0) one.run = name_run(field[t->place[RUN]]);
+    return points_add(p, &one, says(t, field, HELD_OUT, "1") || says(t, field, HELD_OUT, "true"),
+                      arena);
+}
+
+static Status read_rows(Points *p, const char *path, FILE *file, char *line, Arena *arena)
+{
+    Table t = {.path = path, .line = 1};
+    char *field[FIELDS_MAX];
+    if (!fgets(line, LINE_MAX_BYTES, file))
+        return FAIL(E_DATA, "%s: %s", path, ferror(file) ? strerror(errno) : "is empty");
+    TRY(read_header(&t, line));
+    while (fgets(line, LINE_MAX_BYTES, file)) {
+        t.line++;
+        if (!line[strspn(line, " \t\r\n")] || *line == '#') continue;
+        const int count = cut(line, field);
+        if (count != t.fields)
+            return FAIL(E_DATA, "%s:%lld: %d fields, but the header names %d", path,
+                        (long long)t.line, count < 0 ? (int)FIELDS_MAX + 1 : count, t.fields);
+        TRY(read_row(p, &t, field, arena));
+    }
+    return ferror(file) ? FAIL(E_DATA, "%s: %s", path, strerror(errno)) : OK;
+}
+
+Status points_read_csv(Points *p, const char *path, Arena *arena)
+{
+    FILE *file = fopen(path, "r");
+    char *line = arena_take(arena, LINE_MAX_BYTES);
+    if (!file) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
+    const Status status = line ? read_rows(p, path, file, line, arena) : FAIL(E_NOMEM, "%s", path);
+    fclose(file);
+    return status;
+}

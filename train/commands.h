@@ -28,8 +28,9 @@
       "[--from F] [--stop-after STEP] [--threads N] [--allow-change]",                            \
       "train a model, or go on with it")                                                          \
     X(sweep,                                                                                      \
-      "CONFIG [section.key=value ...] [--output DIR] [--jobs N] [--threads N] [--extend] "        \
-      "[--retry] [--json] | status SWEEP [--json] | table SWEEP [--output F.csv] [--json]",       \
+      "CONFIG [section.key=value ...] [--output DIR] [--jobs N] [--threads N] [--dry-run] "       \
+      "[--extend] [--retry] [--json] | status SWEEP [--json] | table SWEEP [--output F.csv] "     \
+      "[--json]",                                                                                 \
       "run a grid of configs, or go on with it; say how it stands")                               \
     X(eval,                                                                                       \
       "--checkpoint F [data.key=value ...] [--data D.h5] [--split val|train] [--by-position] "    \

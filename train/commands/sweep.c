@@ -68,7 +68,7 @@ static Status make(Arguments *a)
     a->run.out = a->json ? stderr : stdout;
     Status status = sweep_run(&a->run);
     clearerr(a->run.out); /* progress that nobody reads any more is no fault */
-    if (!a->json || (status != OK && status != E_FAILED)) return status;
+    if (!a->json || a->run.dry_run || (status != OK && status != E_FAILED)) return status;
     char message[4096];
     snprintf(message, sizeof message, "%s", error_message());
     TRY(sweep_folder(a->run.config, a->run.folder, folder));
@@ -111,6 +111,10 @@ Status command_sweep(const Command *c, int argc, char *argv[])
          .type = OPTION_FLAG,
          .value = &a.run.retry,
          .help = "try runs again that have failed (not those that diverged)"},
+        {.name = "--dry-run",
+         .type = OPTION_FLAG,
+         .value = &a.run.dry_run,
+         .help = "check the grid and show its runs; start none"},
         OPTION_JSON(&a.json),
         {0},
     };

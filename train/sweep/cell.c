@@ -8,52 +8,12 @@
 #include "data/block.h"
 #include "train/config_yaml.h"
 #include "train/plan.h"
+#include "train/scaling/account.h"
 
 bool cell_close_text(FILE *out)
 {
     const bool failed = ferror(out);
     return fclose(out) || failed;
-}
-
-static double exact(const Plan *p)
-{
-    return p->flops_per_token;
-}
-
-static double six_n(const Plan *p)
-{
-    return 6 * (double)p->parameters;
-}
-
-static double with_attention(const Plan *p)
-{
-    const GptConfig *g = &p->config->model;
-    return six_n(p) + 12 * (double)g->layers * (double)g->width * (double)g->context;
-}
-
-static const struct {
-    const char *name;
-    double (*count)(const Plan *p);
-} conventions[] = {{"exact", exact}, {"6n", six_n}, {"attention", with_attention}};
-
-const char *cell_flops_names(void)
-{
-    return "exact, 6n, attention";
-}
-
-static double flops_per_token(const char *name, const Plan *p)
-{
-    for (size_t i = 0; i < sizeof conventions / sizeof *conventions; i++)
-        if (!strcmp(name, conventions[i].name)) return conventions[i].count(p);
-    INVARIANT(!"spec_read() takes only those that are known");
-    return 0;
-}
-
-bool cell_knows_flops(const char *name)
-{
-    for (size_t i = 0; i < sizeof conventions / sizeof *conventions; i++)
-        if (!strcmp(name, conventions[i].name)) return true;
-    return false;
 }
 
 char *cell_name(const SweepRun *r, char *out, size_t size)
@@ -161,6 +121,25 @@ static Status check_data(CellData *data, const Config *c)
     return status;
 }
 
+/* The mean over some batches where masks leave it to the data; else it is the same for each. */
+static Status count_exactly(const Config *c, Account *account)
+{
+    enum { DRAWS = 16 };
+    const bool whole = !c->data.document_mask &&
+                       (!strcmp(c->data.packing, "none") || !strcmp(c->data.packing, "concat"));
+    Dataset d;
+    Batches b = {0};
+    if (whole) return OK;
+    Status status = dataset_open(&d, c->data.path);
+    if (status == OK)
+        status = batches_open(&b, &d, &d.train, &c->data, c->model.context, c->train.batch,
+                              (uint64_t)c->train.seed);
+    if (status == OK) status = account_data(&c->model, &b, DRAWS, account);
+    batches_close(&b);
+    dataset_close(&d);
+    return status;
+}
+
 static Status apply(Config *c, const Setting *s)
 {
     char origin[ORIGIN_MAX];
@@ -187,15 +166,19 @@ static Status apply_all(CellMaker *m, const Cell *cell, Config *c)
 static Status plan_cell(CellMaker *m, Cell *cell, const Config *c, const CellData *data)
 {
     Plan p;
+    Account account;
+    FlopsKind kind = FLOPS_PRODUCTS;
+    const bool known = flops_find(m->spec->flops, &kind);
+    INVARIANT(known); /* spec_read() takes no others */
     Status status = plan_make(&p, c, data->vocab_size);
-    if (status == OK) {
-        cell->run.params = p.parameters;
-        cell->run.params_embedding = p.parameters - p.parameters_non_embedding;
-        cell->run.flops_per_token = flops_per_token(m->spec->flops, &p);
-        cell->memory = p.total_size;
-    }
+    cell->memory = p.total_size;
     plan_close(&p);
     TRY(status);
+    TRY(account_model(&c->model, data->vocab_size, &account));
+    if (kind == FLOPS_EXACT) TRY(count_exactly(c, &account));
+    cell->run.params = account.params;
+    cell->run.params_embedding = account.params_embedding;
+    cell->run.flops_per_token = account.flops[kind];
     if (cell->memory <= plan_memory()) return OK;
     return FAIL(E_CONFIG, "it needs %.1f GB, and this machine has %.1f",
                 1e-9 * (double)cell->memory, 1e-9 * (double)plan_memory());

@@ -42,12 +42,6 @@ Status cell_make(CellMaker *m, Cell *c);
 /* "budget 1e+11 model.width=32": which cell it is, in words. Returns out. */
 char *cell_name(const SweepRun *r, char *out, size_t size);
 
-/* How FLOPs are counted: "exact|6n|attention". exact: all matrix products, scores over the full context
- * (gpt_flops()); 6n: 6 a parameter; attention: and 12 x layers x width x context more (PaLM: Chowdhery et al.
- * 2022, arXiv:2204.02311, appendix B). */
-const char *cell_flops_names(void);
-bool cell_knows_flops(const char *name);
-
 /* Closes a stream in memory; whether something has gone wrong with it. */
 bool cell_close_text(FILE *out);
 

@@ -15,6 +15,7 @@
 #include "train/plan.h"
 #include "train/progress.h"
 #include "train/sweep/opening.h"
+#include "train/sweep/table.h"
 #include "train/sweep/worker.h"
 
 static const double LOOK_SECONDS = 0.5;
@@ -289,12 +290,26 @@ static Status sum_up(Worker *w)
         (long long)failed, (long long)w->sweep.count, w->sweep.folder);
 }
 
+/* What would be run, without a store. */
+static Status show_grid(Worker *w, const char *folder)
+{
+    Sweep *s = &w->sweep;
+    snprintf(s->folder, sizeof s->folder, "%s", folder);
+    s->runs = arena_zero(&s->arena, (w->grid.count + 1) * (int64_t)sizeof *s->runs);
+    if (!s->runs) return FAIL(E_NOMEM, "%lld runs", (long long)w->grid.count);
+    s->count = w->grid.count;
+    for (int64_t i = 0; i < s->count; i++) s->runs[i] = w->grid.cells[i].run;
+    show_plan(w);
+    return table_csv(s, w->options->out);
+}
+
 static Status work(Worker *w)
 {
     char folder[SWEEP_PATH_MAX];
     const SweepOptions *o = w->options;
     TRY(sweep_folder(o->config, o->folder, folder));
     TRY(grid_read(&w->grid, o->config, o->override_count, o->overrides));
+    if (o->dry_run) return show_grid(w, folder);
     TRY(make_folders(folder));
     TRY(open_store(w, folder));
     w->seeded = w->grid.count > 0 && w->sweep.count > 0 && w->sweep.runs[w->sweep.count - 1].extra;

@@ -17,6 +17,7 @@ typedef struct SweepOptions {
     int64_t jobs, threads; /* side by side, and each; 0: as cores allow */
     bool extend;           /* the grid may have become larger */
     bool retry;            /* what failed is tried again */
+    bool dry_run;          /* only checks, and shows what would be run */
     FILE *out;             /* progress */
 } SweepOptions;
 

@@ -6,7 +6,7 @@
 
 #include "autograd/base/text.h"
 #include "train/config.h"
-#include "train/sweep/cell.h"
+#include "train/scaling/account.h"
 
 enum { CHOICES_MAX = 1000, NUMBER_TEXT = 32 };
 
@@ -228,6 +228,7 @@ static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
                                        "warmup_share", "best_seeds",
                                        "epochs",       NULL};
     const double most = 1e30;
+    FlopsKind kind;
     const char *key = n->key, *best = NULL;
     if (!strcmp(key, "vary")) return read_vary(n, a, s);
     if (!strcmp(key, "budgets"))
@@ -246,12 +247,15 @@ static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
     }
     if (!strcmp(key, "trunks"))
         return FAIL(E_CONFIG, "%ssweep.trunks: expected true or false", n->where);
-    if (!strcmp(key, "flops") && n->kind == NODE_SCALAR && cell_knows_flops(n->text)) {
+    if (!strcmp(key, "flops") && n->kind == NODE_SCALAR && flops_find(n->text, &kind)) {
         snprintf(s->flops, sizeof s->flops, "%s", n->text);
         return OK;
     }
     if (!strcmp(key, "flops"))
-        return FAIL(E_CONFIG, "%ssweep.flops: expected one of %s", n->where, cell_flops_names());
+        return FAIL(
+            E_CONFIG,
+            "%ssweep.flops: expected one of 6N, 6N_non_embedding, 6N+12LHQT, products, exact",
+            n->where);
     for (const char *const *one = keys; *one; one++)
         if (!best || text_distance(key, *one) < text_distance(key, best)) best = *one;
     return FAIL(E_CONFIG, "%ssweep.%s: there is no such key; did you mean sweep.%s?", n->where, key,
@@ -262,7 +266,7 @@ Status spec_read(const ConfigNode *root, Arena *a, Spec *s)
 {
     *s =
         (Spec){.most_ratio = INFINITY, .most_epochs = INFINITY, .warmup_share = -1, .trunks = true};
-    snprintf(s->flops, sizeof s->flops, "exact");
+    snprintf(s->flops, sizeof s->flops, "%s", flops_name(FLOPS_PRODUCTS));
     if (root->kind != NODE_MAP)
         return FAIL(E_CONFIG, "%ssweep is a section: expected \"vary: ...\" and the like below it",
                     root->where);

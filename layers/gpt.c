@@ -66,7 +66,7 @@ void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_
     }
     if (g->norm_place != NORM_POST) norm_init(&g->norm, p, "norm", c);
     g->head =
-        c->tied ? g->embed : params_matrix(p, "head", "weight", vocab_size, c->width, GPT_STD);
+        c->tied ? g->embed : params_matrix(p, "head", "weight", vocab_size, c->width, c->head_std);
 }
 
 Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)

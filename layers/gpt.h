@@ -31,6 +31,7 @@
     INT (S, base_width,      128,     1,    65536,   "mup: the width at which that is as in standard") \
     TEXT(S, attention_scale, "auto",  "auto|sqrt|linear|none", "what scores are divided by: root of the head width, head width, or 1; auto: sqrt, but linear for mup") \
     REAL(S, embed_std,       0.02,    1e-6, 10,      "std of initial token embeddings; 1, with tied = false, is another guard against spikes") \
+    REAL(S, head_std,        0.02,    0,    10,      "std of the initial output layer, if tied = false; 0: all zero, which keeps small and wide models alike (Yang et al. 2022, section D.2)") \
     REAL(S, dropout,         0.0,     0,    0.9,     "share of activations set to zero in training")
 /* clang-format on */
 

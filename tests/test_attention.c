@@ -8,6 +8,7 @@
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/attention.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
 enum { HEADS = 4, KV = 2, WIDTH = 20, COLUMNS = (HEADS + 2 * KV) * WIDTH, SEGMENTS = 4 };
@@ -17,6 +18,7 @@ enum { CAUSAL, PREFIX, WINDOW, DROPOUT, KINDS };
 static const int lengths[SEGMENTS] = {70, 3, 41, 130};
 static const double slopes[HEADS] = {.5, .25, .125, .0625};
 static Tape tape;
+static bool low; /* rows are bfloat16 */
 
 static void close_tape(void)
 {
@@ -82,12 +84,22 @@ static void run(int kind, Run *r)
 {
     bool written = false;
     Tensor x = {.shape = SHAPE_OF(r->rows, COLUMNS), .data = r->x, .name = "x", .wants_grad = true};
+    static bf16 rows[ROWS_MAX * COLUMNS];
     const Attention a = attributes(kind, r);
     tape_reset(&tape);
     tape_record(&tape, r->dx, &written);
+    if (low) {
+        bf16_narrow(rows, r->x, r->rows * COLUMNS);
+        x.data = NULL;
+        x.low = rows;
+        tape.low = LOW_RESULTS;
+    }
     Tensor *y = ag_attention(&tape, &x, &x, &x, &a);
     cr_assert(y, "%s", error_message());
-    memcpy(r->y, y->data, (size_t)(r->rows * OUT) * sizeof *r->y);
+    if (low)
+        bf16_widen(r->y, y->low, r->rows * OUT);
+    else
+        memcpy(r->y, y->data, (size_t)(r->rows * OUT) * sizeof *r->y);
     Node *n = y->from;
     n->dout = r->g;
     memset(r->dx, 255, (size_t)(r->rows * COLUMNS) * sizeof *r->dx);
@@ -115,19 +127,21 @@ static void same_bits(const Run *r, int i, const Run *s, int j)
 
 ParameterizedTestParameters(attention, packed_is_alone)
 {
-    static int kinds[] = {CAUSAL, PREFIX, WINDOW, DROPOUT};
-    return cr_make_param_array(int, kinds, KINDS);
+    static int kinds[2 * KINDS] = {0, 1, 2, 3, 4, 5, 6, 7}; /* and whether rows are bfloat16 */
+    return cr_make_param_array(int, kinds, 2 * KINDS);
 }
 
-ParameterizedTest(int *kind, attention, packed_is_alone, .fini = close_tape)
+ParameterizedTest(int *which, attention, packed_is_alone, .fini = close_tape)
 {
-    Run *packed = make(*kind, SEGMENTS, everything);
+    const int kind = *which % KINDS;
+    low = *which >= KINDS;
+    Run *packed = make(kind, SEGMENTS, everything);
     double entropy[HEADS] = {0};
-    run(*kind, packed);
+    run(kind, packed);
     for (int s = 0; s < SEGMENTS; s++) {
-        Run *alone = make(*kind, 1, everything + s);
+        Run *alone = make(kind, 1, everything + s);
         alone->first_row = packed->begin[s]; /* dropout goes by the place in the batch */
-        run(*kind, alone);
+        run(kind, alone);
         same_bits(alone, 0, packed, s);
         for (int h = 0; h < HEADS; h++) entropy[h] += alone->entropy[h];
         free(alone);
@@ -146,7 +160,7 @@ Test(attention, order_of_segments_does_not_matter)
     free(s);
 }
 
-Test(attention, bits_do_not_depend_on_threads)
+static void threads_change_no_bit(void)
 {
     threads_set(1);
     Run *one = make(DROPOUT, SEGMENTS, everything);
@@ -159,6 +173,45 @@ Test(attention, bits_do_not_depend_on_threads)
         free(many);
     }
     free(one);
+}
+
+Test(attention, bits_do_not_depend_on_threads)
+{
+    threads_change_no_bit();
+}
+
+Test(attention, bits_of_bfloat16_do_not_depend_on_threads)
+{
+    low = true;
+    threads_change_no_bit();
+}
+
+/* The float kernel of the same, rounded numbers: what differs is rounding to 2^-8, several times. */
+Test(attention, bfloat16_is_near_float)
+{
+    for (int kind = CAUSAL; kind < KINDS; kind++) {
+        Run *r = make(kind, SEGMENTS, everything), *s = make(kind, SEGMENTS, everything);
+        double off[2] = {0}, size[2] = {0};
+        for (int i = 0; i < ROWS_MAX * COLUMNS; i++)
+            r->x[i] = s->x[i] = bf16_real(bf16_of(r->x[i]));
+        run(kind, r);
+        low = true;
+        run(kind, s);
+        low = false;
+        for (int i = 0; i < r->rows * OUT; i++) {
+            off[0] += pow((double)s->y[i] - (double)r->y[i], 2);
+            size[0] += pow((double)r->y[i], 2);
+        }
+        for (int i = 0; i < r->rows * COLUMNS; i++) {
+            off[1] += pow((double)s->dx[i] - (double)r->dx[i], 2);
+            size[1] += pow((double)r->dx[i], 2);
+        }
+        cr_expect_gt(off[0], 0);
+        cr_expect_lt(sqrt(off[0] / size[0]), 0x1p-8, "kind %d", kind);
+        cr_expect_lt(sqrt(off[1] / size[1]), 0x1p-7, "kind %d", kind);
+        free(r);
+        free(s);
+    }
 }
 
 Test(attention, what_is_no_number_stays_in_its_segment)

@@ -25,7 +25,7 @@
       "say how large a model is, what it needs and how long it trains")                           \
     X(train,                                                                                      \
       "[CONFIG] [section.key=value ...] [--run DIR] [--resume] [--overwrite] "                    \
-      "[--from F] [--stop-after STEP] [--threads N] [--allow-change]",                            \
+      "[--from F] [--stop-after STEP] [--threads N] [--allow-change] [--no-report]",              \
       "train a model, or go on with it")                                                          \
     X(sweep,                                                                                      \
       "CONFIG [section.key=value ...] [--output DIR] [--jobs N] [--threads N] [--dry-run] "       \
@@ -44,6 +44,14 @@
       "say what happened at a spike: cause, documents, layers, what to do")                       \
     X(replay, "RUN/spikes/draw-N [--data D.h5] [--threads N] [--json]",                           \
       "make a spike again: its batch and a usual one, on the states before and at it")            \
+    X(report,                                                                                     \
+      "RUN... [--output F.html] [--svg DIR] [--samples N] [--tokens N] [--prompt TEXT] "          \
+      "[--threads N] [--json]",                                                                   \
+      "make a page of runs: curves, spikes, samples, configs, side by side")                      \
+    X(study,                                                                                      \
+      "coords|lr-width|scores [CONFIG] [section.key=value ...] [--widths W,W,...] "               \
+      "[--lrs X,X,...] [--steps N] [--seeds N] [--output DIR] [--threads N] [--json]",            \
+      "see how activations, the best learning rate or attention change with width")               \
     X(bench,                                                                                      \
       "[c1 ... c5 | CONFIG ...] [SECTION.KEY=VALUE ...] [--all] [--profile] [--steps N] "         \
       "[--repeat N] [--threads N] [--vocab N] [--json]",                                          \

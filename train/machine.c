@@ -118,12 +118,7 @@ Status machine_update(int threads, int64_t size, double *rate)
 
 VECTOR static real sum_of(const real *x, int64_t count)
 {
-    enum { SIDE = 128 };
-    real sums[SIDE] = {0};
-    for (int64_t i = 0; i + SIDE <= count; i += SIDE)
-#pragma omp simd
-        for (int j = 0; j < SIDE; j++) sums[j] += x[i + j];
-    return vector_sum(sums, SIDE);
+    return vector_sum(x, count);
 }
 
 Status machine_read(int threads, int64_t size, double *rate)

@@ -13,6 +13,7 @@
 #include "train/checkpoints.h"
 #include "train/cores.h"
 #include "train/model.h"
+#include "train/report/report.h"
 #include "train/rewind.h"
 #include "train/run_state.h"
 #include "train/spikes.h"
@@ -206,6 +207,7 @@ static void greet(Session *s)
                   (long long)r->dataset.train.count, (long long)c->train.batch,
                   (long long)c->model.context, (long long)config_leaves(c), threads_count(),
                   model_core(&r->params), c->train.precision);
+    if (cores_warning()) progress_note(&s->progress, "warning: %s", cores_warning());
     if (!r->step)
         progress_note(&s->progress,
                       "a loss of ln(vocabulary) = %.3f is where an untrained model starts",
@@ -226,7 +228,6 @@ static Status warn_of_start(Session *s)
         fprintf(stderr, "capstan: warning: %s\n", text);
         TRY(log_event(&s->log, r, "warning", text));
     }
-    if (cores_warning()) TRY(session_warn(s, "warning", cores_warning()));
     if (r->has_val || !s->config->train.eval_every) return OK;
     snprintf(text, sizeof text,
              "the held-out split (%lld tokens) is shorter than a window of %lld: no evaluation",
@@ -327,6 +328,16 @@ static Status train_in(Session *s)
     return loop(s, end);
 }
 
+/* The page of the run as it stands now; whatever becomes of it, `status` is what training ended with. */
+static Status leave_report(const char *folder, Status status, FILE *out)
+{
+    char said[4096];
+    snprintf(said, sizeof said, "%s", error_message());
+    if (report_run(folder, status == OK, out) != OK)
+        fprintf(stderr, "capstan: warning: no report: %s\n", error_message());
+    return status == OK ? OK : error_adopt(status, said);
+}
+
 Status train(const TrainOptions *o, const Config *c)
 {
     char summary[3 * FOLDER_PATH_MAX];
@@ -349,10 +360,13 @@ Status train(const TrainOptions *o, const Config *c)
                       (long long)s->run.step, duration_text(s->log.seconds), s->folder);
     if (s->run.config && *spikes_summary(s, summary, sizeof summary))
         progress_note(&s->progress, "%s", summary);
-    clearerr(o->out); /* progress that nobody reads any more is no fault */
     decoder_close(&s->decoder);
+    const bool began = s->log.metrics >= 0;
     log_close(&s->log);
     run_close(&s->run);
+    if (began && !o->no_report) status = leave_report(s->folder, status, o->out);
+    fflush(o->out);
+    clearerr(o->out); /* progress that nobody reads any more is no fault */
     free(s);
     return status;
 }

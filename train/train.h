@@ -13,6 +13,7 @@ typedef struct TrainOptions {
     const char *folder; /* NULL: runs/<config name> */
     const char *from;   /* a checkpoint of another run that a fresh run goes on from; NULL: none */
     bool resume, overwrite, allow_change;
+    bool no_report;     /* leaves RUN/report.html to others */
     int64_t stop_after; /* save and return after this update; 0: the config's last */
     int64_t threads;    /* 0: as the config says */
     FILE *out;          /* progress */

@@ -17,14 +17,21 @@ typedef struct AttentionMatrix {
     int64_t step;
 } AttentionMatrix;
 
+/* The same of bfloat16 numbers. */
+typedef struct AttentionLow {
+    bf16 *data;
+    int64_t step;
+} AttentionLow;
+
 typedef struct AttentionUnit {
     int64_t queries, keys; /* rows; the last query stands at the last key */
     int64_t head_width;
     int64_t group; /* query heads that read this key head; in q, y, dq, dy they lie side by side */
     AttentionMatrix q, k, v, y;
-    AttentionMatrix dy, dq, dk, dv; /* for backward; data NULL: not wanted */
-    bool add_q, add_k, add_v;       /* dq, dk, dv hold sums to add to, not garbage */
-    const int32_t *first, *end;     /* [queries]: the keys that a row sees; NULL: causal */
+    AttentionLow low_q, low_k, low_v, low_y; /* in their place: see attention_bf16.h */
+    AttentionMatrix dy, dq, dk, dv;          /* for backward; data NULL: not wanted */
+    bool add_q, add_k, add_v;                /* dq, dk, dv hold sums to add to, not garbage */
+    const int32_t *first, *end;              /* [queries]: the keys that a row sees; NULL: causal */
     double scale;
     const double *slopes; /* [group] or NULL */
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */

@@ -4,6 +4,7 @@
  * Queries go in tiles of QUERIES rows, tiles in strips of STRIP rows; keys in tiles of KEYS. A strip is
  * what keys are left out for: within a tile it takes the vectors of keys that one of its rows sees. */
 #include "autograd/kernels/attention_ahead.h"
+#include "autograd/kernels/attention_drop.h"
 #include "autograd/kernels/attention_one.h"
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
@@ -158,26 +159,6 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
     }
 }
 
-/* What dropout makes of each weight of a row, 0 or drop_scale times it: 64 keys take one word each of 16 numbers. */
-static void row_factors(const AttentionUnit *u, const Tile *t, int64_t i, int64_t key, Interval v,
-                        real *factor)
-{
-    const real scale = (real)u->drop_scale;
-    const uint64_t row =
-        u->drop_row + (uint64_t)(t->row + i) * u->drop_row_step + (uint64_t)t->head;
-    for (int64_t j = v.first / 64 * 64; j < v.end; j += 64) {
-        uint32_t word[4][16];
-        const uint64_t counter = row << 24 | (uint64_t)(key + j) / 4;
-        for (int b = 0; b < 16; b++) {
-            const Random4 r = rng_block(u->rng, counter + (uint64_t)b, u->draw);
-            for (int c = 0; c < 4; c++) word[c][b] = r.word[c];
-        }
-        const uint32_t *flat = word[0];
-        const int64_t begin = v.first > j ? v.first - j : 0, end = v.end - j < 64 ? v.end - j : 64;
-        for (int64_t c = begin; c < end; c++) factor[j + c] = flat[c] < u->drop_below ? 0 : scale;
-    }
-}
-
 typedef struct Online {
     AttentionMatrix q, v;
     real max[QUERIES]; /* of the scores so far, times log2 e */
@@ -231,7 +212,7 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
         store(lanes, sum);
         if (u->entropy) store(spreads, spread);
         if (u->drop_below) {
-            row_factors(u, t, row + r, key, v, factor);
+            drop_factors(u, t->head, t->row + row + r, key, v, factor);
             for (int64_t j = v.first; j < v.end; j++) y[j] *= factor[j];
         }
         if (is_first || shrink[r] == 1) continue;
@@ -375,7 +356,7 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
         real *weight = p + r * KEYS, *g = dp + r * KEYS;
         row_scores(u, t, row + r, key, v, weight);
         if (u->drop_below) {
-            row_factors(u, t, row + r, key, v, factor);
+            drop_factors(u, t->head, t->row + row + r, key, v, factor);
             for (int64_t j = v.first; j < v.end; j++) g[j] *= factor[j];
         }
         row_gradient(weight, g, v, u->log_sum[at + r], one ? NULL : d->delta + row + r);

@@ -9,7 +9,7 @@
 enum {
     QUERIES = 64,      /* rows of a tile of queries */
     STRIP = 8,         /* rows of a strip */
-    KEYS = 64,         /* keys of a tile: a multiple of 64, which row_factors() wants */
+    KEYS = 64,         /* keys of a tile: a multiple of 64, which drop_factors() wants */
     ALIGNMENT_MAX = 32 /* numbers: two vectors of the longest kind */
 };
 

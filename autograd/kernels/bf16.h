@@ -48,6 +48,16 @@ VECTOR_INLINE const real *bf16_numbers(const Tensor *x, int64_t at, int64_t coun
     return buffer;
 }
 
+/* See vector_ask(). */
+VECTOR_INLINE void bf16_ask(const Tensor *x, int64_t at, int64_t count)
+{
+    if (x->data)
+        vector_ask(x->data + at, count);
+    else
+        vector_ask((const real *)(const void *)(x->low + at),
+                   count * (int64_t)sizeof(bf16) / (int64_t)sizeof(real));
+}
+
 /* Where to write count numbers of x from `at` on; then bf16_written() puts them there. */
 VECTOR_INLINE real *bf16_place(const Tensor *x, int64_t at, real *buffer)
 {

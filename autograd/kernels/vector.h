@@ -49,7 +49,8 @@
 #ifdef CAPSTAN_DOUBLE
 typedef uint64_t VectorBits;
 enum { VECTOR_FRACTION = 52, VECTOR_BIAS = 1023 };
-static const real VECTOR_EXP_MIN = -746, VECTOR_EXP_MAX = 710, VECTOR_TANH_MAX = 20;
+static const real VECTOR_EXP_MIN = -746, VECTOR_EXP_MAX = 710, VECTOR_TANH_MAX = 20,
+                  VECTOR_SIGMOID_MAX = 700;
 static const real VECTOR_ROUND = 0x1.8p52, VECTOR_LOG2E = 0x1.71547652b82fep+0;
 static const real VECTOR_LN2_HIGH = 0x1.62e42fefa2p-1, VECTOR_LN2_LOW = 0x1.9ef35793c7673p-41;
 
@@ -71,7 +72,8 @@ VECTOR_INLINE real vector_expm1_part(real r)
 #else
 typedef uint32_t VectorBits;
 enum { VECTOR_FRACTION = 23, VECTOR_BIAS = 127 };
-static const real VECTOR_EXP_MIN = -104, VECTOR_EXP_MAX = 89, VECTOR_TANH_MAX = 10;
+static const real VECTOR_EXP_MIN = -104, VECTOR_EXP_MAX = 89, VECTOR_TANH_MAX = 10,
+                  VECTOR_SIGMOID_MAX = 86;
 static const real VECTOR_ROUND = 0x1.8p23f, VECTOR_LOG2E = 0x1.715476p+0f;
 static const real VECTOR_LN2_HIGH = 0x1.62e4p-1f, VECTOR_LN2_LOW = 0x1.7f7d1cp-20f;
 
@@ -99,7 +101,7 @@ VECTOR_INLINE real vector_reduce(real x, VectorBits *n)
     return x - shifted * VECTOR_LN2_HIGH - shifted * VECTOR_LN2_LOW;
 }
 
-VECTOR_INLINE real vector_power_of_2(VectorBits n) /* normal results only */
+VECTOR_INLINE real vector_power_of_2(VectorBits n) /* normal results, and infinity */
 {
     real x;
     n = (n + VECTOR_BIAS) << VECTOR_FRACTION;
@@ -129,25 +131,54 @@ VECTOR_INLINE real vtanh(real x)
     return x < 0 ? -y : y;
 }
 
-/* 1 / (1 + e^-x) */
+/* 1 / (1 + e^-x), where e^-x need not be right when it is subnormal, or so large that 2^n is infinite. */
 VECTOR_INLINE real vsigmoid(real x)
 {
-    return 1 / (1 + vexp(-x));
+    VectorBits n;
+    x = x > VECTOR_SIGMOID_MAX ? VECTOR_SIGMOID_MAX : x;
+    x = x < -VECTOR_EXP_MAX ? -VECTOR_EXP_MAX : x;
+    const real r = vector_reduce(-x, &n);
+    return 1 / (1 + (1 + vector_expm1_part(r)) * vector_power_of_2(n));
 }
 
+/* Asks for count numbers to be brought near; they may lie behind the end of an array. Whoever streams through
+ * memory gains by asking some VECTOR_AHEAD numbers before: the processor alone asks for less. */
+enum { VECTOR_AHEAD = 512 };
+
+VECTOR_INLINE void vector_ask(const real *x, int64_t count)
+{
+    enum { LINE = 64 / sizeof(real) };
+    for (int64_t i = 0; i < count; i += LINE) __builtin_prefetch(x + i);
+}
+
+/* Sums are of SIDE separate ones, so that additions need not wait for each other. */
 VECTOR_INLINE real vector_sum(const real *x, int64_t count)
 {
-    real sum = 0;
+    enum { SIDE = 256 / sizeof(real) };
+    real sums[SIDE] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + SIDE <= count; i += SIDE)
+#pragma omp simd
+        for (int j = 0; j < SIDE; j++) sums[j] += x[i + j];
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; i++) sum += x[i];
+    for (int64_t j = i; j < count; j++) sum += x[j];
+#pragma omp simd reduction(+ : sum)
+    for (int j = 0; j < SIDE; j++) sum += sums[j];
     return sum;
 }
 
 VECTOR_INLINE real vector_dot(const real *x, const real *y, int64_t count)
 {
-    real sum = 0;
+    enum { SIDE = 256 / sizeof(real) };
+    real sums[SIDE] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + SIDE <= count; i += SIDE)
+#pragma omp simd
+        for (int j = 0; j < SIDE; j++) sums[j] += x[i + j] * y[i + j];
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; i++) sum += x[i] * y[i];
+    for (int64_t j = i; j < count; j++) sum += x[j] * y[j];
+#pragma omp simd reduction(+ : sum)
+    for (int j = 0; j < SIDE; j++) sum += sums[j];
     return sum;
 }
 

@@ -32,12 +32,13 @@ VECTOR_INLINE bool is_gated(Activation kind)
 /* f(x), and its derivative. kind is a constant wherever this is called. */
 VECTOR_INLINE real value(Activation kind, real x, real *slope)
 {
-    real s;
+    real s, square;
     switch (kind) {
     case ACTIVATION_gelu:
     case ACTIVATION_geglu:
-        s = vsigmoid(TWO_ROOT * (x + CUBE * x * x * x));
-        *slope = s + x * s * (1 - s) * TWO_ROOT * (1 + 3 * CUBE * x * x);
+        square = x * x;
+        s = vsigmoid(x * (TWO_ROOT + TWO_ROOT * CUBE * square));
+        *slope = s + x * s * (1 - s) * (TWO_ROOT + 3 * TWO_ROOT * CUBE * square);
         return x * s;
     case ACTIVATION_silu:
     case ACTIVATION_swiglu:
@@ -76,6 +77,8 @@ VECTOR_INLINE void forward_kind(const Node *n, int64_t begin, int64_t end, Activ
         for (int64_t c = 0; c < width; c += CHUNK) {
             const int64_t count = width - c < CHUNK ? width - c : CHUNK, at = r * from + c;
             real wide[CHUNK], wide_up[CHUNK], wide_y[CHUNK], slope;
+            bf16_ask(n->in[0], at + VECTOR_AHEAD, count);
+            if (is_gated(kind)) bf16_ask(n->in[0], at + width + VECTOR_AHEAD, count);
             const real *x = bf16_numbers(n->in[0], at, count, wide), *up = NULL;
             real *restrict y = bf16_place(n->out, r * width + c, wide_y);
             if (is_gated(kind)) up = bf16_numbers(n->in[0], at + width, count, wide_up);
@@ -98,6 +101,9 @@ VECTOR_INLINE void backward_kind(const Node *n, int64_t begin, int64_t end, Acti
             real wide[CHUNK], wide_up[CHUNK];
             const real *x = bf16_numbers(n->in[0], at, count, wide), *ups = NULL,
                        *g = n->dout + r * width + c;
+            bf16_ask(n->in[0], at + VECTOR_AHEAD, count);
+            if (is_gated(kind)) bf16_ask(n->in[0], at + width + VECTOR_AHEAD, count);
+            vector_ask(g + VECTOR_AHEAD, count);
             real *restrict dx = n->din[0] + at, *restrict dup = dx + width;
             if (is_gated(kind)) ups = bf16_numbers(n->in[0], at + width, count, wide_up);
             for (int64_t i = 0; i < count; i++) {

@@ -10,11 +10,10 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/attention.h"
-#include "autograd/kernels/bf16.h"
+#include "autograd/kernels/attention_bf16.h"
 #include "autograd/ops.h"
 
-enum { Q, K, V, BLOCKS_A_THREAD = 8, ROWS = 64 };
+enum { Q, K, V, BLOCKS_A_THREAD = 8 };
 
 /* The columns of input i that belong to attention. */
 typedef struct Columns {
@@ -87,31 +86,28 @@ static Status check_rows(const Node *n, int64_t *keys_max)
     return OK;
 }
 
-/* The tensors of a pass: q, k, v and the result. */
-enum { Y = V + 1, TENSORS };
-
-static const Tensor *tensor(const Node *n, int i)
+/* A unit as large as any of the node's, to ask how it is worked on: of its rows, only whether they are bfloat16
+ * counts. */
+static AttentionUnit largest(const Node *n, int64_t keys_max)
 {
-    return i == Y ? n->out : n->in[i];
+    static bf16 narrow;
+    const Attention *a = n->attr;
+    AttentionUnit u = {.queries = keys_max,
+                       .keys = keys_max,
+                       .head_width = a->head_width,
+                       .group = a->heads / a->kv_heads,
+                       .scale = a->scale};
+    if (!n->in[Q]->data) u.low_q.data = &narrow;
+    if (!n->in[K]->data) u.low_k.data = &narrow;
+    if (!n->in[V]->data) u.low_v.data = &narrow;
+    if (n->narrow) u.low_y.data = &narrow;
+    return u;
 }
 
-/* Whether tensor i is bfloat16, and is not an earlier one again. */
-static bool is_widened(const Node *n, int i)
+static int64_t unit_work(const Node *n, int64_t keys_max)
 {
-    if (i == Y) return n->narrow;
-    for (int j = Q; j < i; j++)
-        if (n->in[i] == n->in[j]) return false;
-    return !n->in[i]->data;
-}
-
-/* Bytes of scratch for the widened ones. */
-static int64_t widened_size(const Node *n)
-{
-    int64_t size = 0;
-    for (int i = Q; i <= Y; i++)
-        if (is_widened(n, i))
-            size += (shape_count(tensor(n, i)->shape) * (int64_t)sizeof(real) + 63) / 64 * 64;
-    return size;
+    const AttentionUnit u = largest(n, keys_max);
+    return attention_bf16_work(attention_bf16_choose(&u), &u, n->record);
 }
 
 static Status shape(Node *n)
@@ -128,9 +124,8 @@ static Status shape(Node *n)
     const int64_t rows = n->in[Q]->shape.dim[0];
     n->out->shape = SHAPE(rows, a->heads * a->head_width);
     n->keep_size = a->heads * rows * (int64_t)sizeof(real); /* log of the sum of exponentials */
-    n->scratch_size = threads_team() * attention_unit_work(keys_max, a->head_width, n->record) +
-                      a->rows.segments * a->heads * (int64_t)(sizeof(double) + sizeof(real)) +
-                      widened_size(n);
+    n->scratch_size = threads_team() * unit_work(n, keys_max) +
+                      a->rows.segments * a->heads * (int64_t)(sizeof(double) + sizeof(real));
     return OK;
 }
 
@@ -138,46 +133,12 @@ static Status shape(Node *n)
 typedef struct Pass {
     const Node *n;
     bool backward;
+    AttentionBf16 version;
     int64_t work_size;
     char *work;
     real *max_logit; /* [segments, heads]; NULL: not wanted */
     double *entropy; /* likewise */
-    real *data[TENSORS];
 } Pass;
-
-typedef struct Wide {
-    const Tensor *x;
-    real *data;
-    bool narrow;
-} Wide;
-
-static void widen_rows(const void *context, int64_t begin, int64_t end, int worker)
-{
-    const Wide *w = context;
-    const int64_t width = shape_last(w->x->shape);
-    (void)worker;
-    if (w->narrow)
-        bf16_narrow(w->x->low + begin * width, w->data + begin * width, (end - begin) * width);
-    else
-        bf16_widen(w->data + begin * width, w->x->low + begin * width, (end - begin) * width);
-}
-
-/* Fills p->data; what is widened lies at `where`. */
-static void widen(Pass *p, char *where)
-{
-    const Node *n = p->n;
-    for (int i = Q; i <= Y; i++) {
-        const Tensor *x = tensor(n, i);
-        p->data[i] = x->data;
-        for (int j = Q; j < i; j++)
-            if (tensor(n, j) == x) p->data[i] = p->data[j];
-        if (!is_widened(n, i)) continue;
-        p->data[i] = (real *)where;
-        where += (shape_count(x->shape) * (int64_t)sizeof(real) + 63) / 64 * 64;
-        if (i < Y || p->backward)
-            threads_range(shape_rows(x->shape), ROWS, widen_rows, &(Wide){x, p->data[i], false});
-    }
-}
 
 static Pass pass_begin(const Node *n, bool is_backward)
 {
@@ -189,13 +150,14 @@ static Pass pass_begin(const Node *n, bool is_backward)
         const int64_t keys = keys_of(&a->rows, s);
         if (keys > keys_max) keys_max = keys;
     }
+    const AttentionUnit u = largest(n, keys_max);
     Pass p = {.n = n,
               .backward = is_backward,
-              .work_size = attention_unit_work(keys_max, a->head_width, n->record),
+              .version = attention_bf16_choose(&u),
+              .work_size = unit_work(n, keys_max),
               .work = n->scratch};
     double *entropy = (double *)(p.work + n->scratch_size - size);
-    INVARIANT(threads_team() * p.work_size + size + widened_size(n) <= n->scratch_size);
-    widen(&p, p.work + threads_team() * p.work_size);
+    INVARIANT(threads_team() * p.work_size + size <= n->scratch_size);
     if (a->stats.entropy) p.entropy = entropy;
     if (a->stats.max_logit) p.max_logit = (real *)(entropy + measures);
     return p;
@@ -206,6 +168,12 @@ static AttentionMatrix matrix(const Tensor *x, real *data, int64_t row, int64_t 
 {
     const int64_t step = x->shape.dim[1];
     return (AttentionMatrix){data ? data + row * step + column : NULL, step};
+}
+
+static AttentionLow low_matrix(const Tensor *x, int64_t row, int64_t column)
+{
+    const int64_t step = x->shape.dim[1];
+    return (AttentionLow){x->data ? NULL : x->low + row * step + column, step};
 }
 
 /* Unit i of segments x key heads. */
@@ -225,10 +193,14 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .keys = keys_of(r, s),
         .head_width = width,
         .group = group,
-        .q = matrix(n->in[Q], p->data[Q], query, q_column),
-        .k = matrix(n->in[K], p->data[K], key, k_column),
-        .v = matrix(n->in[V], p->data[V], key, v_column),
-        .y = matrix(n->out, p->data[Y], query, head * width),
+        .q = matrix(n->in[Q], n->in[Q]->data, query, q_column),
+        .k = matrix(n->in[K], n->in[K]->data, key, k_column),
+        .v = matrix(n->in[V], n->in[V]->data, key, v_column),
+        .y = matrix(n->out, n->out->data, query, head * width),
+        .low_q = low_matrix(n->in[Q], query, q_column),
+        .low_k = low_matrix(n->in[K], key, k_column),
+        .low_v = low_matrix(n->in[V], key, v_column),
+        .low_y = low_matrix(n->out, query, head * width),
         .first = r->first ? r->first + query : NULL,
         .end = r->end ? r->end + query : NULL,
         .scale = a->scale,
@@ -280,9 +252,9 @@ static void units(const void *context, int64_t begin, int64_t end, int worker)
         if (i == begin) continue;
         now->next = i < end ? next : NULL;
         if (p->backward)
-            attention_unit_backward(now);
+            attention_bf16_backward(p->version, now);
         else
-            attention_unit_forward(now);
+            attention_bf16_forward(p->version, now);
     }
 }
 
@@ -309,9 +281,6 @@ static void forward(const Node *n)
     const Attention *a = n->attr;
     const Pass p = pass_begin(n, false);
     work(&p);
-    if (n->narrow)
-        threads_range(shape_rows(n->out->shape), ROWS, widen_rows,
-                      &(Wide){n->out, p.data[Y], true});
 
     for (int64_t h = 0; p.max_logit && h < a->heads; h++) {
         real max = -(real)INFINITY;

@@ -40,6 +40,22 @@ static Status shape(Node *n)
     return OK;
 }
 
+/* Of (x - mean)^2. */
+VECTOR_INLINE real sum_of_squares(const real *x, int64_t count, real mean)
+{
+    enum { SIDE = 256 / sizeof(real) };
+    real sums[SIDE] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + SIDE <= count; i += SIDE)
+#pragma omp simd
+        for (int j = 0; j < SIDE; j++) sums[j] += (x[i + j] - mean) * (x[i + j] - mean);
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = i; j < count; j++) sum += (x[j] - mean) * (x[j] - mean);
+#pragma omp simd reduction(+ : sum)
+    for (int j = 0; j < SIDE; j++) sum += sums[j];
+    return sum;
+}
+
 VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Node *n = context;
@@ -51,10 +67,10 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     for (int64_t r = begin; r < end; r++) {
         const real *x = bf16_numbers(n->in[0], r * width, width, wide);
         real *restrict y = bf16_place(n->out, r * width, wide_y);
-        real mean = vector_sum(x, width) / (real)width, sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = 0; i < width; i++) sum += (x[i] - mean) * (x[i] - mean);
+        bf16_ask(n->out, r * width, width); /* while x is read, and the next x while y is written */
+        real mean = vector_sum(x, width) / (real)width, sum = sum_of_squares(x, width, mean);
         real scale = (real)(1 / sqrt((double)sum / (double)width + a->eps));
+        bf16_ask(n->in[0], (r + 1) * width, width);
         if (b)
             for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale) + b[i];
         else
@@ -84,6 +100,7 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
         const real *keep = (const real *)n->keep + r * KEPT;
         const real mean = keep[MEAN], scale = keep[SCALE];
         real h_mean = 0, hx_mean = 0;
+        if (n->din[0]) vector_ask(n->din[0] + r * width, width);
 
 #pragma omp simd reduction(+ : h_mean, hx_mean)
         for (int64_t i = 0; i < width; i++) {

@@ -22,13 +22,13 @@ Axis axis_make(double min, double max, bool is_log)
 double axis_place(const Axis *a, double x)
 {
     if (!isfinite(x) || (a->is_log && !(x > 0))) return NAN;
-    if (a->is_log) return log(x / a->min) / log(a->max / a->min);
+    if (a->is_log) return (log(x) - log(a->min)) / (log(a->max) - log(a->min));
     return (x - a->min) / (a->max - a->min);
 }
 
 double axis_value(const Axis *a, double place)
 {
-    if (a->is_log) return a->min * pow(a->max / a->min, place);
+    if (a->is_log) return exp(log(a->min) + place * (log(a->max) - log(a->min)));
     return a->min + place * (a->max - a->min);
 }
 
@@ -116,7 +116,7 @@ static int linear_ticks(const Axis *a, int wanted, Tick *ticks)
 static int log_ticks(const Axis *a, int wanted, Tick *ticks)
 {
     const double first = floor(log10(a->min)), last = ceil(log10(a->max)),
-                 decades = log10(a->max / a->min);
+                 decades = log10(a->max) - log10(a->min);
     const double every = fmax(1, ceil(decades / (1.2 * wanted)));
     const bool dense = decades * 3 <= 1.5 * wanted || decades < 1.7;
     int count = 0;
@@ -135,6 +135,6 @@ int axis_ticks(const Axis *a, int wanted, Tick ticks[TICKS_MAX])
 {
     int majors = 0, count = a->is_log ? log_ticks(a, wanted, ticks) : 0;
     for (int i = 0; i < count; i++) majors += ticks[i].is_major;
-    return majors >= 3 || (majors == 2 && a->max / a->min > 20) ? count
+    return majors >= 3 || (majors == 2 && a->max > 20 * a->min) ? count
                                                                 : linear_ticks(a, wanted, ticks);
 }

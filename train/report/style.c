@@ -54,7 +54,7 @@ const char *const html_page_style[] = {
     "height:.75rem;border-radius:50%;background:var(--c);margin-right:.45rem;"
     "vertical-align:-.08rem}.tip b{float:right;margin-left:1rem;font-variant-numeric:"
     "tabular-nums}\n",
-    ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem;"
+    ".wide{overflow-x:auto}table{border-collapse:collapse;overflow-wrap:normal;font-size:.9rem;"
     "font-variant-numeric:tabular-nums}th,td{padding:.28rem .8rem .28rem 0;text-align:left;"
     "vertical-align:top;border-bottom:1px solid var(--line)}th{font-weight:600;"
     "color:var(--soft);white-space:nowrap}td.n,th.n{text-align:right}td.n{white-space:nowrap}"
@@ -68,8 +68,8 @@ const char *const html_page_style[] = {
     "details{margin:.5rem 0}summary{cursor:pointer;color:var(--soft)}\n",
     ".tag{border:1px solid currentColor;border-radius:4px;padding:0 .35rem;font-size:.8rem;"
     "white-space:nowrap}.warn{color:var(--warn)}\n",
-    ".tabs{display:flex;flex-wrap:wrap;gap:.1rem .9rem;align-items:baseline}.tabs figure{order:9;"
-    "flex:0 0 100%;display:none}.tabs input{margin:0 .3rem 0 0}"
+    ".tabs{display:flex;flex-wrap:wrap;align-items:baseline}.tabs figure{order:9;"
+    "flex:0 0 100%;display:none}.tabs label{margin:0 1rem 0 .3rem}"
     ".tabs input:checked+label{font-weight:600}.tabs input:nth-of-type(1):checked~"
     "figure:nth-of-type(1),.tabs input:nth-of-type(2):checked~figure:nth-of-type(2),"
     ".tabs input:nth-of-type(3):checked~figure:nth-of-type(3){display:block}\n",

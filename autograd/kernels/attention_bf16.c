@@ -1,0 +1,171 @@
+#include "autograd/kernels/attention_bf16.h"
+
+#include <string.h>
+
+#include "autograd/kernels/bf16.h"
+#include "autograd/kernels/vector.h"
+
+#if ATTENTION_BF16_BUILT
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Whether CPUID names AVX512-BF16, and AMX's tiles and their bfloat16 products. */
+static AttentionBf16 processor_has(void)
+{
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (!VECTOR_HAS_AVX512 || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1))
+        return ATTENTION_WIDE;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1))
+        return ATTENTION_AVX512_BF16;
+    return ATTENTION_AMX;
+}
+
+/* The registers of AMX are large, so Linux gives them to who asks (its Documentation/x86/xstate.rst), for the
+ * whole process. To ask twice does no harm. */
+static bool may_use_tiles(void)
+{
+    enum { REQUEST_COMPONENT = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, REQUEST_COMPONENT, TILE_DATA) == 0;
+}
+
+AttentionBf16 attention_bf16_most(void)
+{
+    static int known; /* 1 + the version */
+    int best = __atomic_load_n(&known, __ATOMIC_RELAXED);
+    if (!best) {
+        best = 1 + (int)processor_has();
+        if (best == 1 + ATTENTION_AMX && !may_use_tiles()) best = 1 + ATTENTION_AVX512_BF16;
+        __atomic_store_n(&known, best, __ATOMIC_RELAXED);
+    }
+    return (AttentionBf16)(best - 1);
+}
+#else
+AttentionBf16 attention_bf16_most(void)
+{
+    return ATTENTION_WIDE;
+}
+#endif
+
+/* Intel's vdpbf16ps takes longer than the two multiply-adds that it is worth (Sapphire Rapids: 0.6 of the float
+ * kernel's rate, as measured here); on AMD's Zen 4 it takes half as long. */
+static bool is_worth_it(AttentionBf16 version)
+{
+#if ATTENTION_BF16_BUILT
+    return version == ATTENTION_AMX ||
+           (version == ATTENTION_AVX512_BF16 && __builtin_cpu_is("amd"));
+#else
+    (void)version;
+    return false;
+#endif
+}
+
+AttentionBf16 attention_bf16_choose(const AttentionUnit *u)
+{
+    const bool all = u->low_q.data && u->low_k.data && u->low_v.data && u->low_y.data;
+    const AttentionBf16 most = attention_bf16_most();
+    /* The largest score is looked for before scores are scaled. */
+    return all && u->scale > 0 && is_worth_it(most) ? most : ATTENTION_WIDE;
+}
+
+/* Room for what forward_begin() or backward_begin() cuts out. */
+static int64_t blocks_work(const AttentionUnit *u, bool backward)
+{
+    enum { SIDE = 32, STRETCH = 256, SPARE = 32 * 64 };
+    const int64_t width = (u->head_width + SIDE - 1) / SIDE * SIDE,
+                  keys = (u->keys + SIDE - 1) / SIDE * SIDE;
+    const int64_t low = (int64_t)sizeof(bf16), high = (int64_t)sizeof(float);
+    if (!backward)
+        return SPARE + (2 * keys * width + SIDE * width + SIDE * STRETCH) * low +
+               SIDE * (STRETCH + 16 + width + 32) * high;
+    return SPARE +
+           (3 * keys * width + 4 * STRETCH * width + SIDE * width + 2 * STRETCH * SIDE +
+            STRETCH * STRETCH) *
+               low +
+           (2 * SIDE * SIDE + 2 * keys * width + STRETCH * width + 4 * STRETCH) * high + keys;
+}
+
+/* How much of widened rows is put in front of what the float kernel needs. */
+static int64_t copies(const AttentionUnit *u)
+{
+    const int64_t queries = u->group * u->queries;
+    const int64_t rows = (u->low_q.data ? queries : 0) + (u->low_y.data ? queries : 0) +
+                         (u->low_k.data ? u->keys : 0) + (u->low_v.data ? u->keys : 0);
+    return (rows * u->head_width * (int64_t)sizeof(real) + 63) / 64 * 64;
+}
+
+int64_t attention_bf16_work(AttentionBf16 version, const AttentionUnit *u, bool backward)
+{
+    if (version == ATTENTION_WIDE)
+        return copies(u) + attention_unit_work(u->keys, u->head_width, backward);
+    return (blocks_work(u, backward) + 63) / 64 * 64;
+}
+
+static AttentionMatrix wide(real **at, AttentionMatrix x, AttentionLow low, int64_t rows,
+                            int64_t width, bool fill)
+{
+    const AttentionMatrix y = {*at, width};
+    if (!low.data) return x;
+    *at += rows * width;
+    for (int64_t i = 0; fill && i < rows; i++)
+        bf16_widen(y.data + i * width, low.data + i * low.step, width);
+    return y;
+}
+
+static AttentionUnit widened(const AttentionUnit *u, bool backward)
+{
+    const int64_t many = u->group * u->head_width;
+    real *at = u->work;
+    AttentionUnit f = *u;
+    f.q = wide(&at, u->q, u->low_q, u->queries, many, true);
+    f.k = wide(&at, u->k, u->low_k, u->keys, u->head_width, true);
+    f.v = wide(&at, u->v, u->low_v, u->keys, u->head_width, true);
+    f.y = wide(&at, u->y, u->low_y, u->queries, many, backward);
+    f.next = NULL;
+    f.work = (char *)u->work + copies(u);
+    return f;
+}
+
+void attention_bf16_forward(AttentionBf16 version, const AttentionUnit *u)
+{
+#if ATTENTION_BF16_BUILT
+    if (version == ATTENTION_AMX) {
+        attention_bf16_forward_amx(u);
+        return;
+    }
+    if (version == ATTENTION_AVX512_BF16) {
+        attention_bf16_forward_avx512(u);
+        return;
+    }
+#endif
+    (void)version;
+    if (!copies(u)) {
+        attention_unit_forward(u);
+        return;
+    }
+    const AttentionUnit f = widened(u, false);
+    attention_unit_forward(&f);
+    for (int64_t i = 0; u->low_y.data && i < u->queries; i++)
+        bf16_narrow(u->low_y.data + i * u->low_y.step, f.y.data + i * f.y.step, f.y.step);
+}
+
+void attention_bf16_backward(AttentionBf16 version, const AttentionUnit *u)
+{
+#if ATTENTION_BF16_BUILT
+    if (version == ATTENTION_AMX) {
+        attention_bf16_backward_amx(u);
+        return;
+    }
+    if (version == ATTENTION_AVX512_BF16) {
+        attention_bf16_backward_avx512(u);
+        return;
+    }
+#endif
+    (void)version;
+    if (!copies(u)) {
+        attention_unit_backward(u);
+        return;
+    }
+    const AttentionUnit f = widened(u, true);
+    attention_unit_backward(&f);
+}

@@ -1,0 +1,36 @@
+/* Attention that reads bfloat16 rows, AttentionUnit.low_q and so on: products of bfloat16 numbers, with sums,
+ * largest scores and what goes out to other rows in float. Weights, their gradients, and dy are rounded where a
+ * product takes them: each to 2^-8 of its size.
+ *
+ * Three versions: AMX, AVX512-BF16, and, elsewhere, the float kernel of widened copies, which also takes
+ * units whose rows are in part, or all, float. They differ by that rounding. Within a version a segment's bits depend on the segment alone, as attention.h says. */
+#ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_H
+#define AUTOGRAD_KERNELS_ATTENTION_BF16_H
+
+#include "autograd/kernels/attention.h"
+
+#if defined(__x86_64__) && !defined(CAPSTAN_DOUBLE)
+#define ATTENTION_BF16_BUILT 1
+#else
+#define ATTENTION_BF16_BUILT 0
+#endif
+
+typedef enum AttentionBf16 { ATTENTION_WIDE, ATTENTION_AVX512_BF16, ATTENTION_AMX } AttentionBf16;
+
+/* The last version that this processor has. Asks Linux for AMX. */
+AttentionBf16 attention_bf16_most(void);
+
+/* The one to take for u: the fastest, if all of its rows are bfloat16. */
+AttentionBf16 attention_bf16_choose(const AttentionUnit *u);
+
+/* The work that a version needs for u, of which queries, keys, head_width, group, and which rows are bfloat16
+ * must be there. */
+int64_t attention_bf16_work(AttentionBf16 version, const AttentionUnit *u, bool backward);
+
+void attention_bf16_forward(AttentionBf16 version, const AttentionUnit *u);
+void attention_bf16_backward(AttentionBf16 version, const AttentionUnit *u);
+
+AttentionPass attention_bf16_forward_amx, attention_bf16_backward_amx;
+AttentionPass attention_bf16_forward_avx512, attention_bf16_backward_avx512;
+
+#endif

@@ -1,0 +1,215 @@
+/* Inside the bfloat16 attention kernels: forward. Rows of scores, 32 queries at a time, against stretches of
+ * keys; what a stretch adds to the sum of values is weighed by the largest score so far. */
+#ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_FORWARD_H
+#define AUTOGRAD_KERNELS_ATTENTION_BF16_FORWARD_H
+
+#include <math.h>
+#include <string.h>
+
+#include "autograd/kernels/attention_bf16_block.h"
+#include "autograd/kernels/attention_bf16_rows.h"
+#include "autograd/kernels/attention_drop.h"
+
+enum { STRETCH_ROW = STRETCH + 16 }; /* numbers from row to row of scores: not a power of 2 */
+
+typedef struct Forward {
+    int64_t width;   /* of a head, filled up to whole blocks */
+    float scale;     /* of scores, to powers of 2 */
+    bf16 *k, *v;     /* blocks of keys: as columns, and as pairs */
+    bf16 *q;         /* [SIDE, width] */
+    bf16 *p;         /* [SIDE, STRETCH] */
+    float *s;        /* [SIDE, STRETCH_ROW] */
+    float *sum;      /* [SIDE, width] */
+    float *lanes;    /* [SIDE, 16]: sums of weights, */
+    float *spread;   /* and of weights times score - max, for the entropy */
+    float max[SIDE]; /* of the scores so far, as products give them */
+} Forward;
+
+static Forward forward_begin(const AttentionUnit *u)
+{
+    const int64_t width = blocks_of(u->head_width) * SIDE, keys = blocks_of(u->keys) * SIDE;
+    Forward f = {.width = width, .scale = (float)(u->scale * LOG2E), .k = u->work};
+    f.v = f.k + keys * width;
+    f.q = f.v + keys * width;
+    f.p = f.q + SIDE * width;
+    f.s = (float *)(f.p + SIDE * STRETCH);
+    f.sum = f.s + SIDE * STRETCH_ROW;
+    f.lanes = f.sum + SIDE * width;
+    f.spread = f.lanes + SIDE * 16;
+    const Interval all = seen_at_all(u);
+    for (int64_t key = 0; key < u->keys; key += SIDE) {
+        const uint32_t rows = inside(all, key);
+        stage_low(f.q, width, u->low_k.data + key * u->low_k.step, u->low_k.step, rows,
+                  u->head_width);
+        as_columns(f.k + key * width, f.q, width);
+        stage_low(f.q, width, u->low_v.data + key * u->low_v.step, u->low_v.step, rows,
+                  u->head_width);
+        as_pairs(f.v + key * width, f.q, width);
+    }
+    return f;
+}
+
+/* Distance and mask of a block of scores. */
+static void block_scores(const AttentionUnit *u, const Queries *q, int64_t key, float *s)
+{
+    const float slope = u->slopes ? (float)(u->slopes[q->head] / u->scale) : 0;
+    const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (int64_t r = 0; r < q->count; r++, s += STRETCH_ROW)
+        for (int j = 0; j < SIDE; j += 16) {
+            const __m512i place = _mm512_add_epi32(count, _mm512_set1_epi32((int)key + j));
+            const __mmask16 sees = _mm512_cmpge_epi32_mask(place, _mm512_set1_epi32(q->first[r])) &
+                                   _mm512_cmplt_epi32_mask(place, _mm512_set1_epi32(q->end[r]));
+            const __m512i own = _mm512_set1_epi32((int)(u->keys - u->queries + q->row + r));
+            const __m512 away = _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(place, own)));
+            const __m512 x = _mm512_fnmadd_ps(away, _mm512_set1_ps(slope), _mm512_loadu_ps(s + j));
+            _mm512_storeu_ps(s + j, _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), sees, x));
+        }
+}
+
+/* What the sums so far are to be multiplied by, as the largest scores move: shrink. */
+static void move_max(Forward *f, int64_t rows, int64_t begin, int64_t end, float *shrink)
+{
+    float now[SIDE];
+    for (int64_t r = 0; r < rows; r++) {
+        const float *s = f->s + r * STRETCH_ROW;
+        __m512 a = _mm512_loadu_ps(s + begin), b = _mm512_loadu_ps(s + begin + 16);
+        for (int64_t j = begin + SIDE; j < end; j += SIDE) {
+            a = _mm512_max_ps(_mm512_loadu_ps(s + j), a);
+            b = _mm512_max_ps(_mm512_loadu_ps(s + j + 16), b);
+        }
+        now[r] = _mm512_reduce_max_ps(_mm512_max_ps(a, b));
+    }
+    for (int64_t r = rows; r < SIDE; r++) now[r] = 0;
+    for (int i = 0; i < SIDE; i += 16) {
+        const __m512 before = _mm512_loadu_ps(f->max + i),
+                     max = _mm512_max_ps(_mm512_loadu_ps(now + i), before);
+        const __m512 zero = _mm512_setzero_ps(), least = _mm512_set1_ps(-INFINITY);
+        const __m512 from =
+            _mm512_mask_mov_ps(max, _mm512_cmp_ps_mask(max, least, _CMP_EQ_OQ), zero);
+        const __m512 by = _mm512_mul_ps(_mm512_sub_ps(before, from), _mm512_set1_ps(f->scale));
+        _mm512_storeu_ps(f->max + i, max);
+        _mm512_storeu_ps(shrink + i, exp2_16(by));
+    }
+}
+
+static void row_weights(const AttentionUnit *u, Forward *f, int64_t r, int64_t begin, int64_t end,
+                        float shrink, float moved, const float *factor)
+{
+    const float max = f->max[r] == -INFINITY ? 0 : f->max[r];
+    const __m512 scale = _mm512_set1_ps(f->scale), top = _mm512_set1_ps(max * f->scale);
+    const float *s = f->s + r * STRETCH_ROW;
+    float *lanes = f->lanes + r * 16, *spreads = f->spread + r * 16;
+    const __m512 old = _mm512_loadu_ps(lanes), less = _mm512_set1_ps(shrink);
+    __m512 sum = _mm512_mul_ps(old, less), other = _mm512_setzero_ps(), spread = other;
+    if (u->entropy)
+        spread =
+            _mm512_mul_ps(_mm512_fmadd_ps(_mm512_set1_ps(moved), old, _mm512_loadu_ps(spreads)),
+                          less);
+    for (int64_t j = begin; j < end; j += SIDE) {
+        const __m512 x = _mm512_fmsub_ps(_mm512_loadu_ps(s + j), scale, top),
+                     y = _mm512_fmsub_ps(_mm512_loadu_ps(s + j + 16), scale, top);
+        __m512 e = exp2_16(x), g = exp2_16(y);
+        sum = _mm512_add_ps(sum, e);
+        other = _mm512_add_ps(other, g);
+        if (u->entropy) {
+            const __m512 least = _mm512_set1_ps(-10000);
+            spread = _mm512_fmadd_ps(e, _mm512_max_ps(x, least), spread);
+            spread = _mm512_fmadd_ps(g, _mm512_max_ps(y, least), spread);
+        }
+        if (factor) {
+            e = _mm512_mul_ps(e, _mm512_loadu_ps(factor + j));
+            g = _mm512_mul_ps(g, _mm512_loadu_ps(factor + j + 16));
+        }
+        _mm512_storeu_si512(f->p + r * STRETCH + j, narrow(e, g));
+    }
+    _mm512_storeu_ps(lanes, _mm512_add_ps(sum, other));
+    if (u->entropy) _mm512_storeu_ps(spreads, spread);
+}
+
+/* Scores of a stretch from `key` on, in [begin, end), to weights; the sums so far shrink. */
+static void stretch_weights(const AttentionUnit *u, Forward *f, const Queries *q, int64_t key,
+                            int64_t begin, int64_t end, bool is_first)
+{
+    float shrink[SIDE], before[SIDE], factor[STRETCH];
+    memcpy(before, f->max, sizeof before);
+    move_max(f, q->count, begin, end, shrink);
+    for (int64_t r = 0; r < q->count; r++) {
+        for (int64_t j = begin / 64 * 64; u->drop_below && j < end; j += 64)
+            drop_factors(u, q->head, q->row + r, key + j, (Interval){0, 64}, factor + j);
+        const float moved = before[r] == -INFINITY ? 0 : (before[r] - f->max[r]) * f->scale;
+        row_weights(u, f, r, begin, end, shrink[r], moved, u->drop_below ? factor : NULL);
+        for (int64_t c = 0; !is_first && shrink[r] != 1 && c < f->width; c += 16) {
+            float *sum = f->sum + r * f->width + c;
+            _mm512_storeu_ps(sum, _mm512_mul_ps(_mm512_loadu_ps(sum), _mm512_set1_ps(shrink[r])));
+        }
+    }
+}
+
+static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, int64_t r)
+{
+    const int64_t row = q->row + r;
+    bf16 *y = u->low_y.data + row * u->low_y.step + q->head * u->head_width;
+    float *log_sum = u->log_sum ? u->log_sum + q->head * u->log_sum_step + row : NULL;
+    const bool empty = q->first[r] >= q->end[r];
+    const float sum = empty ? 1 : _mm512_reduce_add_ps(_mm512_loadu_ps(f->lanes + r * 16));
+    const __m512 over = _mm512_set1_ps(1 / sum);
+    for (int64_t c = 0; c < f->width; c += SIDE) {
+        const float *x = f->sum + r * f->width + c;
+        const __m512i both = narrow(_mm512_mul_ps(_mm512_loadu_ps(x), over),
+                                    _mm512_mul_ps(_mm512_loadu_ps(x + 16), over));
+        _mm512_mask_storeu_epi16(y + c, within_32(c, u->head_width),
+                                 empty ? _mm512_setzero_si512() : both);
+    }
+    const float max = f->max[r] * f->scale;
+    if (log_sum) *log_sum = empty ? 0 : max + log2f(sum);
+    if (empty) return;
+    if (u->entropy)
+        u->entropy[q->head] +=
+            (log2f(sum) - _mm512_reduce_add_ps(_mm512_loadu_ps(f->spread + r * 16)) / sum) / LOG2E;
+    if (u->max_logit && max / (float)LOG2E > u->max_logit[q->head])
+        u->max_logit[q->head] = max / (float)LOG2E;
+}
+
+static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q)
+{
+    const int64_t width = f->width, first = q->all.first / SIDE, end = blocks_of(q->all.end);
+    const AttentionLow x = u->low_q;
+    stage_low(f->q, width, x.data + q->row * x.step + q->head * u->head_width, x.step, q->present,
+              u->head_width);
+    for (int i = 0; i < SIDE; i++) f->max[i] = -INFINITY;
+    memset(f->lanes, 0, 2 * SIDE * 16 * sizeof *f->lanes);
+    for (int64_t from = first / BLOCKS * BLOCKS; from < end; from += BLOCKS) {
+        const int64_t begin = from > first ? from : first, stop = from + BLOCKS,
+                      last = stop < end ? stop : end;
+        for (int64_t b = begin; b < last; b++) {
+            float *s = f->s + (b - from) * SIDE;
+            square(s, STRETCH_ROW, false, width / SIDE, (Steps){f->q, width, SIDE},
+                   (Steps){f->k + b * SIDE * width, TILE, 2 * TILE});
+            if (u->slopes || !all_see(q, b * SIDE)) block_scores(u, q, b * SIDE, s);
+        }
+        stretch_weights(u, f, q, from * SIDE, (begin - from) * SIDE, (last - from) * SIDE,
+                        from <= first);
+        for (int64_t c = 0; c < width; c += SIDE)
+            square(f->sum + c, width, from > first, last - begin,
+                   (Steps){f->p + (begin - from) * SIDE, STRETCH, SIDE},
+                   (Steps){f->v + begin * SIDE * width + c / 16 * TILE, TILE, SIDE * width});
+    }
+    for (int64_t r = 0; r < q->count; r++) put_row(u, f, q, r);
+}
+
+void FORWARD(const AttentionUnit *u)
+{
+    tiles_begin();
+    Forward f = forward_begin(u);
+    for (int64_t head = 0; head < u->group; head++) {
+        if (u->max_logit) u->max_logit[head] = -INFINITY;
+        if (u->entropy) u->entropy[head] = 0;
+        for (int64_t row = 0; row < u->queries; row += SIDE) {
+            const Queries q = queries_at(u, head, row);
+            queries_forward(u, &f, &q);
+        }
+    }
+    tiles_end();
+}
+
+#endif

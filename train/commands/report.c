@@ -1,0 +1,106 @@
+/* capstan report: a page of runs. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/threads.h"
+#include "train/commands.h"
+#include "train/json.h"
+#include "train/precision.h"
+#include "train/report/report.h"
+
+enum { RUNS_MAX = 512 };
+
+typedef struct Wish {
+    const char *runs[RUNS_MAX], *output, *svg;
+    int count;
+    bool json;
+    ReportedOptions reported;
+} Wish;
+
+static json_t *run_json(const Reported *r)
+{
+    const ReportedSummary s = reported_summary(r);
+    return json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}",
+                     "run", json_text(r->folder), "state", s.state, "step", (json_int_t)s.step,
+                     "steps", (json_int_t)s.steps, "parameters", (json_int_t)r->parameters,
+                     "tokens", json_number(s.tokens), "flops",
+                     json_number(s.tokens * r->flops_per_token), "loss", json_number(s.loss),
+                     "val_loss", json_number(s.val_loss), "best_val_loss",
+                     json_number(s.best_val_loss), "best_step", (json_int_t)s.best_step, "seconds",
+                     json_number(s.seconds), "tokens_per_second", json_number(s.tokens_per_second),
+                     "spikes", (json_int_t)r->spikes_flagged);
+}
+
+static Status tell(const Wish *w, const Reported *runs, const char *path)
+{
+    if (!w->json) {
+        for (int i = 0; i < w->count; i++) report_print(&runs[i], stdout);
+        printf("report: %s\n", path);
+        return OK;
+    }
+    json_t *all = json_array();
+    for (int i = 0; all && i < w->count; i++) json_array_append_new(all, run_json(&runs[i]));
+    return json_print(json_pack("{s:o, s:o}", "report", json_text(path), "runs", all));
+}
+
+static Status report(const Wish *w, Reported *runs)
+{
+    char path[4096];
+    for (int i = 0; i < w->count; i++) TRY(reported_read(&runs[i], w->runs[i], &w->reported));
+    if (w->output)
+        snprintf(path, sizeof path, "%s", w->output);
+    else
+        snprintf(path, sizeof path, "%s/report.html", w->runs[0]);
+    TRY(report_write(runs, w->count, path, w->svg));
+    return tell(w, runs, path);
+}
+
+Status command_report(const Command *self, int argc, char *argv[])
+{
+    Wish w = {.reported = {.samples = 3, .tokens = 300}};
+    int64_t threads = 0;
+    bool helped;
+    const Option options[] = {
+        {.name = "--output",
+         OPTION_TEXT,
+         &w.output,
+         "F.html",
+         "where to; default, of one run: RUN/report.html"},
+        {.name = "--svg", OPTION_TEXT, &w.svg, "DIR", "each plot as an SVG file of its own, too"},
+        {.name = "--samples",
+         OPTION_INT,
+         &w.reported.samples,
+         "N",
+         "texts that the best checkpoint writes; default: 3; 0: none",
+         .min = 0,
+         .max = 16},
+        {.name = "--tokens",
+         OPTION_INT,
+         &w.reported.tokens,
+         "N",
+         "how long they are at most; default: 300",
+         .min = 1,
+         .max = 100000},
+        {.name = "--prompt",
+         OPTION_TEXT,
+         &w.reported.prompt,
+         "TEXT",
+         "what they go on from; default: the run's train.sample_prompt"},
+        OPTION_THREADS(&threads),
+        OPTION_JSON(&w.json),
+        {0},
+    };
+    TRY(options_read(self, options, argc, argv, w.runs, RUNS_MAX, &w.count, &helped));
+    if (helped) return OK;
+    if (!w.count) return FAIL(E_ARG, "which run? give its folder, as in capstan report runs/NAME");
+    if (w.count > 1 && !w.output)
+        return FAIL(E_ARG, "a report of several runs needs --output F.html");
+    threads_set((int)threads);
+    Reported *runs = calloc((size_t)w.count, sizeof *runs);
+    if (!runs) return FAIL(E_NOMEM, "%d runs", w.count);
+    const Status status = report(&w, runs);
+    for (int i = 0; i < w.count; i++) reported_close(&runs[i]);
+    free(runs);
+    return status;
+}

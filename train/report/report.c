@@ -1,0 +1,101 @@
+#include "train/report/report.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/files.h"
+#include "train/progress.h"
+#include "train/report/axis.h"
+#include "train/report/page.h"
+#include "train/report/sparkline.h"
+
+/* Larger models take too long to write, at the end of training. */
+static const int64_t SAMPLED_MAX = 30000000;
+
+static void write_page(Page *p, const Reported *runs, int64_t count)
+{
+    html_begin(count == 1 ? runs->name : page_text(p, "%lld runs", (long long)count), p->out);
+    if (count == 1)
+        page_tiles(p, runs);
+    else
+        page_comparison(p, runs, count);
+    page_loss(p, runs, count);
+    page_curves(p, runs, count);
+    page_spikes(p, runs, count);
+    page_samples(p, runs, count);
+    page_config(p, runs, count);
+    page_provenance(p, runs, count);
+    html_end(p->out);
+}
+
+static Status save(const char *path, const char *text, size_t size)
+{
+    Draft *d = malloc(sizeof *d);
+    if (!d) return FAIL(E_NOMEM, "%s", path);
+    Status status = draft_open(d, path, (int64_t)size);
+    if (status == OK) status = draft_write(d, text, (int64_t)size);
+    if (status == OK) status = draft_finish(d);
+    draft_close(d);
+    free(d);
+    return status;
+}
+
+Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg)
+{
+    char *text = NULL;
+    size_t size = 0;
+    Page p = {.svg = svg};
+    if (svg) TRY(file_make_folder(svg));
+    p.out = open_memstream(&text, &size);
+    if (!p.out) return FAIL(E_NOMEM, "%s", path);
+    write_page(&p, runs, count);
+    const bool failed = ferror(p.out);
+    if ((fclose(p.out) || failed) && p.status == OK) p.status = FAIL(E_NOMEM, "%s", path);
+    if (p.status == OK) p.status = save(path, text, size);
+    free(text);
+    arena_free(&p.arena);
+    return p.status;
+}
+
+Status report_run(const char *folder, bool with_samples, FILE *out)
+{
+    const ReportedOptions o = {.samples = with_samples ? 3 : 0,
+                               .tokens = 200,
+                               .parameters_max = SAMPLED_MAX};
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s/report.html", folder) >= sizeof path)
+        return FAIL(E_ARG, "%s: the path is too long", folder);
+    Reported *r = malloc(sizeof *r);
+    if (!r) return FAIL(E_NOMEM, "a report");
+    files_clean(folder, "report.html");
+    Status status = reported_read(r, folder, &o);
+    if (status == OK) status = report_write(r, 1, path, NULL);
+    if (status == OK) {
+        sparkline_print("loss ", r->smooth_loss, r->journal.lines, 48, 1, out);
+        fprintf(out, "report: %s\n", path);
+    }
+    reported_close(r);
+    free(r);
+    return status;
+}
+
+void report_print(const Reported *r, FILE *out)
+{
+    const ReportedSummary s = reported_summary(r);
+    char shown[TICK_LABEL];
+    fprintf(out, "%s: update %lld", r->folder, (long long)s.step);
+    if (s.steps) fprintf(out, " of %lld", (long long)s.steps);
+    if (r->parameters)
+        fprintf(out, ", %s parameters", axis_number((double)r->parameters, 3, shown));
+    if (isfinite(s.tokens)) fprintf(out, ", %s tokens", axis_number(s.tokens, 3, shown));
+    if (isfinite(s.tokens_per_second))
+        fprintf(out, ", %s tokens/s", axis_number(s.tokens_per_second, 3, shown));
+    if (r->spikes_flagged) fprintf(out, ", %lld spikes", (long long)r->spikes_flagged);
+    fputc('\n', out);
+    if (isfinite(s.best_val_loss))
+        fprintf(out, "  held-out loss %.4f, best %.4f at update %lld\n", s.val_loss,
+                s.best_val_loss, (long long)s.best_step);
+    sparkline_print("  ", r->smooth_loss, r->journal.lines, 64, 4, out);
+}

@@ -1,0 +1,18 @@
+/* Reports: a page of one run, or of several over each other. */
+#ifndef TRAIN_REPORT_REPORT_H
+#define TRAIN_REPORT_REPORT_H
+
+#include "train/report/reported.h"
+
+/* Writes the page of count >= 1 runs to path, whole or not at all; svg: a folder, made if it is not there, that
+ * gets each of its plots as a file of its own, or NULL. E_IO, E_NOMEM. */
+Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg);
+
+/* What `capstan train` does at its end: writes RUN/report.html, prints the loss as a curve in a line of text, and
+ * the page's path. with_samples: the model, unless it is large, writes some. */
+Status report_run(const char *folder, bool with_samples, FILE *out);
+
+/* What the terminal shows of a run: a line or two, and its loss as a curve. */
+void report_print(const Reported *r, FILE *out);
+
+#endif

@@ -61,7 +61,9 @@ Status study_look(Run *r, Status (*each)(void *context, const Node *n), void *co
     if (!written) return FAIL(E_NOMEM, "a study");
     tape_reset(&t);
     tape_record(&t, r->params.grad, written);
-    Tensor *x = gpt_forward(&r->model, &t, &in);
+    Gpt g = r->model;
+    g.low = false; /* so that all numbers are real */
+    Tensor *x = gpt_forward(&g, &t, &in);
     tape_scope(&t, "head");
     ag_linear(&t, x, r->model.head, NULL, NULL);
     Status status = t.status;

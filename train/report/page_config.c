@@ -158,7 +158,8 @@ void page_provenance(Page *p, const Reported *runs, int64_t count)
             html_print(p->out,
                        "<tr><th>machine</th><td>%s, OpenBLAS for %s</td></tr>\n<tr><th>checkpoint"
                        "</th><td>checkpoints/%s, of update %lld</td></tr>\n",
-                       r->precision, r->core, r->checkpoint, (long long)r->checkpoint_step);
+                       r->config ? r->config->train.precision : r->precision, r->core,
+                       r->checkpoint, (long long)r->checkpoint_step);
         if (r->journal.broken)
             html_print(p->out,
                        "<tr><th>journal</th><td class=\"warn\">%lld lines could not be read"

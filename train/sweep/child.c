@@ -143,6 +143,7 @@ Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
                                  "--run",
                                  sweep_run_path(s, &task->cell->run, "", folder),
                                  "--resume",
+                                 "--no-report",
                                  "--threads",
                                  threads,
                                  "--parent",

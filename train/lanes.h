@@ -6,7 +6,13 @@
  * threads carried the leaves or in what order. Leaf 0 writes straight into the run's gradient; other
  * blocks are used again once they are added up: usually log2(L) + threads of them are alive. When there
  * are fewer leaves than threads, leaves run one after the other and each op spreads over the threads
- * instead (autograd/base/threads.h). */
+ * instead (autograd/base/threads.h).
+ *
+ * On many cores there must be as many leaves as threads, or ops are spread, which meets after each. Each
+ * thread then costs a tape and a block of gradients. Measured on two cores, 4 x 4 x 128, context 64, 64 leaves of
+ * one sequence, most memory resident of two updates and their save: 1 thread 62 MiB, 2 threads 75, 16 threads 184,
+ * 64 threads 413; and the same checkpoint, byte for byte. So about 5.6 MiB a thread, 3.2 of them gradients
+ * (834432 numbers). Time on 16 or 64 cores was not measured. */
 #ifndef TRAIN_LANES_H
 #define TRAIN_LANES_H
 

@@ -61,11 +61,10 @@ bool config_low(const Config *c)
     return !strcmp(c->train.precision, "bfloat16");
 }
 
-/* Whether this machine and this build can do what train.precision says. */
-static Status check_precision(const TrainConfig *t)
+static Status check_precision(const Config *c)
 {
     const char *missing = gemm_low_missing();
-    if (strcmp(t->precision, "bfloat16") || t->precision_fallback || !missing) return OK;
+    if (!config_low(c) || c->train.precision_fallback || !missing) return OK;
     return FAIL(E_CONFIG,
                 "train.precision = bfloat16: %s; train.precision_fallback = true computes the same "
                 "slowly, train.precision = float32 is faster then",
@@ -160,9 +159,13 @@ Status config_resolve(Config *c)
     if (status == OK) status = data_check(&c->data);
     if (status == OK) status = optim_check(&c->optim);
     if (status == OK) status = resolve_lanes(&c->train, c->model.context);
-    if (status == OK) status = check_precision(&c->train);
     if (status == OK) status = monitor_check(&c->monitor, c->train.steps);
     return blame(c, status);
+}
+
+Status config_fits_here(const Config *c)
+{
+    return blame(c, check_precision(c));
 }
 
 static void start(Config *c)

@@ -63,9 +63,14 @@ Status config_read(Config *c, const char *path, ConfigTree *sweep);
 Status config_override(Config *c, int count, const char *const overrides[]);
 Status config_resolve(Config *c);
 
-/* The same from a text that config_write() wrote; name: what it is, for messages. */
+/* The same from a text that config_write() wrote, maybe elsewhere: config_fits_here() is not asked. name: what
+ * it is, for messages. */
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
                     const char *const overrides[]);
+
+/* E_CONFIG if train.precision is bfloat16, and not what this machine and this build have, and
+ * precision_fallback is off. */
+Status config_fits_here(const Config *c);
 
 /* YAML that reads back as the same config. with_origin: each value's origin as a comment. */
 Status config_write(const Config *c, bool with_origin, FILE *out);

@@ -80,6 +80,7 @@ static Status resumed_config(const TrainOptions *o, const char *folder, const Ch
     else
         TRY(config_parse(c, info->config, size, "the checkpoint's config", o->override_count,
                          o->overrides));
+    TRY(config_fits_here(c));
     return compare(o, folder, branches ? info->step : -1, old, c);
 }
 

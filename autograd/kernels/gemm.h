@@ -19,13 +19,14 @@ void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda
 const char *gemm_core(void); /* the kernel that OpenBLAS chose: "SkylakeX", "Haswell" ... */
 
 /* The same of bfloat16, summed in float32: c = op(a) op(b) + bias (+ c if add), or, if c is NULL, that rounded
- * once, as low; ldc is of either. Where gemm_low_missing(), numbers are widened block by block and BLAS
- * multiplies them: the same but for the order of sums, and slow. */
+ * once, as low. Rows lie side by side, for oneDNN takes any others at a fraction of the rate. Blocks are rows
+ * of c: so GEMM_TN, whose a they would cut into columns, is one block (and slower: see bf16_narrow_rows()).
+ * Where gemm_low_missing(), numbers are widened tile by tile and BLAS multiplies them: the same but for the
+ * order of sums, and slow. */
 typedef struct GemmLow {
     GemmOp op;
     int64_t m, n, k;
     const bf16 *a, *b;
-    int64_t lda, ldb, ldc;
     const real *bias; /* [n]; NULL: none */
     real *c;
     bf16 *low;

@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "autograd/base/error.h"
 #include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
 #include "autograd/kernels/gemm.h"
@@ -46,18 +47,18 @@ static void widen_multiply(const GemmLow *p, int64_t i, int64_t j, int64_t m, in
     for (int64_t l = 0; l < p->k; l += TILE_K) {
         const int64_t k = least(TILE_K, p->k - l);
         if (p->op == GEMM_TN)
-            widen(a, p->a + l * p->lda + i, k, m, p->lda);
+            widen(a, p->a + l * p->m + i, k, m, p->m);
         else
-            widen(a, p->a + i * p->lda + l, m, k, p->lda);
+            widen(a, p->a + i * p->k + l, m, k, p->k);
         if (p->op == GEMM_NT)
-            widen(b, p->b + j * p->ldb + l, n, k, p->ldb);
+            widen(b, p->b + j * p->k + l, n, k, p->k);
         else
-            widen(b, p->b + l * p->ldb + j, k, n, p->ldb);
+            widen(b, p->b + l * p->n + j, k, n, p->n);
         gemm(p->op, m, n, k, a, p->op == GEMM_TN ? m : k, b, p->op == GEMM_NT ? k : n, sum, n,
              true);
     }
     for (int64_t r = 0; r < m; r++) {
-        const int64_t at = (i + r) * p->ldc + j;
+        const int64_t at = (i + r) * p->n + j;
         if (p->low)
             bf16_narrow(p->low + at, sum + r * n, n);
         else
@@ -77,26 +78,15 @@ static void multiply(const GemmLow *p)
             widen_multiply(p, i, j, least(TILE_M, p->m - i), least(TILE_N, p->n - j));
 }
 
-static void rows_block(const void *context, int64_t begin, int64_t end, int worker)
+static void block(const void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     GemmLow p = *(const GemmLow *)context;
+    INVARIANT(p.op != GEMM_TN || end - begin == p.m);
     p.m = end - begin;
-    p.a += p.op == GEMM_TN ? begin : begin * p.lda;
-    if (p.c) p.c += begin * p.ldc;
-    if (p.low) p.low += begin * p.ldc;
-    multiply(&p);
-}
-
-static void columns_block(const void *context, int64_t begin, int64_t end, int worker)
-{
-    (void)worker;
-    GemmLow p = *(const GemmLow *)context;
-    p.n = end - begin;
-    p.b += p.op == GEMM_NT ? begin * p.ldb : begin;
-    if (p.bias) p.bias += begin;
-    if (p.c) p.c += begin;
-    if (p.low) p.low += begin;
+    p.a += begin * p.k;
+    if (p.c) p.c += begin * p.n;
+    if (p.low) p.low += begin * p.n;
     multiply(&p);
 }
 
@@ -105,7 +95,7 @@ static void clear(const GemmLow *p)
 {
     for (int64_t i = 0; i < p->m; i++)
         for (int64_t j = 0; j < p->n; j++) {
-            const int64_t at = i * p->ldc + j;
+            const int64_t at = i * p->n + j;
             const real bias = p->bias ? p->bias[j] : 0;
             if (p->low)
                 p->low[at] = bf16_of(bias);
@@ -116,12 +106,10 @@ static void clear(const GemmLow *p)
 
 void gemm_low(const GemmLow *p)
 {
-    const bool by_rows = p->m >= p->n;
-    const int64_t longer = by_rows ? p->m : p->n, shorter = by_rows ? p->n : p->m;
-    if (!shorter) return;
+    if (!p->m || !p->n) return;
     if (!p->k)
         clear(p);
     else
-        threads_range(longer, gemm_block_length(longer, shorter, p->k),
-                      by_rows ? rows_block : columns_block, p);
+        threads_range(p->m, p->op == GEMM_TN ? p->m : gemm_block_length(p->m, p->n, p->k), block,
+                      p);
 }

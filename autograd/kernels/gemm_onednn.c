@@ -43,7 +43,7 @@ const char *gemm_onednn_core(void)
 #endif
 
 #if defined(CAPSTAN_ONEDNN) && !defined(CAPSTAN_DOUBLE)
-enum { OP, M, N, K, LDA, LDB, LDC, HOW, KEY };
+enum { OP, M, N, K, HOW, KEY };
 enum { ADD = 1, LOW = 2, BIAS = 4 };
 enum { PLANS = 256, WAYS = 8 };
 
@@ -63,11 +63,11 @@ static dnnl_engine_t engine(void)
     return one;
 }
 
-static dnnl_memory_t matrix(dnnl_memory_desc_t *d, int64_t rows, int64_t columns, int64_t step,
-                            bool turned, dnnl_data_type_t type)
+static dnnl_memory_t matrix(dnnl_memory_desc_t *d, int64_t rows, int64_t columns, bool turned,
+                            dnnl_data_type_t type)
 {
     dnnl_memory_t made;
-    const dnnl_dims_t dims = {rows, columns}, strides = {turned ? 1 : step, turned ? step : 1};
+    const dnnl_dims_t dims = {rows, columns}, strides = {turned ? 1 : columns, turned ? rows : 1};
     TAKE(dnnl_memory_desc_init_by_strides(d, 2, dims, type, strides));
     TAKE(dnnl_memory_create(&made, d, engine(), DNNL_MEMORY_NONE));
     return made;
@@ -81,10 +81,10 @@ static void plan_make(Plan *plan, const int64_t key[KEY])
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t d;
     memcpy(plan->key, key, sizeof plan->key);
-    plan->a = matrix(&a, m, k, key[LDA], key[OP] == GEMM_TN, dnnl_bf16);
-    plan->b = matrix(&b, k, n, key[LDB], key[OP] == GEMM_NT, dnnl_bf16);
-    plan->c = matrix(&c, m, n, key[LDC], false, how & LOW ? dnnl_bf16 : dnnl_f32);
-    plan->bias = how & BIAS ? matrix(&bias, 1, n, n, false, dnnl_f32) : NULL;
+    plan->a = matrix(&a, m, k, key[OP] == GEMM_TN, dnnl_bf16);
+    plan->b = matrix(&b, k, n, key[OP] == GEMM_NT, dnnl_bf16);
+    plan->c = matrix(&c, m, n, false, how & LOW ? dnnl_bf16 : dnnl_f32);
+    plan->bias = how & BIAS ? matrix(&bias, 1, n, false, dnnl_f32) : NULL;
 
     TAKE(dnnl_matmul_desc_init(&product, &a, &b, how & BIAS ? &bias : NULL, &c));
     TAKE(dnnl_primitive_attr_create(&attr));
@@ -137,7 +137,7 @@ void gemm_onednn(const GemmLow *p)
 {
     static _Thread_local dnnl_stream_t stream;
     const int64_t how = (p->add ? ADD : 0) | (p->low ? LOW : 0) | (p->bias ? BIAS : 0),
-                  key[KEY] = {p->op, p->m, p->n, p->k, p->lda, p->ldb, p->ldc, how};
+                  key[KEY] = {p->op, p->m, p->n, p->k, how};
     omp_set_num_threads(1);
     if (!stream) TAKE(dnnl_stream_create(&stream, engine(), dnnl_stream_default_flags));
     const Plan *plan = plan_find(key);

@@ -15,7 +15,7 @@ static void block(const void *context, int64_t begin, int64_t end, int worker)
     const Rows *r = context;
     (void)worker;
     bf16_narrow_rows(r->y ? r->y + begin * r->width : NULL, r->turned ? r->turned + begin : NULL,
-                     r->rows, r->x + begin * r->width, end - begin, r->width, r->width);
+                     r->rows, r->x + begin * r->width, end - begin, r->width);
 }
 
 void low_narrow_turned(bf16 *y, bf16 *turned, const real *x, int64_t rows, int64_t width)

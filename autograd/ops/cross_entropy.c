@@ -22,8 +22,8 @@ enum {
     CHUNK_GRAIN = 16,
     BLOCK = 4 /* rows at a time */,
     PART = 1024,
-    LOW_GRAIN =
-        64 /* products in bfloat16 have a multiple of so many rows: each new number of them costs a plan */
+    TURNED = 1024, /* classes at a time */
+    LOW_GRAIN = 64 /* of rows of products in bfloat16: each new number of them costs a plan */
 };
 
 typedef struct Pieces {
@@ -32,6 +32,8 @@ typedef struct Pieces {
     real *x, *dx;  /* [chunk, C]: rows that do not lie together, gathered */
     bf16 *low;     /* [chunk, C]: the same of a low tape, where they may also be what is narrowed */
     bf16 *w;       /* [V, C]: narrowed; NULL: it is there */
+    bf16 *g;       /* [chunk, V]: gradient of the logits, of a low tape */
+    bf16 *turned;  /* [TURNED, chunk] for each worker: classes of g, turned */
     double *loss;  /* [rows]: of the rows that have a target, in order */
     int32_t *active; /* [rows]: those rows */
 } Pieces;
@@ -41,7 +43,8 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
 {
     const int64_t rows = n->in[X]->shape.dim[0], width = n->in[X]->shape.dim[1],
                   classes = n->in[W]->shape.dim[0];
-    int64_t chunk = LOGITS_SIZE / (classes * (int64_t)sizeof(real)) / CHUNK_GRAIN * CHUNK_GRAIN;
+    const int64_t one = classes * (int64_t)(sizeof(real) + (n->low ? sizeof(bf16) : 0));
+    int64_t chunk = LOGITS_SIZE / one / CHUNK_GRAIN * CHUNK_GRAIN;
     chunk = chunk < CHUNK_GRAIN ? CHUNK_GRAIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
     if (chunk > rows) chunk = rows;
     if (rows) { /* all chunks alike: a short one costs almost as much as a long one */
@@ -49,14 +52,17 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
         chunk = (rows + chunks - 1) / chunks;
     }
 
+    const int64_t low = n->low ? (int64_t)sizeof(bf16) : 0;
     const int64_t logits = chunk * classes * (int64_t)sizeof(real),
                   gathered = chunk * width * (int64_t)sizeof(real),
                   loss = rows * (int64_t)sizeof(double);
     const bool has_w = n->in[W]->low || n->in[W]->name; /* without numbers yet on a dry tape */
     const int64_t narrowed = n->low && !has_w ? classes * width * (int64_t)sizeof(bf16) : 0;
     const int64_t at_x = (logits + 63) / 64 * 64, at_dx = at_x + (gathered + 63) / 64 * 64,
-                  at_w = at_dx + (gathered + 63) / 64 * 64,
-                  at_loss = at_w + (narrowed + 63) / 64 * 64, at_active = at_loss + loss;
+                  at_w = at_dx + (gathered + 63) / 64 * 64, at_g = at_w + (narrowed + 63) / 64 * 64,
+                  at_turned = at_g + (chunk * classes * low + 63) / 64 * 64,
+                  at_loss = at_turned + threads_team() * TURNED * chunk * low,
+                  at_active = at_loss + loss;
     if (where)
         *p = (Pieces){.chunk = chunk,
                       .logits = (real *)where,
@@ -64,6 +70,8 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
                       .low = (bf16 *)(where + at_x),
                       .dx = (real *)(where + at_dx),
                       .w = narrowed ? (bf16 *)(where + at_w) : NULL,
+                      .g = (bf16 *)(where + at_g),
+                      .turned = (bf16 *)(where + at_turned),
                       .loss = (double *)(where + at_loss),
                       .active = (int32_t *)(where + at_active)};
     return at_active + rows * (int64_t)sizeof(int32_t);
@@ -120,15 +128,10 @@ VECTOR static void scale_shift(real *x, int64_t count, real factor, real shift)
     for (int64_t i = 0; i < count; i++) x[i] = factor * x[i] + shift;
 }
 
-/* The same, narrowed, in the first half of x. */
-VECTOR static void scale_shift_low(real *x, int64_t count, real factor, real shift)
+VECTOR static void scale_shift_low(bf16 *restrict y, const real *restrict x, int64_t count,
+                                   real factor, real shift)
 {
-    real part[PART];
-    for (int64_t i = 0; i < count; i += PART) {
-        const int64_t some = count - i < PART ? count - i : PART;
-        for (int64_t j = 0; j < some; j++) part[j] = factor * x[i + j] + shift;
-        bf16_narrow_inline((bf16 *)x + i, part, some);
-    }
+    for (int64_t i = 0; i < count; i++) y[i] = bf16_of(factor * x[i] + shift);
 }
 
 typedef struct Chunk {
@@ -167,9 +170,9 @@ static void rows_loss(const void *context, int64_t begin, int64_t end, int worke
                    shift = (real)(-g * c->smoothing / (double)classes),
                    of_target = (real)(g * (1 - c->smoothing));
         if (k->n->low) {
-            const real one = rate * l[target] + shift;
-            scale_shift_low(l, classes, rate, shift);
-            ((bf16 *)l)[target] = bf16_of(one - of_target);
+            bf16 *to = k->p.g + i * classes;
+            scale_shift_low(to, l, classes, rate, shift);
+            to[target] = bf16_of(rate * l[target] + shift - of_target);
             continue;
         }
         scale_shift(l, classes, rate, shift);
@@ -191,23 +194,46 @@ static void chunk_run(const Chunk *k, int64_t count, const real *x, real *dx, bo
         gemm(GEMM_TN, classes, width, count, k->p.logits, classes, x, width, n->din[W], width, add);
 }
 
-/* The same on a low tape. `rows`, count or more of them, are multiplied: what is more is 0, and in x, too. */
+typedef struct Turning {
+    const Chunk *chunk;
+    int64_t rows;
+    const bf16 *x;
+    bool add;
+} Turning;
+
+/* The gradient of some classes' weights. */
+static void classes_gradient(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Turning *t = context;
+    const Pieces *p = &t->chunk->p;
+    const Node *n = t->chunk->n;
+    const int64_t width = n->in[X]->shape.dim[1], classes = n->in[W]->shape.dim[0];
+    bf16 *turned = p->turned + worker * TURNED * p->chunk;
+    bf16_turn(turned, t->rows, p->g + begin, t->rows, end - begin, classes);
+    gemm_low(&(GemmLow){.op = GEMM_NN,
+                        .m = end - begin,
+                        .n = width,
+                        .k = t->rows,
+                        .a = turned,
+                        .b = t->x,
+                        .c = n->din[W] + begin * width,
+                        .add = t->add});
+}
+
+/* The same on a low tape. `rows`, count or more of them, are multiplied: what is more is 0, as in x. */
 static void chunk_run_low(const Chunk *k, int64_t count, int64_t rows, const bf16 *x, real *dx,
                           bool add)
 {
     const Node *n = k->n;
     const int64_t width = n->in[X]->shape.dim[1], classes = n->in[W]->shape.dim[0];
-    const bf16 *w = k->p.w ? k->p.w : n->in[W]->low, *g = (const bf16 *)k->p.logits;
-    GemmLow p = {GEMM_NT, rows, classes, width, x, w, width, width, classes, .c = k->p.logits};
+    const bf16 *w = k->p.w ? k->p.w : n->in[W]->low;
 
-    gemm_low(&p);
+    gemm_low(&(GemmLow){GEMM_NT, rows, classes, width, x, w, .c = k->p.logits});
     threads_range(count, BLOCK, rows_loss, k);
-    memset(k->p.logits + count * classes, 0, (size_t)((rows - count) * classes) * sizeof(real));
-    p = (GemmLow){GEMM_NN, rows, width, classes, g, w, 2 * classes, width, width, .c = dx};
-    if (dx) gemm_low(&p);
-    p = (GemmLow){GEMM_TN,     classes, width, rows,           g,         x,
-                  2 * classes, width,   width, .c = n->din[W], .add = add};
-    if (n->record && n->din[W]) gemm_low(&p);
+    if (!n->record) return;
+    memset(k->p.g + count * classes, 0, (size_t)((rows - count) * classes) * sizeof *k->p.g);
+    if (dx) gemm_low(&(GemmLow){GEMM_NN, rows, width, classes, k->p.g, w, .c = dx});
+    if (n->din[W]) threads_range(classes, TURNED, classes_gradient, &(Turning){k, rows, x, add});
 }
 
 /* Puts the rows [0, count) of the chunk side by side, behind them zeros up to `rows`. */

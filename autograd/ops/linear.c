@@ -96,6 +96,18 @@ static void forward_low(const Node *n)
     const bool begun = n->in[RESIDUAL];
     Pieces p;
     cut(n, n->scratch, &p);
+    if (!n->record && !n->narrow && rows <= FEW_ROWS && n->in[X]->data && n->in[W]->low &&
+        (!begun || n->in[RESIDUAL]->data)) {
+        few_product(&(Few){.rows = rows,
+                           .width = width,
+                           .k = k,
+                           .x = n->in[X]->data,
+                           .w_low = n->in[W]->low,
+                           .b = n->in[B] ? n->in[B]->data : NULL,
+                           .residual = begun ? n->in[RESIDUAL]->data : NULL,
+                           .y = n->out->data});
+        return;
+    }
     narrow_inputs(n, &p);
     if (begun) threads_range(rows, ROWS, begin_rows, n);
     gemm_low(&(GemmLow){.op = GEMM_NT,
@@ -104,9 +116,6 @@ static void forward_low(const Node *n)
                         .k = k,
                         .a = p.x,
                         .b = p.w,
-                        .lda = k,
-                        .ldb = k,
-                        .ldc = width,
                         .bias = n->in[B] && !begun ? n->in[B]->data : NULL,
                         .c = n->out->data,
                         .low = n->out->low,
@@ -174,9 +183,6 @@ static void backward_low(const Node *n)
                             .k = width,
                             .a = p.g,
                             .b = p.w,
-                            .lda = width,
-                            .ldb = k,
-                            .ldc = k,
                             .c = n->din[X],
                             .add = n->add[X]});
     if (n->din[W])
@@ -186,9 +192,6 @@ static void backward_low(const Node *n)
                             .k = rows,
                             .a = p.g_turned,
                             .b = p.x,
-                            .lda = rows,
-                            .ldb = k,
-                            .ldc = k,
                             .c = n->din[W],
                             .add = n->add[W]});
 }

@@ -185,7 +185,8 @@ Status config_load(Config *c, const char *path, int count, const char *const ove
 {
     TRY(config_read(c, path, NULL));
     TRY(config_override(c, count, overrides));
-    return config_resolve(c);
+    TRY(config_resolve(c));
+    return config_fits_here(c);
 }
 
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,

@@ -162,6 +162,7 @@ VECTOR_INLINE real vector_sum(const real *x, int64_t count)
         for (int j = 0; j < SIDE; j++) sums[j] += x[i + j];
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = i; j < count; j++) sum += x[j];
+    if (i == 0) return sum;
 #pragma omp simd reduction(+ : sum)
     for (int j = 0; j < SIDE; j++) sum += sums[j];
     return sum;
@@ -177,6 +178,7 @@ VECTOR_INLINE real vector_dot(const real *x, const real *y, int64_t count)
         for (int j = 0; j < SIDE; j++) sums[j] += x[i + j] * y[i + j];
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = i; j < count; j++) sum += x[j] * y[j];
+    if (i == 0) return sum;
 #pragma omp simd reduction(+ : sum)
     for (int j = 0; j < SIDE; j++) sum += sums[j];
     return sum;

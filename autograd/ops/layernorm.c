@@ -51,6 +51,7 @@ VECTOR_INLINE real sum_of_squares(const real *x, int64_t count, real mean)
         for (int j = 0; j < SIDE; j++) sums[j] += (x[i + j] - mean) * (x[i + j] - mean);
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = i; j < count; j++) sum += (x[j] - mean) * (x[j] - mean);
+    if (i == 0) return sum;
 #pragma omp simd reduction(+ : sum)
     for (int j = 0; j < SIDE; j++) sum += sums[j];
     return sum;

@@ -21,7 +21,9 @@
       "say how well documents fill sequences")                                                    \
     X(config, "explain [KEY] | dump [CONFIG] [section.key=value ...] [--json]",                   \
       "say what can be set, or what a config sets and where")                                     \
-    X(plan, "[CONFIG] [section.key=value ...] [--vocab N] [--no-measure] [--json]",               \
+    X(plan,                                                                                       \
+      "[CONFIG] [section.key=value ...] [--vocab N] [--no-measure] [--json] | [CONFIG] ... "      \
+      "--budget 30min|1e15 --law FILE [--output F.yaml] [--json]",                                \
       "say how large a model is, what it needs and how long it trains")                           \
     X(train,                                                                                      \
       "[CONFIG] [section.key=value ...] [--run DIR] [--resume] [--overwrite] "                    \

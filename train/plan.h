@@ -1,5 +1,5 @@
 /* A plan: what training a config will cost, without training. Writes nothing. The other way round, a config
- * made for a budget of time (CONTRACT 2, `plan --budget`), is not there yet. */
+ * made for a budget: train/scaling/budget.h. */
 #ifndef TRAIN_PLAN_H
 #define TRAIN_PLAN_H
 

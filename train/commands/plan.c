@@ -9,6 +9,7 @@
 #include "train/plan.h"
 #include "train/precision.h"
 #include "train/progress.h"
+#include "train/scaling/budget.h"
 
 enum { OVERRIDES_MAX = 256 };
 
@@ -165,11 +166,30 @@ static Status plan(const Config *c, int64_t vocab_size, bool has_data, bool meas
     return status;
 }
 
+/* The other way round: a config for a budget. */
+static Status plan_budget(const char *text, const char *law_path, const char *path, int count,
+                          const char *const overrides[], const char *output, bool json)
+{
+    static BudgetPlan p; /* large; and the only one */
+    Arena arena = {0};
+    FitResult law;
+    Budget budget;
+    TRY(budget_parse(text, &budget));
+    if (!law_path)
+        return FAIL(E_ARG, "--budget needs --law: a sweep, a CSV of runs, or what capstan fit "
+                           "--json printed");
+    Status status = budget_law(law_path, &arena, &law);
+    if (status == OK) status = budget_plan(&law, &budget, path, count, overrides, &p);
+    if (status == OK) status = budget_show(&p, &law, output, json);
+    arena_free(&arena);
+    return status;
+}
+
 Status command_plan(const Command *self, int argc, char *argv[])
 {
     int64_t vocab_size = 0, threads = 0;
     bool no_measure = false, json = false, helped;
-    const char *words[OVERRIDES_MAX];
+    const char *words[OVERRIDES_MAX], *budget = NULL, *law = NULL, *output = NULL;
     int count;
     const Option options[] = {
         {.name = "--vocab",
@@ -179,6 +199,17 @@ Status command_plan(const Command *self, int argc, char *argv[])
          "size of the vocabulary, if there is no dataset yet",
          .min = 1,
          .max = 2147483647},
+        {.name = "--budget",
+         OPTION_TEXT,
+         &budget,
+         "TIME|FLOPS",
+         "make a config of this: 30min, 90s, 2h, or 1e15; needs --law"},
+        {.name = "--law",
+         OPTION_TEXT,
+         &law,
+         "FILE",
+         "a sweep, a CSV of runs, or what capstan fit --json printed"},
+        {.name = "--output", OPTION_TEXT, &output, "F.yaml", "where that config goes"},
         {.name = "--no-measure",
          OPTION_FLAG,
          &no_measure,
@@ -200,6 +231,13 @@ Status command_plan(const Command *self, int argc, char *argv[])
     TRY(config_load(&c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
     TRY(precision_switch(c.train.precision, argv));
     threads_set((int)(threads ? threads : c.train.threads));
+    if (!budget && (law || output)) return FAIL(E_ARG, "--law and --output are for --budget");
+    if (budget && (vocab_size || no_measure))
+        return FAIL(E_ARG,
+                    "--budget measures on the config's dataset: no --vocab, no --no-measure");
+    if (budget)
+        return plan_budget(budget, law, path, count - (path ? 1 : 0), words + (path ? 1 : 0),
+                           output, json);
     const bool has_data = !vocab_size;
     TRY(find_vocab(&c, &vocab_size));
     return plan(&c, vocab_size, has_data, !no_measure, json);

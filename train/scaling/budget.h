@@ -38,4 +38,8 @@ typedef struct BudgetPlan {
 Status budget_plan(const FitResult *law, const Budget *b, const char *path, int count,
                    const char *const overrides[], BudgetPlan *p);
 
+/* Writes the config to `output`; NULL: to stdout, what is foretold being its comments. json: prints one object
+ * instead, with "config" as text if output is NULL. E_IO. */
+Status budget_show(const BudgetPlan *p, const FitResult *law, const char *output, bool json);
+
 #endif

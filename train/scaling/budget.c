@@ -1,0 +1,262 @@
+#include "train/scaling/budget.h"
+
+#include <ctype.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/plan.h"
+#include "train/scaling/points.h"
+
+enum { SETTINGS_MAX = 256, OWN = 8, SETTING = 64, EVALUATIONS = 10, ROUNDS = 5, WIDTH_MAX = 16384 };
+
+/* Of the time, for starting and saving. */
+static const double SPARE = 0.02;
+
+Status budget_parse(const char *text, Budget *b)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"s", 1}, {"min", 60}, {"h", 3600}, {"", 0}};
+    char *end;
+    const double x = strtod(text, &end);
+    for (size_t i = 0; end > text && x > 0 && isfinite(x) && i < sizeof units / sizeof *units; i++)
+        if (!strcmp(end, units[i].unit)) {
+            *b = units[i].seconds > 0 ? (Budget){.seconds = x * units[i].seconds}
+                                      : (Budget){.flops = x};
+            return OK;
+        }
+    return FAIL(E_ARG,
+                "--budget %s: expected a time, as in 30min, 90s or 2h, or floating-point "
+                "operations, as in 1e15",
+                text);
+}
+
+static bool begins_with_brace(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    int c = f ? fgetc(f) : EOF;
+    while (f && c != EOF && isspace(c)) c = fgetc(f);
+    if (f) fclose(f);
+    return c == '{';
+}
+
+static Status read_json(const char *path, const json_t *root, FitResult *law)
+{
+    const json_t *name = json_object_get(root, "law"),
+                 *values = json_object_get(root, "parameters"),
+                 *per = json_object_get(root, "flops_per_param_token");
+    double x[LAW_PARAMETERS_MAX];
+    *law = (FitResult){.per = json_is_number(per) ? json_number_value(per) : 6};
+    if (!json_is_string(name) || !law_find(json_string_value(name), &law->law))
+        return FAIL(E_DATA, "%s: it names no law; expected what capstan fit --json prints", path);
+    law->count = law_parameters(law->law);
+    for (int i = 0; i < law->count; i++) {
+        const char *key = law_parameter(law->law, i);
+        const json_t *one = json_object_get(values, key);
+        x[i] = json_number_value(one);
+        if (!json_is_number(one) || !(x[i] > 0))
+            return FAIL(E_DATA, "%s: parameters.%s of law %s: expected a number above 0", path, key,
+                        law_name(law->law));
+    }
+    law_theta(law->law, x, law->theta);
+    return OK;
+}
+
+Status budget_law(const char *path, Arena *arena, FitResult *law)
+{
+    if (begins_with_brace(path)) {
+        json_error_t error;
+        json_t *root = json_load_file(path, 0, &error);
+        const Status status =
+            root ? read_json(path, root, law)
+                 : FAIL(E_DATA, "%s:%d: not JSON: %s", path, error.line, error.text);
+        json_decref(root);
+        return status;
+    }
+    Points points = {0};
+    TRY(points_read(&points, path, arena));
+    return fit_law(LAW_CHINCHILLA, points.point, points.count, &FIT_DEFAULTS, arena, law);
+}
+
+/* Settings on top of those given. */
+typedef struct Wish {
+    const char *path;
+    int count;
+    const char *settings[SETTINGS_MAX + OWN];
+    char own[OWN][SETTING];
+} Wish;
+
+static void set(Wish *w, int which, const char *key, int64_t value)
+{
+    snprintf(w->own[which], SETTING, "%s=%lld", key, (long long)value);
+    w->settings[w->count + which] = w->own[which];
+}
+
+/* Layers and width of about so many parameters, in about the proportion of `base`. */
+static Status choose_shape(const GptConfig *base, int64_t vocab_size, double params, Wish *w)
+{
+    const double proportion = (double)base->width / (double)base->layers;
+    double best = INFINITY;
+    int64_t layers = 0, width = 0;
+    for (int64_t one = 2 * base->heads; one <= WIDTH_MAX; one += 2 * base->heads) {
+        GptConfig c = *base;
+        Account first, second;
+        c.width = one;
+        c.mlp_width = base->mlp_width * one / base->width;
+        if (c.mlp_width < 1) c.mlp_width = 1;
+        c.layers = 1;
+        TRY(account_model(&c, vocab_size, &first));
+        c.layers = 2;
+        TRY(account_model(&c, vocab_size, &second));
+        const double block = (double)(second.params - first.params);
+        const double exact = 1 + (params - (double)first.params) / block;
+        for (int64_t l = (int64_t)exact; l <= (int64_t)exact + 1; l++) {
+            const int64_t count = l < 1 ? 1 : l > 1024 ? 1024 : l;
+            const double size = (double)first.params + (double)(count - 1) * block,
+                         off = log(size / params),
+                         bent = log((double)one / (double)count / proportion),
+                         score = off * off + 0.05 * bent * bent;
+            if (!(score < best)) continue;
+            best = score;
+            layers = count;
+            width = one;
+        }
+        if ((double)first.params > 4 * params) break;
+    }
+    set(w, 0, "model.layers", layers);
+    set(w, 1, "model.width", width);
+    const int64_t mlp = base->mlp_width * width / base->width;
+    set(w, 2, "model.mlp_width", mlp < 1 ? 1 : mlp);
+    return OK;
+}
+
+static Status set_steps(Wish *w, const Config *base, double steps)
+{
+    if (!(steps >= 1))
+        return FAIL(E_ARG, "the budget does not pay for a single update of %lld tokens",
+                    (long long)(base->train.batch * base->model.context));
+    const int64_t count = (int64_t)steps, tenth = count / 10;
+    set(w, 3, "train.steps", count);
+    set(w, 4, "optim.decay_steps", 0);
+    set(w, 5, "optim.warmup", base->optim.warmup < tenth ? base->optim.warmup : tenth);
+    return OK;
+}
+
+static Status load(const Wish *w, int own, Config *c)
+{
+    return config_load(c, w->path, w->count + own, w->settings);
+}
+
+static Status measure(const Config *c, int64_t vocab_size, double *seconds)
+{
+    Plan p;
+    Status status = plan_make(&p, c, vocab_size);
+    if (status == OK) status = plan_measure(&p);
+    *seconds = p.seconds_per_step;
+    plan_close(&p);
+    return status;
+}
+
+/* Updates that an evaluation takes the time of: one forward pass of three. */
+static double evaluation(const Config *c)
+{
+    return c->train.eval_every ? (double)c->train.eval_batches / 3 : 0;
+}
+
+/* Ten evaluations, or as many as take a tenth of the time. */
+static double evaluations(const Config *c, double steps)
+{
+    const double most = 0.1 * steps / evaluation(c);
+    return most < 1 ? 1 : most < EVALUATIONS ? floor(most) : EVALUATIONS;
+}
+
+/* What the law asks for, of a machine that makes `rate` of its operations a second or of a given number. */
+static Status shape_for(const FitResult *law, double flops, const Config *base, int64_t vocab_size,
+                        Wish *w, BudgetPlan *p)
+{
+    FitValue loss;
+    TRY(fit_optimum(law, flops, &p->params, &p->tokens, &loss));
+    TRY(choose_shape(&base->model, vocab_size, p->params.value, w));
+    TRY(load(w, 3, &p->config));
+    return account_model(&p->config.model, vocab_size, &p->account);
+}
+
+/* Each round measures what the last one came to. */
+static Status shape_for_time(const FitResult *law, double seconds, const Config *base,
+                             int64_t vocab_size, Wish *w, BudgetPlan *p)
+{
+    const double tokens = (double)(base->train.batch * base->model.context);
+    TRY(account_model(&base->model, vocab_size, &p->account));
+    TRY(measure(base, vocab_size, &p->step_seconds));
+    for (int round = 0; round < ROUNDS; round++) {
+        const double rate = law->per * (double)p->account.params * tokens / p->step_seconds;
+        const int64_t before = p->account.params;
+        TRY(shape_for(law, rate * seconds, base, vocab_size, w, p));
+        TRY(measure(&p->config, vocab_size, &p->step_seconds));
+        if (p->account.params == before) break;
+    }
+    return OK;
+}
+
+/* The time that is measured is that of made-up tokens: what is learnt from it is left out. */
+static Status finish(const FitResult *law, const Budget *b, const Config *base, const Dataset *d,
+                     Wish *w, BudgetPlan *p)
+{
+    const double batch = (double)(base->train.batch * base->model.context);
+    const double all = (1 - SPARE) * b->seconds / p->step_seconds;
+    const double steps = b->flops > 0 ? b->flops / (law->per * (double)p->account.params * batch)
+                                      : all - evaluations(base, all) * evaluation(base);
+    TRY(set_steps(w, base, steps));
+    const int64_t count = (int64_t)steps,
+                  times = (int64_t)(evaluation(base) > 0 ? evaluations(base, steps) : 1);
+    int own = 6;
+    if (base->train.eval_every) set(w, own++, "train.eval_every", (count + times - 1) / times);
+    TRY(load(w, own, &p->config));
+    if (b->flops > 0) TRY(measure(&p->config, d->vocab_size, &p->step_seconds));
+    p->run_tokens = count * (int64_t)batch;
+    p->flops = law->per * (double)p->account.params * (double)p->run_tokens;
+    p->epochs = (double)p->run_tokens / (double)d->train.count;
+    p->reach = law->most > 0 ? p->flops / law->most : 0;
+    p->seconds = ((double)count + (double)times * evaluation(base)) * p->step_seconds;
+    return fit_predict(law,
+                       &(LawPoint){.params = (double)p->account.params,
+                                   .tokens = (double)p->run_tokens,
+                                   .flops = p->flops},
+                       &p->prediction);
+}
+
+static Status make(const FitResult *law, const Budget *b, Wish *w, Config *base, BudgetPlan *p)
+{
+    Dataset d;
+    TRY(load(w, 0, base));
+    Status status = dataset_open(&d, base->data.path);
+    if (status == OK)
+        status = b->flops > 0 ? shape_for(law, b->flops, base, d.vocab_size, w, p)
+                              : shape_for_time(law, b->seconds, base, d.vocab_size, w, p);
+    if (status == OK) status = finish(law, b, base, &d, w, p);
+    dataset_close(&d);
+    return status;
+}
+
+Status budget_plan(const FitResult *law, const Budget *b, const char *path, int count,
+                   const char *const overrides[], BudgetPlan *p)
+{
+    *p = (BudgetPlan){0};
+    if (count > SETTINGS_MAX) return FAIL(E_ARG, "more than %d settings", SETTINGS_MAX);
+    Wish *w = calloc(1, sizeof *w);
+    Config *base = malloc(sizeof *base);
+    Status status = w && base ? OK : FAIL(E_NOMEM, "a plan");
+    if (status == OK) {
+        w->path = path;
+        w->count = count;
+        for (int i = 0; i < count; i++) w->settings[i] = overrides[i];
+        status = make(law, b, w, base, p);
+    }
+    free(w);
+    free(base);
+    return status;
+}

@@ -8,13 +8,16 @@
 #include "optim/schedule.h"
 #include "train/checkpoints.h"
 
+enum { WORTH = 4 }; /* less than that part of a run in common is not worth stopping for */
+
 /* After which update of the trunk the cell may go on by itself; 0: it has no start in common. A rewind
  * would need the trunk's snapshots too. */
 static int64_t common(const Cell *trunk, const Cell *cell)
 {
     if (cell->start != trunk->start || !strcmp(cell->config->monitor.action, "rewind")) return 0;
     const int64_t steps = cell->run.steps - 1; /* the last one is its own, and its evaluation */
-    return schedule_parting(&cell->config->optim, &trunk->config->optim, steps) - 1;
+    const int64_t shared = schedule_parting(&cell->config->optim, &trunk->config->optim, steps) - 1;
+    return shared * WORTH >= cell->run.steps ? shared : 0;
 }
 
 void trunk_find(Cell *cells, int64_t count)

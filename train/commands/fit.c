@@ -151,6 +151,12 @@ static Status fit(const Wish *w, const char *const *inputs, int count)
     for (int i = 0; i < count && status == OK; i++)
         status = points_read(&points, inputs[i], &arena);
     if (status == OK) points_drop(&points, w->drop);
+    if (status == OK && !points.count)
+        status = FAIL(E_DATA,
+                      "no point is left to fit: %lld diverged, %lld not finished or failed, %lld "
+                      "held out, %lld dropped",
+                      (long long)points.diverged, (long long)points.unfinished,
+                      (long long)points.held_count, (long long)points.dropped);
     if (status == OK) status = find_all(w, law, &points, &arena, &report);
     if (status == OK && w->json) status = json_print(fit_json(&report));
     if (status == OK && !w->json) fit_print(&report);

@@ -47,7 +47,7 @@
     X(replay, "RUN/spikes/draw-N [--data D.h5] [--threads N] [--json]",                           \
       "make a spike again: its batch and a usual one, on the states before and at it")            \
     X(report,                                                                                     \
-      "RUN... [--output F.html] [--svg DIR] [--samples N] [--tokens N] [--prompt TEXT] "          \
+      "RUN... | SWEEP [--output F.html] [--svg DIR] [--samples N] [--tokens N] [--prompt TEXT] "  \
       "[--threads N] [--json]",                                                                   \
       "make a page of runs: curves, spikes, samples, configs, side by side")                      \
     X(study,                                                                                      \

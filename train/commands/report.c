@@ -8,6 +8,7 @@
 #include "train/json.h"
 #include "train/precision.h"
 #include "train/report/report.h"
+#include "train/sweep/store.h"
 
 enum { RUNS_MAX = 512 };
 
@@ -97,6 +98,11 @@ Status command_report(const Command *self, int argc, char *argv[])
     if (w.count > 1 && !w.output)
         return FAIL(E_ARG, "a report of several runs needs --output F.html");
     threads_set((int)threads);
+    if (w.count == 1 && sweep_is_store(w.runs[0])) {
+        if (w.json)
+            return FAIL(E_ARG, "--json is for runs: capstan sweep table has a sweep's numbers");
+        return report_sweep(w.runs[0], w.output, w.svg, stdout);
+    }
     Reported *runs = calloc((size_t)w.count, sizeof *runs);
     if (!runs) return FAIL(E_NOMEM, "%d runs", w.count);
     const Status status = report(&w, runs);

@@ -3,8 +3,10 @@
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "data/files.h"
 #include "train/report/axis.h"
 
 double *page_numbers(Page *p, int64_t count)
@@ -60,4 +62,34 @@ void page_number(Page *p, double x, int digits)
     char text[TICK_LABEL];
     html_print(p->out, "<td class=\"n\">%s</td>",
                isfinite(x) ? axis_number(x, digits, text) : "\xE2\x80\x93");
+}
+
+static Status save(const char *path, const char *text, size_t size)
+{
+    Draft *d = malloc(sizeof *d);
+    if (!d) return FAIL(E_NOMEM, "%s", path);
+    Status status = draft_open(d, path, (int64_t)size);
+    if (status == OK) status = draft_write(d, text, (int64_t)size);
+    if (status == OK) status = draft_finish(d);
+    draft_close(d);
+    free(d);
+    return status;
+}
+
+Status page_make(const char *path, const char *svg, void (*write)(Page *p, const void *what),
+                 const void *what)
+{
+    char *text = NULL;
+    size_t size = 0;
+    Page p = {.svg = svg};
+    if (svg) TRY(file_make_folder(svg));
+    p.out = open_memstream(&text, &size);
+    if (!p.out) return FAIL(E_NOMEM, "%s", path);
+    write(&p, what);
+    const bool failed = ferror(p.out);
+    if ((fclose(p.out) || failed) && p.status == OK) p.status = FAIL(E_NOMEM, "%s", path);
+    if (p.status == OK) p.status = save(path, text, size);
+    free(text);
+    arena_free(&p.arena);
+    return p.status;
 }

@@ -14,6 +14,10 @@ typedef struct Page {
     int tabs;        /* groups of tabs so far */
 } Page;
 
+/* The file at path, whole or not at all, of what `write` writes; svg: made if it is not there. E_IO, E_NOMEM. */
+Status page_make(const char *path, const char *svg, void (*write)(Page *p, const void *what),
+                 const void *what);
+
 /* Room for count numbers; NULL, and page->status says so: memory is out. */
 double *page_numbers(Page *p, int64_t count);
 

@@ -14,8 +14,15 @@
 /* Larger models take too long to write, at the end of training. */
 static const int64_t SAMPLED_MAX = 30000000;
 
-static void write_page(Page *p, const Reported *runs, int64_t count)
+typedef struct Runs {
+    const Reported *runs;
+    int64_t count;
+} Runs;
+
+static void write_page(Page *p, const void *what)
 {
+    const Reported *runs = ((const Runs *)what)->runs;
+    const int64_t count = ((const Runs *)what)->count;
     html_begin(count == 1 ? runs->name : page_text(p, "%lld runs", (long long)count), p->out);
     if (count == 1)
         page_tiles(p, runs);
@@ -30,33 +37,10 @@ static void write_page(Page *p, const Reported *runs, int64_t count)
     html_end(p->out);
 }
 
-static Status save(const char *path, const char *text, size_t size)
-{
-    Draft *d = malloc(sizeof *d);
-    if (!d) return FAIL(E_NOMEM, "%s", path);
-    Status status = draft_open(d, path, (int64_t)size);
-    if (status == OK) status = draft_write(d, text, (int64_t)size);
-    if (status == OK) status = draft_finish(d);
-    draft_close(d);
-    free(d);
-    return status;
-}
-
 Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg)
 {
-    char *text = NULL;
-    size_t size = 0;
-    Page p = {.svg = svg};
-    if (svg) TRY(file_make_folder(svg));
-    p.out = open_memstream(&text, &size);
-    if (!p.out) return FAIL(E_NOMEM, "%s", path);
-    write_page(&p, runs, count);
-    const bool failed = ferror(p.out);
-    if ((fclose(p.out) || failed) && p.status == OK) p.status = FAIL(E_NOMEM, "%s", path);
-    if (p.status == OK) p.status = save(path, text, size);
-    free(text);
-    arena_free(&p.arena);
-    return p.status;
+    const Runs all = {runs, count};
+    return page_make(path, svg, write_page, &all);
 }
 
 Status report_run(const char *folder, bool with_samples, FILE *out)

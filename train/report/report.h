@@ -8,6 +8,11 @@
  * gets each of its plots as a file of its own, or NULL. E_IO, E_NOMEM. */
 Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg);
 
+/* The page of a sweep: losses by size and budget, the laws fitted to them with intervals and residuals, losses
+ * by learning rate, and its runs. path: NULL: SWEEP/report.html; where it went is printed to out. E_DATA if there
+ * is no store. */
+Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out);
+
 /* What `capstan train` does at its end: writes RUN/report.html, prints the loss as a curve in a line of text, and
  * the page's path. with_samples: the model, unless it is large, writes some. */
 Status report_run(const char *folder, bool with_samples, FILE *out);

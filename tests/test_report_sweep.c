@@ -1,0 +1,102 @@
+/* The page of a sweep: curves, laws and runs of a made-up store. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "tests/temporary.h"
+#include "train/report/report.h"
+#include "train/sweep/store.h"
+
+#define MUST(call) cr_assert_eq((call), OK, "%s", error_message())
+
+enum { BUDGETS = 5, SIZES = 7, RUNS = BUDGETS * SIZES };
+
+static SweepRun runs[RUNS];
+static char overrides[RUNS][64];
+
+TestSuite(report_sweep, .init = temporary_open, .fini = temporary_close);
+
+/* L = 1.5 + 400/N^0.35 + 500/D^0.37, and something that looks like noise. */
+static void make_up(void)
+{
+    for (int i = 0; i < RUNS; i++) {
+        const double budget = 1e12 * pow(4, i / SIZES), best = 0.15 * sqrt(budget / 6),
+                     n = floor(best * pow(2, i % SIZES - SIZES / 2)), d = floor(budget / 6 / n);
+        snprintf(overrides[i], sizeof overrides[i], "model.width=%d\noptim.lr=%g\n",
+                 16 << i % SIZES, 1e-4 * pow(2, (i * 3) % 5));
+        runs[i] = (SweepRun){.state = SWEEP_done,
+                             .overrides = overrides[i],
+                             .reason = "",
+                             .budget = budget,
+                             .params = (int64_t)n,
+                             .params_embedding = 1,
+                             .steps = 10,
+                             .tokens = (int64_t)d,
+                             .unique_tokens = 1000000000000,
+                             .flops_per_token = 6 * n,
+                             .flops = 6 * n * d,
+                             .loss = (1.5 + 400 / pow(n, 0.35) + 500 / pow(d, 0.37)) *
+                                     (1 + 1e-3 * sin(7 * i)),
+                             .seed = 1};
+        snprintf(runs[i].id, sizeof runs[i].id, "%016x", i);
+    }
+}
+
+static char *page_of_store(int64_t count)
+{
+    Sweep s = {.flops = "6n", .config = "a <b>: 1\n", .runs = runs, .count = count};
+    long bytes;
+    snprintf(s.folder, sizeof s.folder, "%s", temporary);
+    MUST(sweep_store_write(&s));
+    MUST(report_sweep(temporary, in_temporary("1.html"), NULL, NULL));
+    char *page = (char *)file_bytes(in_temporary("1.html"), &bytes);
+    page[bytes] = '\0';
+    for (const char *at = page; (at = strstr(at, "href=\"")); at++) cr_assert_eq(at[6], '#');
+    cr_assert(!strstr(page, "http:"));
+    cr_assert(strstr(page, "a &lt;b&gt;: 1"));
+    cr_assert(strstr(page, "</html>"));
+    return page;
+}
+
+Test(report_sweep, has_curves_laws_and_runs, .timeout = 120)
+{
+    static const char *const parts[] = {"Loss by size, at equal compute",
+                                        "Loss by compute",
+                                        "What the law leaves over",
+                                        "Sensitivity to the learning rate",
+                                        "The best learning rate by size",
+                                        "chinchilla: ",
+                                        "<tr><td>alpha</td>",
+                                        "approach2: ",
+                                        "90 % interval",
+                                        "35 points",
+                                        "0000000000000022: "};
+    make_up();
+    char *page = page_of_store(RUNS);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        cr_assert(strstr(page, parts[i]), "no %s", parts[i]);
+    char *again = page_of_store(RUNS);
+    cr_assert_str_eq(page, again);
+    free(page);
+    free(again);
+}
+
+Test(report_sweep, says_why_there_is_no_law)
+{
+    make_up();
+    runs[1].state = SWEEP_diverged;
+    runs[1].reason = "the loss is <nan>";
+    runs[1].loss = NAN;
+    runs[2].state = SWEEP_planned;
+    char *page = page_of_store(3);
+    cr_assert(strstr(page, "No law of the loss: "));
+    cr_assert(strstr(page, "No law of the lowest points: "));
+    cr_assert(strstr(page, "diverged: the loss is &lt;nan&gt;"));
+    cr_assert(strstr(page, "1 done 1 diverged") || strstr(page, "1 planned"));
+    free(page);
+}
+
+Test(report_sweep, needs_a_store)
+{
+    cr_assert_eq(report_sweep(in_temporary("nothing"), NULL, NULL, NULL), E_DATA);
+}

@@ -1,0 +1,289 @@
+/* Losses of a sweep: by size at each budget, by compute, by learning rate. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/report/axis.h"
+#include "train/report/sweep_page.h"
+
+enum { CURVE = 61 };
+
+static bool is_usable(const SweepRun *r)
+{
+    return r->state == SWEEP_done && isfinite(r->loss) && r->params > 0 && r->flops > 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The different values among count numbers, ascending, at most `most`. */
+static int distinct(double *x, int64_t count, int most)
+{
+    int64_t used = 0;
+    qsort(x, (size_t)count, sizeof *x, compare);
+    for (int64_t i = 0; i < count && used < most; i++)
+        if (!used || x[i] != x[used - 1]) x[used++] = x[i];
+    return (int)used;
+}
+
+/* c[0] + c[1] x + c[2] x^2 by least squares, of x around their mean; false: not determined. */
+static bool parabola(const double *x, const double *y, int64_t count, double mean, double c[3])
+{
+    double m[3][4] = {{0}};
+    if (count < 3) return false;
+    for (int64_t i = 0; i < count; i++) {
+        const double u = x[i] - mean, powers[] = {1, u, u * u};
+        for (int r = 0; r < 3; r++) {
+            for (int k = 0; k < 3; k++) m[r][k] += powers[r] * powers[k];
+            m[r][3] += powers[r] * y[i];
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        if (!(fabs(m[i][i]) > 1e-12)) return false;
+        for (int r = 0; r < 3; r++) {
+            const double f = m[r][i] / m[i][i];
+            for (int k = i; r != i && k < 4; k++) m[r][k] -= f * m[i][k];
+        }
+    }
+    for (int i = 0; i < 3; i++) c[i] = m[i][3] / m[i][i];
+    return true;
+}
+
+static PlotSeries parabola_series(Page *p, const PlotSeries *points)
+{
+    double *x = page_numbers(p, CURVE), *y = page_numbers(p, CURVE),
+           *logs = page_numbers(p, points->count), c[3], mean = 0, min = INFINITY, max = -INFINITY;
+    if (!x || !y || !logs) return (PlotSeries){0};
+    for (int64_t i = 0; i < points->count; i++) {
+        logs[i] = log(points->x[i]);
+        mean += logs[i] / (double)points->count;
+        min = fmin(min, logs[i]);
+        max = fmax(max, logs[i]);
+    }
+    if (!parabola(logs, points->y, points->count, mean, c)) return (PlotSeries){0};
+    for (int i = 0; i < CURVE; i++) {
+        const double u = min + (max - min) * i / (CURVE - 1);
+        x[i] = exp(u);
+        y[i] = c[0] + c[1] * (u - mean) + c[2] * (u - mean) * (u - mean);
+    }
+    return (PlotSeries){.x = x, .y = y, .count = CURVE, .color = points->color, .is_faint = true};
+}
+
+/* The usable runs of a budget; what hovering says: the run. */
+static PlotSeries budget_series(Page *p, const Sweep *s, double budget, int color)
+{
+    char a[TICK_LABEL], b[TICK_LABEL];
+    double *x = page_numbers(p, s->count), *y = page_numbers(p, s->count);
+    const char **texts = arena_zero(&p->arena, (s->count + 1) * (int64_t)sizeof *texts);
+    int64_t used = 0;
+    for (int64_t i = 0; x && y && texts && i < s->count; i++) {
+        const SweepRun *r = &s->runs[i];
+        if (!is_usable(r) || r->budget != budget) continue;
+        x[used] = (double)r->params;
+        y[used] = r->loss;
+        texts[used++] =
+            page_text(p, "%s: %s parameters, %s tokens, loss %.4f%s", r->id,
+                      axis_number((double)r->params, 3, a), axis_number((double)r->tokens, 3, b),
+                      r->loss, r->held_out ? ", held out" : "");
+    }
+    return (PlotSeries){.kind = PLOT_POINTS,
+                        .name = page_text(p, "%.3g", budget),
+                        .x = x,
+                        .y = y,
+                        .count = used,
+                        .color = color,
+                        .texts = texts};
+}
+
+/* The lowest places that approach 2 has found. */
+static PlotSeries minima_series(Page *p, const FitResult *f)
+{
+    double *x = page_numbers(p, f->budgets), *y = page_numbers(p, f->budgets);
+    for (int64_t i = 0; x && y && i < f->budgets; i++) {
+        x[i] = f->budget[i].params;
+        y[i] = f->budget[i].loss;
+    }
+    return (PlotSeries){.kind = PLOT_LINE_POINTS,
+                        .name = "lowest",
+                        .x = x,
+                        .y = y,
+                        .count = x && y ? f->budgets : 0,
+                        .color = PLOT_INK,
+                        .is_dashed = true};
+}
+
+void sweep_isoflops(Page *p, const SweepPage *s)
+{
+    PlotSeries all[2 * BUDGETS_MAX + 1];
+    double *budgets = page_numbers(p, s->sweep.count);
+    int64_t known = 0, used = 0;
+    for (int64_t i = 0; budgets && i < s->sweep.count; i++)
+        if (is_usable(&s->sweep.runs[i]) && s->sweep.runs[i].budget > 0)
+            budgets[known++] = s->sweep.runs[i].budget;
+    const int count = budgets ? distinct(budgets, known, BUDGETS_MAX) : 0;
+    if (!count) return;
+    for (int i = 0; i < count; i++) {
+        const PlotSeries points = budget_series(p, &s->sweep, budgets[i], i + 1);
+        all[used] = parabola_series(p, &points);
+        used += all[used].count > 0;
+        all[used++] = points;
+    }
+    if (s->has_minima) all[used++] = minima_series(p, &s->minima);
+    page_plot(p, "isoflops",
+              &(Plot){.title = "Loss by size, at equal compute (operations)",
+                      .x_label = "parameters",
+                      .y_label = "held-out loss, nats a token",
+                      .x_log = true,
+                      .series = all,
+                      .series_count = used,
+                      .width = 1000,
+                      .height = 420});
+}
+
+/* What the law says is the least loss at each compute, from the least that was spent to ten times the most. */
+static int64_t law_series(Page *p, const FitResult *f, PlotSeries *out)
+{
+    double *x = page_numbers(p, CURVE), *y = page_numbers(p, CURVE), *low = page_numbers(p, CURVE),
+           *high = page_numbers(p, CURVE);
+    if (!x || !y || !low || !high) return 0;
+    for (int i = 0; i < CURVE; i++) {
+        FitValue params, tokens, loss;
+        x[i] = f->least * pow(10 * f->most / f->least, (double)i / (CURVE - 1));
+        if (fit_optimum(f, x[i], &params, &tokens, &loss) != OK) return 0;
+        y[i] = loss.value;
+        low[i] = loss.low;
+        high[i] = loss.high;
+    }
+    out[0] = (PlotSeries){.kind = PLOT_BAND,
+                          .name = page_text(p, "%.0f %% interval", 100 * f->level),
+                          .x = x,
+                          .low = low,
+                          .high = high,
+                          .count = CURVE,
+                          .color = 2};
+    out[1] =
+        (PlotSeries){.name = "the law's least loss", .x = x, .y = y, .count = CURVE, .color = 2};
+    return 2;
+}
+
+void sweep_compute(Page *p, const SweepPage *s)
+{
+    PlotSeries all[4];
+    const Sweep *w = &s->sweep;
+    double *x[2], *y[2];
+    int64_t count[2] = {0, 0}, used = 0;
+    for (int i = 0; i < 2; i++) x[i] = page_numbers(p, w->count), y[i] = page_numbers(p, w->count);
+    if (p->status != OK) return;
+    for (int64_t i = 0; i < w->count; i++) {
+        const SweepRun *r = &w->runs[i];
+        if (!is_usable(r)) continue;
+        x[r->held_out][count[r->held_out]] = r->flops;
+        y[r->held_out][count[r->held_out]++] = r->loss;
+    }
+    if (!(count[0] + count[1])) return;
+    if (s->has_law) used = law_series(p, &s->law, all);
+    for (int i = 0; i < 2; i++)
+        if (count[i])
+            all[used++] = (PlotSeries){.kind = PLOT_POINTS,
+                                       .name = i ? "runs held out of the fit" : "runs",
+                                       .x = x[i],
+                                       .y = y[i],
+                                       .count = count[i],
+                                       .color = i ? 4 : 1,
+                                       .is_hollow = i};
+    page_plot(p, "compute",
+              &(Plot){.title = "Loss by compute",
+                      .x_label = "operations",
+                      .y_label = "held-out loss, nats a token",
+                      .x_log = true,
+                      .y_log = true,
+                      .series = all,
+                      .series_count = used});
+}
+
+/* What a cell sets a key to; NAN: it does not. */
+static double setting(const SweepRun *r, const char *key)
+{
+    const size_t length = strlen(key);
+    for (const char *at = r->overrides; *at; at += strcspn(at, "\n"), at += *at == '\n')
+        if (!strncmp(at, key, length) && at[length] == '=') return strtod(at + length + 1, NULL);
+    return NAN;
+}
+
+typedef struct Trial {
+    double rate, loss;
+} Trial;
+
+static int by_rate(const void *a, const void *b)
+{
+    return compare(&((const Trial *)a)->rate, &((const Trial *)b)->rate);
+}
+
+/* Of the runs of a size, the loss of each learning rate, ascending. */
+static PlotSeries rate_series(Page *p, const Sweep *s, double params, int color)
+{
+    char text[TICK_LABEL];
+    Trial *t = arena_zero(&p->arena, (s->count + 1) * (int64_t)sizeof *t);
+    double *x = page_numbers(p, s->count), *y = page_numbers(p, s->count);
+    int64_t used = 0;
+    for (int64_t i = 0; t && i < s->count; i++) {
+        const double rate = setting(&s->runs[i], "optim.lr");
+        if (is_usable(&s->runs[i]) && (double)s->runs[i].params == params && rate > 0)
+            t[used++] = (Trial){rate, s->runs[i].loss};
+    }
+    if (t) qsort(t, (size_t)used, sizeof *t, by_rate);
+    for (int64_t i = 0; x && y && i < used; i++) x[i] = t[i].rate, y[i] = t[i].loss;
+    return (PlotSeries){.kind = PLOT_LINE_POINTS,
+                        .name = page_text(p, "%s parameters", axis_number(params, 3, text)),
+                        .x = x,
+                        .y = y,
+                        .count = x && y ? used : 0,
+                        .color = color};
+}
+
+void sweep_rates(Page *p, const SweepPage *s)
+{
+    PlotSeries all[RATES_MAX];
+    const Sweep *w = &s->sweep;
+    double *rates = page_numbers(p, w->count), *sizes = page_numbers(p, w->count),
+           *best = page_numbers(p, RATES_MAX);
+    int64_t known = 0;
+    for (int64_t i = 0; rates && sizes && i < w->count; i++) {
+        const double rate = setting(&w->runs[i], "optim.lr");
+        if (!is_usable(&w->runs[i]) || !(rate > 0)) continue;
+        rates[known] = rate;
+        sizes[known++] = (double)w->runs[i].params;
+    }
+    if (p->status != OK || !known || distinct(rates, known, RATES_MAX) < 3) return;
+    const int count = distinct(sizes, known, RATES_MAX);
+    for (int i = 0; i < count; i++) {
+        all[i] = rate_series(p, w, sizes[i], i + 1);
+        int64_t lowest = 0;
+        for (int64_t k = 1; k < all[i].count; k++)
+            if (all[i].y[k] < all[i].y[lowest]) lowest = k;
+        best[i] = all[i].count ? all[i].x[lowest] : NAN;
+    }
+    page_plot(p, "learning-rates",
+              &(Plot){.title = "Sensitivity to the learning rate",
+                      .x_label = "learning rate",
+                      .y_label = "held-out loss, nats a token",
+                      .x_log = true,
+                      .series = all,
+                      .series_count = count});
+    if (count < 2) return;
+    page_plot(p, "best-rates",
+              &(Plot){.title = "The best learning rate by size",
+                      .x_label = "parameters",
+                      .y_label = "learning rate",
+                      .x_log = true,
+                      .y_log = true,
+                      .series = &(PlotSeries){.kind = PLOT_LINE_POINTS,
+                                              .name = "lowest loss at",
+                                              .x = sizes,
+                                              .y = best,
+                                              .count = count},
+                      .series_count = 1});
+}

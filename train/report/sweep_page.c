@@ -1,0 +1,148 @@
+#include "train/report/sweep_page.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "train/progress.h"
+#include "train/report/axis.h"
+#include "train/report/report.h"
+
+static const FitOptions options = {.huber = 1e-3, .bootstraps = 1000, .level = 0.9};
+
+static void law_row(Page *p, const char *name, const FitValue *v)
+{
+    char value[TICK_LABEL], low[TICK_LABEL], high[TICK_LABEL];
+    html_print(p->out, "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s to %s</td></tr>\n",
+               name, axis_number(v->value, 5, value), axis_number(v->low, 4, low),
+               axis_number(v->high, 4, high));
+}
+
+static void law_table(Page *p, const FitResult *f)
+{
+    html_print(p->out, "<h3>%s: %s</h3>\n<div class=\"wide\"><table>\n", law_name(f->law),
+               law_text(f->law));
+    html_print(p->out,
+               "<thead><tr><th></th><th class=\"n\">value</th><th class=\"n\">%.0f %%</th></tr>"
+               "</thead>\n<tbody>\n",
+               100 * f->level);
+    for (int i = 0; i < f->count; i++) law_row(p, law_parameter(f->law, i), &f->value[i]);
+    html_print(p->out,
+               "</tbody></table></div>\n<p class=\"soft\">%lld points, %lld bootstraps.</p>\n",
+               (long long)f->points, (long long)f->draws);
+}
+
+static void residuals(Page *p, const SweepPage *s)
+{
+    const int64_t count = s->points.count;
+    double *x = page_numbers(p, count), *y = page_numbers(p, count);
+    if (!s->law.residual || !x || !y) return;
+    for (int64_t i = 0; i < count; i++) {
+        x[i] = s->points.point[i].flops;
+        y[i] = 100 * s->law.residual[i];
+    }
+    page_plot(p, "residuals",
+              &(Plot){.title = "What the law leaves over",
+                      .x_label = "operations",
+                      .y_label = "loss above the law, %",
+                      .x_log = true,
+                      .series =
+                          &(PlotSeries){
+                              .kind = PLOT_POINTS, .name = "runs", .x = x, .y = y, .count = count},
+                      .series_count = 1});
+}
+
+void sweep_laws(Page *p, const SweepPage *s)
+{
+    fputs("<h2>Laws</h2>\n", p->out);
+    if (s->has_law)
+        law_table(p, &s->law);
+    else
+        html_print(p->out, "<p>No law of the loss: %s.</p>\n", s->no_law);
+    if (s->has_minima)
+        law_table(p, &s->minima);
+    else
+        html_print(p->out, "<p>No law of the lowest points: %s.</p>\n", s->no_minima);
+}
+
+void sweep_runs(Page *p, const SweepPage *s)
+{
+    fputs("<h2>Runs</h2>\n<div class=\"wide\"><table>\n<thead><tr><th>run</th><th class=\"n\">"
+          "budget</th><th class=\"n\">parameters</th><th class=\"n\">tokens</th><th class=\"n\">"
+          "tokens a parameter</th><th class=\"n\">operations</th><th class=\"n\">loss</th><th>state"
+          "</th><th>sets</th></tr></thead>\n<tbody>\n",
+          p->out);
+    for (int64_t i = 0; i < s->sweep.count; i++) {
+        const SweepRun *r = &s->sweep.runs[i];
+        html_print(p->out, "<tr><td><code>%s</code></td>", r->id);
+        page_number(p, r->budget > 0 ? r->budget : NAN, 3);
+        page_number(p, (double)r->params, 3);
+        page_number(p, (double)r->tokens, 3);
+        page_number(p, r->params ? (double)r->tokens / (double)r->params : NAN, 3);
+        page_number(p, r->flops, 3);
+        page_number(p, r->loss, 5);
+        html_print(p->out, "<td>%s%s%s%s</td><td>%s</td></tr>\n", sweep_state_name(r->state),
+                   r->held_out ? ", held out" : "", *r->reason ? ": " : "", r->reason,
+                   r->overrides);
+    }
+    fputs("</tbody></table></div>\n", p->out);
+}
+
+static void write_page(Page *p, const void *what)
+{
+    const SweepPage *s = what;
+    int64_t count[SWEEP_STATES] = {0};
+    for (int64_t i = 0; i < s->sweep.count; i++) count[s->sweep.runs[i].state]++;
+    html_begin(page_text(p, "Sweep %s", s->sweep.folder), p->out);
+    html_print(p->out, "<p class=\"soft\">%lld runs:", (long long)s->sweep.count);
+    for (int i = 0; i < SWEEP_STATES; i++)
+        if (count[i])
+            html_print(p->out, " %lld %s", (long long)count[i], sweep_state_name((SweepState)i));
+    html_print(p->out, ". Operations by the convention %s.</p>\n", s->sweep.flops);
+    sweep_isoflops(p, s);
+    fputs("<div class=\"plots\">\n", p->out);
+    sweep_compute(p, s);
+    if (s->has_law) residuals(p, s);
+    sweep_rates(p, s);
+    fputs("</div>\n", p->out);
+    sweep_laws(p, s);
+    sweep_runs(p, s);
+    html_print(p->out,
+               "<details><summary>What the grid is made of</summary><pre>%s</pre></details>\n",
+               s->sweep.config);
+    html_end(p->out);
+}
+
+/* A law that cannot be is said, and the page goes on without it. */
+static Status fit(SweepPage *s, LawKind law, bool *found, FitResult *f, char why[512])
+{
+    const Status status = fit_law(law, s->points.point, s->points.count, &options, &s->arena, f);
+    *found = status == OK;
+    if (status == OK) return OK;
+    snprintf(why, 512, "%s", error_message());
+    return status == E_NOMEM ? E_NOMEM : OK;
+}
+
+static Status read_all(SweepPage *s, const char *sweep)
+{
+    TRY(sweep_store_read(sweep, &s->sweep));
+    const Status status = points_read_sweep(&s->points, sweep, &s->arena);
+    if (status != OK) {
+        if (status != E_DATA) return status;
+        s->points = (Points){0};
+    }
+    TRY(fit(s, LAW_CHINCHILLA, &s->has_law, &s->law, s->no_law));
+    return fit(s, LAW_APPROACH2, &s->has_minima, &s->minima, s->no_minima);
+}
+
+Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out)
+{
+    char usual[SWEEP_PATH_MAX + 16];
+    SweepPage s = {.has_law = false};
+    Status status = read_all(&s, sweep);
+    snprintf(usual, sizeof usual, "%s/report.html", s.sweep.folder);
+    if (status == OK) status = page_make(path ? path : usual, svg, write_page, &s);
+    if (status == OK && out) fprintf(out, "report: %s\n", path ? path : usual);
+    sweep_close(&s.sweep);
+    arena_free(&s.arena);
+    return status;
+}

@@ -9,8 +9,9 @@
  *   nodes. Came out: 0.02 % of its instructions. Kept.
  * - Chunks of logits of up to 112 MB (512 rows at a vocabulary of 50257) and all alike, not of 32 MB (six of 160
  *   rows and one of 64). Foretold: the weight is packed and its gradient gone through a third as often, so
- *   10 to 15 % of the head, 58 % of C3's step. Came out: products alone 1240 to 1070 ms, the head 1290 to
- *   1065 ms, C3's step - 12 %; 70 MB more a lane. 64 MB (256 rows) gave 7 % of the head. Kept.
+ *   10 to 15 % of the head, 58 % of C3's step. Came out: products alone 1240 to 1070 ms, C3's step
+ *   - 9 % of its threads' time (medians of five in turns, on a busy machine: 2109 to 1914 ms); 70 MB more a lane.
+ *   64 MB (256 rows) gave 8 % of the products. Kept.
  *
  * Of ops that stream, in GB/s on 65536 rows of 768 (out of cache) of what the same mix of reads and writes
  * reaches there (copy 29, three arrays 32, reading 33):

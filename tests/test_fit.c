@@ -373,6 +373,8 @@ Test(fit, no_law_comes_from_too_little)
     for (int i = 0; i < 20; i++) same[i] = points[3];
     cr_assert_eq(fit_law(LAW_CHINCHILLA, same, 20, &f, &arena, &r), E_DATA);
     cr_assert(strstr(error_message(), "the same"), "%s", error_message());
+    cr_assert_eq(fit_law(LAW_CHINCHILLA, points, 6, &f, &arena, &r), E_DATA); /* one budget */
+    cr_assert(strstr(error_message(), "tied"), "%s", error_message());
     points[2].loss = -1;
     cr_assert_eq(fit_law(LAW_CHINCHILLA, points, 30, &f, &arena, &r), E_DATA);
     cr_assert(strstr(error_message(), "point 3"), "%s", error_message());

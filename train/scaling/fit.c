@@ -83,22 +83,34 @@ static Status price(const LawPoint *points, int64_t count, Arena *arena, FitResu
     return OK;
 }
 
-/* Two different values at least, or no exponent follows. */
+/* Params and tokens must differ, and not together: on one line, as of one budget, exponents do not part. */
 static Status check_spread(LawKind law, const LawPoint *points, int64_t count)
 {
-    bool n = false, d = false, c = false;
-    for (int64_t i = 1; i < count; i++) {
-        n |= fabs(log(points[i].params / points[0].params)) > 1e-6;
-        d |= fabs(log(points[i].tokens / points[0].tokens)) > 1e-6;
-        c |= fabs(log(points[i].flops / points[0].flops)) > 1e-6;
+    double mean[3] = {0}, nn = 0, dd = 0, nd = 0, cc = 0;
+    for (int64_t i = 0; i < count; i++) {
+        mean[0] += log(points[i].params) / (double)count;
+        mean[1] += log(points[i].tokens) / (double)count;
+        mean[2] += log(points[i].flops) / (double)count;
     }
-    if (law == LAW_COMPUTE ? c : n && d) return OK;
+    for (int64_t i = 0; i < count; i++) {
+        const double n = log(points[i].params) - mean[0], d = log(points[i].tokens) - mean[1];
+        nn += n * n, dd += d * d, nd += n * d;
+        cc += pow(log(points[i].flops) - mean[2], 2);
+    }
+    const double least = 1e-12 * (double)count;
+    if (law == LAW_COMPUTE && !(cc > least))
+        return FAIL(E_DATA, "the law compute: all %lld points have the same flops",
+                    (long long)count);
+    if (law == LAW_COMPUTE) return OK;
+    if (!(nn > least) || !(dd > least))
+        return FAIL(E_DATA,
+                    "the law %s: all %lld points have the same %s; a law needs some that differ",
+                    law_name(law), (long long)count, nn > least ? "tokens" : "params");
+    if (nn * dd - nd * nd > 1e-3 * nn * dd) return OK;
     return FAIL(E_DATA,
-                "the law %s: all %lld points have the same %s; a law needs some that differ",
-                law_name(law), (long long)count,
-                law == LAW_COMPUTE ? "flops"
-                : n                ? "tokens"
-                                   : "params");
+                "the law %s: params and tokens of all %lld points are tied to each other, as in "
+                "one budget or at one ratio; a law needs some that are not",
+                law_name(law), (long long)count);
 }
 
 static Status check(LawKind law, const LawPoint *points, int64_t count)

@@ -110,7 +110,8 @@ static void print_warnings(const FitReport *r)
                                          : "no bootstraps were asked for");
     if (f->law != LAW_KAPLAN && f->law < LAW_FORMS)
         for (int i = 0; i < f->count; i++)
-            if (f->value[i].value < 1e-6)
+            if (f->value[i].value < 1e-6 ||
+                (law_parameter(f->law, i)[1] && f->value[i].value > 3 && i < 5))
                 printf("warning: %s is %.3g: these points do not tell it\n",
                        law_parameter(f->law, i), f->value[i].value);
 }

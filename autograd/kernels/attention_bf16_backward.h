@@ -61,6 +61,8 @@ static void backward_begin(const AttentionUnit *u, Backward *w)
     for (int64_t key = 0; key < u->keys; key += SIDE) {
         const uint32_t rows = inside(all, key);
         const AttentionLow k = u->low_k, v = u->low_v;
+        ask_low(k, key + SIDE, u->keys, 0, u->head_width);
+        ask_low(v, key + SIDE, u->keys, 0, u->head_width);
         stage_low(w->k + key * width, width, k.data + key * k.step, k.step, rows, u->head_width);
         stage_low(w->v + key * width, width, v.data + key * v.step, v.step, rows, u->head_width);
         as_turned(w->k_turned + key * width, w->k + key * width, width);
@@ -87,6 +89,12 @@ static void queries_begin(const AttentionUnit *u, Backward *w, int64_t head, int
     const int64_t width = w->width, size = at * SIDE * width, column = head * u->head_width;
     const AttentionLow x = u->low_q, y = u->low_y;
     const real *dy = u->dy.data + row * u->dy.step + column;
+    const int64_t one = (int64_t)sizeof(real), next = row + SIDE;
+    ask_low(x, next, u->queries, column, u->head_width);
+    ask_low(y, next, u->queries, column, u->head_width);
+    ask(u->dy.data + column, u->dy.step * one, next, u->queries, u->head_width * one, 0);
+    if (u->dq.data)
+        ask(u->dq.data + column, u->dq.step * one, row, u->queries, u->head_width * one, 1);
     stage_low(w->stage, width, x.data + row * x.step + column, x.step, q->present, u->head_width);
     as_columns(w->q + size, w->stage, width);
     as_pairs(w->q_pairs + size, w->stage, width);
@@ -287,13 +295,18 @@ static void put_queries(const AttentionUnit *u, const Backward *w, int64_t at)
 static void put_keys(const AttentionUnit *u, const Backward *w, AttentionMatrix to, const float *x,
                      float factor, bool add)
 {
-    for (int64_t key = 0; to.data && key < u->keys; key++)
+    const int64_t one = (int64_t)sizeof(real);
+    const __m512 scale = _mm512_set1_ps(factor);
+    for (int64_t key = 0; to.data && key < u->keys; key++) {
+        if (key % SIDE == 0)
+            ask(to.data, to.step * one, key + SIDE, u->keys, u->head_width * one, 1);
+        const bool begun = w->begun[key / SIDE];
         for (int64_t c = 0; c < u->head_width; c += 16) {
-            const __m512 y = w->begun[key / SIDE] ? _mm512_loadu_ps(x + key * w->width + c)
-                                                  : _mm512_setzero_ps();
+            const __m512 y = _mm512_loadu_ps(x + key * w->width + c);
             put(to.data + key * to.step + c, within_16(c, u->head_width),
-                _mm512_mul_ps(y, _mm512_set1_ps(factor)), add);
+                begun ? _mm512_mul_ps(y, scale) : _mm512_setzero_ps(), add);
         }
+    }
 }
 
 static void stretch_backward(const AttentionUnit *u, Backward *w, int64_t head, int64_t row)

@@ -124,6 +124,26 @@ BLOCK_INLINE void as_pairs(bf16 *to, const bf16 *x, int64_t padded)
         }
 }
 
+/* Asks for the rows of a block, below `end`, of `size` bytes each, before they are read or written: the processor
+ * does not foresee rows that lie far apart. */
+BLOCK_INLINE void ask(const void *x, int64_t step, int64_t row, int64_t end, int64_t size,
+                      const int write)
+{
+    const char *at = x;
+    for (int64_t r = row; r < row + SIDE && r < end; r++)
+        for (int64_t c = 0; c < size; c += 64)
+            if (write)
+                __builtin_prefetch(at + r * step + c, 1);
+            else
+                __builtin_prefetch(at + r * step + c, 0);
+}
+
+BLOCK_INLINE void ask_low(AttentionLow x, int64_t row, int64_t end, int64_t column, int64_t width)
+{
+    const int64_t one = (int64_t)sizeof *x.data;
+    ask(x.data + column, x.step * one, row, end, width * one, 0);
+}
+
 /* Which of 32 columns unpacking words puts at place i of the first 16, and, 4 on, of the others. */
 BLOCK_INLINE int unpacked(int i)
 {

@@ -39,6 +39,8 @@ static Forward forward_begin(const AttentionUnit *u)
     const Interval all = seen_at_all(u);
     for (int64_t key = 0; key < u->keys; key += SIDE) {
         const uint32_t rows = inside(all, key);
+        ask_low(u->low_k, key + SIDE, u->keys, 0, u->head_width);
+        ask_low(u->low_v, key + SIDE, u->keys, 0, u->head_width);
         stage_low(f.q, width, u->low_k.data + key * u->low_k.step, u->low_k.step, rows,
                   u->head_width);
         as_columns(f.k + key * width, f.q, width);
@@ -173,9 +175,11 @@ static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, 
 static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q)
 {
     const int64_t width = f->width, first = q->all.first / SIDE, end = blocks_of(q->all.end);
-    const AttentionLow x = u->low_q;
-    stage_low(f->q, width, x.data + q->row * x.step + q->head * u->head_width, x.step, q->present,
-              u->head_width);
+    const AttentionLow x = u->low_q, y = u->low_y;
+    const int64_t column = q->head * u->head_width, one = (int64_t)sizeof *y.data;
+    ask_low(x, q->row + SIDE, u->queries, column, u->head_width);
+    ask(y.data + column, y.step * one, q->row, u->queries, u->head_width * one, 1);
+    stage_low(f->q, width, x.data + q->row * x.step + column, x.step, q->present, u->head_width);
     for (int i = 0; i < SIDE; i++) f->max[i] = -INFINITY;
     memset(f->lanes, 0, 2 * SIDE * 16 * sizeof *f->lanes);
     for (int64_t from = first / BLOCKS * BLOCKS; from < end; from += BLOCKS) {

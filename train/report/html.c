@@ -66,10 +66,11 @@ void html_print(FILE *out, const char *fmt, ...)
     va_start(args, fmt);
     while (*fmt) {
         char spec[16];
-        const size_t plain = strcspn(fmt, "%"), length = 1 + strcspn(fmt + plain + 1, "dsgfe%") + 1;
+        const size_t plain = strcspn(fmt, "%");
         fwrite(fmt, 1, plain, out);
         fmt += plain;
         if (!*fmt) break;
+        const size_t length = 1 + strcspn(fmt + 1, "dsgfe%") + 1;
         INVARIANT(length < sizeof spec);
         memcpy(spec, fmt, length);
         spec[length] = '\0';

@@ -16,7 +16,9 @@ static const char *const plain[] = {"train.lanes=3", "model.dropout=0.1", NULL},
                                            "model.dropout=0.1", NULL},
                          *const again[] = {"train.lanes=2", "model.dropout=0.1",
                                            "train.recompute=blocks", NULL},
-                         *const *const models[] = {plain, other, again, NULL};
+                         *const scaled[] = {"model.parametrization=mup", "model.base_width=8",
+                                            NULL},
+                         *const *const models[] = {plain, other, again, scaled, NULL};
 
 static void open_run(Run *r, Config *c, const Place *p, const char *const more[])
 {

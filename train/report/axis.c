@@ -12,7 +12,7 @@ Axis axis_make(double min, double max, bool is_log)
     if (!(min <= max) || (is_log && !(min > 0))) min = is_log ? 1 : 0, max = is_log ? 10 : 1;
     if (is_log) {
         const double low = log10(min), high = log10(max), air = fmax(AIR * (high - low), 0.01);
-        return (Axis){pow(10, low - air), pow(10, high + air), true};
+        return (Axis){pow(10, fmax(low - air, -307)), pow(10, fmin(high + air, 308)), true};
     }
     double air = AIR * (max - min);
     if (!(air > 1e-9 * fmax(fabs(min), fabs(max)))) air = min == 0 ? 1 : 0.05 * fabs(min);
@@ -126,7 +126,7 @@ static int log_ticks(const Axis *a, int wanted, Tick *ticks)
             if (value < a->min * (1 - 1e-9) || value > a->max * (1 + 1e-9)) continue;
             const bool is_major =
                 digit == 1 ? fmod(decade, every) == 0 : dense && (digit == 2 || digit == 5);
-            add(ticks, &count, value, is_major, 2);
+            if (is_major || decades < TICKS_MAX / 2) add(ticks, &count, value, is_major, 2);
         }
     return count;
 }

@@ -1,12 +1,15 @@
 #include "train/report/journal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define X(name) #name,
 static const char *const names[] = {JOURNAL_COLUMN_LIST(X)};
@@ -125,8 +128,14 @@ static Status read_file(const char *run, const char *name, Arena *a, Journal *j,
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/%s", run, name) >= sizeof path)
         return FAIL(E_ARG, "%s: the path is too long", run);
-    FILE *file = fopen(path, "r");
-    if (!file) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", path, strerror(errno));
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
+    struct stat info;
+    if (fd < 0) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", path, strerror(errno));
+    FILE *file = fstat(fd, &info) || !S_ISREG(info.st_mode) ? NULL : fdopen(fd, "r");
+    if (!file) {
+        close(fd);
+        return FAIL(E_IO, "%s: not a file that can be read", path);
+    }
     Status status = read_lines(file, a, j, take);
     if (status == OK && ferror(file)) status = FAIL(E_IO, "%s: it cannot be read", path);
     fclose(file);

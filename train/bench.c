@@ -1,6 +1,7 @@
 #include "train/bench.h"
 
 #include "autograd/base/threads.h"
+#include "autograd/kernels/gemm.h"
 #include "train/probe.h"
 
 enum { REPEATS_MAX = 100, STEPS_MAX = 1000 };
@@ -70,10 +71,12 @@ Status bench_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Ben
     Probe probe;
     GemmBound bound;
     *out = (BenchResult){.tokens = c->train.batch * c->model.context,
-                         .flops = gpt_flops(&c->model, vocab_size)};
+                         .flops = gpt_flops(&c->model, vocab_size),
+                         .core = config_low(c) ? gemm_low_core() : gemm_core()};
     Status status = probe_open(&probe, c, vocab_size);
     if (status == OK) {
-        status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, threads_count());
+        status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_low(c),
+                                 threads_count());
         if (status == OK) status = measure(&probe, &bound, o, out);
         for (int i = 0; i < BOUND_PRODUCTS; i++) out->products[i] = bound.products[i];
         gemm_bound_close(&bound);

@@ -3,8 +3,10 @@
 #include <omp.h>
 #include <string.h>
 
+#include "autograd/kernels/bf16.h"
 #include "autograd/kernels/gemm.h"
 #include "layers/mlp.h"
+#include "train/bound_attention.h"
 #include "train/probe.h"
 #include "train/progress.h"
 
@@ -19,21 +21,47 @@ typedef struct Call {
     const real *a, *b;
     int64_t lda, ldb;
     real *c;
+    const bf16 *low_a, *low_b; /* instead of a and b: rows side by side */
 } Call;
 
+/* In bfloat16 as training does it, dy turned for dw: what the numbers are does not matter. */
 static Call call_of(const GemmBound *b, const BoundProduct *p, int direction, int64_t layer)
 {
-    real *w = p->w + layer * p->out * p->in, *dw = p->dw + layer * p->out * p->in,
-         *x = p->x + layer * b->rows * p->in, *y = p->y + layer * b->rows * p->out;
-    if (direction == FORWARD) return (Call){GEMM_NT, b->rows, p->out, p->in, x, w, p->in, p->in, y};
-    if (direction == DX) return (Call){GEMM_NN, b->rows, p->in, p->out, y, w, p->out, p->in, b->dx};
-    return (Call){GEMM_TN, p->out, p->in, b->rows, y, x, p->out, p->in, dw};
+    const int64_t w_at = layer * p->out * p->in, x_at = layer * b->rows * p->in,
+                  y_at = layer * b->rows * p->out;
+    real *w = p->w + w_at, *dw = p->dw + w_at, *x = p->x + x_at, *y = p->y + y_at;
+    if (b->low) {
+        const bf16 *low_w = p->low_w + w_at, *low_x = p->low_x + x_at, *low_y = p->low_y + y_at;
+        if (direction == FORWARD)
+            return (Call){.op = GEMM_NT, b->rows, p->out, p->in, .c = y, .low_a = low_x, low_w};
+        if (direction == DX)
+            return (Call){.op = GEMM_NN, b->rows, p->in, p->out, .c = b->dx, .low_a = low_y, low_w};
+        return (Call){.op = GEMM_NN, p->out, p->in, b->rows, .c = dw, .low_a = low_y, low_x};
+    }
+    if (direction == FORWARD)
+        return (Call){GEMM_NT, b->rows, p->out, p->in, x, w, p->in, p->in, y, .low_a = NULL};
+    if (direction == DX)
+        return (Call){GEMM_NN, b->rows, p->in, p->out, y, w, p->out, p->in, b->dx, .low_a = NULL};
+    return (Call){GEMM_TN, p->out, p->in, b->rows, y, x, p->out, p->in, dw, .low_a = NULL};
+}
+
+static void multiply_low(const Call *c, int64_t begin, int64_t end)
+{
+    gemm_low(&(GemmLow){.op = c->op,
+                        .m = end - begin,
+                        .n = c->n,
+                        .k = c->k,
+                        .a = c->low_a + begin * c->k,
+                        .b = c->low_b,
+                        .c = c->c + begin * c->n});
 }
 
 static void part(const Call *c, int way, int64_t begin, int64_t end)
 {
     if (begin >= end) return;
-    if (way == BY_ROWS)
+    if (c->low_a)
+        multiply_low(c, begin, end);
+    else if (way == BY_ROWS)
         gemm(c->op, end - begin, c->n, c->k, c->a + (c->op == GEMM_TN ? begin : begin * c->lda),
              c->lda, c->b, c->ldb, c->c + begin * c->n, c->n, false);
     else
@@ -46,7 +74,10 @@ static void multiply(const GemmBound *b, const BoundProduct *p, int direction, i
 {
     const Call c = call_of(b, p, direction, layer);
     if (way == SPREAD) {
-        gemm(c.op, c.m, c.n, c.k, c.a, c.lda, c.b, c.ldb, c.c, c.n, false);
+        if (c.low_a)
+            multiply_low(&c, 0, c.m);
+        else
+            gemm(c.op, c.m, c.n, c.k, c.a, c.lda, c.b, c.ldb, c.c, c.n, false);
         return;
     }
     const int64_t length = way == BY_ROWS ? c.m : c.n;
@@ -58,46 +89,6 @@ static void multiply(const GemmBound *b, const BoundProduct *p, int direction, i
                       end = units * (id + 1) / team * 16;
         part(&c, way, begin, end < length ? end : length);
     }
-}
-
-/* The products of one layer's attention for one sequence and one head of keys. */
-static void attend(const GemmBound *b, int64_t layer, int64_t sequence, int64_t kv_head,
-                   bool backward)
-{
-    const GptConfig *c = b->config;
-    const int64_t width = c->width / c->heads, kv = c->kv_heads * width, ld = c->width + 2 * kv,
-                  row = sequence * c->context, group = c->heads / c->kv_heads;
-    const BoundProduct *qkv = &b->products[0], *out = &b->products[1];
-    const real *all = qkv->y + (layer * b->rows + row) * ld, *k = all + c->width + kv_head * width,
-               *v = k + kv;
-    real *dall = b->dqkv + row * ld, *dk = dall + c->width + kv_head * width, *dv = dk + kv,
-         *p = b->scores + omp_get_thread_num() * 2 * b->query_block * c->context,
-         *dp = p + b->query_block * c->context;
-
-    for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
-        for (int64_t i = 0; i < c->context; i += b->query_block) {
-            const int64_t left = c->context - i, m = left < b->query_block ? left : b->query_block,
-                          n = i + m;
-            const real *q = all + i * ld + head * width;
-            real *y = out->x + (layer * b->rows + row + i) * c->width + head * width;
-            if (!backward) {
-                gemm(GEMM_NT, m, n, width, q, ld, k, ld, p, n, false);
-                gemm(GEMM_NN, m, width, n, p, n, v, ld, y, c->width, false);
-            } else {
-                gemm(GEMM_NT, m, n, width, y, c->width, v, ld, dp, n, false);
-                gemm(GEMM_NN, m, width, n, dp, n, k, ld, dall + i * ld + head * width, ld, false);
-                gemm(GEMM_TN, n, width, m, p, n, y, c->width, dv, ld, false);
-                gemm(GEMM_TN, n, width, m, dp, n, q, ld, dk, ld, false);
-            }
-        }
-}
-
-static void attend_all(const GemmBound *b, int64_t layer, bool backward)
-{
-    const int64_t count = b->batch * b->config->kv_heads;
-#pragma omp parallel for schedule(dynamic, 1) num_threads(b->threads)
-    for (int64_t i = 0; i < count; i++)
-        attend(b, layer, i / b->config->kv_heads, i % b->config->kv_heads, backward);
 }
 
 static void run_linear(const GemmBound *b)
@@ -116,8 +107,8 @@ static void run_linear(const GemmBound *b)
 
 static void run_attention(const GemmBound *b)
 {
-    for (int64_t l = 0; l < b->config->layers; l++) attend_all(b, l, false);
-    for (int64_t l = b->config->layers; l-- > 0;) attend_all(b, l, true);
+    for (int64_t l = 0; l < b->config->layers; l++) bound_attend(b, l, false);
+    for (int64_t l = b->config->layers; l-- > 0;) bound_attend(b, l, true);
 }
 
 void gemm_bound_run(const GemmBound *b, double *linear_seconds, double *attention_seconds)
@@ -135,7 +126,8 @@ static void calibrate(GemmBound *b, BoundProduct *p, int direction)
     const int64_t layers = p == &b->products[HEAD] ? 1 : b->config->layers;
     const double operations = 2.0 * (double)(b->rows * p->out) * (double)p->in;
     const int inner = operations < 2e8 ? 16 : operations < 2e9 ? 4 : 1;
-    for (int way = 0; way < (b->threads > 1 ? WAYS : 1); way++) {
+    const int ways = b->threads == 1 ? 1 : b->low ? BY_ROWS + 1 : WAYS;
+    for (int way = 0; way < ways; way++) {
         double times[TRIES];
         for (int i = -1; i < TRIES; i++) {
             const double begin = clock_seconds();
@@ -161,9 +153,9 @@ static void calibrate_attention(GemmBound *b)
         b->query_block = blocks[i];
         for (int j = -1; j < TRIES; j++) {
             const double begin = clock_seconds();
-            attend_all(b, 0, false);
+            bound_attend(b, 0, false);
             const double middle = clock_seconds();
-            attend_all(b, 0, true);
+            bound_attend(b, 0, true);
             if (j < 0) continue;
             forward[j] = middle - begin;
             backward[j] = clock_seconds() - middle;
@@ -187,6 +179,22 @@ static real *numbers(Arena *a, int64_t count)
     return x;
 }
 
+static bf16 *low_numbers(Arena *a, int64_t count)
+{
+    bf16 *x = arena_take(a, count * (int64_t)sizeof *x);
+    for (int64_t i = 0; x && i < count; i++)
+        x[i] = bf16_of((real)((double)((uint32_t)i * 2654435761u >> 16 & 255) / 256 - 0.5));
+    return x;
+}
+
+static Status make_low(GemmBound *b, BoundProduct *p, int64_t layers)
+{
+    p->low_w = low_numbers(&b->arena, layers * p->out * p->in);
+    p->low_x = low_numbers(&b->arena, layers * b->rows * p->in);
+    p->low_y = low_numbers(&b->arena, layers * b->rows * p->out);
+    return p->low_w && p->low_x && p->low_y ? OK : FAIL(E_NOMEM, "matrices of one step");
+}
+
 static Status make(GemmBound *b)
 {
     const GptConfig *c = b->config;
@@ -207,22 +215,26 @@ static Status make(GemmBound *b)
         p->x = numbers(&b->arena, layers * b->rows * p->in);
         p->y = numbers(&b->arena, layers * b->rows * p->out);
         if (!p->w || !p->dw || !p->x || !p->y) return FAIL(E_NOMEM, "matrices of one step");
+        if (b->low) TRY(make_low(b, p, layers));
         if (p->in > widest) widest = p->in;
         b->linear_operations += 6.0 * (double)b->rows * (double)size;
     }
     b->dx = numbers(&b->arena, b->rows * widest);
     b->dqkv = numbers(&b->arena, b->rows * qkv);
     b->scores = numbers(&b->arena, b->threads * 2 * INT64_C(256) * c->context);
-    if (!b->dx || !b->dqkv || !b->scores) return FAIL(E_NOMEM, "matrices of one step");
+    if (b->low) b->low_scores = low_numbers(&b->arena, b->threads * 2 * INT64_C(256) * c->context);
+    if (!b->dx || !b->dqkv || !b->scores || (b->low && !b->low_scores))
+        return FAIL(E_NOMEM, "matrices of one step");
     b->attention_operations =
         6.0 * (double)b->rows * (double)c->context * (double)c->width * (double)c->layers;
     return OK;
 }
 
 Status gemm_bound_open(GemmBound *b, const GptConfig *c, int64_t vocab_size, int64_t batch,
-                       int threads)
+                       bool low, int threads)
 {
     *b = (GemmBound){.config = c,
+                     .low = low,
                      .vocab_size = vocab_size,
                      .batch = batch,
                      .rows = batch * c->context,

@@ -86,6 +86,15 @@ static double product_rate(const ProfileRow *row, const GemmBound *b)
     return 0;
 }
 
+/* Of the same mix of reading and writing, so many bytes a thread. */
+static Status memory_rate(const ProfileRow *row, int threads, int64_t bytes, double *rate)
+{
+    if (row->pass != PASS_NONE) return machine_triad(threads, bytes, rate);
+    if (!strcmp(row->name, "norm of gradients"))
+        return machine_read(threads, bytes * row->team, rate);
+    return machine_update(threads, bytes, rate);
+}
+
 static Status find_limits(const GemmBound *b, Profiled *out)
 {
     for (int i = 0; i < out->profile.count; i++) {
@@ -94,9 +103,7 @@ static Status find_limits(const GemmBound *b, Profiled *out)
         if (row->work.operations > 0)
             out->limit[i] = product_rate(row, b);
         else if (bytes > 0)
-            TRY((row->pass == PASS_NONE ? machine_update : machine_triad)(out->threads,
-                                                                          (int64_t)bytes,
-                                                                          &out->limit[i]));
+            TRY(memory_rate(row, out->threads, (int64_t)bytes, &out->limit[i]));
     }
     return OK;
 }
@@ -116,7 +123,8 @@ static Status run(Probe *p, const Config *c, int64_t vocab_size, const BenchOpti
     if (status == OK) average(kept, steps, out);
     free(kept);
     TRY(status);
-    status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, out->threads);
+    status =
+        gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_low(c), out->threads);
     if (status == OK) status = find_limits(&bound, out);
     gemm_bound_close(&bound);
     return status;

@@ -119,8 +119,8 @@ Status sampled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, S
             weights -= (double)shape_count(s.model.place->shape);
         if (s.model.head != s.model.embed) weights -= (double)shape_count(s.model.embed->shape);
         out->streams = s.decoder.cache.streams;
-        out->bytes = sizeof(real) *
-                     (weights + (double)gpt_cache_count(&c->model, 1) * (double)out->tokens / 2);
+        out->bytes = (config_low(c) ? sizeof(bf16) : sizeof(real)) * weights +
+                     sizeof(real) * (double)gpt_cache_count(&c->model, 1) * (double)out->tokens / 2;
         status = measure(&s, o, out);
         /* Without the head, and half of the square of scores. */
         const double work = gpt_flops(&c->model, 0) / 3 -

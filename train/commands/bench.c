@@ -65,9 +65,9 @@ static void print_result(const char *name, const BenchResult *r)
     printf("%-6s %10.0f tokens/s  %9.3f ms a step (%.3f to %.3f)  %6.1f GFLOP/s\n", name,
            (double)r->tokens / r->seconds, 1e3 * r->seconds, 1e3 * r->fastest, 1e3 * r->slowest,
            1e-9 * r->flops * (double)r->tokens / r->seconds);
-    printf("       products alone: %.3f ms: %.3f of the step; linear %.1f, attention %.1f "
+    printf("       products alone, by %s: %.3f ms: %.3f of the step; linear %.1f, attention %.1f "
            "GFLOP/s\n",
-           1e3 * r->bound_seconds, r->bound_seconds / r->seconds, 1e-9 * r->linear_rate,
+           r->core, 1e3 * r->bound_seconds, r->bound_seconds / r->seconds, 1e-9 * r->linear_rate,
            1e-9 * r->attention_rate);
     for (int i = 0; i < BOUND_PRODUCTS; i++) {
         const BoundProduct *p = &r->products[i];
@@ -89,10 +89,10 @@ static json_t *describe(const char *name, const BenchResult *r)
                                         "forward_gflops", 1e-9 * p->rate[0], "dx_gflops",
                                         1e-9 * p->rate[1], "dw_gflops", 1e-9 * p->rate[2]));
     }
-    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:o}", "name", name,
+    return json_pack("{s:s, s:f, s:f, s:f, s:s, s:f, s:f, s:f, s:f, s:I, s:o}", "name", name,
                      "tokens_per_second", (double)r->tokens / r->seconds, "milliseconds_per_step",
                      1e3 * r->seconds, "fraction_of_gemm_bound", r->bound_seconds / r->seconds,
-                     "gemm_bound_milliseconds", 1e3 * r->bound_seconds, "gflops",
+                     "core", r->core, "gemm_bound_milliseconds", 1e3 * r->bound_seconds, "gflops",
                      1e-9 * r->flops * (double)r->tokens / r->seconds, "fastest_milliseconds",
                      1e3 * r->fastest, "slowest_milliseconds", 1e3 * r->slowest, "steps",
                      (json_int_t)r->steps, "products", products);

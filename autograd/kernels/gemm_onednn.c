@@ -6,7 +6,9 @@
 #include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 
 /* What the environment leaves of the processor: ONEDNN_MAX_CPU_ISA. */
 static bool has(dnnl_cpu_isa_t isa)
@@ -110,12 +112,45 @@ static void plan_drop(Plan *plan)
     if (plan->bias) dnnl_memory_destroy(plan->bias);
 }
 
-/* This thread's plan for a product. How oneDNN cuts it may depend on how many threads it thinks there are:
- * always one. */
-static Plan *plan_find(const int64_t key[KEY])
+/* A thread's own; it ends with the thread, for OpenMP ends some when a team becomes smaller. */
+typedef struct Plans {
+    Plan plans[PLANS];
+    unsigned turn;
+    dnnl_stream_t stream;
+} Plans;
+
+static tss_t plans_key;
+
+static void plans_end(void *own)
 {
-    static _Thread_local Plan plans[PLANS];
-    static _Thread_local unsigned turn;
+    Plans *p = own;
+    for (int i = 0; i < PLANS; i++)
+        if (p->plans[i].key[K]) plan_drop(&p->plans[i]);
+    dnnl_stream_destroy(p->stream);
+    free(p);
+}
+
+static void plans_begin(void)
+{
+    INVARIANT(tss_create(&plans_key, plans_end) == thrd_success);
+}
+
+static Plans *plans_here(void)
+{
+    static once_flag once = ONCE_FLAG_INIT;
+    static _Thread_local Plans *here;
+    if (here) return here;
+    call_once(&once, plans_begin);
+    here = calloc(1, sizeof *here);
+    INVARIANT(here && tss_set(plans_key, here) == thrd_success);
+    TAKE(dnnl_stream_create(&here->stream, engine(), dnnl_stream_default_flags));
+    return here;
+}
+
+/* How oneDNN cuts a product may depend on how many threads it thinks there are: always one. */
+static Plan *plan_find(Plans *own, const int64_t key[KEY])
+{
+    Plan *plans = own->plans;
     uint64_t hash = 0;
     for (int i = 0; i < KEY; i++)
         hash = (hash ^ (uint64_t)key[i]) * UINT64_C(0x9e3779b97f4a7c15) >> 7 ^ hash;
@@ -127,7 +162,7 @@ static Plan *plan_find(const int64_t key[KEY])
         }
         if (!memcmp(plan->key, key, sizeof plan->key)) return plan;
     }
-    Plan *plan = &plans[(hash + turn++ % WAYS) % PLANS];
+    Plan *plan = &plans[(hash + own->turn++ % WAYS) % PLANS];
     plan_drop(plan);
     plan_make(plan, key);
     return plan;
@@ -135,12 +170,11 @@ static Plan *plan_find(const int64_t key[KEY])
 
 void gemm_onednn(const GemmLow *p)
 {
-    static _Thread_local dnnl_stream_t stream;
     const int64_t how = (p->add ? ADD : 0) | (p->low ? LOW : 0) | (p->bias ? BIAS : 0),
                   key[KEY] = {p->op, p->m, p->n, p->k, how};
     omp_set_num_threads(1);
-    if (!stream) TAKE(dnnl_stream_create(&stream, engine(), dnnl_stream_default_flags));
-    const Plan *plan = plan_find(key);
+    Plans *own = plans_here();
+    const Plan *plan = plan_find(own, key);
     void *c = p->low ? (void *)p->low : (void *)p->c;
     TAKE(dnnl_memory_set_data_handle(plan->a, (void *)p->a));
     TAKE(dnnl_memory_set_data_handle(plan->b, (void *)p->b));
@@ -150,8 +184,8 @@ void gemm_onednn(const GemmLow *p)
                                     {DNNL_ARG_WEIGHTS, plan->b},
                                     {DNNL_ARG_DST, plan->c},
                                     {DNNL_ARG_BIAS, plan->bias}};
-    TAKE(dnnl_primitive_execute(plan->primitive, stream, p->bias ? 4 : 3, args));
-    TAKE(dnnl_stream_wait(stream));
+    TAKE(dnnl_primitive_execute(plan->primitive, own->stream, p->bias ? 4 : 3, args));
+    TAKE(dnnl_stream_wait(own->stream));
 }
 #else
 void gemm_onednn(const GemmLow *p)

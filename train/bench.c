@@ -3,6 +3,7 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
 #include "train/probe.h"
+#include "train/quantile.h"
 
 enum { REPEATS_MAX = 100, STEPS_MAX = 1000 };
 
@@ -53,16 +54,16 @@ static Status measure(Probe *p, const GemmBound *b, const BenchOptions *o, Bench
         TRY(probe_median(p, out->steps > 5 ? 1 : 0, out->steps, &steps[i]));
         gemm_bound_run(b, &linear[0], &attention[0]);
         for (int64_t j = 0; j < runs; j++) gemm_bound_run(b, &linear[j], &attention[j]);
-        linears[i] = probe_middle(linear, runs);
-        attentions[i] = probe_middle(attention, runs);
+        linears[i] = median(linear, runs);
+        attentions[i] = median(attention, runs);
         bounds[i] = linears[i] + attentions[i];
     }
-    out->seconds = probe_middle(steps, o->repeats); /* sorts them */
+    out->seconds = median(steps, o->repeats); /* sorts them */
     out->fastest = steps[0];
     out->slowest = steps[o->repeats - 1];
-    out->bound_seconds = probe_middle(bounds, o->repeats);
-    out->linear_rate = b->linear_operations / probe_middle(linears, o->repeats);
-    out->attention_rate = b->attention_operations / probe_middle(attentions, o->repeats);
+    out->bound_seconds = median(bounds, o->repeats);
+    out->linear_rate = b->linear_operations / median(linears, o->repeats);
+    out->attention_rate = b->attention_operations / median(attentions, o->repeats);
     return OK;
 }
 

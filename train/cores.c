@@ -14,6 +14,7 @@
 #include "data/process.h"
 #include "train/probe.h"
 #include "train/progress.h"
+#include "train/quantile.h"
 
 enum { SIDE = 1024, TRIES = 9 };
 
@@ -30,7 +31,7 @@ Status cores_rate(double *rate)
         if (i >= 0) times[i] = clock_seconds() - begin;
     }
     arena_free(&arena);
-    *rate = 2.0 * SIDE * SIDE * SIDE / probe_middle(times, TRIES);
+    *rate = 2.0 * SIDE * SIDE * SIDE / median(times, TRIES);
     return OK;
 }
 

@@ -9,6 +9,7 @@
 #include "train/bound_attention.h"
 #include "train/probe.h"
 #include "train/progress.h"
+#include "train/quantile.h"
 
 enum { SPREAD, BY_ROWS, BY_COLUMNS, WAYS };
 enum { FORWARD, DX, DW, DIRECTIONS };
@@ -134,7 +135,7 @@ static void calibrate(GemmBound *b, BoundProduct *p, int direction)
             for (int j = 0; j < inner; j++) multiply(b, p, direction, (i + 1 + j) % layers, way);
             if (i >= 0) times[i] = (clock_seconds() - begin) / inner;
         }
-        const double rate = operations / probe_middle(times, TRIES);
+        const double rate = operations / median(times, TRIES);
         if (rate > p->rate[direction]) {
             p->rate[direction] = rate;
             p->way[direction] = way;
@@ -160,7 +161,7 @@ static void calibrate_attention(GemmBound *b)
             forward[j] = middle - begin;
             backward[j] = clock_seconds() - middle;
         }
-        const double one = probe_middle(forward, TRIES), two = probe_middle(backward, TRIES);
+        const double one = median(forward, TRIES), two = median(backward, TRIES);
         if (i && one + two >= least) continue;
         least = one + two;
         best = blocks[i];

@@ -7,6 +7,7 @@
 #include "autograd/base/threads.h"
 #include "train/checkpoint.h"
 #include "train/probe.h"
+#include "train/quantile.h"
 
 /* A step of more operations than this is measured on fewer sequences; some ten seconds on two cores. */
 static const double OPERATIONS_MAX = 1e12;
@@ -140,7 +141,7 @@ static Status time_steps(Probe *probe, double *seconds)
         TRY(probe_step(probe, &times[count]));
         sum += times[count++];
     } while (count < STEPS_MAX && sum < SECONDS_ENOUGH);
-    *seconds = probe_middle(times, count);
+    *seconds = median(times, count);
     return OK;
 }
 

@@ -8,20 +8,9 @@
 #include "optim/schedule.h"
 #include "train/model.h"
 #include "train/progress.h"
+#include "train/quantile.h"
 
 enum { STREAM_BATCHES = 8, TIMES_MAX = 1000 };
-
-static int smaller_first(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double probe_middle(double *times, int64_t count)
-{
-    qsort(times, (size_t)count, sizeof *times, smaller_first);
-    return (times[(count - 1) / 2] + times[count / 2]) / 2;
-}
 
 static Status make_stream(Probe *p, int64_t vocab_size)
 {
@@ -116,6 +105,6 @@ Status probe_median(Probe *p, int64_t warmup, int64_t steps, double *seconds)
     INVARIANT(steps > 0 && steps <= TIMES_MAX);
     for (int64_t i = 0; i < warmup; i++) TRY(probe_step(p, seconds));
     for (int64_t i = 0; i < steps; i++) TRY(probe_step(p, &times[i]));
-    *seconds = probe_middle(times, steps);
+    *seconds = median(times, steps);
     return OK;
 }

@@ -31,6 +31,4 @@ Status probe_step(Probe *p, double *seconds);
 /* The median of `steps` steps, after `warmup` that are not counted. */
 Status probe_median(Probe *p, int64_t warmup, int64_t steps, double *seconds);
 
-double probe_middle(double *times, int64_t count); /* the median; sorts times */
-
 #endif

@@ -6,6 +6,7 @@
 #include "autograd/base/threads.h"
 #include "train/machine.h"
 #include "train/progress.h"
+#include "train/quantile.h"
 
 enum { STEPS_MAX = 1000, KEPT_MAX = 256 };
 
@@ -33,8 +34,8 @@ static Status measure(Probe *p, int64_t steps, Kept *kept, Profiled *out)
         p->profile = NULL;
         profiled[i] = kept[i].seconds;
     }
-    out->plain_seconds = probe_middle(plain, steps);
-    out->seconds = probe_middle(profiled, steps);
+    out->plain_seconds = median(plain, steps);
+    out->seconds = median(profiled, steps);
     return OK;
 }
 

@@ -11,6 +11,7 @@
 #include "train/plan.h"
 #include "train/probe.h"
 #include "train/progress.h"
+#include "train/quantile.h"
 
 enum { REPEATS_MAX = 100, STREAMS = 16, TOKENS = 128 };
 
@@ -97,10 +98,10 @@ static Status measure(Sampler *s, const BenchOptions *o, Sampled *out)
         TRY(read_prompt(s, out->prompt, &prompt[i]));
     }
     const double tokens = (double)out->tokens;
-    out->one = tokens / probe_middle(one, o->repeats);
-    out->many = tokens * (double)out->streams / probe_middle(many, o->repeats);
-    out->prompt_rate = (double)out->prompt / probe_middle(prompt, o->repeats);
-    out->memory = probe_middle(memory, o->repeats);
+    out->one = tokens / median(one, o->repeats);
+    out->many = tokens * (double)out->streams / median(many, o->repeats);
+    out->prompt_rate = (double)out->prompt / median(prompt, o->repeats);
+    out->memory = median(memory, o->repeats);
     out->memory_seconds = out->bytes / out->memory;
     return OK;
 }

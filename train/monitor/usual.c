@@ -1,7 +1,8 @@
 #include "train/monitor/usual.h"
 
 #include <math.h>
-#include <stdlib.h>
+
+#include "train/quantile.h"
 
 bool usual_row(const History *h, int64_t i)
 {
@@ -12,19 +13,6 @@ bool usual_row(const History *h, int64_t i)
 double usual_log(double x)
 {
     return log(fabs(x) < 1e-300 ? 1e-300 : fabs(x));
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int64_t count)
-{
-    if (!count) return NAN;
-    qsort(x, (size_t)count, sizeof *x, ascending);
-    return (x[(count - 1) / 2] + x[count / 2]) / 2;
 }
 
 Usual usual_of(const History *h, int64_t begin, int64_t end, int64_t column, bool logarithm)

@@ -1,7 +1,8 @@
 #include "train/report/smooth.h"
 
 #include <math.h>
-#include <stdlib.h>
+
+#include "train/quantile.h"
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -42,18 +43,10 @@ double smooth_end(const double *y, int64_t count)
     return sum / known;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 double smooth_median(const double *y, int64_t count, double *scratch)
 {
     int64_t known = 0;
     for (int64_t i = 0; i < count; i++)
         if (isfinite(y[i])) scratch[known++] = y[i];
-    if (!known) return NAN;
-    qsort(scratch, (size_t)known, sizeof *scratch, compare);
-    return (scratch[(known - 1) / 2] + scratch[known / 2]) / 2;
+    return median(scratch, known);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/quantile.h"
 #include "train/report/axis.h"
 #include "train/report/sweep_page.h"
 
@@ -13,17 +14,11 @@ static bool is_usable(const SweepRun *r)
     return r->state == SWEEP_done && isfinite(r->loss) && r->params > 0 && r->flops > 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* The different values among count numbers, ascending, at most `most`. */
 static int distinct(double *x, int64_t count, int most)
 {
     int64_t used = 0;
-    qsort(x, (size_t)count, sizeof *x, compare);
+    sort_numbers(x, count);
     for (int64_t i = 0; i < count && used < most; i++)
         if (!used || x[i] != x[used - 1]) x[used++] = x[i];
     return (int)used;
@@ -219,7 +214,8 @@ typedef struct Trial {
 
 static int by_rate(const void *a, const void *b)
 {
-    return compare(&((const Trial *)a)->rate, &((const Trial *)b)->rate);
+    const double x = ((const Trial *)a)->rate, y = ((const Trial *)b)->rate;
+    return (x > y) - (x < y);
 }
 
 /* Of the runs of a size, the loss of each learning rate, ascending. */

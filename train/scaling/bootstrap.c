@@ -6,7 +6,7 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
-#include "train/scaling/quantile.h"
+#include "train/quantile.h"
 
 enum { MAX = LAW_PARAMETERS_MAX, BLOCK = 16, WORLDS = 150, REDRAWN = 100 };
 
@@ -22,12 +22,6 @@ typedef struct Draws {
     bool *is_missing; /* [count] */
     double *reach;    /* [WORLDS, parameters] */
 } Draws;
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 static int compare_size(const void *a, const void *b)
 {
@@ -59,7 +53,7 @@ static void redraws(const void *context, int64_t begin, int64_t end, int worker)
 /* By how much the middle nine tenths of x [count] must be stretched around `found` to reach `truth`. */
 static double reach(double *x, int64_t count, double found, double truth)
 {
-    qsort(x, (size_t)count, sizeof *x, compare);
+    sort_numbers(x, count);
     const double end = quantile(x, count, truth > found ? 0.95 : 0.05);
     const double ratio = (truth - found) / (end - found);
     return ratio >= 0 ? ratio : INFINITY; /* all draws are on the other side */
@@ -107,7 +101,7 @@ static double stretch_of(Draws *d)
     for (int64_t i = 0; i < WORLDS * o->parameters; i++)
         if (!isnan(d->reach[i])) d->reach[kept++] = d->reach[i];
     if (kept < WORLDS / 2) return 1;
-    qsort(d->reach, (size_t)kept, sizeof *d->reach, compare);
+    sort_numbers(d->reach, kept);
     const double stretch = quantile(d->reach, kept, 0.9);
     if (!isfinite(stretch)) return 1;
     /* That many worlds say it to some six hundredths, and it should be off 1 by about parameters / points:

@@ -6,10 +6,10 @@
 #include <time.h>
 
 #include "autograd/base/threads.h"
+#include "train/quantile.h"
 #include "train/scaling/bootstrap.h"
 #include "train/scaling/fit_intervals.h"
 #include "train/scaling/isoflop.h"
-#include "train/scaling/quantile.h"
 #include "train/scaling/starts.h"
 
 enum { MAX = LAW_PARAMETERS_MAX, STARTS_BLOCK = 16 };
@@ -60,12 +60,6 @@ static Status find(const Objective *o, int64_t starts, Arena *arena, FitResult *
     return OK;
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* flops / (params tokens): what a parameter and a token cost here. */
 static Status price(const LawPoint *points, int64_t count, Arena *arena, FitResult *r)
 {
@@ -77,7 +71,7 @@ static Status price(const LawPoint *points, int64_t count, Arena *arena, FitResu
         r->least = fmin(r->least, points[i].flops);
         r->most = fmax(r->most, points[i].flops);
     }
-    qsort(all, (size_t)count, sizeof *all, compare);
+    sort_numbers(all, count);
     r->per = quantile(all, count, 0.5);
     if (fabs(r->per - 6) < 1e-9) r->per = 6;
     return OK;

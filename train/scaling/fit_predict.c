@@ -3,15 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/quantile.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/fit_intervals.h"
-#include "train/scaling/quantile.h"
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* Sorts x [count]; its interval around value. What is no number is left out. */
 static FitValue interval(const FitResult *r, double value, double *x, int64_t count)
@@ -20,7 +14,7 @@ static FitValue interval(const FitResult *r, double value, double *x, int64_t co
     for (int64_t i = 0; i < count; i++)
         if (!isnan(x[i])) x[kept++] = x[i];
     if (kept < FIT_DRAWS_MIN) return (FitValue){value, NAN, NAN};
-    qsort(x, (size_t)kept, sizeof *x, compare);
+    sort_numbers(x, kept);
     return (FitValue){value, quantile(x, kept, 0.5 - 0.5 * r->level),
                       quantile(x, kept, 0.5 + 0.5 * r->level)};
 }

@@ -123,6 +123,8 @@ static Status find_all(const Wish *w, LawKind law, const Points *p, Arena *arena
     TRY(fit_law(law, p->point, p->count, &w->options, arena, &r->fit));
     if (law == LAW_APPROACH2) find_bias(w, arena, r);
     TRY(fill_places(w, r));
+    if (p->held_count && law < LAW_FORMS)
+        TRY(fit_predict_all(&r->fit, p->held, p->held_count, arena, &r->held));
     if (w->varpro) {
         TRY(varpro_fit(p->point, p->count, w->options.huber, &r->varpro));
         r->is_projected = true;

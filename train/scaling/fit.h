@@ -74,6 +74,13 @@ typedef struct FitPrediction {
 /* E_ARG if the law cannot say, or p has values that are not positive. */
 Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *prediction);
 
+/* What the law says of each of the points: [count], in the arena. E_ARG, E_NOMEM. */
+Status fit_predict_all(const FitResult *r, const LawPoint *points, int64_t count, Arena *arena,
+                       FitPrediction **predictions);
+
+/* Whether an outcome lies where one more run may fall. */
+bool fit_is_within(const FitPrediction *p, double loss);
+
 /* Optimal params and tokens at flops, and the loss there (NAN for approaches). E_ARG: the law does not say
  * (compute), or flops is not positive. */
 Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue *tokens,

@@ -41,6 +41,25 @@ static json_t *places(const FitReport *r)
     return list;
 }
 
+static json_t *held(const FitReport *r)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < r->points->held_count; i++) {
+        const LawPoint *q = &r->points->held[i];
+        const FitPrediction *f = &r->held[i];
+        json_t *o = json_pack("{s:o, s:o, s:o, s:o}", "params", json_number(q->params), "tokens",
+                              json_number(q->tokens), "flops", json_number(q->flops), "outcome",
+                              json_number(q->loss));
+        set_value(o, "loss", f->loss);
+        json_object_set_new(o, "run_interval", interval(f->run));
+        json_object_set_new(
+            o, "within",
+            isfinite(f->run.low) ? json_boolean(fit_is_within(f, q->loss)) : json_null());
+        json_array_append_new(list, o);
+    }
+    return list;
+}
+
 static json_t *comparisons(const FitReport *r)
 {
     json_t *list = json_array();
@@ -116,6 +135,7 @@ json_t *fit_json(const FitReport *r)
                                       json_number(r->bias_params)));
     }
     if (r->places) json_object_set_new(root, "predictions", places(r));
+    if (r->held) json_object_set_new(root, "held_out", held(r));
     if (r->is_compared) json_object_set_new(root, "comparison", comparisons(r));
     if (r->is_projected) json_object_set_new(root, "varpro", projected(&r->varpro));
     if (r->is_given)

@@ -84,6 +84,21 @@ Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *predict
     return OK;
 }
 
+Status fit_predict_all(const FitResult *r, const LawPoint *points, int64_t count, Arena *arena,
+                       FitPrediction **predictions)
+{
+    FitPrediction *all = arena_take(arena, count * (int64_t)sizeof *all);
+    if (!all) return FAIL(E_NOMEM, "%lld points", (long long)count);
+    for (int64_t i = 0; i < count; i++) TRY(fit_predict(r, &points[i], &all[i]));
+    *predictions = all;
+    return OK;
+}
+
+bool fit_is_within(const FitPrediction *p, double loss)
+{
+    return p->run.low <= loss && loss <= p->run.high;
+}
+
 Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue *tokens,
                    FitValue *loss)
 {

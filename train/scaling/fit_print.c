@@ -83,6 +83,24 @@ static void print_places(const FitReport *r)
     }
 }
 
+static void print_held(const FitReport *r)
+{
+    const Points *p = r->points;
+    if (!r->held) return;
+    printf("\nheld out of the fit:\n  %-10s %12s %12s %9s %9s %21s\n", "flops", "params", "tokens",
+           "outcome", "law", "one run, by the law");
+    for (int64_t i = 0; i < p->held_count; i++) {
+        const LawPoint *q = &p->held[i];
+        const FitPrediction *f = &r->held[i];
+        printf("  %-10.3g %12.4g %12.4g %9.4f %9.4f", q->flops, q->params, q->tokens, q->loss,
+               f->loss.value);
+        if (isfinite(f->run.low))
+            printf("    %.4f to %.4f%s", f->run.low, f->run.high,
+                   fit_is_within(f, q->loss) ? "" : "  outside");
+        printf("\n");
+    }
+}
+
 static void print_comparison(const FitReport *r)
 {
     if (!r->is_compared) return;
@@ -137,6 +155,7 @@ void fit_print(const FitReport *r)
         printf("\n");
     }
     print_places(r);
+    print_held(r);
     print_comparison(r);
     if (r->is_given)
         printf("\nthe parameters given: likelihood ratio %.2f on %d degrees of freedom, p = %.2g\n",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "data/files.h"
@@ -26,7 +27,7 @@ Status folder_path(const TrainOptions *o, char path[FOLDER_PATH_MAX])
     return OK;
 }
 
-static Status make_folders(const char *path)
+Status folder_make(const char *path)
 {
     char part[FOLDER_PATH_MAX + 32];
     snprintf(part, sizeof part, "%s/checkpoints", path);
@@ -39,6 +40,24 @@ static Status make_folders(const char *path)
         *end = kept;
         if (!kept) return OK;
     }
+}
+
+Status folder_occupy(const char *path, Lock *l)
+{
+    static const struct timespec nap = {.tv_nsec = 100000000};
+    char name[FOLDER_PATH_MAX + 32];
+    if (l->file >= 0 || (access(path, F_OK) && errno == ENOENT)) return OK;
+    snprintf(name, sizeof name, "%s/lock", path);
+    TRY(lock_take(l, name));
+    for (int i = 0; l->file < 0 && i < 10; i++) {
+        nanosleep(&nap, NULL);
+        TRY(lock_take(l, name));
+    }
+    if (l->file >= 0) return OK;
+    return FAIL(E_EXISTS,
+                "%s: another process is training in this folder: %s%s (pid and host, by %s). Wait "
+                "for it, stop it with kill, or take another folder with --run DIR",
+                path, *l->before ? "" : "it has not said which", l->before, name);
 }
 
 static bool exists(const char *folder, const char *name)
@@ -113,13 +132,12 @@ Status folder_create(const char *path, bool overwrite)
             "%s holds a run: --resume goes on with it, --overwrite throws it away, --run DIR "
             "takes another folder",
             path);
-    if (used) {
-        for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
-        TRY(remove_files(path, "checkpoints", is_checkpoint_name));
-        TRY(remove_files(path, "snapshots", is_checkpoint_name));
-        TRY(remove_bundles(path));
-    }
-    return make_folders(path);
+    if (!used) return OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
+    TRY(remove_files(path, "checkpoints", is_checkpoint_name));
+    TRY(remove_files(path, "snapshots", is_checkpoint_name));
+    TRY(remove_bundles(path));
+    return folder_make(path);
 }
 
 Status folder_copy_metrics(const char *path, const char *checkpoint)

@@ -2,6 +2,7 @@
 #ifndef TRAIN_FOLDER_H
 #define TRAIN_FOLDER_H
 
+#include "train/lock.h"
 #include "train/train.h"
 
 enum { FOLDER_PATH_MAX = 3072 };
@@ -9,7 +10,14 @@ enum { FOLDER_PATH_MAX = 3072 };
 /* The path of the folder: o->folder, or runs/<config name>. E_ARG if there is neither. */
 Status folder_path(const TrainOptions *o, char path[FOLDER_PATH_MAX]);
 
-/* Makes the folder for a fresh run. E_EXISTS if it holds one, unless overwrite is set: then the old run's
+/* Makes the folder, those that it is in, and its checkpoints/; what is there stays. */
+Status folder_make(const char *path);
+
+/* Takes RUN/lock, if there is the folder and l does not hold it yet: nobody else may write there as long as
+ * l is held. E_EXISTS if another process does, and still does after a second: it may be about to end. */
+Status folder_occupy(const char *path, Lock *l);
+
+/* Prepares the folder, which is there and occupied, for a fresh run. E_EXISTS if it holds one, unless overwrite is set: then the old run's
  * checkpoints, journals and report go first; files that are not a run's stay. */
 Status folder_create(const char *path, bool overwrite);
 

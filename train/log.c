@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
@@ -159,30 +158,11 @@ static Status open_journal(int *file, char *path, size_t size, const char *run, 
     return OK;
 }
 
-static Status lock(int file, const char *run)
-{
-    if (flock(file, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK)
-        return FAIL(E_EXISTS, "%s: another process is training in this folder", run);
-    return OK;
-}
-
-Status log_check_unused(const char *run)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/events.jsonl", run);
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return OK;
-    Status status = lock(file, run);
-    close(file);
-    return status;
-}
-
 Status log_open(RunLog *l, const char *run, int64_t step)
 {
     char path[4096];
     *l = (RunLog){.metrics = -1, .events = -1};
     TRY(open_journal(&l->events, path, sizeof path, run, "events.jsonl"));
-    TRY(lock(l->events, run));
     TRY(open_journal(&l->metrics, path, sizeof path, run, "metrics.jsonl"));
     return cut(l->metrics, path, step, &l->seconds);
 }

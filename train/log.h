@@ -15,11 +15,8 @@ typedef struct RunLog {
     double seconds;      /* training so far */
 } RunLog;
 
-/* E_EXISTS if another process has the journals of the folder `run` open. */
-Status log_check_unused(const char *run);
-
 /* Opens both in the folder `run`, which is there. Lines of metrics.jsonl after update `step` are cut
- * off, and seconds goes on from the last line left. E_EXISTS as above. */
+ * off, and seconds goes on from the last line left. */
 Status log_open(RunLog *l, const char *run, int64_t step);
 void log_close(RunLog *l);
 

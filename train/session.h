@@ -14,6 +14,7 @@ typedef struct Session {
     char folder[FOLDER_PATH_MAX], checkpoints[FOLDER_PATH_MAX + 16],
         snapshots[FOLDER_PATH_MAX + 16];
     Run run;
+    Lock lock;
     RunLog log;
     Progress progress;
     Tokenizer *tokenizer; /* NULL: raw tokens */

@@ -214,6 +214,26 @@ static void greet(Session *s)
                       log((double)r->dataset.vocab_size));
 }
 
+/* Who was here before, if it did not end in order. */
+static Status tell_of_lock(Session *s)
+{
+    const Lock *l = &s->lock;
+    char text[LOCK_TEXT_MAX + 256];
+    if (l->missing)
+        TRY(session_warn(s, "warning",
+                         "this file system has no locks: see to it that no other process trains "
+                         "in this folder"));
+    if (!*l->before) return OK;
+    const bool here = lock_is_here(l->before);
+    snprintf(text, sizeof text, "process %s did not end in order in this folder%s", l->before,
+             here ? ""
+                  : "; if it still runs on that host, whose locks then do not reach this one, stop "
+                    "one of them");
+    if (!here) return session_warn(s, "warning", text);
+    progress_note(&s->progress, "%s", text);
+    return log_event(&s->log, &s->run, "taken over", text);
+}
+
 /* What does not stop the run, and its user should know. */
 static Status warn_of_start(Session *s)
 {
@@ -286,6 +306,7 @@ static Status train_in(Session *s)
     const int64_t steps = s->config->train.steps,
                   end = o->stop_after && o->stop_after < steps ? o->stop_after : steps;
     Run *r = &s->run;
+    TRY(folder_occupy(s->folder, &s->lock)); /* before what is there is read */
     TRY(run_open(r, s->config));
     if (r->dataset.tokenizer)
         TRY(tokenizer_parse(&r->arena, r->dataset.tokenizer, r->dataset.tokenizer_size,
@@ -297,7 +318,8 @@ static Status train_in(Session *s)
     if (o->resume) TRY(restore(s));
     const bool branches = s->saved < 0 && o->from;
     if (branches) TRY(branch_off(s));
-    TRY(log_check_unused(s->folder)); /* before anything of it is touched */
+    TRY(folder_make(s->folder));
+    TRY(folder_occupy(s->folder, &s->lock));
     if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));
     if (branches) TRY(folder_copy_metrics(s->folder, o->from));
     TRY(log_open(&s->log, s->folder, r->step));
@@ -309,6 +331,7 @@ static Status train_in(Session *s)
 
     progress_begin(&s->progress, r, end, o->out);
     greet(s);
+    TRY(tell_of_lock(s));
     TRY(warn_of_start(s));
     if (snapshots_begin(s) != OK) session_tell(s, "warning", error_message());
     if (s->saved >= 0) {
@@ -346,6 +369,7 @@ Status train(const TrainOptions *o, const Config *c)
     s->options = o;
     s->config = c;
     s->saved = -1;
+    s->lock.file = -1;
     s->log = (RunLog){.metrics = -1, .events = -1};
     threads_set((int)(o->threads ? o->threads : c->train.threads));
 
@@ -365,6 +389,7 @@ Status train(const TrainOptions *o, const Config *c)
     log_close(&s->log);
     run_close(&s->run);
     if (began && !o->no_report) status = leave_report(s->folder, status, o->out);
+    lock_drop(&s->lock);
     fflush(o->out);
     clearerr(o->out); /* progress that nobody reads any more is no fault */
     free(s);

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "data/files.h"
@@ -17,46 +16,15 @@ extern char **environ;
 
 enum { CLAIM_FD = 3, ARGUMENTS = 20 };
 
-Status claim_take(const Sweep *s, const SweepRun *r, int *lock)
-{
-    char path[SWEEP_PATH_MAX], host[256] = "", text[320];
-    *lock = -1;
-    TRY(file_make_folder(sweep_run_path(s, r, "", path)));
-    const int fd = open(sweep_run_path(s, r, "claim", path), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0) return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
-        const int why = errno;
-        close(fd);
-        return why == EWOULDBLOCK || why == EINTR ? OK : FAIL(E_IO, "%s: %s", path, strerror(why));
-    }
-    gethostname(host, sizeof host - 1);
-    const int length = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), host);
-    if (ftruncate(fd, 0) || file_write_all(fd, text, length)) { /* it is only told to people */
-        close(fd);
-        return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    }
-    *lock = fd;
-    return OK;
-}
-
-void claim_drop(int lock)
-{
-    if (lock >= 0) close(lock);
-}
-
-char *claim_holder(const Sweep *s, const SweepRun *r, char *out, size_t size)
+Status claim_take(const Sweep *s, const SweepRun *r, Lock *claim)
 {
     char path[SWEEP_PATH_MAX];
-    *out = '\0';
-    const int fd = open(sweep_run_path(s, r, "claim", path), O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return out;
-    if (flock(fd, LOCK_SH | LOCK_NB)) {
-        const ssize_t got = read(fd, out, size - 1);
-        out[got > 0 ? got : 0] = '\0';
-        out[strcspn(out, "\n")] = '\0';
-    }
-    close(fd);
-    return out;
+    *claim = (Lock){.file = -1};
+    TRY(file_make_folder(sweep_run_path(s, r, "", path)));
+    TRY(lock_take(claim, sweep_run_path(s, r, "claim", path)));
+    if (!claim->missing) return OK;
+    lock_drop(claim);
+    return FAIL(E_IO, "%s: this file system has no locks, which a sweep needs", path);
 }
 
 /* RUN/cell.yaml: the resolved config, each value with its origin. */
@@ -94,7 +62,7 @@ static int prepare(const Sweep *s, const ChildTask *task, posix_spawn_file_actio
         error =
             posix_spawn_file_actions_addopen(actions, 2, sweep_run_path(s, r, "errors.log", path),
                                              O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (!error) error = posix_spawn_file_actions_adddup2(actions, task->claim, CLAIM_FD);
+    if (!error) error = posix_spawn_file_actions_adddup2(actions, task->claim->file, CLAIM_FD);
     if (!error) error = posix_spawnattr_setpgroup(attributes, 0);
     if (!error) error = posix_spawnattr_setsigdefault(attributes, &all);
     if (!error)

@@ -4,23 +4,20 @@
 
 #include <sys/types.h>
 
+#include "train/lock.h"
 #include "train/sweep/cell.h"
 
-/* A claim: who holds it makes the run. It is a lock on RUN/claim (which tells pid and host), held by the
- * sweep and by its child, so it goes with the last of them, however they end. *lock is -1, and OK returned,
- * if somebody else has it. Makes the run's folder. E_IO. */
-Status claim_take(const Sweep *s, const SweepRun *r, int *lock);
-void claim_drop(int lock);
-
-/* Who has it, as "pid host"; "" if nobody has. Returns out. */
-char *claim_holder(const Sweep *s, const SweepRun *r, char *out, size_t size);
+/* A claim: who holds it makes the run. It is the lock of RUN/claim, held by the sweep and by its child, so it
+ * goes with the last of them, however they end. OK, and not held, if somebody else has it. Makes the run's
+ * folder. E_IO. */
+Status claim_take(const Sweep *s, const SweepRun *r, Lock *claim);
 
 typedef struct ChildTask {
     const Cell *cell;
     const char *from;   /* a checkpoint to branch off from; NULL: none */
     int64_t stop_after; /* 0: the config's end */
     int threads;
-    int claim;
+    const Lock *claim;
 } ChildTask;
 
 /* Starts it, resuming if it was begun. It ends with this process, and holds the claim as long as it lives.

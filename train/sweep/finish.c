@@ -98,7 +98,7 @@ Status worker_start(Worker *w, Child *c)
                             .from = branches ? trunk_start(&w->sweep, cell, from) : NULL,
                             .stop_after = c->stop_after,
                             .threads = c->threads,
-                            .claim = c->claim};
+                            .claim = &c->claim};
     return child_start(&w->sweep, &task, &c->pid);
 }
 
@@ -110,8 +110,8 @@ static Status leave(Worker *w, Child *c, SweepState state, const char *reason)
         worker_record(w, cell, state, reason, sweep_state_is_over(state) ? &c->seen : NULL);
     if (status == OK && w->grid.cells[cell].trunk >= 0 && sweep_state_is_over(state))
         trunk_forget(&w->sweep, &w->grid.cells[cell]);
-    claim_drop(c->claim);
-    *c = (Child){.claim = -1};
+    lock_drop(&c->claim);
+    *c = (Child){.claim.file = -1};
     if (status == OK && sweep_state_is_over(state)) show_end(w, cell);
     return status;
 }

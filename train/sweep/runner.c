@@ -30,14 +30,14 @@ Status sweep_folder(const char *config, const char *folder, char out[SWEEP_PATH_
 int64_t worker_active(const Worker *w)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < w->jobs; i++) count += w->children[i].claim >= 0;
+    for (int64_t i = 0; i < w->jobs; i++) count += w->children[i].claim.file >= 0;
     return count;
 }
 
 static bool is_mine(const Worker *w, int64_t cell)
 {
     for (int64_t i = 0; i < w->jobs; i++)
-        if (w->children[i].claim >= 0 && w->children[i].cell == cell) return true;
+        if (w->children[i].claim.file >= 0 && w->children[i].cell == cell) return true;
     return false;
 }
 
@@ -95,7 +95,7 @@ static int64_t memory_used(const Worker *w)
 {
     int64_t sum = 0;
     for (int64_t i = 0; i < w->jobs; i++)
-        if (w->children[i].claim >= 0) sum += w->grid.cells[w->children[i].cell].memory;
+        if (w->children[i].claim.file >= 0) sum += w->grid.cells[w->children[i].cell].memory;
     return sum;
 }
 
@@ -114,7 +114,7 @@ static int choose_threads(const Worker *w)
     if (w->options->threads) return (int)w->options->threads;
     if (w->grid.base->train.threads) return (int)w->grid.base->train.threads;
     for (int64_t i = 0; i < w->jobs; i++)
-        if (w->children[i].claim >= 0) used += w->children[i].threads;
+        if (w->children[i].claim.file >= 0) used += w->children[i].threads;
     for (int64_t i = 0; i < w->sweep.count; i++) waiting += !is_over(w, i) && !is_mine(w, i);
     const int64_t fair = waiting ? (w->cores - used) / waiting : 1;
     return (int)(fair > 1 ? fair : 1);
@@ -123,17 +123,17 @@ static int choose_threads(const Worker *w)
 /* Claims and starts the cell, unless somebody else has it or has made it. */
 static Status try_start(Worker *w, Child *c, int64_t cell)
 {
-    int claim;
+    Lock claim;
     const int threads = choose_threads(w);
     TRY(claim_take(&w->sweep, &w->grid.cells[cell].run, &claim));
-    if (claim < 0) return OK;
+    if (claim.file < 0) return OK;
     Status status = look(w);
     if (status == OK && !is_over(w, cell)) {
         *c = (Child){.cell = cell, .claim = claim, .threads = threads};
         status = worker_record(w, cell, SWEEP_running, "", NULL);
         return status == OK ? worker_start(w, c) : status;
     }
-    claim_drop(claim);
+    lock_drop(&claim);
     return status;
 }
 
@@ -141,7 +141,7 @@ static Status start_more(Worker *w)
 {
     for (int64_t j = 0; j < w->jobs; j++) {
         Child *c = &w->children[j];
-        for (int64_t i = 0; i < w->grid.count && c->claim < 0; i++)
+        for (int64_t i = 0; i < w->grid.count && c->claim.file < 0; i++)
             if (may_start(w, w->order[i])) TRY(try_start(w, c, w->order[i]));
     }
     return OK;
@@ -237,8 +237,8 @@ static void end_children(Worker *w)
         Child *c = &w->children[j];
         if (c->pid)
             while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR) continue;
-        claim_drop(c->claim);
-        *c = (Child){.claim = -1};
+        lock_drop(&c->claim);
+        *c = (Child){.claim.file = -1};
     }
 }
 
@@ -334,7 +334,7 @@ Status sweep_run(const SweepOptions *o)
     w->is_terminal = isatty(fileno(o->out));
     w->children = calloc((size_t)w->jobs, sizeof *w->children);
     Status status = w->children ? OK : FAIL(E_NOMEM, "a sweep");
-    for (int64_t i = 0; w->children && i < w->jobs; i++) w->children[i].claim = -1;
+    for (int64_t i = 0; w->children && i < w->jobs; i++) w->children[i].claim.file = -1;
     if (status == OK) status = work(w);
     if (w->line_open) fputc('\n', o->out);
     sweep_close(&w->sweep);

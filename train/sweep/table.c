@@ -111,7 +111,7 @@ void table_status(const Sweep *s, FILE *out)
 {
     int64_t counts[SWEEP_STATES] = {0};
     double seconds = 0, flops = 0, done = 0;
-    char name[512], holder[320];
+    char name[512], path[SWEEP_PATH_MAX], holder[LOCK_TEXT_MAX];
     for (int64_t i = 0; i < s->count; i++) {
         const SweepRun *r = &s->runs[i];
         counts[r->state]++;
@@ -129,7 +129,7 @@ void table_status(const Sweep *s, FILE *out)
         const SweepRun *r = &s->runs[i];
         cell_name(r, name, sizeof name);
         if (r->state == SWEEP_running) {
-            claim_holder(s, r, holder, sizeof holder);
+            lock_holder(sweep_run_path(s, r, "claim", path), holder);
             fprintf(out, "running   %s  (%s)  %s%s\n", r->id, name,
                     *holder ? "process " : "nobody is at it: the next capstan sweep goes on",
                     holder);

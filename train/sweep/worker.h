@@ -15,7 +15,8 @@ enum { JOBS_MAX = 256 };
 typedef struct Child {
     pid_t pid; /* 0: none here */
     int64_t cell;
-    int claim, threads, deaths;
+    Lock claim;
+    int threads, deaths;
     int64_t stop_after;
     RunResults seen; /* at the last look */
 } Child;

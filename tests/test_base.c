@@ -101,6 +101,13 @@ Test(error, long_messages_are_cut)
     cr_expect_lt(strlen(error_trace()), sizeof text);
 }
 
+Test(error, a_terminal_does_not_obey_it)
+{
+    cr_assert_eq(FAIL(E_DATA, "%s: is no name\nbut \xC3\xA4 is", "\x1B[2J\x9B"), E_DATA);
+    cr_expect_str_eq(error_message(),
+                     "missing or malformed data: \\x1B[2J\\x9B: is no name\nbut \xC3\xA4 is");
+}
+
 Test(error, exit_codes_are_those_of_the_contract)
 {
     cr_expect_eq(status_exit_code(OK), 0);

@@ -3,6 +3,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
 
 enum { MESSAGE_MAX = 4096, TRACE_MAX = 2048 };
 
@@ -23,6 +26,19 @@ __attribute__((format(printf, 1, 2))) static void trace(const char *fmt, ...)
     last.length += used < room ? used : room - 1;
 }
 
+/* What came out of a file may stand in a message: a terminal must not obey it. Lines stay lines. */
+static void store(Status code, char *text)
+{
+    int used = snprintf(last.message, sizeof last.message, "%s: ", status_text(code));
+    for (char *line = text, *end; line; line = end) {
+        end = strchr(line, '\n');
+        if (end) *end++ = '\0';
+        text_escape(line, last.message + used, sizeof last.message - (size_t)used);
+        used += (int)strlen(last.message + used);
+        if (end && used + 1 < MESSAGE_MAX) memcpy(last.message + used++, "\n", 2);
+    }
+}
+
 Status error_set(Status code, const char *file, int line, const char *func, const char *fmt, ...)
 {
     char text[MESSAGE_MAX]; /* beside the record: an argument may be error_message() itself */
@@ -30,8 +46,7 @@ Status error_set(Status code, const char *file, int line, const char *func, cons
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    snprintf(last.message, sizeof last.message, "%s: %.*s", status_text(code), MESSAGE_MAX - 64,
-             text);
+    store(code, text);
     last.length = 0;
     trace("  at %s:%d (%s)\n", file, line, func);
     return code;

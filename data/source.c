@@ -11,7 +11,7 @@ static Status open_file(const char *path, int *fd)
     struct stat info;
     if (!strcmp(path, "-"))
         return FAIL(E_DATA, "standard input cannot be read twice: write it to a file first");
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
     if (*fd < 0 || fstat(*fd, &info)) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode)) return FAIL(E_DATA, "%s: a folder; name the files in it", path);
     if (!S_ISREG(info.st_mode))

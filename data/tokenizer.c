@@ -232,7 +232,7 @@ const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token)
 static const Special *find_special(const Tokenizer *t, const char *text, int64_t size, int64_t *at)
 {
     bool begins[256] = {false};
-    const Special *end = t->specials + t->special_count;
+    const Special *end = t->special_count ? t->specials + t->special_count : NULL;
     for (const Special *s = t->specials; s < end; s++) begins[(unsigned char)*s->text] = true;
     for (; *at < size; ++*at) {
         const Special *best = NULL;

@@ -133,6 +133,9 @@ static Status read_row(Points *p, const Table *t, char *const *field, Arena *are
     TRY(read_number(t, field, LOSS, &one.loss));
     if (isnan(one.flops)) one.flops = 6 * one.params * one.tokens;
     if (isnan(one.tokens)) one.tokens = one.flops / 6 / one.params;
+    if (isinf(one.flops) || isinf(one.tokens) || one.flops == 0 || one.tokens == 0)
+        return FAIL(E_DATA, "%s:%lld: %g parameters and %g tokens are %g flops: out of range",
+                    t->path, (long long)t->line, one.params, one.tokens, one.flops);
     if (t->place[RUN] >= 0) one.run = name_run(field[t->place[RUN]]);
     return points_add(p, &one, says(t, field, HELD_OUT, "1") || says(t, field, HELD_OUT, "true"),
                       arena);

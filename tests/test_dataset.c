@@ -183,56 +183,6 @@ Test(dataset, nothing_is_left_of_what_is_not_finished)
     dataset_writer_close(w);
 }
 
-Test(dataset, every_flipped_bit_is_found)
-{
-    long size;
-    uint64_t draw = 1;
-    cr_assert_eq(write_some(in_temporary("a.h5"), 300, 300, true), OK);
-    unsigned char *bytes = file_bytes(in_temporary("a.h5"), &size);
-    for (int i = 0; i < 800; i++) {
-        draw = draw * 6364136223846793005u + 1442695040888963407u;
-        long place = i < 400 ? i * 8 + (long)(draw >> 61) : (long)((draw >> 11) % (uint64_t)size);
-        place = i < 400 ? place / 8 : place;
-        if (i < 400 && place > 100) place = size - 1 - (place - 100);
-        const unsigned char bit = (unsigned char)(1u << (draw >> 60 & 7));
-        bytes[place] ^= bit;
-        file_put(in_temporary("b.h5"), bytes, (size_t)size);
-        cr_assert_eq(open_and_touch(in_temporary("b.h5")), E_DATA, "bit at byte %ld", place);
-        bytes[place] ^= bit;
-    }
-    file_put(in_temporary("b.h5"), bytes, (size_t)size);
-    cr_expect_eq(open_and_touch(in_temporary("b.h5")), OK);
-    free(bytes);
-}
-
-Test(dataset, another_length_is_refused_at_open)
-{
-    long size;
-    Dataset d;
-    const char *path = in_temporary("b.h5");
-    cr_assert_eq(write_some(in_temporary("a.h5"), 300, 200, true), OK);
-    unsigned char *bytes = file_bytes(in_temporary("a.h5"), &size);
-    for (long n = 0; n < size; n += n < 200 ? 1 : 997) {
-        file_put(path, bytes, (size_t)n);
-        cr_assert_eq(dataset_open(&d, path), E_DATA, "%ld bytes", n);
-        dataset_close(&d);
-    }
-    bytes[size] = 0;
-    file_put(path, bytes, (size_t)size + 1);
-    cr_assert_eq(dataset_open(&d, path), E_DATA);
-    dataset_close(&d);
-    free(bytes);
-    cr_assert_eq(dataset_open(&d, in_temporary("missing.h5")), E_DATA);
-    cr_expect(strstr(error_message(), "missing.h5"), "%s", error_message());
-    dataset_close(&d);
-    cr_assert_eq(dataset_open(&d, temporary), E_DATA);
-    dataset_close(&d);
-    file_put(path, "To be, or not to be", 19);
-    cr_assert_eq(dataset_open(&d, path), E_DATA);
-    cr_expect(strstr(error_message(), "not a capstan dataset"), "%s", error_message());
-    dataset_close(&d);
-}
-
 Test(dataset, reads_token_files_of_nanogpt)
 {
     Dataset d;

@@ -3,9 +3,11 @@
  * Writing: HDF5 builds the structure in memory, with a hole where each array goes; h5_write() then
  * streams structure and arrays into a draft (data/files.h) behind a user block (data/block.h). So a
  * checkpoint needs no second copy in memory, a dataset of any size needs little, and equal content
- * gives equal bytes. Reading: the file is mapped and held against its user block; only then does HDF5
- * look at the structure, and arrays are read in place. Only names that are asked for are read, and
- * only plain contiguous arrays: no filters, external files, virtual layouts, soft links.
+ * gives equal bytes. Reading: the file is mapped and held against its user block; then HDF5 lists what it
+ * holds, in a child process with limits (data/guard.h); the list is held against the file, and arrays are
+ * read in place. A file is refused, by name and reason, if there is anything in it that capstan does not
+ * write: links, filters, external or virtual arrays, other types, extents without bytes, arrays that share
+ * bytes, deep or endless groups, long attributes. What is then asked for must be there in the right shape.
  *
  * Names are paths from the root: "/model/embed.weight". One thread at a time. */
 #ifndef DATA_H5_H
@@ -36,6 +38,7 @@ int64_t number_size(NumberType t);     /* in bytes */
 const char *number_name(NumberType t); /* "float32", "uint8" ... */
 
 typedef struct H5Hole H5Hole;
+typedef struct H5Contents H5Contents;
 
 /* A file being put together. It remembers its first fault; h5_write() hands it out. */
 typedef struct H5Writer {
@@ -74,15 +77,15 @@ typedef struct H5Reader {
     char *path; /* escaped, for messages */
     const BlockKind *kind;
     Mapping file;
-    int64_t tree; /* HDF5's handle; 0: closed */
+    H5Contents *contents; /* NULL: let go of */
     Span apart[BLOCK_APART];
 } H5Reader;
 
-/* Also refused: missing, empty, another format or version. h5_reader_close() in any case. */
+/* Also refused: missing, empty, another format or version. E_NOMEM. h5_reader_close() in any case. */
 Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind);
 void h5_reader_close(H5Reader *r);
 
-/* Lets go of HDF5's part; the mapping stays until h5_reader_close(). */
+/* Lets go of the list of contents; the mapping stays until h5_reader_close(). */
 void h5_reader_detach(H5Reader *r);
 
 bool h5_has(const H5Reader *r, const char *path);
@@ -100,8 +103,11 @@ Status h5_get_int(const H5Reader *r, const char *object, const char *name, int64
 Status h5_get_text(const H5Reader *r, const char *object, const char *name, char *out,
                    int64_t size); /* refuses what does not fit */
 
-/* What a group holds: how many, and the i-th in alphabetical order. */
+/* What a group holds: how many, and the i-th's name in alphabetical order, NULL if there are fewer. */
 Status h5_count(const H5Reader *r, const char *group, int64_t *count);
-Status h5_name(const H5Reader *r, const char *group, int64_t i, char *out, int64_t size);
+const char *h5_name(const H5Reader *r, const char *group, int64_t i);
+
+/* The path of the i-th array of all in alphabetical order; NULL if there are fewer. */
+const char *h5_array(const H5Reader *r, int64_t i);
 
 #endif

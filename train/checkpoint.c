@@ -140,17 +140,16 @@ static Status find(const H5Reader *f, const char *name, const Param *p, const vo
 /* The first name of a group that the model does not have. */
 static Status check_surplus(const H5Reader *f, const char *group, const Params *p)
 {
-    char name[256], safe[512];
     int64_t count;
     TRY(h5_count(f, group, &count));
     if (count == parameters_of(p)) return OK; /* each of the model's is there */
     for (int64_t i = 0; i < count; i++) {
+        const char *name = h5_name(f, group, i);
         const Param *one = p->first;
-        TRY(h5_name(f, group, i, name, sizeof name));
         while (one && strcmp(one->name, name)) one = one->next;
         if (!one)
             return FAIL(E_FORMAT, "%s: %s/%s is in the checkpoint and not in the model", f->path,
-                        group, text_escape(name, safe, sizeof safe));
+                        group, name);
     }
     return OK;
 }

@@ -1,0 +1,160 @@
+#include "data/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WAITING_TIMES = 20 }; /* how much longer than its seconds it may take on a busy machine */
+
+Status guard_share(void **shared, int64_t size)
+{
+    const int how = MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE;
+    *shared = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, how, -1, 0);
+    if (*shared != MAP_FAILED) return OK;
+    *shared = NULL;
+    return FAIL(E_NOMEM, "%lld bytes: %s", (long long)size, strerror(errno));
+}
+
+void guard_unshare(void *shared, int64_t size)
+{
+    if (shared) munmap(shared, (size_t)size);
+}
+
+static void limit(int resource, rlim_t most)
+{
+    struct rlimit now;
+    if (getrlimit(resource, &now)) return;
+    if (now.rlim_max != RLIM_INFINITY && now.rlim_max < most) most = now.rlim_max;
+    setrlimit(resource, &(struct rlimit){most, most});
+}
+
+/* Bytes of address space that this process has; stdio is not for a child of threads. */
+static int64_t bytes_now(void)
+{
+    char text[32] = "";
+    int64_t pages = 0;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    for (ssize_t i = 0; i < length && text[i] >= '0' && text[i] <= '9'; i++)
+        pages = 10 * pages + (text[i] - '0');
+    return pages ? pages * sysconf(_SC_PAGESIZE) : -1;
+}
+
+static void set_limits(int64_t seconds)
+{
+    const int64_t bytes = bytes_now();
+    if (bytes > 0) limit(RLIMIT_AS, (rlim_t)(bytes + GUARD_MEMORY));
+    limit(RLIMIT_CPU, (rlim_t)seconds);
+    limit(RLIMIT_FSIZE, 0);
+    limit(RLIMIT_NOFILE, 0);
+    limit(RLIMIT_CORE, 0);
+    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm((unsigned)(seconds * WAITING_TIMES));
+}
+
+/* A handler of this program, or of a sanitizer, would run in the child as if it were the parent; and the
+ * Ctrl-C that ends or does not end the parent is the parent's. */
+static void set_signals(void)
+{
+    static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGALRM};
+    static const int others[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
+    sigset_t none;
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) signal(fatal[i], SIG_DFL);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) signal(others[i], SIG_IGN);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+#if defined __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#elif defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define SANITIZED
+#endif
+
+#if defined __x86_64__
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined __aarch64__
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+#if defined ARCHITECTURE && !defined SANITIZED /* a sanitizer could not say what it found */
+static void bar_calls(void)
+{
+    static const unsigned allowed[] = {
+        SYS_brk,     SYS_mmap,  SYS_munmap,       SYS_mremap,     SYS_mprotect,
+        SYS_madvise, SYS_futex, SYS_rt_sigreturn, SYS_exit_group, SYS_sched_yield,
+    };
+    enum { ALLOWED = sizeof allowed / sizeof *allowed, HEAD = 4, ALL = HEAD + ALLOWED + 2 };
+    struct sock_filter code[ALL] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    };
+    for (int i = 0; i < ALLOWED; i++)
+        code[HEAD + i] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, allowed[i],
+                                                      (unsigned char)(ALLOWED - i), 0);
+    code[ALL - 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
+    code[ALL - 1] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+    const struct sock_fprog program = {ALL, code};
+    if (!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+#else
+static void bar_calls(void)
+{
+}
+#endif
+
+static Status judge(const char *name, Status code, int64_t seconds, int ended)
+{
+    const int number = WIFSIGNALED(ended) ? WTERMSIG(ended) : 0;
+    if (number == SIGXCPU || number == SIGALRM || number == SIGKILL)
+        return FAIL(code, "%s: reading it took a guarded child more than %lld s, or was stopped",
+                    name, (long long)seconds);
+    if (number)
+        return FAIL(code, "%s: reading it crashed a guarded child (signal %d, %s)", name, number,
+                    strsignal(number));
+    if (WEXITSTATUS(ended))
+        return FAIL(code, "%s: reading it ended a guarded child (exit %d)", name,
+                    WEXITSTATUS(ended));
+    return OK;
+}
+
+Status guard_run(const char *name, Status code, int64_t seconds, void (*work)(void *context),
+                 void *context)
+{
+    int ended = 0;
+    const pid_t child = fork();
+    if (child < 0)
+        return FAIL(E_NOMEM, "%s: no child process to read it in: %s", name, strerror(errno));
+    if (!child) {
+        set_signals();
+        set_limits(seconds);
+        bar_calls();
+        work(context);
+        _exit(0);
+    }
+    while (waitpid(child, &ended, 0) < 0)
+        if (errno != EINTR)
+            break; /* SIGCHLD is ignored: how it ended is not told, that it has is */
+    return judge(name, code, seconds, ended);
+}

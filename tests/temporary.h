@@ -3,6 +3,7 @@
 #define TESTS_TEMPORARY_H
 
 #include <dirent.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,10 +37,17 @@ static inline int temporary_files(int and_remove)
     return count;
 }
 
+static inline int temporary_remove(const char *path, const struct stat *info, int kind,
+                                   struct FTW *place)
+{
+    (void)info, (void)kind, (void)place;
+    return remove(path);
+}
+
+/* With folders that have been made in it. */
 static inline void temporary_close(void)
 {
-    temporary_files(1);
-    rmdir(temporary);
+    nftw(temporary, temporary_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Path of a file there; good for three more calls. */

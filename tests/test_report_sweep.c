@@ -1,7 +1,9 @@
 /* The page of a sweep: curves, laws and runs of a made-up store. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "tests/temporary.h"
 #include "train/report/report.h"
@@ -12,7 +14,7 @@
 enum { BUDGETS = 5, SIZES = 7, RUNS = BUDGETS * SIZES };
 
 static SweepRun runs[RUNS];
-static char overrides[RUNS][64];
+static char overrides[RUNS][80];
 
 TestSuite(report_sweep, .init = temporary_open, .fini = temporary_close);
 
@@ -42,6 +44,25 @@ static void make_up(void)
     }
 }
 
+/* Each run's training curve: the law at its size, with as many tokens as it has seen. */
+static void write_curves(void)
+{
+    char name[64];
+    cr_assert(!mkdir(in_temporary("runs"), 0777));
+    for (int i = 0; i < RUNS; i++) {
+        snprintf(name, sizeof name, "runs/%.16s", runs[i].id);
+        cr_assert(!mkdir(in_temporary(name), 0777));
+        snprintf(name, sizeof name, "runs/%.16s/metrics.jsonl", runs[i].id);
+        FILE *f = fopen(in_temporary(name), "w");
+        for (int k = 1; k <= 200; k++) {
+            const double d = (double)runs[i].tokens * k / 200, n = (double)runs[i].params;
+            fprintf(f, "{\"step\": %d, \"loss\": %.9g, \"tokens\": %.0f}\n", k,
+                    1.5 + 400 / pow(n, 0.35) + 500 / pow(d, 0.37), d);
+        }
+        cr_assert(!fclose(f));
+    }
+}
+
 static char *page_of_store(int64_t count)
 {
     Sweep s = {.flops = "6n", .config = "a <b>: 1\n", .runs = runs, .count = count};
@@ -63,8 +84,6 @@ Test(report_sweep, has_curves_laws_and_runs, .timeout = 120)
     static const char *const parts[] = {"Loss by size, at equal compute",
                                         "Loss by compute",
                                         "What the law leaves over",
-                                        "Sensitivity to the learning rate",
-                                        "The best learning rate by size",
                                         "chinchilla: ",
                                         "<tr><td>alpha</td>",
                                         "approach2: ",
@@ -79,6 +98,62 @@ Test(report_sweep, has_curves_laws_and_runs, .timeout = 120)
     cr_assert_str_eq(page, again);
     free(page);
     free(again);
+}
+
+/* The number in the first cell after a row's name. */
+static double cell_after(const char *page, const char *section, const char *name)
+{
+    char row[64];
+    const char *at = strstr(page, section);
+    cr_assert(at, "no %s", section);
+    snprintf(row, sizeof row, "<tr><td>%s</td><td class=\"n\">", name);
+    at = strstr(at, row);
+    cr_assert(at, "no %s in %s", name, section);
+    return strtod(at + strlen(row), NULL);
+}
+
+Test(report_sweep, has_the_envelope_of_training_curves, .timeout = 120)
+{
+    make_up();
+    write_curves();
+    char *page = page_of_store(RUNS);
+    cr_assert(strstr(page, "Training curves, and the lowest of them"));
+    cr_assert(strstr(page, "Which run is the lowest"));
+    /* Of this law N grows with C to the power of beta / (alpha + beta) = 0.514. */
+    cr_assert_float_eq(cell_after(page, "approach1: ", "a"), 0.514, 0.06);
+    free(page);
+}
+
+Test(report_sweep, keeps_apart_what_is_held_out, .timeout = 120)
+{
+    make_up();
+    for (int i = RUNS - SIZES; i < RUNS; i++) runs[i].held_out = true;
+    char *page = page_of_store(RUNS);
+    cr_assert(strstr(page, "2.56e+14, held out"));
+    cr_assert(strstr(page, "Runs held out of the law"));
+    cr_assert(strstr(page, "28 points"));
+    int64_t judged = 0;
+    for (const char *at = page; (at = strstr(at, "<td>within</td>")); at++) judged++;
+    cr_assert_geq(judged, SIZES / 2);
+    free(page);
+}
+
+Test(report_sweep, does_not_mix_budgets_in_learning_rates, .timeout = 120)
+{
+    make_up();
+    for (int i = 0; i < RUNS;
+         i++) { /* 3 rates at one size, 4 at another, with two parametrisations */
+        runs[i].params = i % SIZES < 3 ? 1000 : 4000;
+        snprintf(overrides[i], sizeof overrides[i], "model.width=8\noptim.lr=%g\nx.y=%s\n",
+                 1e-3 * (1 + i % SIZES), i / SIZES % 2 ? "mup" : "standard");
+    }
+    char *page = page_of_store(RUNS);
+    cr_assert(strstr(page, "Sensitivity to the learning rate"));
+    cr_assert(strstr(page, "The best learning rate by size"));
+    cr_assert(strstr(page, ">1000 parameters, 1e+12 operations, x.y=standard<"));
+    cr_assert(strstr(page, ">4000 parameters, 4e+12 operations, x.y=mup<"));
+    cr_assert(strstr(page, ">4e+12 operations, x.y=mup<"));
+    free(page);
 }
 
 Test(report_sweep, says_why_there_is_no_law)

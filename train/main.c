@@ -7,6 +7,7 @@
 
 #include "autograd/base/text.h"
 #include "train/commands.h"
+#include "train/version.h"
 
 static const Command commands[] = {
 #define X(name, usage, help) {#name, usage, help, command_##name},
@@ -19,7 +20,8 @@ static void help(FILE *out)
 {
     fprintf(out, "capstan trains small GPTs on a CPU.\n\nusage: capstan COMMAND [options]\n\n");
     for (const Command *c = commands; c->name; c++) fprintf(out, "  %-10s %s\n", c->name, c->help);
-    fprintf(out, "\n\"capstan COMMAND --help\" says more.\n");
+    fprintf(out,
+            "\n\"capstan COMMAND --help\" says more, \"capstan --version\" which one this is.\n");
 }
 
 static Status unknown(const char *name)
@@ -58,6 +60,10 @@ int main(int argc, char *argv[])
     }
     if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
         help(stdout);
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("capstan %s\n", version_text());
         return 0;
     }
     signal(SIGPIPE, SIG_IGN);

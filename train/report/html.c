@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
+#include "train/version.h"
 
 /* What stands for a character; NULL: itself. */
 static const char *escape(const unsigned char *s, int length)
@@ -100,7 +101,8 @@ void html_begin(const char *title, FILE *out)
 
 void html_end(FILE *out)
 {
-    fputs("<script>\n", out);
+    html_print(out, "<footer class=\"soft\">Made by capstan %s.</footer>\n<script>\n",
+               version_text());
     html_pieces(html_script, out);
     fputs("</script>\n</body>\n</html>\n", out);
 }

@@ -13,7 +13,7 @@ void html_text(const char *s, FILE *out);
 
 /* From "<!doctype html>" to the first heading. */
 void html_begin(const char *title, FILE *out);
-void html_end(FILE *out);
+void html_end(FILE *out); /* with which capstan made the page */
 
 /* printf, each %s of which is escaped by html_text(). No other conversion of texts; numbers as usual. */
 void html_print(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

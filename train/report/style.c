@@ -65,6 +65,7 @@ const char *const html_page_style[] = {
     "border-radius:8px;padding:.8rem 1rem;overflow-x:auto;white-space:pre-wrap;margin:.5rem 0}\n",
     ".samples{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(22rem,100%),1fr));"
     "gap:.8rem}.samples pre{margin:0;height:100%}.prompt{color:var(--soft)}\n",
+    "footer{margin-top:2.4rem;font-size:.85rem}"
     "details{margin:.5rem 0}summary{cursor:pointer;color:var(--soft)}\n",
     ".tag{border:1px solid currentColor;border-radius:4px;padding:0 .35rem;font-size:.8rem;"
     "white-space:nowrap}.warn{color:var(--warn)}\n",

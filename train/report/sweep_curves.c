@@ -1,7 +1,5 @@
-/* Losses of a sweep: by size at each budget, by compute, by learning rate. */
+/* Losses of a sweep: by size at each budget, by compute. */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "train/quantile.h"
 #include "train/report/axis.h"
@@ -9,7 +7,7 @@
 
 enum { CURVE = 61 };
 
-static bool is_usable(const SweepRun *r)
+bool sweep_run_is_usable(const SweepRun *r)
 {
     return r->state == SWEEP_done && isfinite(r->loss) && r->params > 0 && r->flops > 0;
 }
@@ -74,9 +72,11 @@ static PlotSeries budget_series(Page *p, const Sweep *s, double budget, int colo
     double *x = page_numbers(p, s->count), *y = page_numbers(p, s->count);
     const char **texts = arena_zero(&p->arena, (s->count + 1) * (int64_t)sizeof *texts);
     int64_t used = 0;
+    bool held_out = false;
     for (int64_t i = 0; x && y && texts && i < s->count; i++) {
         const SweepRun *r = &s->runs[i];
-        if (!is_usable(r) || r->budget != budget) continue;
+        if (!sweep_run_is_usable(r) || r->budget != budget) continue;
+        held_out |= r->held_out;
         x[used] = (double)r->params;
         y[used] = r->loss;
         texts[used++] =
@@ -85,7 +85,8 @@ static PlotSeries budget_series(Page *p, const Sweep *s, double budget, int colo
                       r->loss, r->held_out ? ", held out" : "");
     }
     return (PlotSeries){.kind = PLOT_POINTS,
-                        .name = page_text(p, "%.3g", budget),
+                        .name = page_text(p, "%.3g%s", budget, held_out ? ", held out" : ""),
+                        .is_hollow = held_out,
                         .x = x,
                         .y = y,
                         .count = used,
@@ -116,7 +117,7 @@ void sweep_isoflops(Page *p, const SweepPage *s)
     double *budgets = page_numbers(p, s->sweep.count);
     int64_t known = 0, used = 0;
     for (int64_t i = 0; budgets && i < s->sweep.count; i++)
-        if (is_usable(&s->sweep.runs[i]) && s->sweep.runs[i].budget > 0)
+        if (sweep_run_is_usable(&s->sweep.runs[i]) && s->sweep.runs[i].budget > 0)
             budgets[known++] = s->sweep.runs[i].budget;
     const int count = budgets ? distinct(budgets, known, BUDGETS_MAX) : 0;
     if (!count) return;
@@ -174,7 +175,7 @@ void sweep_compute(Page *p, const SweepPage *s)
     if (p->status != OK) return;
     for (int64_t i = 0; i < w->count; i++) {
         const SweepRun *r = &w->runs[i];
-        if (!is_usable(r)) continue;
+        if (!sweep_run_is_usable(r)) continue;
         x[r->held_out][count[r->held_out]] = r->flops;
         y[r->held_out][count[r->held_out]++] = r->loss;
     }
@@ -197,89 +198,4 @@ void sweep_compute(Page *p, const SweepPage *s)
                       .y_log = true,
                       .series = all,
                       .series_count = used});
-}
-
-/* What a cell sets a key to; NAN: it does not. */
-static double setting(const SweepRun *r, const char *key)
-{
-    const size_t length = strlen(key);
-    for (const char *at = r->overrides; *at; at += strcspn(at, "\n"), at += *at == '\n')
-        if (!strncmp(at, key, length) && at[length] == '=') return strtod(at + length + 1, NULL);
-    return NAN;
-}
-
-typedef struct Trial {
-    double rate, loss;
-} Trial;
-
-static int by_rate(const void *a, const void *b)
-{
-    const double x = ((const Trial *)a)->rate, y = ((const Trial *)b)->rate;
-    return (x > y) - (x < y);
-}
-
-/* Of the runs of a size, the loss of each learning rate, ascending. */
-static PlotSeries rate_series(Page *p, const Sweep *s, double params, int color)
-{
-    char text[TICK_LABEL];
-    Trial *t = arena_zero(&p->arena, (s->count + 1) * (int64_t)sizeof *t);
-    double *x = page_numbers(p, s->count), *y = page_numbers(p, s->count);
-    int64_t used = 0;
-    for (int64_t i = 0; t && i < s->count; i++) {
-        const double rate = setting(&s->runs[i], "optim.lr");
-        if (is_usable(&s->runs[i]) && (double)s->runs[i].params == params && rate > 0)
-            t[used++] = (Trial){rate, s->runs[i].loss};
-    }
-    if (t) qsort(t, (size_t)used, sizeof *t, by_rate);
-    for (int64_t i = 0; x && y && i < used; i++) x[i] = t[i].rate, y[i] = t[i].loss;
-    return (PlotSeries){.kind = PLOT_LINE_POINTS,
-                        .name = page_text(p, "%s parameters", axis_number(params, 3, text)),
-                        .x = x,
-                        .y = y,
-                        .count = x && y ? used : 0,
-                        .color = color};
-}
-
-void sweep_rates(Page *p, const SweepPage *s)
-{
-    PlotSeries all[RATES_MAX];
-    const Sweep *w = &s->sweep;
-    double *rates = page_numbers(p, w->count), *sizes = page_numbers(p, w->count),
-           *best = page_numbers(p, RATES_MAX);
-    int64_t known = 0;
-    for (int64_t i = 0; rates && sizes && i < w->count; i++) {
-        const double rate = setting(&w->runs[i], "optim.lr");
-        if (!is_usable(&w->runs[i]) || !(rate > 0)) continue;
-        rates[known] = rate;
-        sizes[known++] = (double)w->runs[i].params;
-    }
-    if (p->status != OK || !known || distinct(rates, known, RATES_MAX) < 3) return;
-    const int count = distinct(sizes, known, RATES_MAX);
-    for (int i = 0; i < count; i++) {
-        all[i] = rate_series(p, w, sizes[i], i + 1);
-        int64_t lowest = 0;
-        for (int64_t k = 1; k < all[i].count; k++)
-            if (all[i].y[k] < all[i].y[lowest]) lowest = k;
-        best[i] = all[i].count ? all[i].x[lowest] : NAN;
-    }
-    page_plot(p, "learning-rates",
-              &(Plot){.title = "Sensitivity to the learning rate",
-                      .x_label = "learning rate",
-                      .y_label = "held-out loss, nats a token",
-                      .x_log = true,
-                      .series = all,
-                      .series_count = count});
-    if (count < 2) return;
-    page_plot(p, "best-rates",
-              &(Plot){.title = "The best learning rate by size",
-                      .x_label = "parameters",
-                      .y_label = "learning rate",
-                      .x_log = true,
-                      .y_log = true,
-                      .series = &(PlotSeries){.kind = PLOT_LINE_POINTS,
-                                              .name = "lowest loss at",
-                                              .x = sizes,
-                                              .y = best,
-                                              .count = count},
-                      .series_count = 1});
 }

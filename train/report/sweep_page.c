@@ -51,17 +51,53 @@ static void residuals(Page *p, const SweepPage *s)
                       .series_count = 1});
 }
 
+/* What the law says of the runs that it has not seen, and what they gave. */
+static void held_out(Page *p, const SweepPage *s)
+{
+    if (!s->held) return;
+    fputs(
+        "<h3>Runs held out of the law</h3>\n<div class=\"wide\"><table>\n<thead><tr><th "
+        "class=\"n\">operations</th><th class=\"n\">parameters</th><th class=\"n\">tokens</th><th "
+        "class=\"n\">outcome</th><th class=\"n\">law</th><th>one run, by the law</th><th></th>"
+        "</tr></thead>\n<tbody>\n",
+        p->out);
+    for (int64_t i = 0; i < s->points.held_count; i++) {
+        const LawPoint *q = &s->points.held[i];
+        const FitPrediction *f = &s->held[i];
+        fputs("<tr>", p->out);
+        page_number(p, q->flops, 3);
+        page_number(p, q->params, 3);
+        page_number(p, q->tokens, 3);
+        page_number(p, q->loss, 5);
+        page_number(p, f->loss.value, 5);
+        if (isfinite(f->run.low))
+            html_print(p->out, "<td>%.4f to %.4f</td><td>%s</td></tr>\n", f->run.low, f->run.high,
+                       fit_is_within(f, q->loss) ? "within" : "outside");
+        else
+            fputs("<td></td><td></td></tr>\n", p->out);
+    }
+    html_print(p->out,
+               "</tbody></table></div>\n<p class=\"soft\">If the law is right, %.0f %% of runs "
+               "fall within."
+               "</p>\n",
+               100 * s->law.level);
+}
+
+static void law_or_not(Page *p, bool found, const FitResult *f, const char *of, const char *why)
+{
+    if (found)
+        law_table(p, f);
+    else
+        html_print(p->out, "<p>No law of %s: %s.</p>\n", of, why);
+}
+
 void sweep_laws(Page *p, const SweepPage *s)
 {
     fputs("<h2>Laws</h2>\n", p->out);
-    if (s->has_law)
-        law_table(p, &s->law);
-    else
-        html_print(p->out, "<p>No law of the loss: %s.</p>\n", s->no_law);
-    if (s->has_minima)
-        law_table(p, &s->minima);
-    else
-        html_print(p->out, "<p>No law of the lowest points: %s.</p>\n", s->no_minima);
+    law_or_not(p, s->has_law, &s->law, "the loss", s->no_law);
+    held_out(p, s);
+    law_or_not(p, s->has_minima, &s->minima, "the lowest points", s->no_minima);
+    law_or_not(p, s->has_envelope, &s->envelope, "the training curves", s->no_envelope);
 }
 
 void sweep_runs(Page *p, const SweepPage *s)
@@ -99,6 +135,7 @@ static void write_page(Page *p, const void *what)
             html_print(p->out, " %lld %s", (long long)count[i], sweep_state_name((SweepState)i));
     html_print(p->out, ". Operations by the convention %s.</p>\n", s->sweep.flops);
     sweep_isoflops(p, s);
+    sweep_envelope(p, s);
     fputs("<div class=\"plots\">\n", p->out);
     sweep_compute(p, s);
     if (s->has_law) residuals(p, s);
@@ -113,9 +150,10 @@ static void write_page(Page *p, const void *what)
 }
 
 /* A law that cannot be is said, and the page goes on without it. */
-static Status fit(SweepPage *s, LawKind law, bool *found, FitResult *f, char why[512])
+static Status fit(SweepPage *s, LawKind law, const Points *points, bool *found, FitResult *f,
+                  char why[512])
 {
-    const Status status = fit_law(law, s->points.point, s->points.count, &options, &s->arena, f);
+    const Status status = fit_law(law, points->point, points->count, &options, &s->arena, f);
     *found = status == OK;
     if (status == OK) return OK;
     snprintf(why, 512, "%s", error_message());
@@ -124,14 +162,20 @@ static Status fit(SweepPage *s, LawKind law, bool *found, FitResult *f, char why
 
 static Status read_all(SweepPage *s, const char *sweep)
 {
+    Points curves = {0};
     TRY(sweep_store_read(sweep, &s->sweep));
     const Status status = points_read_sweep(&s->points, sweep, &s->arena);
     if (status != OK) {
         if (status != E_DATA) return status;
         s->points = (Points){0};
     }
-    TRY(fit(s, LAW_CHINCHILLA, &s->has_law, &s->law, s->no_law));
-    return fit(s, LAW_APPROACH2, &s->has_minima, &s->minima, s->no_minima);
+    TRY(sweep_read_curves(s));
+    TRY(sweep_curve_points(s, &curves, &s->arena));
+    TRY(fit(s, LAW_CHINCHILLA, &s->points, &s->has_law, &s->law, s->no_law));
+    TRY(fit(s, LAW_APPROACH2, &s->points, &s->has_minima, &s->minima, s->no_minima));
+    TRY(fit(s, LAW_APPROACH1, &curves, &s->has_envelope, &s->envelope, s->no_envelope));
+    if (!s->has_law || !s->points.held_count) return OK;
+    return fit_predict_all(&s->law, s->points.held, s->points.held_count, &s->arena, &s->held);
 }
 
 Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out)

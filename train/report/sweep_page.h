@@ -7,19 +7,39 @@
 #include "train/scaling/points.h"
 #include "train/sweep/store.h"
 
-enum { BUDGETS_MAX = 64, RATES_MAX = 64 };
+enum { BUDGETS_MAX = 64 };
+
+/* The training loss of a run, smoothed, at some of its lines; without the first steep part. */
+typedef struct SweepCurve {
+    const SweepRun *run;
+    double *flops, *loss; /* [count], flops ascending */
+    int64_t count;
+} SweepCurve;
 
 typedef struct SweepPage {
     Sweep sweep;
     Arena arena;
     Points points;
-    bool has_law, has_minima;
-    FitResult law, minima;            /* chinchilla; approach 2 */
-    char no_law[512], no_minima[512]; /* why not */
+    FitPrediction *held; /* [points.held_count]: what the law says of them; NULL: there is no law */
+    SweepCurve *curves;  /* [curve_count] */
+    int64_t curve_count;
+    bool has_law, has_minima, has_envelope;
+    FitResult law, minima, envelope;                    /* chinchilla; approaches 2 and 1 */
+    char no_law[512], no_minima[512], no_envelope[512]; /* why not */
 } SweepPage;
+
+/* Whether a run has a loss to show. */
+bool sweep_run_is_usable(const SweepRun *r);
+
+/* Fills curves from the runs' folders: of each that is there. E_IO, E_NOMEM. */
+Status sweep_read_curves(SweepPage *s);
+
+/* Adds the points of the curves that are not held out. E_NOMEM. */
+Status sweep_curve_points(const SweepPage *s, Points *points, Arena *arena);
 
 void sweep_isoflops(Page *p, const SweepPage *s);
 void sweep_compute(Page *p, const SweepPage *s);
+void sweep_envelope(Page *p, const SweepPage *s);
 void sweep_laws(Page *p, const SweepPage *s);
 void sweep_rates(Page *p, const SweepPage *s);
 void sweep_runs(Page *p, const SweepPage *s);

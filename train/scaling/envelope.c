@@ -6,7 +6,7 @@
 #include "train/scaling/isoflop.h"
 #include "train/scaling/line.h"
 
-enum { PLACES = 1500, CURVES_MIN = 3 };
+enum { PLACES = ENVELOPE_PLACES, CURVES_MIN = 3 };
 
 typedef struct Curve {
     int64_t first, count; /* of points by run, then C */
@@ -80,7 +80,8 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
     double *theta = arena_take(arena, (f->bootstraps + 1) * 4 * (int64_t)sizeof *theta);
     int64_t *which = arena_take(arena, PLACES * (int64_t)sizeof *which), curves = 0, kept = 0;
     bool *is_best = arena_zero(arena, count * (int64_t)sizeof *is_best);
-    if (!p || !curve || !x || !theta || !which || !is_best)
+    r->envelope = arena_take(arena, PLACES * (int64_t)sizeof *r->envelope);
+    if (!p || !curve || !x || !theta || !which || !is_best || !r->envelope)
         return FAIL(E_NOMEM, "%lld points", (long long)count);
     double *n = x + PLACES, *d = n + PLACES, *weight = d + PLACES;
     for (int64_t i = 0; i < count; i++) p[i] = points[i];
@@ -99,6 +100,12 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
         const LawPoint *last = &p[curve[best].first + curve[best].count - 1];
         x[kept] = c, n[kept] = log(curve[best].params);
         d[kept] = c - n[kept] - log(last->flops / (last->params * last->tokens));
+        r->envelope[r->places++] =
+            (LawPoint){.params = curve[best].params,
+                       .tokens = exp(d[kept]),
+                       .flops = exp(c),
+                       .loss = exp(loss_at(p + curve[best].first, curve[best].count, c)),
+                       .run = last->run};
         weight[kept] = 1, which[kept++] = best;
         best_ones += !is_best[best];
         is_best[best] = true;

@@ -57,6 +57,8 @@ typedef struct FitResult {
     double least, most;     /* flops of the points */
     FitBudget *budget;      /* [budgets], approach 2 only */
     int64_t budgets;
+    LawPoint *envelope; /* [places], approach 1 only: the lowest curve, and where it is */
+    int64_t places;
 } FitResult;
 
 /* E_DATA if the points cannot carry the law: fewer than it has parameters and one more, values that are not

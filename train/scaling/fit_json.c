@@ -52,9 +52,9 @@ static json_t *held(const FitReport *r)
                               json_number(q->loss));
         set_value(o, "loss", f->loss);
         json_object_set_new(o, "run_interval", interval(f->run));
-        json_object_set_new(
-            o, "within",
-            isfinite(f->run.low) ? json_boolean(fit_is_within(f, q->loss)) : json_null());
+        json_object_set_new(o, "within",
+                            isfinite(f->run.low) ? json_boolean(fit_is_within(f, q->loss))
+                                                 : json_null());
         json_array_append_new(list, o);
     }
     return list;

@@ -31,7 +31,8 @@ typedef struct FitReport {
     Ratio ratio;
     FitPlace place[FIT_PLACES_MAX];
     int places;
-    FitPrediction *held; /* [points->held_count]: of what was kept out; NULL: the law says no loss */
+    FitPrediction
+        *held; /* [points->held_count]: of what was kept out; NULL: the law says no loss */
 } FitReport;
 
 void fit_print(const FitReport *r);

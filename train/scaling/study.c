@@ -94,3 +94,18 @@ char *study_path(const Study *s, const char *name, char out[STUDY_PATH_MAX])
     snprintf(out, STUDY_PATH_MAX, "%s/%s", s->folder, name);
     return out;
 }
+
+void study_plot_names(const Study *s, const char *title, const char *name, int way, char full[160],
+                      char path[STUDY_PATH_MAX])
+{
+    char file[64];
+    if (way < STUDY_WAYS) {
+        snprintf(full, 160, "%s, %s", title, study_ways[way]);
+        snprintf(file, sizeof file, "%s-%s.svg", name, study_ways[way]);
+    } else {
+        snprintf(full, 160, "%s: solid %s, dashed %s", title, study_ways[STUDY_MUP],
+                 study_ways[STUDY_STANDARD]);
+        snprintf(file, sizeof file, "%s.svg", name);
+    }
+    study_path(s, file, path);
+}

@@ -35,6 +35,11 @@ typedef struct Study {
 enum { STUDY_MUP, STUDY_STANDARD, STUDY_WAYS };
 extern const char *const study_ways[STUDY_WAYS];
 
+/* What a plot of one of them, or of all (STUDY_WAYS), is called: "TITLE, mup", NAME-mup.svg; "TITLE: solid mup, dashed
+ * standard", NAME.svg. */
+void study_plot_names(const Study *s, const char *title, const char *name, int way, char full[160],
+                      char path[STUDY_PATH_MAX]);
+
 /* A fresh run of the study's config with more settings on top (NULL ends them), seed the which-th. Both are to
  * be closed by run_close(), whatever this returns. */
 Status study_open(const Study *s, const char *const more[], int64_t width, int64_t which, Run *r,

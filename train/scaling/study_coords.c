@@ -171,25 +171,34 @@ static Status save_table(const Study *s, const Sizes z[STUDY_WAYS])
     return fclose(out) || failed ? FAIL(E_IO, "%s: not all could be written", path) : OK;
 }
 
-/* Sizes over widths, after the last update. */
-static Status draw(const Study *s, const Sizes *z, int way)
+/* Sizes over widths, after the last update. way: STUDY_WAYS: all of them. */
+static Status draw(const Study *s, const Sizes z[STUDY_WAYS], int way)
 {
     enum { MOST = 32 };
-    PlotSeries series[MOST] = {0};
-    static double x[STUDY_WIDTHS_MAX], y[MOST][STUDY_WIDTHS_MAX];
+    PlotSeries series[STUDY_WAYS * MOST] = {0};
+    static double x[STUDY_WIDTHS_MAX], y[STUDY_WAYS][MOST][STUDY_WIDTHS_MAX];
     static char names[MOST][NAME];
-    char title[96], file[64], path[STUDY_PATH_MAX];
-    const int count = z->coordinates < MOST ? z->coordinates : MOST;
+    char title[160], all[64], path[STUDY_PATH_MAX];
+    const int coordinates = z->coordinates < MOST ? z->coordinates : MOST;
+    int count = 0;
     for (int w = 0; w < s->width_count; w++) x[w] = (double)s->widths[w];
-    for (int k = 0; k < count; k++) {
-        for (int w = 0; w < s->width_count; w++) y[k][w] = exp(size_at(s, z, k, s->steps)[w]);
-        name_of(z, k, names[k]);
-        series[k] = (PlotSeries){
-            .kind = PLOT_LINE_POINTS, .name = names[k], .x = x, .y = y[k], .count = s->width_count};
-    }
-    snprintf(title, sizeof title, "Size of activations after %lld updates, %s", (long long)s->steps,
-             study_ways[way]);
-    snprintf(file, sizeof file, "coords-%s.svg", study_ways[way]);
+    for (int i = 0; i < STUDY_WAYS; i++)
+        for (int k = 0; k < coordinates && (i == way || way == STUDY_WAYS); k++) {
+            const bool is_second = way == STUDY_WAYS && i == STUDY_STANDARD;
+            for (int w = 0; w < s->width_count; w++)
+                y[i][k][w] = exp(size_at(s, &z[i], k, s->steps)[w]);
+            name_of(&z[i], k, names[k]);
+            series[count++] = (PlotSeries){.kind = PLOT_LINE_POINTS,
+                                           .name = is_second ? NULL : names[k],
+                                           .x = x,
+                                           .y = y[i][k],
+                                           .count = s->width_count,
+                                           .color = k + 1,
+                                           .is_dashed = is_second,
+                                           .is_hollow = is_second};
+        }
+    snprintf(all, sizeof all, "Size of activations after %lld updates", (long long)s->steps);
+    study_plot_names(s, all, "coords", way, title, path);
     return plot_save(&(Plot){.title = title,
                              .x_label = "width",
                              .y_label = "root mean square",
@@ -197,14 +206,14 @@ static Status draw(const Study *s, const Sizes *z, int way)
                              .y_log = true,
                              .series = series,
                              .series_count = count},
-                     study_path(s, file, path));
+                     path);
 }
 
 static Status tell(const Study *s, const Sizes z[STUDY_WAYS], json_t **result)
 {
     double worst[STUDY_WAYS];
     TRY(save_table(s, z));
-    for (int way = 0; way < STUDY_WAYS; way++) TRY(draw(s, &z[way], way));
+    for (int way = 0; way <= STUDY_WAYS; way++) TRY(draw(s, z, way));
     json_t *widths = json_array(), *all = json_array();
     for (int w = 0; w < s->width_count; w++)
         json_array_append_new(widths, json_integer((json_int_t)s->widths[w]));

@@ -165,27 +165,33 @@ static void print(const Study *s, int way, const Transfer *t)
             t->at_edge ? "; a best one is at the edge of the grid, and may lie beyond" : "");
 }
 
+/* way: STUDY_WAYS: all of them. t: [STUDY_WAYS] */
 static Status draw(const Study *s, int way, const Transfer *t)
 {
-    PlotSeries series[STUDY_WIDTHS_MAX] = {0};
-    char names[STUDY_WIDTHS_MAX][32], title[96], path[STUDY_PATH_MAX], name[64];
-    for (int w = 0; w < s->width_count; w++) {
-        snprintf(names[w], sizeof names[w], "width %lld", (long long)s->widths[w]);
-        series[w] = (PlotSeries){.kind = PLOT_LINE_POINTS,
-                                 .name = names[w],
-                                 .x = s->rates,
-                                 .y = t->mean[w],
-                                 .count = s->rate_count};
-    }
-    snprintf(title, sizeof title, "Held-out loss by learning rate, %s", study_ways[way]);
-    snprintf(name, sizeof name, "lr-width-%s.svg", study_ways[way]);
+    PlotSeries series[STUDY_WAYS * STUDY_WIDTHS_MAX] = {0};
+    char names[STUDY_WIDTHS_MAX][32], title[160], path[STUDY_PATH_MAX];
+    int count = 0;
+    for (int k = 0; k < STUDY_WAYS; k++)
+        for (int w = 0; w < s->width_count && (k == way || way == STUDY_WAYS); w++) {
+            const bool is_second = way == STUDY_WAYS && k == STUDY_STANDARD;
+            snprintf(names[w], sizeof names[w], "width %lld", (long long)s->widths[w]);
+            series[count++] = (PlotSeries){.kind = PLOT_LINE_POINTS,
+                                           .name = is_second ? NULL : names[w],
+                                           .x = s->rates,
+                                           .y = t[k].mean[w],
+                                           .count = s->rate_count,
+                                           .color = w + 1,
+                                           .is_dashed = is_second,
+                                           .is_hollow = is_second};
+        }
+    study_plot_names(s, "Held-out loss by learning rate", "lr-width", way, title, path);
     return plot_save(&(Plot){.title = title,
                              .x_label = "learning rate",
                              .y_label = "held-out loss, nats a token",
                              .x_log = true,
                              .series = series,
-                             .series_count = s->width_count},
-                     study_path(s, name, path));
+                             .series_count = count},
+                     path);
 }
 
 static json_t *to_json(const Study *s, const Transfer *t)
@@ -229,8 +235,8 @@ Status study_lr_width(const Study *s, json_t **result)
     for (int k = 0; k < STUDY_WAYS && status == OK; k++) {
         t[k] = transfer_of(g, k);
         if (s->table) print(s, k, &t[k]);
-        status = draw(s, k, &t[k]);
     }
+    for (int k = 0; k <= STUDY_WAYS && status == OK; k++) status = draw(s, k, t);
     free(g);
     TRY(status);
     *result = json_pack("{s:b, s:o, s:o, s:o, s:o}", "transfers", t[STUDY_MUP].spread < 1.01,

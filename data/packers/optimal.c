@@ -46,8 +46,11 @@ static Status place(const Column *c, int64_t packs, int64_t *rest, PackPart *par
                 const int64_t length = fitting(rest, c->parts[k].length);
                 const int64_t times = rest[length] < wanted ? rest[length] : wanted;
                 if (!length) break;
+                int64_t at = 0; /* two parts of a column may come to the same length */
+                while (at < count && parts[at].length != length) at++;
+                if (at == count) parts[count++] = (PackPart){(int32_t)length, 0};
+                parts[at].times += (int32_t)times;
                 rest[length] -= times; /* for one pack */
-                parts[count++] = (PackPart){(int32_t)length, (int32_t)times};
                 wanted -= times;
             }
         if (!count) return OK;

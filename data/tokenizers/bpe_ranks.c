@@ -25,6 +25,7 @@ static Status read_specials(Tokenizer *t, BpeModel *m, Arena *a, const json_t *l
         m->tokens[id] = (TokenBytes){(unsigned char *)copy, (int64_t)strlen(copy)};
     }
     t->end_of_text = special_end_of_text(specials, t->special_count);
+    TRY(specials_mark(t, a));
     return t->end_of_text >= 0
                ? OK
                : PART_FAIL(name, "special", "there is no <|endoftext|> among the special tokens");
@@ -75,6 +76,9 @@ Status bpe_read_ranks(Tokenizer *t, BpeModel *m, Arena *a, const json_t *descrip
     if (t->vocab_size > VOCABULARY_MAX)
         return FAIL(E_DATA, "%s: ranks go up to %lld; expected at most %d", name,
                     (long long)largest, VOCABULARY_MAX - 1);
+    if (t->vocab_size > m->words.used + (int64_t)json_object_size(special) + VOCABULARY_GAPS_MAX)
+        return FAIL(E_DATA, "%s: ranks go up to %lld, but there are only %lld", name,
+                    (long long)t->vocab_size - 1, (long long)m->words.used);
     m->tokens = arena_zero(a, t->vocab_size * (int64_t)sizeof *m->tokens);
     if (!m->tokens) return FAIL(E_NOMEM, "%s: tokens", name);
     for (const Word *w = m->words.slots; w < m->words.slots + m->words.room; w++) {

@@ -147,11 +147,18 @@ json_t *specials_describe(const Special *specials, int64_t count)
     return list;
 }
 
+Status specials_mark(Tokenizer *t, Arena *a)
+{
+    unsigned char *marks = arena_zero(a, t->vocab_size);
+    if (!marks) return FAIL(E_NOMEM, "%lld tokens", (long long)t->vocab_size);
+    for (int64_t i = 0; i < t->special_count; i++) marks[t->specials[i].token] = 1;
+    t->marks = marks;
+    return OK;
+}
+
 bool is_special(const Tokenizer *t, int32_t token)
 {
-    for (int64_t i = 0; i < t->special_count; i++)
-        if (t->specials[i].token == token) return true;
-    return false;
+    return t->marks && t->marks[token];
 }
 
 Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description, const char *name,
@@ -165,6 +172,12 @@ Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description,
     if (!json_is_object(vocab))
         return PART_FAIL(name, "model.vocab", "expected an object of tokens and their numbers");
     TRY(find_vocab_size(vocab, added, name, &t->vocab_size));
+    const int64_t count = (int64_t)(json_object_size(vocab) + json_array_size(added));
+    if (t->vocab_size > count + VOCABULARY_GAPS_MAX)
+        return PART_FAIL(name, "model.vocab",
+                         "numbers go up to %lld, but there are only %lld tokens; expected at most "
+                         "%d numbers without one",
+                         (long long)t->vocab_size - 1, (long long)count, VOCABULARY_GAPS_MAX);
     *texts = arena_zero(a, t->vocab_size * (int64_t)sizeof **texts);
     if (!*texts) return FAIL(E_NOMEM, "%s: %lld tokens", name, (long long)t->vocab_size);
     json_object_foreach((json_t *)vocab, text, number)
@@ -177,6 +190,7 @@ Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description,
         *place = text;
     }
     TRY(read_added(t, a, vocab, added, name, *texts));
+    TRY(specials_mark(t, a));
     t->end_of_text = special_end_of_text(t->specials, t->special_count);
     if (t->end_of_text < 0)
         return PART_FAIL(name, "added_tokens",

@@ -7,7 +7,8 @@
 
 #include "data/tokenizers/kind.h"
 
-enum { VOCABULARY_MAX = 1 << 24 };
+/* A small file is not to ask for much memory: numbers that no token has are at most so many. */
+enum { VOCABULARY_MAX = 1 << 24, VOCABULARY_GAPS_MAX = 1 << 16 };
 
 #define PART_FAIL(name, part, ...) \
     part_fail((name), (part), __FILE__, __LINE__, __func__, __VA_ARGS__)
@@ -37,6 +38,7 @@ Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description,
 /* The special token that ends a text: "<|endoftext|>", or what else it is called; -1: there is none. */
 int32_t special_end_of_text(const Special *specials, int64_t count);
 json_t *specials_describe(const Special *specials, int64_t count); /* as added_tokens */
+Status specials_mark(Tokenizer *t, Arena *a); /* once vocab_size and specials are there */
 bool is_special(const Tokenizer *t, int32_t token);
 
 #endif

@@ -47,7 +47,8 @@ struct Tokenizer {
     int32_t end_of_text;
     const Special *specials; /* end-of-text among them, if it has a text */
     int64_t special_count;
-    const void *state; /* the kind's own */
+    const unsigned char *marks; /* [vocab_size]: whether a token is one of them; NULL: none is */
+    const void *state;          /* the kind's own */
 };
 
 #define X(name) extern const TokenizerKind tokenizer_kind_##name;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { RANK_MAX_DIGITS = 8, TOKEN_MAX = 1 << 16 };
+enum { RANK_MAX_DIGITS = 8, TOKEN_MAX = 1 << 10 };
 
 static int digit(unsigned char c)
 {
@@ -79,7 +79,10 @@ Status ranks_read(WordTable *words, Arena *a, const char *text, int64_t size, co
         const char *begin = text + at;
         at = end ? end - text + 1 : size;
         if (!length && at == size) break;
-        int64_t count = coded < 0 || coded > TOKEN_MAX ? -1 : decode(begin, coded, bytes);
+        if (coded > TOKEN_MAX)
+            return FAIL(E_DATA, "%s:%lld: a token of %lld bytes; expected at most %d", name,
+                        (long long)line, (long long)coded / 4 * 3, TOKEN_MAX / 4 * 3);
+        int64_t count = coded < 0 ? -1 : decode(begin, coded, bytes);
         if (count < 0)
             return FAIL(E_DATA, "%s:%lld: expected a token's bytes in base64, a blank, its rank",
                         name, (long long)line);

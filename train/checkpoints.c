@@ -80,17 +80,44 @@ Status checkpoints_list(const char *folder, Arena *a, int64_t **steps, int64_t *
     return status;
 }
 
+static Status open_step(CheckpointReader *r, const char *folder, int64_t step)
+{
+    char path[CHECKPOINT_PATH_MAX];
+    TRY(checkpoint_open(r, checkpoints_path(folder, step, path)));
+    if (r->info.step == step) return OK;
+    return FAIL(E_FORMAT, "%s: it is of update %lld: another checkpoint has come under this name",
+                r->file.path, (long long)r->info.step);
+}
+
+/* What is wrong with the newest one. */
+typedef struct Refusal {
+    char message[2048];
+} Refusal;
+
+static void refuse(void *context, const char *message)
+{
+    Refusal *r = context;
+    if (!*r->message)
+        snprintf(r->message, sizeof r->message, "%s", message + strlen(status_text(E_FORMAT)) + 2);
+}
+
 Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *found,
                                void (*warn)(void *context, const char *message), void *context)
 {
     Arena a = {0};
     int64_t *steps, count;
-    char path[CHECKPOINT_PATH_MAX];
+    Refusal *refusal = NULL;
     Status status = checkpoints_list(folder, &a, &steps, &count);
     *found = false;
     *r = (CheckpointReader){0};
+    if (!warn) {
+        refusal = arena_zero(&a, sizeof *refusal);
+        if (!refusal) status = FAIL(E_NOMEM, "a message");
+        warn = refuse;
+        context = refusal;
+    }
     while (!status && count && !*found) {
-        const Status one = checkpoint_open(r, checkpoints_path(folder, steps[--count], path));
+        const Status one = open_step(r, folder, steps[--count]);
         *found = one == OK;
         if (*found) break;
         checkpoint_close(r);
@@ -98,6 +125,14 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
             status = one; /* the last hope, or nothing that another file could help */
         else
             warn(context, error_message());
+    }
+    if (*found && refusal && *refusal->message) {
+        status =
+            FAIL(E_FORMAT,
+                 "%s\nThe newest one that is whole is %s; --resume --fallback goes on from it.",
+                 refusal->message, r->file.path);
+        checkpoint_close(r);
+        *found = false;
     }
     arena_free(&a);
     return status;

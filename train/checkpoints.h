@@ -12,8 +12,9 @@ char *checkpoints_path(const char *folder, int64_t step, char out[CHECKPOINT_PAT
 /* The steps of which there are files, ascending; *count of them, in a. No folder: none. */
 Status checkpoints_list(const char *folder, Arena *a, int64_t **steps, int64_t *count);
 
-/* Opens the newest one that is whole. *found is false (and r is closed) if there are no checkpoints at
- * all. Each damaged one that is passed over is reported to warn, with the message; if there are only
+/* Opens the newest one that is whole, and whose name is its step. *found is false (and r is closed) if there
+ * are no checkpoints at all. Each one that is passed over is reported to warn, with the message; warn NULL:
+ * none may be, and if the newest is not whole: E_FORMAT, which names the newest that is. If there are only
  * damaged ones: E_FORMAT. */
 Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *found,
                                void (*warn)(void *context, const char *message), void *context);

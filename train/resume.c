@@ -97,7 +97,8 @@ Status train_config(const TrainOptions *o, Config *c)
     bool found = false;
     TRY(folder_path(o, folder));
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", folder);
-    if (o->resume) TRY(checkpoints_open_newest(checkpoints, &reader, &found, warn, NULL));
+    if (o->resume)
+        TRY(checkpoints_open_newest(checkpoints, &reader, &found, o->fallback ? warn : NULL, NULL));
     if (!found && !o->from) {
         if (!o->config)
             return o->resume

@@ -282,7 +282,8 @@ static Status restore(Session *s)
 {
     CheckpointReader reader;
     bool found;
-    TRY(checkpoints_open_newest(s->checkpoints, &reader, &found, ignore, NULL));
+    TRY(checkpoints_open_newest(s->checkpoints, &reader, &found,
+                                s->options->fallback ? ignore : NULL, NULL));
     if (!found) return OK;
     Status status = lay(s, &reader);
     checkpoint_close(&reader);

@@ -13,13 +13,14 @@ typedef struct TrainOptions {
     const char *folder; /* NULL: runs/<config name> */
     const char *from;   /* a checkpoint of another run that a fresh run goes on from; NULL: none */
     bool resume, overwrite, allow_change;
+    bool fallback;      /* resume from an older checkpoint if the newest is damaged */
     bool no_report;     /* leaves RUN/report.html to others */
     int64_t stop_after; /* save and return after this update; 0: the config's last */
     int64_t threads;    /* 0: as the config says */
     FILE *out;          /* progress */
 } TrainOptions;
 
-/* Reads the config that training with these options would use: of the file, or of the newest whole
+/* Reads the config that training with these options would use: of the file, or of the newest
  * checkpoint, or of the one that `from` names. E_CONFIG if there is none of them, or if it is not one that the
  * checkpoint can go on with. A run that branches off from another may be longer or shorter, and its learning
  * rate go another way from there; the updates that were made must have been its own, and then it is the run

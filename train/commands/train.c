@@ -54,7 +54,11 @@ Status command_train(const Command *c, int argc, char *argv[])
         {.name = "--resume",
          .type = OPTION_FLAG,
          .value = &o.resume,
-         .help = "go on from the newest whole checkpoint; start if there is none"},
+         .help = "go on from the newest checkpoint; start if there is none"},
+        {.name = "--fallback",
+         .type = OPTION_FLAG,
+         .value = &o.fallback,
+         .help = "if the newest checkpoint is damaged: resume from the newest that is whole"},
         {.name = "--overwrite",
          .type = OPTION_FLAG,
          .value = &o.overwrite,
@@ -100,6 +104,7 @@ Status command_train(const Command *c, int argc, char *argv[])
     TRY(options_read(c, options, argc, argv, words, WORDS, &count, &helped));
     if (helped) return OK;
     TRY(split(words, count, &o, overrides));
+    if (o.fallback && !o.resume) return FAIL(E_ARG, "--fallback says how to --resume");
     if (o.resume && o.overwrite)
         return FAIL(E_ARG, "--resume and --overwrite contradict each other");
     if (parent) TRY(follow(parent));

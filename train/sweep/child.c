@@ -111,6 +111,7 @@ Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
                                  "--run",
                                  sweep_run_path(s, &task->cell->run, "", folder),
                                  "--resume",
+                                 "--fallback", /* the run ends the same, whichever it goes on from */
                                  "--no-report",
                                  "--threads",
                                  threads,

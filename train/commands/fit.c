@@ -7,13 +7,14 @@
 #include "autograd/base/threads.h"
 #include "train/commands.h"
 #include "train/json.h"
+#include "train/scaling/fit_plot.h"
 #include "train/scaling/fit_show.h"
 #include "train/scaling/isoflop.h"
 
 enum { INPUTS_MAX = 4096 };
 
 typedef struct Wish {
-    const char *law, *minima, *given;
+    const char *law, *minima, *given, *svg;
     const char *at[OPTION_VALUES_MAX];
     int at_count;
     int64_t drop, threads;
@@ -160,6 +161,7 @@ static Status fit(const Wish *w, const char *const *inputs, int count)
                       (long long)points.diverged, (long long)points.unfinished,
                       (long long)points.held_count, (long long)points.dropped);
     if (status == OK) status = find_all(w, law, &points, &arena, &report);
+    if (status == OK && w->svg) status = fit_plot_save(&report, &arena, w->svg);
     if (status == OK && w->json) status = json_print(fit_json(&report));
     if (status == OK && !w->json) fit_print(&report);
     arena_free(&arena);
@@ -199,6 +201,7 @@ Status command_fit(const Command *self, int argc, char *argv[])
          NULL, 0, 0},
         {"--varpro", OPTION_FLAG, &w.varpro, NULL, "find the law by variable projection as well",
          NULL, 0, 0},
+        {"--svg", OPTION_TEXT, &w.svg, "FILE", "the law and the points as a plot, too", NULL, 0, 0},
         OPTION_THREADS(&w.threads),
         OPTION_JSON(&w.json),
         {0},

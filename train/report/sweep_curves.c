@@ -4,6 +4,7 @@
 #include "train/quantile.h"
 #include "train/report/axis.h"
 #include "train/report/sweep_page.h"
+#include "train/scaling/fit_plot.h"
 
 enum { CURVE = 61 };
 
@@ -139,32 +140,6 @@ void sweep_isoflops(Page *p, const SweepPage *s)
                       .height = 420});
 }
 
-/* What the law says is the least loss at each compute, from the least that was spent to ten times the most. */
-static int64_t law_series(Page *p, const FitResult *f, PlotSeries *out)
-{
-    double *x = page_numbers(p, CURVE), *y = page_numbers(p, CURVE), *low = page_numbers(p, CURVE),
-           *high = page_numbers(p, CURVE);
-    if (!x || !y || !low || !high) return 0;
-    for (int i = 0; i < CURVE; i++) {
-        FitValue params, tokens, loss;
-        x[i] = f->least * pow(10 * f->most / f->least, (double)i / (CURVE - 1));
-        if (fit_optimum(f, x[i], &params, &tokens, &loss) != OK) return 0;
-        y[i] = loss.value;
-        low[i] = loss.low;
-        high[i] = loss.high;
-    }
-    out[0] = (PlotSeries){.kind = PLOT_BAND,
-                          .name = page_text(p, "%.0f %% interval", 100 * f->level),
-                          .x = x,
-                          .low = low,
-                          .high = high,
-                          .count = CURVE,
-                          .color = 2};
-    out[1] =
-        (PlotSeries){.name = "the law's least loss", .x = x, .y = y, .count = CURVE, .color = 2};
-    return 2;
-}
-
 void sweep_compute(Page *p, const SweepPage *s)
 {
     PlotSeries all[4];
@@ -180,7 +155,7 @@ void sweep_compute(Page *p, const SweepPage *s)
         y[r->held_out][count[r->held_out]++] = r->loss;
     }
     if (!(count[0] + count[1])) return;
-    if (s->has_law) used = law_series(p, &s->law, all);
+    if (s->has_law) used = fit_plot_law(&s->law, &p->arena, all);
     for (int i = 0; i < 2; i++)
         if (count[i])
             all[used++] = (PlotSeries){.kind = PLOT_POINTS,

@@ -1,0 +1,93 @@
+#include "train/scaling/fit_plot.h"
+
+#include <math.h>
+
+enum { PLACES = 61 };
+
+/* One number of the law at so much compute. */
+static Status look(const FitResult *f, double flops, FitValue *value)
+{
+    FitValue params, tokens, loss;
+    FitPrediction p;
+    if (f->law == LAW_COMPUTE) {
+        TRY(fit_predict(f, &(LawPoint){.flops = flops}, &p));
+        *value = p.loss;
+        return OK;
+    }
+    TRY(fit_optimum(f, flops, &params, &tokens, &loss));
+    *value = f->law < LAW_FORMS ? loss : params;
+    return OK;
+}
+
+int fit_plot_law(const FitResult *f, Arena *arena, PlotSeries out[2])
+{
+    double *x = arena_take(arena, 4 * PLACES * (int64_t)sizeof *x);
+    if (!x) return 0;
+    double *y = x + PLACES, *low = y + PLACES, *high = low + PLACES;
+    for (int i = 0; i < PLACES; i++) {
+        FitValue v = {NAN, NAN, NAN};
+        x[i] = f->least * pow(10 * f->most / f->least, (double)i / (PLACES - 1));
+        if (look(f, x[i], &v) != OK) return 0;
+        y[i] = v.value, low[i] = v.low, high[i] = v.high;
+    }
+    const char *name = f->law < LAW_FORMS ? "the law's least loss" : "the law's best size";
+    const PlotSeries line = {.name = name, .x = x, .y = y, .count = PLACES, .color = 2};
+    if (!f->draws) {
+        out[0] = line;
+        return 1;
+    }
+    char *level = arena_take(arena, 32);
+    if (!level) return 0;
+    snprintf(level, 32, "%g %% interval", 100 * f->level);
+    out[0] = (PlotSeries){.kind = PLOT_BAND,
+                          .name = level,
+                          .x = x,
+                          .low = low,
+                          .high = high,
+                          .count = PLACES,
+                          .color = 2};
+    out[1] = line;
+    return 2;
+}
+
+/* Loss by compute, or params of what an approach found lowest. */
+static Status take(const LawPoint *p, int64_t count, bool params, Arena *arena, PlotSeries *out)
+{
+    double *x = arena_take(arena, (2 * count + 1) * (int64_t)sizeof *x), *y = x + count;
+    if (!x) return FAIL(E_NOMEM, "%lld points", (long long)count);
+    for (int64_t i = 0; i < count; i++) x[i] = p[i].flops, y[i] = params ? p[i].params : p[i].loss;
+    out->kind = PLOT_POINTS, out->x = x, out->y = y, out->count = count;
+    return OK;
+}
+
+Status fit_plot_save(const FitReport *r, Arena *arena, const char *path)
+{
+    const FitResult *f = &r->fit;
+    const bool is_form = f->law < LAW_FORMS;
+    PlotSeries all[4] = {0};
+    LawPoint *lowest = f->envelope;
+    int64_t count = f->places;
+    int used = fit_plot_law(f, arena, all);
+    if (f->law == LAW_APPROACH2) {
+        count = f->budgets;
+        lowest = arena_take(arena, (count + 1) * (int64_t)sizeof *lowest);
+        if (!lowest) return FAIL(E_NOMEM, "%s", path);
+        for (int64_t i = 0; i < count; i++)
+            lowest[i] = (LawPoint){.flops = f->budget[i].flops, .params = f->budget[i].params};
+    }
+    all[used] = (PlotSeries){.name = is_form ? "runs" : "lowest", .color = 1};
+    TRY(take(is_form ? r->points->point : lowest, is_form ? r->points->count : count, !is_form,
+             arena, &all[used++]));
+    if (is_form && r->points->held_count) {
+        all[used] = (PlotSeries){.name = "held out", .color = 4, .is_hollow = true};
+        TRY(take(r->points->held, r->points->held_count, false, arena, &all[used++]));
+    }
+    return plot_save(&(Plot){.title = law_text(f->law),
+                             .x_label = "operations",
+                             .y_label = is_form ? "loss" : "parameters",
+                             .x_log = true,
+                             .y_log = true,
+                             .series = all,
+                             .series_count = used},
+                     path);
+}

@@ -312,6 +312,25 @@ Test(fit, minima_at_the_edge_are_refused)
     cr_assert(strstr(error_message(), "needs 3 budgets"), "%s", error_message());
 }
 
+Test(fit, a_chain_of_budgets_is_not_one)
+{
+    double theta[LAW_PARAMETERS_MAX], n, d;
+    FitResult r;
+    const FitOptions f = options(0);
+    law_theta(LAW_CHINCHILLA, truth, theta);
+    for (int i = 0; i < 24;
+         i++) { /* a little more compute each; below, above and at the best size */
+        const double c = 1e17 * pow(1.12, i);
+        law_optimum(LAW_CHINCHILLA, theta, c, 6, &n, &d);
+        n *= pow(3, i % 3 - 1);
+        points[i] = (LawPoint){.params = n, .tokens = c / 6 / n, .flops = c};
+        points[i].loss = law_loss(LAW_CHINCHILLA, theta, &points[i]);
+    }
+    MUST(fit_law(LAW_APPROACH2, points, 24, &f, &arena, &r));
+    cr_assert_eq(r.budgets, 8);
+    for (int64_t i = 0; i < r.budgets; i++) cr_assert_eq(r.budget[i].points, 3);
+}
+
 Test(fit, approach1_follows_the_envelope)
 {
     double theta[LAW_PARAMETERS_MAX];

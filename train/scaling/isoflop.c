@@ -9,6 +9,9 @@
 
 enum { BUDGET_POINTS_MIN = 3, BUDGETS_MIN = 3, KNOTS_MAX = 1024, AKIMA_STEPS = 2000 };
 
+/* Points of one C in theory are as far apart at most in practice. */
+#define BUDGET_WIDTH 1.3
+
 /* A point of a budget. */
 typedef struct Sized {
     double log_c, log_n, log_d, log_loss;
@@ -124,7 +127,7 @@ typedef struct Minima {
     FitMinima how;
 } Minima;
 
-/* Cuts points into budgets: by C, where it rises by more than an eighth. */
+/* Cuts points into budgets: by C, where it rises by more than an eighth, or to BUDGET_WIDTH times the first. */
 static Status cut(const LawPoint *points, int64_t count, FitMinima how, Arena *arena, Minima *m)
 {
     *m = (Minima){.points = count, .how = how};
@@ -136,7 +139,9 @@ static Status cut(const LawPoint *points, int64_t count, FitMinima how, Arena *a
                           log(points[i].loss)};
     qsort(m->p, (size_t)count, sizeof *m->p, compare);
     for (int64_t i = 0; i < count; i++)
-        if (!i || m->p[i].log_c - m->p[i - 1].log_c > log(1.125)) m->first[m->budgets++] = i;
+        if (!i || m->p[i].log_c - m->p[i - 1].log_c > log(1.125) ||
+            m->p[i].log_c - m->p[m->first[m->budgets - 1]].log_c > log(BUDGET_WIDTH))
+            m->first[m->budgets++] = i;
     m->first[m->budgets] = count;
     for (int64_t b = 0; b < m->budgets; b++)
         qsort(m->p + m->first[b], (size_t)(m->first[b + 1] - m->first[b]), sizeof *m->p,

@@ -3,7 +3,7 @@
  *
  * Approach 1 looks, at each of ENVELOPE_PLACES places in C, which training curve is lowest. Places where it is the
  * smallest or the largest model there are left out: a better one may lie beyond.
- * Approach 2 takes the points of a budget (C alike within an eighth) and the lowest place of a parabola
+ * Approach 2 takes the points of a budget (C alike: neighbours within an eighth, all within 1.3) and the lowest place of a parabola
  * through loss against log N, or, as Porian et al. 2024 (2406.19146), of Akima's curve (1970) through log loss.
  * A budget whose lowest place is at its edge is left out. */
 #ifndef TRAIN_SCALING_ISOFLOP_H

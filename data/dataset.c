@@ -109,7 +109,7 @@ static Status open_h5(Dataset *d, const char *path)
 
 Status dataset_open(Dataset *d, const char *path)
 {
-    *d = (Dataset){.train.name = "train", .val.name = "val"};
+    *d = (Dataset){.train.name = "train", .val.name = "val", .format = "capstan"};
     d->state = arena_zero(&d->arena, sizeof *d->state);
     d->path = arena_text(&d->arena, path);
     if (!d->state || !d->path) return FAIL(E_NOMEM, "a dataset");

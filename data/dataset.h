@@ -16,6 +16,9 @@
 
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
+#include "data/block.h"
+
+extern const BlockKind dataset_kind; /* of dataset.h5 */
 
 /* One half of a dataset. Lives until dataset_close(). */
 typedef struct Split {
@@ -34,6 +37,7 @@ typedef struct Dataset {
     Split train, val;
     int64_t vocab_size;
     char digest[33];       /* hexadecimal XXH3-128 of train's, then val's tokens as stored */
+    const char *format;    /* "capstan"; "nanoGPT", "llm.c": a token file */
     const char *tokenizer; /* its text, tokenizer_size bytes; NULL for raw token files */
     int64_t tokenizer_size;
     struct DatasetState *state; /* what dataset_close() must give back */

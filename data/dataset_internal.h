@@ -2,13 +2,10 @@
 #ifndef DATA_DATASET_INTERNAL_H
 #define DATA_DATASET_INTERNAL_H
 
-#include "data/block.h"
 #include "data/dataset.h"
 #include "data/h5.h"
 
 enum { CHUNK_SIZE = 1 << 20 }; /* bytes of tokens that have one digest */
-
-extern const BlockKind dataset_kind;
 
 /* One half as dataset_touch() sees it. */
 typedef struct Chunks {

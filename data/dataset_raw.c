@@ -80,6 +80,7 @@ Status dataset_open_raw(Dataset *d, const char *path)
     char val[PATH_MAX];
     Digest digest;
     TRY(open_half(path, &d->state->raw[0], &d->train));
+    d->format = d->train.tokens == d->state->raw[0].bytes ? "nanoGPT" : "llm.c";
     if (other_half(path, val)) TRY(open_half(val, &d->state->raw[1], &d->val));
     TRY(cut(d, &d->train));
     TRY(cut(d, &d->val));

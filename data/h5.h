@@ -85,6 +85,10 @@ typedef struct H5Reader {
 Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind);
 void h5_reader_close(H5Reader *r);
 
+/* The same whatever the user block says, and whatever the format and version: to say what a damaged file
+ * holds. The list of contents is held against the file all the same; what the arrays hold may be anything. */
+Status h5_reader_look(H5Reader *r, const char *path, const BlockKind *kind);
+
 /* Lets go of the list of contents; the mapping stays until h5_reader_close(). */
 void h5_reader_detach(H5Reader *r);
 
@@ -109,5 +113,13 @@ const char *h5_name(const H5Reader *r, const char *group, int64_t i);
 
 /* The path of the i-th array of all in alphabetical order; NULL if there are fewer. */
 const char *h5_array(const H5Reader *r, int64_t i);
+
+/* The i-th attribute of all, by object and name; false if there are fewer. */
+typedef struct H5Value {
+    const char *object, *name, *text; /* text NULL: a number */
+    int64_t number;
+} H5Value;
+
+bool h5_attribute(const H5Reader *r, int64_t i, H5Value *out);
 
 #endif

@@ -90,7 +90,14 @@ static int by_path(const void *a, const void *b)
     return strcmp(x->path, y->path);
 }
 
-/* No two share bytes: a small file could hold a large model that way. Leaves them sorted by path. */
+static int by_object(const void *a, const void *b)
+{
+    const H5Attribute *x = a, *y = b;
+    const int order = strcmp(x->object, y->object);
+    return order ? order : strcmp(x->name, y->name);
+}
+
+/* No two share bytes: a small file could hold a large model that way. Leaves all sorted by path. */
 static Status sort(const H5Reader *r, H5Contents *c)
 {
     const H5Object *last = NULL;
@@ -102,6 +109,7 @@ static Status sort(const H5Reader *r, H5Contents *c)
         last = o;
     }
     qsort(c->object, (size_t)c->objects, sizeof *c->object, by_path);
+    qsort(c->attribute, (size_t)c->attributes, sizeof *c->attribute, by_object);
     for (int64_t i = 1; i < c->objects; i++)
         if (!strcmp(c->object[i - 1].path, c->object[i].path))
             return FAIL(r->kind->code, "%s: there are two %s", r->path, c->object[i].path);
@@ -144,16 +152,28 @@ static Status check_format(const H5Reader *r)
     return OK;
 }
 
-Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind)
+static Status map_file(H5Reader *r, const char *path, const BlockKind *kind)
 {
     char name[PATH_MAX];
     *r = (H5Reader){.kind = kind};
     r->path = strdup(text_escape(path, name, sizeof name));
     if (!r->path) return FAIL(E_NOMEM, "a path");
-    TRY(mapping_open(&r->file, path, kind->code));
+    return mapping_open(&r->file, path, kind->code);
+}
+
+Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind)
+{
+    TRY(map_file(r, path, kind));
     TRY(block_check(kind, path, r->file.bytes, r->file.size, r->apart));
     TRY(read_contents(r));
     return check_format(r);
+}
+
+Status h5_reader_look(H5Reader *r, const char *path, const BlockKind *kind)
+{
+    TRY(map_file(r, path, kind));
+    if (r->file.size > kind->size) return read_contents(r);
+    return FAIL(kind->code, "%s: truncated: %lld bytes", r->path, (long long)r->file.size);
 }
 
 void h5_reader_detach(H5Reader *r)
@@ -280,4 +300,15 @@ const char *h5_array(const H5Reader *r, int64_t i)
     for (const H5Object *o = r->contents->object, *end = o + r->contents->objects; o < end; o++)
         if (o->is_array && !i--) return o->path;
     return NULL;
+}
+
+bool h5_attribute(const H5Reader *r, int64_t i, H5Value *out)
+{
+    if (i < 0 || i >= r->contents->attributes) return false;
+    const H5Attribute *a = &r->contents->attribute[i];
+    *out = (H5Value){.object = *a->object ? a->object : "/",
+                     .name = a->name,
+                     .text = a->is_text ? a->text : NULL,
+                     .number = a->number};
+    return true;
 }

@@ -10,7 +10,7 @@
 
 enum { NAME_MAX_LONG = PARAM_NAME_MAX + 32 };
 
-static const BlockKind kind = {"CAPSCKPT", "checkpoint", 1, 512, 8, E_FORMAT};
+const BlockKind checkpoint_kind = {"CAPSCKPT", "checkpoint", 1, 512, 8, E_FORMAT};
 
 static const char *const group_names[] = {"/model", "/optim/m", "/optim/v"};
 
@@ -70,7 +70,7 @@ static int64_t parameters_of(const Params *p)
 Status checkpoint_save(const char *path, const Checkpoint *c)
 {
     H5Writer w;
-    h5_writer_open(&w, &kind, GROUPS * parameters_of(c->params) + c->list_count + 2);
+    h5_writer_open(&w, &checkpoint_kind, GROUPS * parameters_of(c->params) + c->list_count + 2);
     h5_put_int(&w, "/", "step", c->info.step);
     h5_put_int(&w, "/", "tokens", c->info.tokens);
     h5_put(&w, "/config", NUMBER_U8, SHAPE(c->info.config_size), c->info.config);
@@ -110,7 +110,7 @@ static Status read_info(CheckpointReader *r)
 Status checkpoint_open(CheckpointReader *r, const char *path)
 {
     *r = (CheckpointReader){0};
-    TRY(h5_reader_open(&r->file, path, &kind));
+    TRY(h5_reader_open(&r->file, path, &checkpoint_kind));
     return read_info(r);
 }
 

@@ -15,6 +15,8 @@
 #include "data/dataset.h"
 #include "data/h5.h"
 
+extern const BlockKind checkpoint_kind;
+
 /* A list of numbers beside the parameters: what a module needs to go on. */
 typedef struct CheckpointList {
     const char *name;

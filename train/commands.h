@@ -50,6 +50,8 @@
       "RUN... | SWEEP [--output F.html] [--svg DIR] [--samples N] [--tokens N] [--prompt TEXT] "  \
       "[--threads N] [--json]",                                                                   \
       "make a page of runs: curves, spikes, samples, configs, side by side")                      \
+    X(inspect, "FILE | RUN/spikes/draw-N [--json]",                                               \
+      "say what a checkpoint, a dataset, a sweep's store or a bundle holds")                      \
     X(study,                                                                                      \
       "coords|lr-width|scores [CONFIG] [section.key=value ...] [--widths W,W,...] "               \
       "[--lrs X,X,...] [--steps N] [--seeds N] [--output DIR] [--threads N] [--json]",            \

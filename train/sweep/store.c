@@ -12,7 +12,7 @@
 #include "data/files.h"
 #include "data/h5.h"
 
-static const BlockKind kind = {"CAPSSWEP", "sweep", 1, 512, 8, E_DATA};
+const BlockKind sweep_kind = {"CAPSSWEP", "sweep", 1, 512, 8, E_DATA};
 
 /* The arrays of /runs, an element a run; texts one after the other, each ended by a NUL. */
 /* clang-format off */
@@ -138,7 +138,7 @@ Status sweep_store_write(const Sweep *s)
     char path[PATH_MAX];
     H5Writer w;
     store_path(s->folder, path);
-    h5_writer_open(&w, &kind, COLUMNS + 1);
+    h5_writer_open(&w, &sweep_kind, COLUMNS + 1);
     Status status = put(&w, s);
     if (status == OK) status = h5_write(&w, path);
     h5_writer_close(&w);
@@ -234,7 +234,7 @@ Status sweep_store_read(const char *path, Sweep *s)
     *s = (Sweep){.count = 0};
     TRY(sweep_locate(path, s->folder));
     store_path(s->folder, file);
-    Status status = h5_reader_open(&r, file, &kind);
+    Status status = h5_reader_open(&r, file, &sweep_kind);
     if (status == OK) status = get(&r, s);
     h5_reader_close(&r);
     return status;

@@ -14,6 +14,9 @@
 
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
+#include "data/block.h"
+
+extern const BlockKind sweep_kind;
 
 /* X(name, is the run over) */
 #define SWEEP_STATE_LIST(X) \

@@ -1,6 +1,7 @@
 #include "train/progress.h"
 
 #include <math.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,10 +40,30 @@ void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out)
     p->shown = p->started;
 }
 
+bool progress_is_read(FILE *out)
+{
+    struct pollfd p = {.fd = fileno(out), .events = POLLOUT};
+    return p.fd < 0 || (poll(&p, 1, 0) == 1 && p.revents == POLLOUT);
+}
+
 static void erase(Progress *p)
 {
     if (p->line_open) fprintf(p->out, "\r\033[K");
     p->line_open = false;
+}
+
+/* Whether the next line can be shown. */
+static bool begin_line(Progress *p)
+{
+    if (!progress_is_read(p->out)) {
+        p->left_out++;
+        return false;
+    }
+    erase(p);
+    if (p->left_out)
+        fprintf(p->out, "(%lld lines were left out: nobody read them)\n", (long long)p->left_out);
+    p->left_out = 0;
+    return true;
 }
 
 void progress_step(Progress *p, const Run *r, double tokens_per_second)
@@ -56,7 +77,7 @@ void progress_step(Progress *p, const Run *r, double tokens_per_second)
 
     const double each = (now - p->started - p->paused) / (double)(r->step - p->first),
                  left = each * (double)(p->end - r->step);
-    erase(p);
+    if (!begin_line(p)) return;
     fprintf(p->out, "step %*lld/%lld  ", snprintf(NULL, 0, "%lld", (long long)steps),
             (long long)r->step, (long long)steps);
     if (r->monitor.judgement.no_loss)
@@ -75,7 +96,7 @@ void progress_step(Progress *p, const Run *r, double tokens_per_second)
 void progress_note(Progress *p, const char *fmt, ...)
 {
     va_list args;
-    erase(p);
+    if (!begin_line(p)) return;
     va_start(args, fmt);
     vfprintf(p->out, fmt, args);
     va_end(args);

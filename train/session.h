@@ -3,6 +3,8 @@
 #ifndef TRAIN_SESSION_H
 #define TRAIN_SESSION_H
 
+#include <signal.h>
+
 #include "train/folder.h"
 #include "train/log.h"
 #include "train/progress.h"
@@ -20,8 +22,9 @@ typedef struct Session {
     Tokenizer *tokenizer; /* NULL: raw tokens */
     Decoder decoder;      /* open if samples are wanted */
     char core[64];        /* OpenBLAS's when the checkpoint was made; "": a fresh run */
-    int64_t saved;        /* the step of the newest checkpoint; -1: none */
-    int64_t logged;       /* r->tokens at the last training line */
+    const volatile sig_atomic_t *stop; /* the signal that asked for it; 0: none has */
+    int64_t saved;                     /* the step of the newest checkpoint; -1: none */
+    int64_t logged;                    /* r->tokens at the last training line */
     double logged_seconds;
 } Session;
 

@@ -1,45 +1,20 @@
 #include "train/train.h"
 
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
 #include "train/checkpoints.h"
 #include "train/cores.h"
+#include "train/interrupt.h"
 #include "train/model.h"
 #include "train/report/report.h"
 #include "train/rewind.h"
 #include "train/run_state.h"
 #include "train/spikes.h"
-
-static volatile sig_atomic_t interrupts, last_signal;
-
-/* The first asks the loop to stop after this update; a second one leaves at once. */
-static void interrupt(int number)
-{
-    static const char text[] = "\nfinishing this update, then saving; once more leaves at once\n";
-    last_signal = number;
-    if (interrupts++) _exit(130);
-    const int before = errno;
-    const ssize_t told = isatty(STDERR_FILENO) ? write(STDERR_FILENO, text, sizeof text - 1) : 0;
-    (void)told; /* there is nobody to tell it to */
-    errno = before;
-}
-
-static void watch_signals(void)
-{
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = SA_RESTART};
-    interrupts = 0;
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static bool is_due(int64_t step, int64_t every)
 {
@@ -78,6 +53,8 @@ Status session_save(Session *s, bool only_best)
     Status status = run_state_open(&state, &s->run);
     if (status == OK) status = save_state(s, &state, only_best);
     run_state_close(&state);
+    if (status == OK && !only_best) /* it is on the disk */
+        progress_note(&s->progress, "step %lld  saved", (long long)s->run.step);
     return status;
 }
 
@@ -107,7 +84,7 @@ static Status sample(Session *s, int64_t tokens)
                     .tokens = tokens,
                     .seed = (uint64_t)c->seed,
                     .with_prompt = tokens > 0,
-                    .stop = &interrupts};
+                    .stop = s->stop};
     sampling_as_trained(&how, &s->config->data);
     return sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step, 1,
                         &s->options->out, NULL);
@@ -117,6 +94,7 @@ static Status sample(Session *s, int64_t tokens)
 static Status show_sample(Session *s)
 {
     const double before = clock_seconds();
+    if (!progress_is_read(s->options->out)) return OK;
     progress_note(&s->progress, "step %lld  a sample:", (long long)s->run.step);
     Status status = sample(s, s->config->train.sample_tokens);
     progress_note(&s->progress, "%s", "");
@@ -153,7 +131,7 @@ static Status step(Session *s, int64_t end)
     if (is_due(r->step, c->sample_every)) TRY(show_sample(s));
 
     if (snapshots_step(s) != OK) session_tell(s, "no snapshot", error_message());
-    const bool due = r->step == end || interrupts || is_due(r->step, c->save_every);
+    const bool due = r->step == end || *s->stop || is_due(r->step, c->save_every);
     if (due || r->best_step == r->step) {
         const double start = clock_seconds();
         Status status = session_save(s, !due);
@@ -179,7 +157,7 @@ static Status loop(Session *s, int64_t end)
 {
     Run *r = &s->run;
 
-    while (r->step < end && !interrupts) {
+    while (r->step < end && !*s->stop) {
         Status status = step(s, end);
         if (status == E_NUMERIC) return stop(s);
         TRY(status);
@@ -188,8 +166,10 @@ static Status loop(Session *s, int64_t end)
         Status status = session_save(s, false); /* the last one failed, or nothing was to be done */
         if (status != OK) return status;
     }
-    if (interrupts) {
-        TRY(log_event(&s->log, r, "signal", last_signal == SIGINT ? "SIGINT" : "SIGTERM"));
+    if (*s->stop) {
+        char name[32];
+        snprintf(name, sizeof name, "SIG%s", sigabbrev_np(*s->stop));
+        TRY(log_event(&s->log, r, "signal", name));
         return FAIL(E_INTERRUPTED, "saved step %lld; --resume goes on from there",
                     (long long)r->step);
     }
@@ -319,6 +299,7 @@ static Status train_in(Session *s)
     if (o->resume) TRY(restore(s));
     const bool branches = s->saved < 0 && o->from;
     if (branches) TRY(branch_off(s));
+    if (*s->stop) return FAIL(E_INTERRUPTED, "before anything was changed");
     TRY(folder_make(s->folder));
     TRY(folder_occupy(s->folder, &s->lock));
     if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));
@@ -347,7 +328,6 @@ static Status train_in(Session *s)
         TRY(log_event(&s->log, r, "branched", "from another run's checkpoint"));
     }
     if (!r->step && snapshots_step(s) != OK) session_tell(s, "no snapshot", error_message());
-    watch_signals();
     progress_begin(&s->progress, r, end, o->out);
     return loop(s, end);
 }
@@ -370,6 +350,8 @@ Status train(const TrainOptions *o, const Config *c)
     s->options = o;
     s->config = c;
     s->saved = -1;
+    s->stop =
+        interrupt_watch("\nfinishing this update, then saving; once more leaves at once\n", true);
     s->lock.file = -1;
     s->log = (RunLog){.metrics = -1, .events = -1};
     threads_set((int)(o->threads ? o->threads : c->train.threads));
@@ -389,7 +371,8 @@ Status train(const TrainOptions *o, const Config *c)
     const bool began = s->log.metrics >= 0;
     log_close(&s->log);
     run_close(&s->run);
-    if (began && !o->no_report) status = leave_report(s->folder, status, o->out);
+    if (began && !o->no_report)
+        status = leave_report(s->folder, status, progress_is_read(o->out) ? o->out : NULL);
     lock_drop(&s->lock);
     fflush(o->out);
     clearerr(o->out); /* progress that nobody reads any more is no fault */

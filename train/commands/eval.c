@@ -84,7 +84,7 @@ static Status print(const Wish *w, const Trained *t, const Evaluation *e, const 
 static Status eval_on(const Wish *w, Trained *t, Dataset *d)
 {
     EvaluateOptions o = {.progress = isatty(STDERR_FILENO) ? stderr : NULL,
-                         .stop = interrupt_watch()};
+                         .stop = interrupt_watch(NULL, false)};
     Evaluation e;
     TRY(dataset_open(d, w->data ? w->data : t->config->data.path));
     TRY(checkpoint_check_dataset(&t->checkpoint, d));

@@ -231,7 +231,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
 
     Trained t;
     Status status = trained_open(&t, w.checkpoint, argv);
-    w.sampling.stop = interrupt_watch();
+    w.sampling.stop = interrupt_watch(NULL, false);
     if (status == OK) {
         sampling_as_trained(&w.sampling, &t.config->data);
         status = sample(&w, &t);

@@ -56,7 +56,7 @@ Status report_run(const char *folder, bool with_samples, FILE *out)
     files_clean(folder, "report.html");
     Status status = reported_read(r, folder, &o);
     if (status == OK) status = report_write(r, 1, path, NULL);
-    if (status == OK) {
+    if (status == OK && out) {
         sparkline_print("loss ", r->smooth_loss, r->journal.lines, 48, 1, out);
         fprintf(out, "report: %s\n", path);
     }

@@ -14,7 +14,7 @@ Status report_write(const Reported *runs, int64_t count, const char *path, const
 Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out);
 
 /* What `capstan train` does at its end: writes RUN/report.html, prints the loss as a curve in a line of text, and
- * the page's path. with_samples: the model, unless it is large, writes some. */
+ * the page's path to out (NULL: does not). with_samples: the model, unless it is large, writes some. */
 Status report_run(const char *folder, bool with_samples, FILE *out);
 
 /* What the terminal shows of a run: a line or two, and its loss as a curve. */

@@ -315,7 +315,7 @@ static Status work(Worker *w)
     w->seeded = w->grid.count > 0 && w->sweep.count > 0 && w->sweep.runs[w->sweep.count - 1].extra;
     TRY(arrange(w));
     show_plan(w);
-    w->stop = interrupt_watch();
+    w->stop = interrupt_watch(NULL, false);
     Status status = loop(w);
     if (status != OK && worker_active(w)) end_children(w);
     TRY(status);

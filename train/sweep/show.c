@@ -16,6 +16,7 @@ static void erase(Worker *w)
 void show_line(Worker *w, const char *fmt, ...)
 {
     va_list args;
+    if (!progress_is_read(w->options->out)) return;
     erase(w);
     va_start(args, fmt);
     vfprintf(w->options->out, fmt, args);
@@ -121,6 +122,7 @@ void show_progress(Worker *w)
     const double now = clock_seconds();
     if (now - w->shown < (w->is_terminal ? TERMINAL_SECONDS : PLAIN_SECONDS)) return;
     w->shown = now;
+    if (!progress_is_read(w->options->out)) return;
     erase(w);
     print_whole(w);
     w->line_open = w->is_terminal;

@@ -105,18 +105,19 @@ Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
     snprintf(threads, sizeof threads, "%d", task->threads);
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
     snprintf(stop, sizeof stop, "%lld", (long long)task->stop_after);
-    const char *const first[] = {program,
-                                 "train",
-                                 config,
-                                 "--run",
-                                 sweep_run_path(s, &task->cell->run, "", folder),
-                                 "--resume",
-                                 "--fallback", /* the run ends the same, whichever it goes on from */
-                                 "--no-report",
-                                 "--threads",
-                                 threads,
-                                 "--parent",
-                                 parent};
+    const char *const first[] = {
+        program,
+        "train",
+        config,
+        "--run",
+        sweep_run_path(s, &task->cell->run, "", folder),
+        "--resume",
+        "--fallback", /* the run ends the same, whichever it goes on from */
+        "--no-report",
+        "--threads",
+        threads,
+        "--parent",
+        parent};
     for (size_t i = 0; i < sizeof first / sizeof *first; i++) arguments[count++] = first[i];
     if (task->from) arguments[count++] = "--from", arguments[count++] = task->from;
     if (task->stop_after) arguments[count++] = "--stop-after", arguments[count++] = stop;

@@ -14,6 +14,9 @@
 
 enum { MAX = LAW_PARAMETERS_MAX, STARTS_BLOCK = 16 };
 
+/* Below it, ten times as much changes a term of the loss by a part in 400. */
+#define EXPONENT_MIN 1e-3
+
 typedef struct Search {
     const Objective *objective;
     int64_t grid, count; /* of which as many are taken */
@@ -127,6 +130,23 @@ static Status check(LawKind law, const LawPoint *points, int64_t count)
     return law < LAW_FORMS ? check_spread(law, points, count) : OK;
 }
 
+/* More params, tokens or flops are to make the loss less. */
+static Status check_exponents(LawKind law, const double *theta)
+{
+    double values[MAX];
+    law_values(law, theta, values);
+    for (int i = 0; i < law_parameters(law); i++) {
+        const char *name = law_parameter(law, i);
+        const bool is_exponent = !strncmp(name, "alpha", 5) || !strncmp(name, "beta", 4);
+        if (is_exponent && !(values[i] >= EXPONENT_MIN))
+            return FAIL(E_DATA,
+                        "the law %s: its best %s is %.2g: these losses do not fall as a law says, "
+                        "so there is none",
+                        law_name(law), name, values[i]);
+    }
+    return OK;
+}
+
 static Status fit_form(LawKind law, const LawPoint *points, int64_t count, const FitOptions *f,
                        Arena *arena, FitResult *r)
 {
@@ -141,6 +161,7 @@ static Status fit_form(LawKind law, const LawPoint *points, int64_t count, const
     r->residual = residual;
     memcpy(r->theta, theta, sizeof theta);
     objective_uncentre(&o, r->theta);
+    TRY(check_exponents(law, r->theta));
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     Bootstrap b;

@@ -62,7 +62,7 @@ typedef struct FitResult {
 } FitResult;
 
 /* E_DATA if the points cannot carry the law: fewer than it has parameters and one more, values that are not
- * positive and finite, all of one size; approaches: too few budgets, minima at the edge. Never a law from
+ * positive and finite, all of one size, losses that do not fall; approaches: too few budgets, minima at the edge. Never a law from
  * nothing. E_NOMEM. */
 Status fit_law(LawKind law, const LawPoint *points, int64_t count, const FitOptions *options,
                Arena *arena, FitResult *result);

@@ -122,10 +122,10 @@ static void print_warnings(const FitReport *r)
     if (f->starts && f->converged < 0.9 * (double)f->finite)
         printf("warning: only %lld of %lld starts lead to this optimum\n", (long long)f->converged,
                (long long)f->finite);
-    if (f->law < LAW_FORMS && !f->draws)
-        printf("no intervals: %s\n", f->points < 2 * f->count
+    if (!isfinite(f->value[0].low))
+        printf("no intervals: %s\n", f->law < LAW_FORMS && f->points < 2 * f->count
                                          ? "points are fewer than twice the parameters"
-                                         : "no bootstraps were asked for");
+                                         : "bootstraps are too few, or none");
     if (f->law != LAW_KAPLAN && f->law < LAW_FORMS)
         for (int i = 0; i < f->count; i++)
             if (f->value[i].value < 1e-6 ||
@@ -144,7 +144,8 @@ void fit_print(const FitReport *r)
         printf("fit:       objective %.12g; %lld of %lld starts lead there; %.2f s\n", f->objective,
                (long long)f->converged, (long long)f->finite, f->seconds);
     printf("\n  %-10s %12s", "", "");
-    if (f->draws) printf("   %g %% interval, %lld bootstraps", 100 * f->level, (long long)f->draws);
+    if (isfinite(f->value[0].low))
+        printf("   %g %% interval, %lld bootstraps", 100 * f->level, (long long)f->draws);
     printf("\n");
     for (int i = 0; i < f->count; i++) print_value(law_parameter(f->law, i), f->value[i]);
     print_budgets(r);

@@ -90,10 +90,13 @@ static Status read_number(const Table *t, char *const *field, Column c, double *
     return OK;
 }
 
+/* Nothing, or no finite number ("-nan", "inf"). */
 static bool is_missing(const char *text)
 {
-    return !*text || !strcasecmp(text, "nan") || !strcasecmp(text, "inf") ||
-           !strcasecmp(text, "null") || !strcasecmp(text, "none");
+    char *end;
+    const double x = strtod(text, &end);
+    return !*text || !strcasecmp(text, "null") || !strcasecmp(text, "none") ||
+           (!*end && !isfinite(x));
 }
 
 /* What kind of points a field makes of its row. */

@@ -193,11 +193,10 @@ static Status choose_steps(const Cell *cell, const Config *c, int64_t *steps)
         *steps = (int64_t)count;
         return OK;
     }
-    return FAIL(E_CONFIG,
-                "one update of %lld x %lld tokens takes %.3g FLOPs, a budget of %g %s: take a "
-                "larger budget, or smaller train.batch",
+    return FAIL(E_CONFIG, "one update of %lld x %lld tokens takes %.3g FLOPs, a budget of %g %s",
                 (long long)c->train.batch, (long long)c->model.context, step, cell->run.budget,
-                count < 1 ? "does not pay for it" : "pays for too many");
+                count < 1 ? "does not pay for it: take a larger one, or smaller train.batch"
+                          : "pays for more than can be made: take a smaller one");
 }
 
 /* resolved: what follows of the budget is known by now. */

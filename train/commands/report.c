@@ -8,7 +8,7 @@
 #include "train/json.h"
 #include "train/precision.h"
 #include "train/report/report.h"
-#include "train/sweep/store.h"
+#include "train/sweep/table.h"
 
 enum { RUNS_MAX = 512 };
 
@@ -57,6 +57,22 @@ static Status report(const Wish *w, Reported *runs)
     return tell(w, runs, path);
 }
 
+static Status report_of_sweep(const Wish *w)
+{
+    char folder[SWEEP_PATH_MAX], path[SWEEP_PATH_MAX + 16];
+    Sweep s = {0};
+    TRY(report_sweep(w->runs[0], w->output, w->svg, w->json ? NULL : stdout));
+    if (!w->json) return OK;
+    TRY(sweep_locate(w->runs[0], folder));
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    const Status status = sweep_store_read(w->runs[0], &s);
+    json_t *root = status == OK ? table_json(&s) : NULL;
+    if (root) json_object_set_new(root, "report", json_text(w->output ? w->output : path));
+    sweep_close(&s);
+    TRY(status);
+    return json_print(root);
+}
+
 Status command_report(const Command *self, int argc, char *argv[])
 {
     Wish w = {.reported = {.samples = 3, .tokens = 300}};
@@ -94,15 +110,16 @@ Status command_report(const Command *self, int argc, char *argv[])
     };
     TRY(options_read(self, options, argc, argv, w.runs, RUNS_MAX, &w.count, &helped));
     if (helped) return OK;
-    if (!w.count) return FAIL(E_ARG, "which run? give its folder, as in capstan report runs/NAME");
+    if (w.count < 1)
+        return FAIL(E_ARG, "which run? give its folder, as in capstan report runs/NAME");
     if (w.count > 1 && !w.output)
         return FAIL(E_ARG, "a report of several runs needs --output F.html");
     threads_set((int)threads);
-    if (w.count == 1 && sweep_is_store(w.runs[0])) {
-        if (w.json)
-            return FAIL(E_ARG, "--json is for runs: capstan sweep table has a sweep's numbers");
-        return report_sweep(w.runs[0], w.output, w.svg, stdout);
-    }
+    if (w.count == 1 && sweep_is_store(w.runs[0])) return report_of_sweep(&w);
+    for (int i = 0; i < w.count; i++)
+        if (sweep_is_store(w.runs[i]))
+            return FAIL(E_ARG, "%s is a sweep: a page shows one alone, or runs, as in %s/runs/*",
+                        w.runs[i], w.runs[i]);
     Reported *runs = calloc((size_t)w.count, sizeof *runs);
     if (!runs) return FAIL(E_NOMEM, "%d runs", w.count);
     const Status status = report(&w, runs);

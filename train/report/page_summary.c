@@ -43,9 +43,10 @@ void page_tiles(Page *p, const Reported *r)
              page_text(p, "%s without embeddings",
                        axis_number((double)r->parameters_non_embedding, 3, text)));
     tile(p, s.tokens, 3, "tokens",
-         s.steps ? page_text(p, "%lld of %lld updates: %s", (long long)s.step, (long long)s.steps,
-                             s.state)
-                 : page_text(p, "%lld updates", (long long)s.step));
+         s.step < 0 ? "no update is logged"
+         : s.steps ? page_text(p, "%lld of %lld updates: %s", (long long)s.step, (long long)s.steps,
+                               s.state)
+                   : page_text(p, "%lld updates", (long long)s.step));
     tile(p, s.tokens_per_second, 3, "tokens a second",
          page_text(p, "%s of training", duration_text(s.seconds)));
     if (r->flops_per_token > 0 && isfinite(s.tokens))

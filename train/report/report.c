@@ -69,8 +69,11 @@ void report_print(const Reported *r, FILE *out)
 {
     const ReportedSummary s = reported_summary(r);
     char shown[TICK_LABEL];
-    fprintf(out, "%s: update %lld", r->folder, (long long)s.step);
-    if (s.steps) fprintf(out, " of %lld", (long long)s.steps);
+    if (s.step < 0)
+        fprintf(out, "%s: no update is logged", r->folder);
+    else
+        fprintf(out, "%s: update %lld", r->folder, (long long)s.step);
+    if (s.steps && s.step >= 0) fprintf(out, " of %lld", (long long)s.steps);
     if (r->parameters)
         fprintf(out, ", %s parameters", axis_number((double)r->parameters, 3, shown));
     if (isfinite(s.tokens)) fprintf(out, ", %s tokens", axis_number(s.tokens, 3, shown));

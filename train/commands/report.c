@@ -110,20 +110,20 @@ Status command_report(const Command *self, int argc, char *argv[])
     };
     TRY(options_read(self, options, argc, argv, w.runs, RUNS_MAX, &w.count, &helped));
     if (helped) return OK;
-    if (w.count < 1)
-        return FAIL(E_ARG, "which run? give its folder, as in capstan report runs/NAME");
-    if (w.count > 1 && !w.output)
+    const int count = w.count;
+    if (count < 1) return FAIL(E_ARG, "which run? give its folder, as in capstan report runs/NAME");
+    if (count > 1 && !w.output)
         return FAIL(E_ARG, "a report of several runs needs --output F.html");
     threads_set((int)threads);
-    if (w.count == 1 && sweep_is_store(w.runs[0])) return report_of_sweep(&w);
-    for (int i = 0; i < w.count; i++)
+    if (count == 1 && sweep_is_store(w.runs[0])) return report_of_sweep(&w);
+    for (int i = 0; i < count; i++)
         if (sweep_is_store(w.runs[i]))
             return FAIL(E_ARG, "%s is a sweep: a page shows one alone, or runs, as in %s/runs/*",
                         w.runs[i], w.runs[i]);
-    Reported *runs = calloc((size_t)w.count, sizeof *runs);
-    if (!runs) return FAIL(E_NOMEM, "%d runs", w.count);
+    Reported *runs = calloc((size_t)count, sizeof *runs);
+    if (!runs) return FAIL(E_NOMEM, "%d runs", count);
     const Status status = report(&w, runs);
-    for (int i = 0; i < w.count; i++) reported_close(&runs[i]);
+    for (int i = 0; i < count; i++) reported_close(&runs[i]);
     free(runs);
     return status;
 }

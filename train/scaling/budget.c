@@ -13,7 +13,7 @@
 enum { SETTINGS_MAX = 256, OWN = 8, SETTING = 64, EVALUATIONS = 10, ROUNDS = 5, WIDTH_MAX = 16384 };
 
 /* Of the time, for starting and saving. */
-static const double SPARE = 0.02;
+static const double SPARE = 0.02, STEPS_MAX = 1e12;
 
 Status budget_parse(const char *text, Budget *b)
 {
@@ -113,7 +113,7 @@ static Status choose_shape(const GptConfig *base, int64_t vocab_size, double par
         c.layers = 2;
         TRY(account_model(&c, vocab_size, &second));
         const double block = (double)(second.params - first.params);
-        const double exact = 1 + (params - (double)first.params) / block;
+        const double exact = fmin(1024, 1 + (params - (double)first.params) / block);
         for (int64_t l = (int64_t)exact; l <= (int64_t)exact + 1; l++) {
             const int64_t count = l < 1 ? 1 : l > 1024 ? 1024 : l;
             const double size = (double)first.params + (double)(count - 1) * block,
@@ -139,6 +139,9 @@ static Status set_steps(Wish *w, const Config *base, double steps)
     if (!(steps >= 1))
         return FAIL(E_ARG, "the budget does not pay for a single update of %lld tokens",
                     (long long)(base->train.batch * base->model.context));
+    if (steps > STEPS_MAX)
+        return FAIL(E_ARG, "the budget pays for %.3g updates of %lld tokens: take a smaller one",
+                    steps, (long long)(base->train.batch * base->model.context));
     const int64_t count = (int64_t)steps, tenth = count / 10;
     set(w, 3, "train.steps", count);
     set(w, 4, "optim.decay_steps", 0);

@@ -11,7 +11,7 @@
  * not a number stays so; infinities, overflow and underflow are as in libm. Largest errors, in units of
  * the last place of the result (tests/test_vector.c holds them), float and double alike:
  *
- *     vexp       1.2, subnormal results 1.5
+ *     vexp       1.2 for x in [-87, 88] (double: [-708, 709]); 0 below that, not for use above
  *     vtanh      2.6
  *     vsigmoid   2.5 for x > -87 (double: -708); below that, 0 where the true value may be subnormal */
 #ifndef AUTOGRAD_KERNELS_VECTOR_H
@@ -49,7 +49,7 @@
 #ifdef CAPSTAN_DOUBLE
 typedef uint64_t VectorBits;
 enum { VECTOR_FRACTION = 52, VECTOR_BIAS = 1023 };
-static const real VECTOR_EXP_MIN = -746, VECTOR_EXP_MAX = 710, VECTOR_TANH_MAX = 20,
+static const real VECTOR_EXP_MIN = -708, VECTOR_EXP_MAX = 710, VECTOR_TANH_MAX = 20,
                   VECTOR_SIGMOID_MAX = 700;
 static const real VECTOR_ROUND = 0x1.8p52, VECTOR_LOG2E = 0x1.71547652b82fep+0;
 static const real VECTOR_LN2_HIGH = 0x1.62e42fefa2p-1, VECTOR_LN2_LOW = 0x1.9ef35793c7673p-41;
@@ -72,7 +72,7 @@ VECTOR_INLINE real vector_expm1_part(real r)
 #else
 typedef uint32_t VectorBits;
 enum { VECTOR_FRACTION = 23, VECTOR_BIAS = 127 };
-static const real VECTOR_EXP_MIN = -104, VECTOR_EXP_MAX = 89, VECTOR_TANH_MAX = 10,
+static const real VECTOR_EXP_MIN = -87, VECTOR_EXP_MAX = 89, VECTOR_TANH_MAX = 10,
                   VECTOR_SIGMOID_MAX = 86;
 static const real VECTOR_ROUND = 0x1.8p23f, VECTOR_LOG2E = 0x1.715476p+0f;
 static const real VECTOR_LN2_HIGH = 0x1.62e4p-1f, VECTOR_LN2_LOW = 0x1.7f7d1cp-20f;
@@ -111,13 +111,10 @@ VECTOR_INLINE real vector_power_of_2(VectorBits n) /* normal results, and infini
 
 VECTOR_INLINE real vexp(real x)
 {
-    const VectorBits offset = 4096; /* makes the halving of n one of positive numbers */
-    VectorBits n, half;
-    x = x < VECTOR_EXP_MIN ? VECTOR_EXP_MIN : x;
-    x = x > VECTOR_EXP_MAX ? VECTOR_EXP_MAX : x;
-    real r = vector_reduce(x, &n);
-    half = (n + offset) / 2 - offset / 2;
-    return (1 + vector_expm1_part(r)) * vector_power_of_2(half) * vector_power_of_2(n - half);
+    VectorBits n;
+    const real least = x < VECTOR_EXP_MIN ? VECTOR_EXP_MIN : x, r = vector_reduce(least, &n);
+    const real e = (1 + vector_expm1_part(r)) * vector_power_of_2(n);
+    return x < VECTOR_EXP_MIN ? 0 : e;
 }
 
 /* (e^2a - 1) / (e^2a + 1), a = |x|: without loss of digits near 0. */
@@ -166,6 +163,24 @@ VECTOR_INLINE real vector_sum(const real *x, int64_t count)
 #pragma omp simd reduction(+ : sum)
     for (int j = 0; j < SIDE; j++) sum += sums[j];
     return sum;
+}
+
+/* The largest of `max` and count numbers; of what is not a number it knows nothing. */
+VECTOR_INLINE real vector_max(const real *x, int64_t count, real max)
+{
+    enum { SIDE = 256 / sizeof(real) };
+    real most[SIDE];
+    int64_t i = 0;
+    for (int j = 0; j < SIDE; j++) most[j] = max;
+    for (; i + SIDE <= count; i += SIDE)
+#pragma omp simd
+        for (int j = 0; j < SIDE; j++) most[j] = x[i + j] > most[j] ? x[i + j] : most[j];
+    for (; i < count; i++) max = x[i] > max ? x[i] : max;
+    for (int half = SIDE / 2; half; half /= 2)
+#pragma omp simd
+        for (int j = 0; j < half; j++)
+            most[j] = most[j + half] > most[j] ? most[j + half] : most[j];
+    return most[0] > max ? most[0] : max;
 }
 
 VECTOR_INLINE real vector_dot(const real *x, const real *y, int64_t count)

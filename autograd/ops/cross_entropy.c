@@ -21,7 +21,8 @@ enum {
     CHUNK_MAX = 512,
     CHUNK_GRAIN = 16,
     BLOCK = 4 /* rows at a time */,
-    PART = 1024,
+    PART = 512,    /* classes of which one maximum is kept */
+    FEW = 64,      /* classes between two requests to memory */
     TURNED = 1024, /* classes at a time */
     LOW_GRAIN = 64 /* of rows of products in bfloat16: each new number of them costs a plan */
 };
@@ -34,9 +35,15 @@ typedef struct Pieces {
     bf16 *w;       /* [V, C]: narrowed; NULL: it is there */
     bf16 *g;       /* [chunk, V]: gradient of the logits, of a low tape */
     bf16 *turned;  /* [TURNED, chunk] for each worker: classes of g, turned */
+    real *most;    /* [V / PART, rounded up] for each worker: see exponentials() */
     double *loss;  /* [rows]: of the rows that have a target, in order */
     int32_t *active; /* [rows]: those rows */
 } Pieces;
+
+static int64_t parts_of(int64_t classes)
+{
+    return (classes + PART - 1) / PART;
+}
 
 /* How scratch is cut; where: NULL only measures. */
 static int64_t cut(const Node *n, char *where, Pieces *p)
@@ -55,14 +62,15 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
     const int64_t low = n->low ? (int64_t)sizeof(bf16) : 0;
     const int64_t logits = chunk * classes * (int64_t)sizeof(real),
                   gathered = chunk * width * (int64_t)sizeof(real),
-                  loss = rows * (int64_t)sizeof(double);
+                  loss = rows * (int64_t)sizeof(double),
+                  most = threads_team() * parts_of(classes) * (int64_t)sizeof(real);
     const bool has_w = n->in[W]->low || n->in[W]->name; /* without numbers yet on a dry tape */
     const int64_t narrowed = n->low && !has_w ? classes * width * (int64_t)sizeof(bf16) : 0;
     const int64_t at_x = (logits + 63) / 64 * 64, at_dx = at_x + (gathered + 63) / 64 * 64,
                   at_w = at_dx + (gathered + 63) / 64 * 64, at_g = at_w + (narrowed + 63) / 64 * 64,
                   at_turned = at_g + (chunk * classes * low + 63) / 64 * 64,
-                  at_loss = at_turned + threads_team() * TURNED * chunk * low,
-                  at_active = at_loss + loss;
+                  at_most = at_turned + threads_team() * TURNED * chunk * low,
+                  at_loss = at_most + (most + 63) / 64 * 64, at_active = at_loss + loss;
     if (where)
         *p = (Pieces){.chunk = chunk,
                       .logits = (real *)where,
@@ -72,6 +80,7 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
                       .w = narrowed ? (bf16 *)(where + at_w) : NULL,
                       .g = (bf16 *)(where + at_g),
                       .turned = (bf16 *)(where + at_turned),
+                      .most = (real *)(where + at_most),
                       .loss = (double *)(where + at_loss),
                       .active = (int32_t *)(where + at_active)};
     return at_active + rows * (int64_t)sizeof(int32_t);
@@ -94,25 +103,27 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* e[i] = exp(l[i] - max), which may be in the place of l; returns their sum. Partial sums keep rounding
- * small. */
-VECTOR static double exponentials(real *e, const real *l, int64_t count, real max)
+/* Makes of each l exp(l - m), m the largest up to the end of its part, which goes to most[part]: so logits are
+ * read from memory once, and while one part is computed the next ones come. Returns the sum of exp(l - the last
+ * m): partial sums keep rounding small. */
+VECTOR static double exponentials(real *l, int64_t count, real *most)
 {
     double total = 0;
+    real max = l[0];
     for (int64_t i = 0; i < count; i += PART) {
         const int64_t stop = i + PART < count ? i + PART : count;
-        for (int64_t j = i; j < stop; j++) e[j] = vexp(l[j] - max);
-        total += (double)vector_sum(e + i, stop - i);
+        const real before = max;
+        max = vector_max(l + i, stop - i, max);
+        if (max > before) total *= exp((double)before - (double)max);
+        for (int64_t j = i; j < stop; j += FEW) {
+            const int64_t end = j + FEW < stop ? j + FEW : stop;
+            vector_ask(l + j + 2 * PART, FEW);
+            for (int64_t c = j; c < end; c++) l[c] = vexp(l[c] - max);
+        }
+        total += (double)vector_sum(l + i, stop - i);
+        *most++ = max;
     }
     return total;
-}
-
-VECTOR static real largest(const real *l, int64_t count)
-{
-    real max = l[0];
-#pragma omp simd reduction(max : max)
-    for (int64_t i = 1; i < count; i++) max = l[i] > max ? l[i] : max;
-    return max;
 }
 
 VECTOR static double sum_of(const real *l, int64_t count)
@@ -140,13 +151,13 @@ typedef struct Chunk {
     int64_t first; /* which active row the first of the logits is */
 } Chunk;
 
-/* Loss of each row of logits, and their gradient in their place. */
+/* Loss of each row of logits, and their gradient: in their place, or on a low tape in g. */
 static void rows_loss(const void *context, int64_t begin, int64_t end, int worker)
 {
-    (void)worker;
     const Chunk *k = context;
     const CrossEntropy *c = k->n->attr;
-    const int64_t classes = k->n->in[W]->shape.dim[0];
+    const int64_t classes = k->n->in[W]->shape.dim[0], parts = parts_of(classes);
+    real *most = k->p.most + worker * parts;
 
     for (int64_t i = begin; i < end; i++) {
         const int32_t r = k->p.active[k->first + i], target = c->targets[r];
@@ -154,8 +165,8 @@ static void rows_loss(const void *context, int64_t begin, int64_t end, int worke
         real *l = k->p.logits + i * classes;
         const double logit = l[target];
         const double sum = c->smoothing > 0 ? sum_of(l, classes) : 0;
-        const real max = largest(l, classes);
-        const double over = exponentials(l, l, classes, max), z = (double)max + log(over);
+        const double over = exponentials(l, classes, most), max = most[parts - 1],
+                     z = max + log(over);
 
         if (c->row_loss) c->row_loss[r] = (real)(z - logit);
         if (c->row_logz) c->row_logz[r] = (real)z;
@@ -165,18 +176,22 @@ static void rows_loss(const void *context, int64_t begin, int64_t end, int worke
                       c->z_loss * z * z);
         if (!k->n->record) continue;
 
-        const double g = factor * k->n->seed;
-        const real rate = (real)(g * (1 + 2 * c->z_loss * z) / over),
-                   shift = (real)(-g * c->smoothing / (double)classes),
-                   of_target = (real)(g * (1 - c->smoothing));
-        if (k->n->low) {
-            bf16 *to = k->p.g + i * classes;
-            scale_shift_low(to, l, classes, rate, shift);
-            to[target] = bf16_of(rate * l[target] + shift - of_target);
-            continue;
+        const double g = factor * k->n->seed, rate = g * (1 + 2 * c->z_loss * z) / over;
+        const real shift = (real)(-g * c->smoothing / (double)classes),
+                   of_target = (real)(rate * exp(logit - max) - g * (1 - c->smoothing)) + shift;
+        bf16 *low = k->n->low ? k->p.g + i * classes : NULL;
+        for (int64_t p = 0; p < parts; p++) {
+            const int64_t at = p * PART, size = classes - at < PART ? classes - at : PART;
+            const real by = (real)(rate * exp((double)most[p] - max));
+            if (low)
+                scale_shift_low(low + at, l + at, size, by, shift);
+            else
+                scale_shift(l + at, size, by, shift);
         }
-        scale_shift(l, classes, rate, shift);
-        l[target] -= of_target;
+        if (low)
+            low[target] = bf16_of(of_target);
+        else
+            l[target] = of_target;
     }
 }
 

@@ -1,6 +1,7 @@
 /* Which config a run goes on with: what may differ from its checkpoint's, and what may not. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "optim/schedule.h"
 #include "train/checkpoints.h"
@@ -84,6 +85,24 @@ static Status resumed_config(const TrainOptions *o, const char *folder, const Ch
     return compare(o, folder, branches ? info->step : -1, old, c);
 }
 
+/* Nobody has said what the run's settings are but its folder: a checkpoint that is another run's must not
+ * be gone on with for its own. */
+static Status check_own(const TrainOptions *o, const char *folder, const CheckpointReader *r,
+                        const Config *theirs)
+{
+    char path[FOLDER_PATH_MAX + 16];
+    Status status = OK;
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    Config *own = malloc(sizeof *own);
+    if (!own) return FAIL(E_NOMEM, "a config");
+    if (!access(path, R_OK) && config_load(own, path, 0, NULL) == OK &&
+        compare(o, folder, -1, own, theirs) != OK)
+        status = FAIL(E_FORMAT, "%s: this is not what config.yaml beside it says: %s", r->file.path,
+                      error_message() + strlen(status_text(E_CONFIG)) + 2);
+    free(own);
+    return status;
+}
+
 static void warn(void *context, const char *message)
 {
     (void)context;
@@ -111,6 +130,7 @@ Status train_config(const TrainOptions *o, Config *c)
     if (!old) status = FAIL(E_NOMEM, "a config");
     if (status == OK)
         status = resumed_config(o, found ? folder : o->from, &reader.info, !found, c, old);
+    if (status == OK && found && !o->config) status = check_own(o, folder, &reader, old);
     free(old);
     checkpoint_close(&reader);
     return status;

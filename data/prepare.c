@@ -11,7 +11,7 @@
 #include "autograd/base/rng.h"
 #include "data/dataset.h"
 
-enum { DESCRIPTION_MAX = 256 << 20, SHOW_EVERY = 8 << 20 };
+enum { SHOW_EVERY = 8 << 20 };
 
 /* What a run of prepare() knows; each pass reads all of the text. */
 typedef struct Work {
@@ -240,7 +240,7 @@ static Status check(Work *w)
 static Status read_description(Work *w, int fd, const char *path)
 {
     struct stat info;
-    if (fstat(fd, &info) || !S_ISREG(info.st_mode) || info.st_size > DESCRIPTION_MAX)
+    if (fstat(fd, &info) || !S_ISREG(info.st_mode) || info.st_size > TOKENIZER_TEXT_MAX)
         return FAIL(E_DATA, "%s: not a file that describes a tokenizer", path);
     char *text = arena_take(&w->arena, info.st_size);
     if (!text) return FAIL(E_NOMEM, "%s: %lld bytes", path, (long long)info.st_size);
@@ -252,7 +252,7 @@ static Status read_description(Work *w, int fd, const char *path)
 
 static Status read_tokenizer(Work *w, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a file that describes one",
                     path, strerror(errno));

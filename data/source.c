@@ -84,11 +84,12 @@ Status source_line(Source *s, int64_t *length, bool *found)
         const int64_t there = s->end - s->begin;
         const char *from = s->window + s->begin;
         const char *newline = memchr(from + searched, '\n', (size_t)(there - searched));
-        if (newline || s->at_end) {
-            *found = there > 0;
-            *length = newline ? newline - from : there;
-            return OK;
-        }
+        *found = there > 0;
+        *length = newline ? newline - from : there;
+        if (*length > SOURCE_LINE_MAX)
+            return FAIL(E_DATA, "%s:%lld: a line of more than %d bytes", s->path,
+                        (long long)s->place.line + 1, SOURCE_LINE_MAX);
+        if (newline || s->at_end) return OK;
         searched = there;
         TRY(source_need(s, there + 1));
     }

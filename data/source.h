@@ -7,7 +7,7 @@
 #include "autograd/base/arena.h"
 #include "data/tokenizer.h"
 
-enum { SOURCE_WINDOW = 1 << 20 };
+enum { SOURCE_WINDOW = 1 << 20, SOURCE_LINE_MAX = 64 << 20 };
 
 typedef struct Source {
     Arena arena;
@@ -33,7 +33,7 @@ Status source_need(Source *s, int64_t size);
 void source_take(Source *s, int64_t size);
 
 /* The length of the line that begins here, without its end; the line is there as a whole. found is false
- * at the end of the file. */
+ * at the end of the file. E_DATA: it is longer than SOURCE_LINE_MAX. */
 Status source_line(Source *s, int64_t *length, bool *found);
 
 void source_close(Source *s);

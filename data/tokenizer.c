@@ -115,6 +115,9 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
 
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out)
 {
+    if (size > TOKENIZER_TEXT_MAX)
+        return FAIL(E_DATA, "%s: %lld bytes; expected a tokenizer's description, at most %d", name,
+                    (long long)size, TOKENIZER_TEXT_MAX);
     return ranks_look_so(text, size) ? tokenizer_ranks(a, text, size, name, NULL, out)
                                      : parse_json(a, text, size, name, out);
 }

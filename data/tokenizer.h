@@ -10,6 +10,8 @@
 
 typedef struct Tokenizer Tokenizer;
 
+enum { TOKENIZER_TEXT_MAX = 64 << 20 }; /* bytes: the largest that are used have 35 MB */
+
 Status tokenizer_byte(Arena *a, Tokenizer **out);
 
 /* code_points rise; none is a surrogate or above 0x10FFFF. */

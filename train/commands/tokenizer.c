@@ -32,8 +32,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* All of a file, or of standard input if path is NULL or "-"; ended by a zero byte. */
-static Status read_all(Arena *a, const char *path, char **text, int64_t *size)
+enum { TEXT_MAX_HERE = 1 << 30 };
+
+/* All of a file, up to `most` bytes, or of standard input if path is NULL or "-"; ended by a zero byte. */
+static Status read_all(Arena *a, const char *path, int64_t most, char **text, int64_t *size)
 {
     const bool standard = !path || !strcmp(path, "-");
     FILE *f = standard ? stdin : fopen(path, "rb");
@@ -42,7 +44,7 @@ static Status read_all(Arena *a, const char *path, char **text, int64_t *size)
     int64_t room = 1 << 16;
     *size = 0;
     *text = arena_take(a, room);
-    while (*text) {
+    while (*text && *size <= most) {
         const size_t got = fread(*text + *size, 1, (size_t)(room - *size - 1), f);
         *size += (int64_t)got;
         if (!got) break;
@@ -53,6 +55,7 @@ static Status read_all(Arena *a, const char *path, char **text, int64_t *size)
     const int failed = ferror(f) ? errno : 0;
     if (!standard) fclose(f);
     if (failed) return FAIL(E_DATA, "%s: %s", name, strerror(failed));
+    if (*size > most) return FAIL(E_DATA, "%s: more than %lld bytes", name, (long long)most);
     if (!*text) return FAIL(E_NOMEM, "%s", name);
     (*text)[*size] = '\0';
     return OK;
@@ -65,7 +68,7 @@ static Status open_tokenizer(Asked *q, Tokenizer **t)
     if (!q->tokenizer)
         return FAIL(E_ARG, "--tokenizer is missing: a tokenizer.json, a rank file, or byte");
     const bool is_byte = !strcmp(q->tokenizer, "byte");
-    if (!is_byte) TRY(read_all(&q->arena, q->tokenizer, &text, &size));
+    if (!is_byte) TRY(read_all(&q->arena, q->tokenizer, TOKENIZER_TEXT_MAX, &text, &size));
     if (q->pattern && (is_byte || *text == '{'))
         return FAIL(E_ARG, "--pattern belongs to a rank file, and %s is none", q->tokenizer);
     if (is_byte) return tokenizer_byte(&q->arena, t);
@@ -128,7 +131,7 @@ static Status encode(Asked *q)
     char *text = (char *)q->text;
     int64_t size = text ? (int64_t)strlen(text) : 0, count;
     TRY(open_tokenizer(q, &t));
-    if (!text) TRY(read_all(&q->arena, q->input, &text, &size));
+    if (!text) TRY(read_all(&q->arena, q->input, TEXT_MAX_HERE, &text, &size));
     const TextPlace place = {q->text ? "--text" : q->input ? q->input : "standard input", 0, 0, 0};
     int32_t *tokens = arena_take(&q->arena, (size + 1) * (int64_t)sizeof *tokens);
     if (!tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)size);
@@ -146,7 +149,7 @@ static Status decode(Asked *q)
     char *text = (char *)q->text;
     int64_t size;
     TRY(open_tokenizer(q, &t));
-    if (!text) TRY(read_all(&q->arena, q->input, &text, &size));
+    if (!text) TRY(read_all(&q->arena, q->input, TEXT_MAX_HERE, &text, &size));
     const char *name = q->text ? "--text" : q->input ? q->input : "standard input";
     for (int64_t i = 0;; i++) {
         char *end, shown[32];

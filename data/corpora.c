@@ -4,10 +4,10 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
+#include "data/files.h"
 #include "data/recipes/recipe.h"
 
 #define X(name) &recipe_##name,
@@ -55,28 +55,23 @@ static Status find(const char *name, const Recipe **found)
 static Status write_rows(const Recipe *recipe, const char *root, const char *folder,
                          const char *path)
 {
-    Rows rows = {.file = fopen(path, "w")};
-    if (!rows.file) return FAIL(E_IO, "%s: %s", path, strerror(errno));
+    FileText text;
+    TRY(file_text_open(&text));
+    Rows rows = {.file = text.out};
     Status status = recipe->extract(root, folder, &rows);
-    if (fclose(rows.file) && status == OK) status = FAIL(E_IO, "%s: %s", path, strerror(errno));
     if (status == OK && rows.count != recipe->documents)
         status = FAIL(E_DATA, "%s has %lld documents, and %lld were expected: the package changed",
                       recipe->name, (long long)rows.count, (long long)recipe->documents);
-    return status;
+    return file_text_save(&text, status, path);
 }
 
 /* The text at c->text, whole or not at all. */
 static Status fetch(const Corpus *c, const Recipe *recipe, const char *folder, bool tell)
 {
-    char path[PATH_MAX + 16];
     Packages packages;
-    snprintf(path, sizeof path, "%s.tmp", c->text);
     Status status = packages_open(&packages, recipe->packages, recipe->probe, tell);
-    if (status == OK) status = write_rows(recipe, packages.root, folder, path);
+    if (status == OK) status = write_rows(recipe, packages.root, folder, c->text);
     packages_close(&packages);
-    if (status == OK && rename(path, c->text))
-        status = FAIL(E_IO, "%s: %s", c->text, strerror(errno));
-    if (status != OK) unlink(path);
     return status;
 }
 
@@ -89,7 +84,7 @@ Status corpus_make(Corpus *c, const char *name, const char *folder, const char *
     const int length = snprintf(c->text, sizeof c->text, "%s/%s.jsonl", folder, name);
     if (length < 0 || length >= (int)sizeof c->text) return FAIL(E_ARG, "--output: too long");
     snprintf(c->dataset, sizeof c->dataset, "%s/%s.h5", folder, name);
-    TRY(prepare_folders(c->dataset));
+    TRY(file_make_parents(c->dataset));
     TRY(fetch(c, recipe, folder, tell));
     const char *const inputs[] = {c->text};
     return prepare(&(Prepare){.inputs = inputs,

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
@@ -18,8 +17,8 @@ static int system_open(const char *path, int flags, mode_t mode)
     return open(path, flags, mode);
 }
 
-const FileCalls file_calls_system = {system_open, write, pwrite,  fsync, close,
-                                     rename,      link,  symlink, unlink};
+const FileCalls file_calls_system = {system_open, write,   pwrite, ftruncate, fsync, close,  rename,
+                                     link,        symlink, unlink, mkdir,     rmdir, statvfs};
 _Thread_local const FileCalls *file_calls = &file_calls_system;
 
 void file_folder(const char *path, char out[PATH_MAX])
@@ -38,16 +37,25 @@ const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+/* Bytes that a file beside path may take; -1: it cannot be told. */
+static int64_t room_beside(const char *path)
+{
+    char folder[PATH_MAX];
+    struct statvfs disk;
+    file_folder(path, folder);
+    if (file_calls->statvfs(folder, &disk) || !disk.f_blocks) return -1;
+    return (int64_t)((geteuid() ? disk.f_bavail : disk.f_bfree) * disk.f_frsize);
+}
+
 /* Before anything else may touch errno. */
 static Status fail(const char *path, const char *doing, int64_t needed)
 {
     const int reason = errno;
-    char name[PATH_MAX], folder[PATH_MAX], room[96] = "";
-    struct statvfs disk;
-    file_folder(path, folder);
-    if (needed && !statvfs(folder, &disk))
-        snprintf(room, sizeof room, " (%lld bytes needed, %llu free)", (long long)needed,
-                 (unsigned long long)disk.f_bavail * disk.f_frsize);
+    char name[PATH_MAX], room[96] = "";
+    const int64_t free = needed ? room_beside(path) : -1;
+    if (free >= 0)
+        snprintf(room, sizeof room, " (%lld bytes needed, %lld free)", (long long)needed,
+                 (long long)free);
     return FAIL(E_IO, "cannot save %s: %s: %s%s", text_escape(path, name, sizeof name), doing,
                 strerror(reason), room);
 }
@@ -80,12 +88,21 @@ int file_write_all(int fd, const void *bytes, int64_t size)
 Status draft_open(Draft *d, const char *path, int64_t total)
 {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+    struct stat old;
     d->fd = -1;
     d->exists = false;
     d->used = 0;
     d->total = total;
     if (strlen(path) >= sizeof d->path) return FAIL(E_IO, "cannot save: the path is too long");
     strcpy(d->path, path);
+    if (!stat(path, &old) && !S_ISREG(old.st_mode))
+        return FAIL(E_ARG, "cannot save %s: it is there and is not a file",
+                    text_escape(path, d->temporary, sizeof d->temporary));
+    const int64_t room = total ? room_beside(path) : -1;
+    if (room >= 0 && room < total) {
+        errno = ENOSPC;
+        return fail(path, "not begun", total);
+    }
     snprintf(d->temporary, sizeof d->temporary, "%s.tmp.%ld", path, (long)getpid());
 
     d->fd = file_calls->open(d->temporary, flags, 0666);
@@ -133,8 +150,8 @@ static int sync_fd(int fd)
     return result;
 }
 
-/* Renames, and makes the folder remember it. The folder is opened first, so that little can go wrong
- * once the new file is in place. */
+/* Renames (from NULL: does not), and makes the folder remember it. The folder is opened first, so that little
+ * can go wrong once the new file is in place. */
 static Status settle(const char *from, const char *to)
 {
     char folder[PATH_MAX];
@@ -142,12 +159,17 @@ static Status settle(const char *from, const char *to)
     int fd = file_calls->open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0) return fail(to, "opening its folder", 0);
     Status status = OK;
-    if (file_calls->rename(from, to))
+    if (from && file_calls->rename(from, to))
         status = fail(to, "renaming", 0);
-    else if (sync_fd(fd))
+    else if (sync_fd(fd) && errno != EINVAL) /* not every file system has something to flush */
         status = fail(to, "flushing its folder to the disk", 0);
     file_calls->close(fd);
     return status;
+}
+
+Status file_settle(const char *path)
+{
+    return settle(NULL, path);
 }
 
 Status draft_finish(Draft *d)
@@ -168,6 +190,32 @@ void draft_close(Draft *d)
     if (d->exists) file_calls->unlink(d->temporary);
     d->fd = -1;
     d->exists = false;
+}
+
+Status file_write(const char *path, const char *text, int64_t size)
+{
+    Draft d;
+    Status status = draft_open(&d, path, size);
+    if (status == OK) status = draft_write(&d, text, size);
+    if (status == OK) status = draft_finish(&d);
+    draft_close(&d);
+    return status;
+}
+
+Status file_text_open(FileText *t)
+{
+    *t = (FileText){0};
+    t->out = open_memstream(&t->text, &t->size);
+    return t->out ? OK : FAIL(E_NOMEM, "a text");
+}
+
+Status file_text_save(FileText *t, Status status, const char *path)
+{
+    const bool failed = ferror(t->out);
+    if ((fclose(t->out) || failed) && status == OK) status = FAIL(E_NOMEM, "%s", path);
+    if (status == OK) status = file_write(path, t->text, (int64_t)t->size);
+    free(t->text);
+    return status;
 }
 
 static Status copy_into(Draft *d, int from)
@@ -226,19 +274,46 @@ Status file_point(const char *target, const char *path)
     return settle_link(temporary, path);
 }
 
+static Status fail_of(const char *doing, const char *path)
+{
+    const int reason = errno;
+    char name[PATH_MAX];
+    return FAIL(E_IO, "cannot %s %s: %s", doing, text_escape(path, name, sizeof name),
+                strerror(reason));
+}
+
 Status file_remove(const char *path)
 {
-    char name[PATH_MAX];
-    if (!file_calls->unlink(path) || errno == ENOENT) return OK;
-    return FAIL(E_IO, "cannot remove %s: %s", text_escape(path, name, sizeof name),
-                strerror(errno));
+    return !file_calls->unlink(path) || errno == ENOENT ? OK : fail_of("remove", path);
+}
+
+Status file_remove_folder(const char *path)
+{
+    if (!file_calls->rmdir(path) || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST)
+        return OK;
+    return fail_of("remove", path);
 }
 
 Status file_make_folder(const char *path)
 {
-    char name[PATH_MAX];
-    if (!mkdir(path, 0777) || errno == EEXIST) return OK;
-    return FAIL(E_IO, "cannot make %s: %s", text_escape(path, name, sizeof name), strerror(errno));
+    struct stat info;
+    if (!file_calls->mkdir(path, 0777)) return file_settle(path);
+    const int reason = errno; /* some file systems give others than EEXIST */
+    if (!stat(path, &info) && S_ISDIR(info.st_mode)) return OK;
+    errno = reason;
+    return fail_of("make", path);
+}
+
+Status file_make_parents(const char *path)
+{
+    char part[PATH_MAX];
+    if (strlen(path) >= sizeof part) return FAIL(E_ARG, "%.64s...: the path is too long", path);
+    strcpy(part, path);
+    for (char *slash = part + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+        *slash = '\0';
+        TRY(file_make_folder(part));
+    }
+    return OK;
 }
 
 static bool is_stale(const char *name)
@@ -254,10 +329,12 @@ static bool is_stale(const char *name)
 
 void files_clean(const char *folder, const char *prefix)
 {
+    char path[PATH_MAX];
     DIR *d = opendir(folder);
     if (!d) return;
     for (struct dirent *one; (one = readdir(d));)
-        if (!strncmp(one->d_name, prefix, strlen(prefix)) && is_stale(one->d_name))
-            unlinkat(dirfd(d), one->d_name, 0);
+        if (!strncmp(one->d_name, prefix, strlen(prefix)) && is_stale(one->d_name) &&
+            snprintf(path, sizeof path, "%s/%s", folder, one->d_name) < PATH_MAX)
+            file_calls->unlink(path);
     closedir(d);
 }

@@ -9,6 +9,8 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
 #include "autograd/base/error.h"
@@ -18,12 +20,16 @@ typedef struct FileCalls {
     int (*open)(const char *path, int flags, mode_t mode);
     ssize_t (*write)(int fd, const void *bytes, size_t size);
     ssize_t (*pwrite)(int fd, const void *bytes, size_t size, off_t at);
+    int (*ftruncate)(int fd, off_t size);
     int (*fsync)(int fd);
     int (*close)(int fd);
     int (*rename)(const char *from, const char *to);
     int (*link)(const char *from, const char *to);
     int (*symlink)(const char *target, const char *path);
     int (*unlink)(const char *path);
+    int (*mkdir)(const char *path, mode_t mode);
+    int (*rmdir)(const char *path);
+    int (*statvfs)(const char *folder, struct statvfs *disk);
 } FileCalls;
 
 extern const FileCalls file_calls_system;
@@ -41,12 +47,29 @@ typedef struct Draft {
 } Draft;
 
 /* All give E_IO, naming path, the reason, and the bytes needed and free. draft_close() in any case: it
- * removes what was not finished. total: the size that it will have. */
+ * removes what was not finished. total: the size that it will have, for which there must be room (0: not
+ * known). */
 Status draft_open(Draft *d, const char *path, int64_t total);
 Status draft_write(Draft *d, const void *bytes, int64_t size);                /* appends */
 Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t place); /* overwrites */
 Status draft_finish(Draft *d); /* flush, fsync, rename, fsync of the folder */
 void draft_close(Draft *d);
+
+/* Writes a file of that text, whole or not at all: E_IO. */
+Status file_write(const char *path, const char *text, int64_t size);
+
+/* A text that is made with fprintf(), and then becomes a file, whole or not at all. */
+typedef struct FileText {
+    FILE *out;
+    char *text;
+    size_t size;
+} FileText;
+
+Status file_text_open(FileText *t); /* E_NOMEM */
+
+/* Closes t in any case. status: what making the text came to; unless OK it is passed on and nothing is
+ * written. E_NOMEM, E_IO. */
+Status file_text_save(FileText *t, Status status, const char *path);
 
 /* Writes all of it, over short writes and signals; 0, or -1 with errno. */
 int file_write_all(int fd, const void *bytes, int64_t size);
@@ -61,8 +84,17 @@ Status file_copy(const char *existing, const char *path);
 
 Status file_remove(const char *path); /* E_IO; OK if there is none */
 
+Status
+file_remove_folder(const char *path); /* E_IO; OK if there is none, or if something is in it */
+
 /* Makes the folder unless it is there; what it is to be in is there. E_IO. */
 Status file_make_folder(const char *path);
+
+/* Makes the folders that path is to be in, as far as they are missing. E_IO; E_ARG: too long. */
+Status file_make_parents(const char *path);
+
+/* Makes the folder that holds path remember, over a loss of power, that it is there. E_IO. */
+Status file_settle(const char *path);
 
 /* Removes drafts that a dead process left in the folder, of files whose names begin so ("": of any). */
 void files_clean(const char *folder, const char *prefix);

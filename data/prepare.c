@@ -10,6 +10,7 @@
 
 #include "autograd/base/rng.h"
 #include "data/dataset.h"
+#include "data/files.h"
 
 enum { SHOW_EVERY = 8 << 20 };
 
@@ -204,19 +205,6 @@ static Status write_piece(Work *w, const Piece *piece)
     return end_document(w);
 }
 
-Status prepare_folders(const char *path)
-{
-    char folder[4096];
-    if (strlen(path) >= sizeof folder) return FAIL(E_ARG, "%.64s...: the name is too long", path);
-    strcpy(folder, path);
-    for (char *slash = folder + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
-        *slash = '\0';
-        if (mkdir(folder, 0777) && errno != EEXIST)
-            return FAIL(E_IO, "%s: %s", folder, strerror(errno));
-    }
-    return OK;
-}
-
 /* What can be known to be wrong before hours are spent. */
 static Status check(Work *w)
 {
@@ -234,7 +222,7 @@ static Status check(Work *w)
             return FAIL(E_ARG, "--output %s is one of the inputs", p->output);
     }
     for (int i = 0; i < p->input_count; i++) TRY(source_check(p->inputs[i]));
-    return prepare_folders(p->output);
+    return file_make_parents(p->output);
 }
 
 static Status read_description(Work *w, int fd, const char *path)

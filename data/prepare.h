@@ -36,7 +36,4 @@ typedef struct PrepareSummary {
  * one its last part: all behind the first floor((1 - val) x tokens). Both parts end in end-of-text. */
 Status prepare(const Prepare *p, PrepareSummary *summary);
 
-/* Makes the folders that path lies in, if they are not there. E_IO. */
-Status prepare_folders(const char *path);
-
 #endif

@@ -9,6 +9,7 @@
 
 #include "autograd/base/threads.h"
 #include "data/files.h"
+#include "tests/faulty.h"
 #include "tests/support.h"
 #include "train/checkpoints.h"
 #include "train/run.h"
@@ -261,68 +262,14 @@ Test(spikes, what_is_undone_has_never_been)
     run_close(&clean);
 }
 
-/* The n-th change of a file is the last thing a process does. */
-static int calls_left, calls_made, linked_at;
+/* Where in the run the bundle is. */
+static int linked_at;
 
-static void count_call(void)
+static int noting_link(const char *from, const char *to)
 {
-    calls_made++;
-    if (calls_left >= 0 && calls_left-- == 0) _exit(99);
+    if (strstr(to, "before.h5")) linked_at = faulty_made;
+    return faulty_link(from, to);
 }
-
-static int dying_open(const char *path, int flags, mode_t mode)
-{
-    count_call();
-    return file_calls_system.open(path, flags, mode);
-}
-
-static ssize_t dying_write(int fd, const void *bytes, size_t size)
-{
-    return file_calls_system.write(fd, bytes, size);
-}
-
-static ssize_t dying_pwrite(int fd, const void *bytes, size_t size, off_t at)
-{
-    return file_calls_system.pwrite(fd, bytes, size, at);
-}
-
-static int dying_fsync(int fd)
-{
-    return fd >= 0 ? 0 : -1; /* the test is of kills, not of crashes of the machine */
-}
-
-static int dying_close(int fd)
-{
-    return file_calls_system.close(fd);
-}
-
-static int dying_rename(const char *from, const char *to)
-{
-    count_call();
-    return file_calls_system.rename(from, to);
-}
-
-static int dying_link(const char *from, const char *to)
-{
-    if (strstr(to, "before.h5")) linked_at = calls_made;
-    count_call();
-    return file_calls_system.link(from, to);
-}
-
-static int dying_symlink(const char *target, const char *path)
-{
-    count_call();
-    return file_calls_system.symlink(target, path);
-}
-
-static int dying_unlink(const char *path)
-{
-    count_call();
-    return file_calls_system.unlink(path);
-}
-
-static const FileCalls dying = {dying_open,   dying_write, dying_pwrite,  dying_fsync, dying_close,
-                                dying_rename, dying_link,  dying_symlink, dying_unlink};
 
 /* metrics.jsonl without what the clock tells. */
 static bool equal_metrics(const char *a, const char *b)
@@ -356,10 +303,12 @@ ParameterizedTest(int *i, spikes, a_kill_at_any_moment_changes_nothing)
         TrainOptions o = {.folder = folder, .threads = 1};
         snprintf(folder, sizeof folder, "%s/counted", place.folder);
         o.out = fopen("/dev/null", "w");
-        calls_left = -1;
-        file_calls = &dying;
+        FileCalls noting = faulty_calls;
+        noting.link = noting_link;
+        faulty_begin_as(FAULT_KILL, -1, 0);
+        file_calls = &noting;
         if (train(&o, &c) != OK) _exit(1);
-        const int answer[] = {calls_made, linked_at};
+        const int answer[] = {faulty_made, linked_at};
         _exit(write(pipes[1], answer, sizeof answer) != (ssize_t)sizeof answer);
     }
     cr_assert_eq(read(pipes[0], counts, sizeof counts), (ssize_t)sizeof counts);
@@ -368,10 +317,11 @@ ParameterizedTest(int *i, spikes, a_kill_at_any_moment_changes_nothing)
     cr_assert(counts[1] > 20 && counts[1] < counts[0], "the spike is at call %d of %d", counts[1],
               counts[0]);
     for (int n = 0; n < counts[0];
-         n += n >= counts[1] - 2 && n < counts[1] + (*i ? 8 : 45) ? 1 : 19) {
-        calls_left = n;
+         n += n >= counts[1] - 2 && n < counts[1] + (*i ? 8 : 45) ? 1 : 47) {
+        faulty_begin_as(FAULT_KILL, n, 0);
+        faulty_end(); /* it is for the child */
         snprintf(name, sizeof name, "killed%d", n);
-        cr_assert_eq(train_child(name, false, &dying), 99, "%d", n);
+        cr_assert_eq(train_child(name, false, &faulty_calls), FAULTY_DIED, "%d", n);
         cr_assert_eq(train_child(name, true, NULL), 0, "%d", n);
         cr_expect(equal_files(last_of("whole", whole), last_of(name, part)),
                   "%s, killed before call %d of %d (spike at %d): another end", ways[*i], n,

@@ -152,30 +152,30 @@ Status checkpoints_point(const char *folder, int64_t step, int64_t best)
     return file_alias(path, path_of(folder, "best.h5", alias));
 }
 
-/* Removes the oldest but `keep`, step 0 aside. Those past `newest` are of a run that went back: they
- * are not counted, and stay. */
-static Status rotate(const char *folder, Arena *a, int64_t newest, int64_t keep)
+Status checkpoints_rotate(const char *folder, int64_t newest, int64_t keep)
 {
+    Arena a = {0};
     int64_t *steps, count, after = 0;
     char path[CHECKPOINT_PATH_MAX];
-    TRY(checkpoints_list(folder, a, &steps, &count));
-    while (after < count && steps[after] <= newest) after++;
-    for (int64_t i = 0; i < after - keep; i++)
-        if (steps[i]) TRY(file_remove(checkpoints_path(folder, steps[i], path)));
-    return OK;
+    Status status = checkpoints_list(folder, &a, &steps, &count);
+    while (status == OK && after < count && steps[after] <= newest) after++;
+    for (int64_t i = 0; status == OK && i < after - keep; i++)
+        if (steps[i]) status = file_remove(checkpoints_path(folder, steps[i], path));
+    arena_free(&a);
+    return status;
 }
 
 Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best)
 {
-    Arena a = {0};
     char path[CHECKPOINT_PATH_MAX];
     const int64_t step = c->info.step;
     TRY(file_make_folder(folder));
     TRY(checkpoint_save(checkpoints_path(folder, step, path), c));
-    TRY(checkpoints_point(folder, step, best ? step : 0));
-    Status status = rotate(folder, &a, step, keep);
-    arena_free(&a);
-    return status;
+    /* On a full disk what goes makes room for the links. */
+    Status linked = checkpoints_point(folder, step, best ? step : 0);
+    const Status status = checkpoints_rotate(folder, step, keep);
+    if (linked != OK) linked = checkpoints_point(folder, step, best ? step : 0);
+    return status == OK ? linked : status;
 }
 
 void checkpoints_clean(const char *folder)

@@ -24,11 +24,16 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
  * removed unless the save was whole. */
 Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best);
 
+/* Removes the oldest so that `keep` stay, never step 0. Those past `newest` are of a run that went back: they are
+ * not counted, and stay. E_IO. */
+Status checkpoints_rotate(const char *folder, int64_t newest, int64_t keep);
+
 /* Saves best.h5 alone: what is best between two saves. */
 Status checkpoints_save_best(const char *folder, const Checkpoint *c);
 
 /* Points latest.h5 to the one of step, and makes the one of step `best` best.h5 if it is there (0: leaves
- * best.h5). A process may be killed after it has saved and before it has done this: resuming does it again. */
+ * best.h5). A process may be killed after it has saved and before it has done this and rotated: resuming does
+ * both again. */
 Status checkpoints_point(const char *folder, int64_t step, int64_t best);
 
 /* Removes drafts that a killed process left. At the start of a run. */

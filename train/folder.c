@@ -29,17 +29,10 @@ Status folder_path(const TrainOptions *o, char path[FOLDER_PATH_MAX])
 
 Status folder_make(const char *path)
 {
-    char part[FOLDER_PATH_MAX + 32];
-    snprintf(part, sizeof part, "%s/checkpoints", path);
-    for (char *end = part + 1;; end++) {
-        if (*end && *end != '/') continue;
-        const char kept = *end;
-        *end = '\0';
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return FAIL(E_IO, "%s: %s", part, strerror(errno));
-        *end = kept;
-        if (!kept) return OK;
-    }
+    char checkpoints[FOLDER_PATH_MAX + 32];
+    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", path);
+    TRY(file_make_parents(checkpoints));
+    return file_make_folder(checkpoints);
 }
 
 Status folder_occupy(const char *path, Lock *l)
@@ -72,8 +65,7 @@ static Status remove_file(const char *folder, const char *name)
 {
     char path[FOLDER_PATH_MAX + 600];
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (unlink(path) && errno != ENOENT) return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    return OK;
+    return file_remove(path);
 }
 
 static bool is_checkpoint_name(const char *name)
@@ -101,7 +93,7 @@ static Status remove_files(const char *path, const char *name, bool (*is_ours)(c
     for (struct dirent *e; status == OK && (e = readdir(dir));)
         if (is_ours(e->d_name)) status = remove_file(folder, e->d_name);
     closedir(dir);
-    rmdir(folder);
+    file_calls->rmdir(folder);
     return status;
 }
 
@@ -116,14 +108,15 @@ static Status remove_bundles(const char *path)
         if (!strncmp(e->d_name, "draw-", 5))
             status = remove_files(folder, e->d_name, is_bundle_name);
     closedir(dir);
-    rmdir(folder);
+    file_calls->rmdir(folder);
     return status;
 }
 
 Status folder_create(const char *path, bool overwrite)
 {
-    static const char *const files[] = {"config.yaml", "metrics.jsonl", "events.jsonl",
-                                        "report.html"};
+    /* What tells that there is a run goes last, and the metrics after the checkpoints that count on them. */
+    static const char *const files[] = {"report.html", "events.jsonl", "metrics.jsonl",
+                                        "config.yaml"};
     const bool used = exists(path, "config.yaml") || exists(path, "checkpoints/latest.h5") ||
                       exists(path, "metrics.jsonl");
     if (used && !overwrite)
@@ -133,10 +126,10 @@ Status folder_create(const char *path, bool overwrite)
             "takes another folder",
             path);
     if (!used) return OK;
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
     TRY(remove_files(path, "checkpoints", is_checkpoint_name));
     TRY(remove_files(path, "snapshots", is_checkpoint_name));
     TRY(remove_bundles(path));
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
     return folder_make(path);
 }
 
@@ -152,16 +145,9 @@ Status folder_copy_metrics(const char *path, const char *checkpoint)
 
 Status folder_write_config(const char *path, const Config *c)
 {
-    char name[FOLDER_PATH_MAX + 32], draft[FOLDER_PATH_MAX + 64];
+    char name[FOLDER_PATH_MAX + 32];
+    FileText text;
     snprintf(name, sizeof name, "%s/config.yaml", path);
-    snprintf(draft, sizeof draft, "%s.tmp.%ld", name, (long)getpid());
-    FILE *file = fopen(draft, "w");
-    if (!file) return FAIL(E_IO, "%s: %s", draft, strerror(errno));
-    Status status = config_write(c, true, file);
-    if ((fflush(file) || fsync(fileno(file))) && status == OK)
-        status = FAIL(E_IO, "%s: %s", draft, strerror(errno));
-    if (fclose(file) && status == OK) status = FAIL(E_IO, "%s: %s", draft, strerror(errno));
-    if (status == OK && rename(draft, name)) status = FAIL(E_IO, "%s: %s", name, strerror(errno));
-    if (status != OK) unlink(draft);
-    return status;
+    TRY(file_text_open(&text));
+    return file_text_save(&text, config_write(c, true, text.out), name);
 }

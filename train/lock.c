@@ -33,13 +33,13 @@ static void write_text(int file)
     char host[HOST_MAX], text[LOCK_TEXT_MAX];
     get_host(host);
     const int length = snprintf(text, sizeof text, "%ld %s\n", (long)getpid(), host);
-    if (ftruncate(file, 0) || file_write_all(file, text, length)) return;
+    if (file_calls->ftruncate(file, 0) || file_write_all(file, text, length)) return;
 }
 
 Status lock_take(Lock *l, const char *path)
 {
     *l = (Lock){.file = -1};
-    const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    const int file = file_calls->open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (file < 0) return FAIL(E_IO, "%s: %s", path, strerror(errno));
     const bool refused = flock(file, LOCK_EX | LOCK_NB);
     l->missing = refused && errno != EWOULDBLOCK && errno != EINTR;
@@ -56,9 +56,9 @@ Status lock_take(Lock *l, const char *path)
 void lock_drop(Lock *l)
 {
     if (l->file < 0) return;
-    const int told = ftruncate(l->file, 0);
+    const int told = file_calls->ftruncate(l->file, 0);
     (void)told; /* then it says who had it last */
-    close(l->file);
+    file_calls->close(l->file);
     l->file = -1;
 }
 

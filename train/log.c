@@ -104,83 +104,79 @@ static void add_text(Line *line, const char *key, const char *value)
 }
 
 /* Writes the line and ends it. */
-static Status write_line(int file, Line *line)
+static Status write_line(Lines *file, Line *line)
 {
     if (line->nonfinite) append(line, ", \"nonfinite\": true");
     append(line, "}\n");
-    ssize_t written = -1;
-    if (!line->out_of_memory) do
-            written = write(file, line->text, line->length);
-        while (written < 0 && errno == EINTR);
-    const int why = errno;
+    Status status = line->out_of_memory ? FAIL(E_NOMEM, "%s: a line is lost", file->path)
+                                        : lines_add(file, line->text, (int64_t)line->length);
     end(line);
-    if (line->out_of_memory) return FAIL(E_NOMEM, "a line of the run's log");
-    errno = why;
-    if (written != (ssize_t)line->length)
-        return FAIL(E_IO, "the run's log: %s", written < 0 ? strerror(errno) : "the disk is full");
-    return OK;
+    return status;
 }
 
 /* Where the lines that belong to updates up to `step` end, and the seconds that the last one tells. */
-static off_t kept_length(FILE *file, int64_t step, double *seconds)
+static Status find_kept(FILE *file, const char *path, int64_t step, int64_t *kept, double *seconds)
 {
     char *text = NULL;
     size_t room = 0;
-    off_t end = 0;
-    for (ssize_t length; (length = getline(&text, &room, file)) > 0; end += length) {
-        json_t *row = text[length - 1] == '\n' ? json_loadb(text, (size_t)length, 0, NULL) : NULL;
+    bool keep = true, no_memory = false;
+    *kept = 0;
+    while (keep) {
+        json_error_t error;
+        const ssize_t length = getline(&text, &room, file);
+        if (length < 0) break;
+        json_t *row = text[length - 1] == '\n' ? json_loadb(text, (size_t)length, 0, &error) : NULL;
         json_t *number = json_object_get(row, "step"), *time = json_object_get(row, "seconds");
-        bool keep = json_is_integer(number) && json_integer_value(number) <= step;
+        no_memory =
+            text[length - 1] == '\n' && !row && json_error_code(&error) == json_error_out_of_memory;
+        keep = json_is_integer(number) && json_integer_value(number) <= step;
         if (keep && json_is_number(time)) *seconds = json_number_value(time);
+        if (keep) *kept += length;
         json_decref(row);
-        if (!keep) break;
     }
     free(text);
-    return end;
+    if (no_memory) return FAIL(E_NOMEM, "%s", path);
+    return keep && !feof(file) ? FAIL(E_IO, "%s: %s", path, strerror(errno)) : OK;
 }
 
-static Status cut(int metrics, const char *path, int64_t step, double *seconds)
+/* Cuts off what belongs to updates after `step`, in the file and of what waits. */
+static Status cut(Lines *l, int64_t step, double *seconds)
 {
-    FILE *file = fopen(path, "r");
-    if (!file) return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    off_t end = kept_length(file, step, seconds);
+    int64_t kept = 0, waiting = 0;
+    FILE *file = fopen(l->path, "r");
+    if (!file) return FAIL(E_IO, "%s: %s", l->path, strerror(errno));
+    Status status = find_kept(file, l->path, step, &kept, seconds);
     fclose(file);
-    if (ftruncate(metrics, end)) return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    return OK;
-}
-
-static Status open_journal(int *file, char *path, size_t size, const char *run, const char *name)
-{
-    if ((size_t)snprintf(path, size, "%s/%s", run, name) >= size)
-        return FAIL(E_ARG, "%s: the path is too long", run);
-    *file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (*file < 0) return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    return OK;
+    TRY(status);
+    if (kept >= l->end && l->size) {
+        kept = l->end;
+        file = fmemopen(l->waiting, (size_t)l->size, "r");
+        if (!file) return FAIL(E_NOMEM, "%s", l->path);
+        status = find_kept(file, l->path, step, &waiting, seconds);
+        fclose(file);
+        TRY(status);
+    }
+    return lines_cut(l, kept, waiting);
 }
 
 Status log_open(RunLog *l, const char *run, int64_t step)
 {
-    char path[4096];
-    *l = (RunLog){.metrics = -1, .events = -1};
-    TRY(open_journal(&l->events, path, sizeof path, run, "events.jsonl"));
-    TRY(open_journal(&l->metrics, path, sizeof path, run, "metrics.jsonl"));
-    return cut(l->metrics, path, step, &l->seconds);
+    *l = (RunLog){.metrics.fd = -1, .events.fd = -1};
+    TRY(lines_open(&l->events, run, "events.jsonl"));
+    TRY(lines_open(&l->metrics, run, "metrics.jsonl"));
+    return cut(&l->metrics, step, &l->seconds);
 }
 
 void log_close(RunLog *l)
 {
-    if (l->metrics >= 0) close(l->metrics);
-    if (l->events >= 0) close(l->events);
-    *l = (RunLog){.metrics = -1, .events = -1};
+    lines_close(&l->metrics);
+    lines_close(&l->events);
 }
 
-Status log_rewind(RunLog *l, const char *run, int64_t step)
+Status log_rewind(RunLog *l, int64_t step)
 {
-    char path[4096];
     double seconds; /* they go on */
-    if ((size_t)snprintf(path, sizeof path, "%s/metrics.jsonl", run) >= sizeof path)
-        return FAIL(E_ARG, "%s: the path is too long", run);
-    return cut(l->metrics, path, step, &seconds);
+    return cut(&l->metrics, step, &seconds);
 }
 
 static double signal_of(const BlockSignals *block, size_t offset)
@@ -250,7 +246,7 @@ Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_sec
     add_real(&line, "seconds", l->seconds);
     add_known(&line, "noise_scale", noise_scale(&r->noise));
     add_monitor(&line, &r->monitor, step);
-    return write_line(l->metrics, &line);
+    return write_line(&l->metrics, &line);
 }
 
 Status log_evaluation(RunLog *l, const Run *r, double val_loss)
@@ -259,7 +255,7 @@ Status log_evaluation(RunLog *l, const Run *r, double val_loss)
     begin(&line);
     add_int(&line, "step", r->step);
     add_real(&line, "val_loss", val_loss);
-    return write_line(l->metrics, &line);
+    return write_line(&l->metrics, &line);
 }
 
 Status log_event(RunLog *l, const Run *r, const char *kind, const char *message)
@@ -269,7 +265,7 @@ Status log_event(RunLog *l, const Run *r, const char *kind, const char *message)
     add_int(&line, "step", r->step);
     add_text(&line, "event", kind);
     add_text(&line, "message", message);
-    return write_line(l->events, &line);
+    return write_line(&l->events, &line);
 }
 
 Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *message,
@@ -287,11 +283,12 @@ Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *me
     add_real(&line, "grad_norm", j->grad_norm);
     add_known(&line, "grad_norm_z", j->finding.grad_norm_z);
     if (*bundle) add_text(&line, "bundle", bundle);
-    return write_line(l->events, &line);
+    return write_line(&l->events, &line);
 }
 
 Status log_sync(RunLog *l)
 {
-    if (fsync(l->metrics)) return FAIL(E_IO, "metrics.jsonl: %s", strerror(errno));
-    return OK;
+    const Status events = lines_sync(&l->events);
+    TRY(lines_sync(&l->metrics));
+    return events;
 }

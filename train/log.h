@@ -1,18 +1,18 @@
 /* The two journals of a run, one JSON object a line (CONTRACT 4): metrics.jsonl, which a resumed run goes
- * on with as if nothing had happened, and events.jsonl, which only ever grows.
- *
- * A line is one write(), so that a kill leaves whole lines; a line cut by a crash is dropped on resume. */
+ * on with as if nothing had happened, and events.jsonl, which only ever grows. A line that cannot be written
+ * waits for its turn (train/lines.h), and whoever wrote it goes on. */
 #ifndef TRAIN_LOG_H
 #define TRAIN_LOG_H
 
 #include <stdbool.h>
 
 #include "autograd/base/error.h"
+#include "train/lines.h"
 #include "train/run.h"
 
 typedef struct RunLog {
-    int metrics, events; /* file descriptors */
-    double seconds;      /* training so far */
+    Lines metrics, events;
+    double seconds; /* training so far */
 } RunLog;
 
 /* Opens both in the folder `run`, which is there. Lines of metrics.jsonl after update `step` are cut
@@ -21,7 +21,9 @@ Status log_open(RunLog *l, const char *run, int64_t step);
 void log_close(RunLog *l);
 
 /* The run has gone back to update `step`: cuts off the lines of metrics.jsonl after it. */
-Status log_rewind(RunLog *l, const char *run, int64_t step);
+Status log_rewind(RunLog *l, int64_t step);
+
+/* What these four come to is to be told to people, and no reason to stop: see lines_add(). */
 
 /* Metrics of update `step`: the last one, or the one that could not be made; with what the monitor measured
  * at it, and "noise_scale" (train/scaling/noise.h) once it is known. Without loss and gradient if no token of the batch had a loss. */
@@ -36,6 +38,8 @@ Status log_event(RunLog *l, const Run *r, const char *kind, const char *message)
 Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *message,
                  const char *bundle);
 
-Status log_sync(RunLog *l); /* to the disk: before a checkpoint that promises the lines are there */
+/* To the disk: before a checkpoint that promises the lines are there. E_IO: some still wait; E_NOMEM: some are
+ * lost. */
+Status log_sync(RunLog *l);
 
 #endif

@@ -38,6 +38,23 @@ Status snapshots_step(Session *s)
     return prune(s->snapshots, step, c->snapshots);
 }
 
+bool snapshots_give_up(Session *s)
+{
+    Arena a = {0};
+    int64_t *steps, count;
+    char path[CHECKPOINT_PATH_MAX], text[128];
+    bool given = checkpoints_list(s->snapshots, &a, &steps, &count) == OK && count &&
+                 (count > 1 || steps[0] <= s->saved) &&
+                 file_remove(checkpoints_path(s->snapshots, steps[0], path)) == OK;
+    if (given) {
+        snprintf(text, sizeof text, "the snapshot of step %lld makes room for the last save",
+                 (long long)steps[0]);
+        session_tell(s, "snapshot removed", text);
+    }
+    arena_free(&a);
+    return given;
+}
+
 /* The newest of a folder that is not past `step`; else the oldest; -1: none. */
 static Status newest(const char *folder, int64_t step, int64_t *found, bool *is_far)
 {
@@ -122,5 +139,5 @@ void rewind_settle(Session *s)
     }
     if (saved != OK) session_tell(s, "save failed", error_message());
     if (prune(s->snapshots, step, -1) != OK) session_tell(s, "warning", error_message());
-    if (log_rewind(&s->log, s->folder, step) != OK) session_tell(s, "warning", error_message());
+    if (log_rewind(&s->log, step) != OK) session_tell(s, "warning", error_message());
 }

@@ -16,6 +16,10 @@ Status snapshots_begin(Session *s);
 /* If one is due at the run's step: makes it, and removes the oldest. */
 Status snapshots_step(Session *s);
 
+/* Removes the oldest, to make room for the run's last save; never what is newer than the newest checkpoint and
+ * the last of its kind. Whether there was one. */
+bool snapshots_give_up(Session *s);
+
 /* The path of the newest checkpoint or snapshot that is at least rewind_steps before the update at hand,
  * else of the oldest: to go back to, or to compare with. *step is -1 if there is none. */
 Status snapshots_before(Session *s, int64_t *step, char path[CHECKPOINT_PATH_MAX]);

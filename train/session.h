@@ -24,17 +24,20 @@ typedef struct Session {
     char core[64];        /* OpenBLAS's when the checkpoint was made; "": a fresh run */
     const volatile sig_atomic_t *stop; /* the signal that asked for it; 0: none has */
     int64_t saved;                     /* the step of the newest checkpoint; -1: none */
-    int64_t logged;                    /* r->tokens at the last training line */
+    int64_t patience; /* updates between a save that failed and its next try; 0: none has */
+    int64_t retry;    /* the step of that */
+    int64_t logged;   /* r->tokens at the last training line */
     double logged_seconds;
 } Session;
 
-/* A warning to people and to the journal of events; text may be error_message(). */
-Status session_warn(Session *s, const char *kind, const char *text);
+/* An event for the journal; that it cannot be written now is told, and no reason to stop. */
+void session_note(Session *s, const char *kind, const char *text);
 
-/* The same where a full disk is no reason to stop: for what is the monitor's alone. */
+/* A warning to people and to the journal of events; text may be error_message(). */
 void session_tell(Session *s, const char *kind, const char *text);
 
-/* The step's checkpoint (best.h5 too, if it is the best), or best.h5 alone. */
+/* The step's checkpoint (best.h5 too, if it is the best), or best.h5 alone. E_IO, E_NOMEM: what was saved
+ * before stays. */
 Status session_save(Session *s, bool only_best);
 
 #endif

@@ -44,7 +44,7 @@ static void drop_rest(const Bundle *b)
         snprintf(path, sizeof path, "%s/%s", b->folder, names[i]);
         if (file_remove(path) != OK) return;
     }
-    rmdir(b->folder);
+    file_calls->rmdir(b->folder);
 }
 
 /* Keeps everything of the step at hand; path: where, or "" if that failed. */

@@ -7,6 +7,7 @@
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
+#include "data/files.h"
 #include "train/checkpoints.h"
 #include "train/cores.h"
 #include "train/interrupt.h"
@@ -21,25 +22,30 @@ static bool is_due(int64_t step, int64_t every)
     return every > 0 && step % every == 0;
 }
 
-Status session_warn(Session *s, const char *kind, const char *text)
+/* A line of a journal may have to wait. */
+static void logged(Session *s, Status status)
 {
-    char message[4096];
-    snprintf(message, sizeof message, "%s", text);
-    progress_note(&s->progress, "warning: %s", message);
-    return log_event(&s->log, &s->run, kind, message);
+    if (status != OK) progress_note(&s->progress, "warning: %s", error_message());
+}
+
+void session_note(Session *s, const char *kind, const char *text)
+{
+    logged(s, log_event(&s->log, &s->run, kind, text));
 }
 
 void session_tell(Session *s, const char *kind, const char *text)
 {
-    if (session_warn(s, kind, text) != OK)
-        progress_note(&s->progress, "warning: %s", error_message());
+    char message[4096];
+    snprintf(message, sizeof message, "%s", text);
+    progress_note(&s->progress, "warning: %s", message);
+    session_note(s, kind, message);
 }
 
 static Status save_state(Session *s, const RunState *state, bool only_best)
 {
     const Run *r = &s->run;
     const Checkpoint *c = &state->checkpoint;
-    TRY(log_sync(&s->log));
+    if (log_sync(&s->log) == E_IO) logged(s, E_IO); /* the model is worth more than its log */
     if (only_best) return checkpoints_save_best(s->checkpoints, c);
     TRY(checkpoints_save(s->checkpoints, c, s->config->train.keep,
                          r->step && r->best_step == r->step));
@@ -64,7 +70,7 @@ static Status evaluate(Session *s)
     double val_loss;
     const double before = clock_seconds();
     TRY(run_val_loss(r, &val_loss));
-    TRY(log_evaluation(&s->log, r, val_loss));
+    logged(s, log_evaluation(&s->log, r, val_loss));
     const bool best = val_loss < r->best_val_loss;
     progress_note(&s->progress, "step %lld  held-out loss %.4f%s", (long long)r->step, val_loss,
                   best ? "  (best)" : "");
@@ -91,16 +97,29 @@ static Status sample(Session *s, int64_t tokens)
 }
 
 /* Shows what the model writes by now. Training goes on whether or not that goes well. */
-static Status show_sample(Session *s)
+static void show_sample(Session *s)
 {
     const double before = clock_seconds();
-    if (!progress_is_read(s->options->out)) return OK;
+    if (!progress_is_read(s->options->out)) return;
     progress_note(&s->progress, "step %lld  a sample:", (long long)s->run.step);
     Status status = sample(s, s->config->train.sample_tokens);
     progress_note(&s->progress, "%s", "");
     s->progress.paused += clock_seconds() - before;
-    if (status == OK || status == E_INTERRUPTED) return OK; /* the loop sees to that */
-    return session_warn(s, "no sample", error_message());
+    if (status != OK && status != E_INTERRUPTED) /* the loop sees to that */
+        session_tell(s, "no sample", error_message());
+}
+
+/* The checkpoint that is due, or only_best. One that fails is tried again after 1, 2, 4, 8 ... updates, until
+ * it succeeds. */
+static void save(Session *s, bool only_best)
+{
+    const double before = clock_seconds();
+    const Status status = session_save(s, only_best);
+    s->progress.paused += clock_seconds() - before;
+    if (status != OK) session_tell(s, "save failed", error_message());
+    if (only_best) return;
+    s->patience = status == OK ? 0 : s->patience ? 2 * s->patience : 1;
+    s->retry = s->run.step + s->patience;
 }
 
 /* One update, and what is due after it. */
@@ -121,23 +140,19 @@ static Status step(Session *s, int64_t end)
                  speed = elapsed > 0 ? (double)(r->tokens - s->logged) / elapsed : 0;
     progress_step(&s->progress, r, speed);
     if (is_due(r->step, c->log_every) || r->step == c->steps) {
-        TRY(log_training(&s->log, r, r->step, speed));
+        logged(s, log_training(&s->log, r, r->step, speed));
         s->logged = r->tokens;
         s->logged_seconds = s->log.seconds;
     }
     if (r->has_val && c->eval_every && (is_due(r->step, c->eval_every) || r->step == c->steps))
         TRY(evaluate(s));
 
-    if (is_due(r->step, c->sample_every)) TRY(show_sample(s));
+    if (is_due(r->step, c->sample_every)) show_sample(s);
 
     if (snapshots_step(s) != OK) session_tell(s, "no snapshot", error_message());
-    const bool due = r->step == end || *s->stop || is_due(r->step, c->save_every);
-    if (due || r->best_step == r->step) {
-        const double start = clock_seconds();
-        Status status = session_save(s, !due);
-        s->progress.paused += clock_seconds() - start;
-        if (status != OK) TRY(session_warn(s, "save failed", error_message()));
-    }
+    const bool due = r->step == end || *s->stop || is_due(r->step, c->save_every) ||
+                     (s->patience && r->step >= s->retry);
+    if (due || r->best_step == r->step) save(s, !due);
     return OK;
 }
 
@@ -147,10 +162,28 @@ static Status stop(Session *s)
     char message[4096];
     snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(E_NUMERIC)) + 2);
     if (s->run.monitor.judgement.finding.flag == SPIKE_NONFINITE)
-        TRY(log_training(&s->log, &s->run, s->run.step + 1, NAN));
+        logged(s, log_training(&s->log, &s->run, s->run.step + 1, NAN));
     if (s->saved < 0) return FAIL(E_NUMERIC, "%s", message);
     return FAIL(E_NUMERIC, "%s; the checkpoint of step %lld in %s/checkpoints is whole", message,
                 (long long)s->saved, s->folder);
+}
+
+/* What has been learnt is kept, whatever ends the run: no update was half made. */
+static Status leave(Session *s, Status status)
+{
+    char said[4096];
+    snprintf(said, sizeof said, "%s", error_message());
+    if (s->run.step && s->saved != s->run.step && session_save(s, false) != OK)
+        session_tell(s, "save failed", error_message());
+    return error_adopt(status, said);
+}
+
+/* Unless it was saved when it was due: then that failed, or nothing was to be done. */
+static Status save_last(Session *s)
+{
+    Status status = s->saved == s->run.step ? OK : session_save(s, false);
+    while (status == E_IO && snapshots_give_up(s)) status = session_save(s, false);
+    return status;
 }
 
 static Status loop(Session *s, int64_t end)
@@ -160,16 +193,13 @@ static Status loop(Session *s, int64_t end)
     while (r->step < end && !*s->stop) {
         Status status = step(s, end);
         if (status == E_NUMERIC) return stop(s);
-        TRY(status);
+        if (status != OK) return leave(s, status);
     }
-    if (s->saved != r->step) {
-        Status status = session_save(s, false); /* the last one failed, or nothing was to be done */
-        if (status != OK) return status;
-    }
+    TRY(save_last(s));
     if (*s->stop) {
         char name[32];
         snprintf(name, sizeof name, "SIG%s", sigabbrev_np(*s->stop));
-        TRY(log_event(&s->log, r, "signal", name));
+        session_note(s, "signal", name);
         return FAIL(E_INTERRUPTED, "saved step %lld; --resume goes on from there",
                     (long long)r->step);
     }
@@ -195,27 +225,30 @@ static void greet(Session *s)
 }
 
 /* Who was here before, if it did not end in order. */
-static Status tell_of_lock(Session *s)
+static void tell_of_lock(Session *s)
 {
     const Lock *l = &s->lock;
     char text[LOCK_TEXT_MAX + 256];
     if (l->missing)
-        TRY(session_warn(s, "warning",
-                         "this file system has no locks: see to it that no other process trains "
-                         "in this folder"));
-    if (!*l->before) return OK;
+        session_tell(s, "warning",
+                     "this file system has no locks: see to it that no other process trains in "
+                     "this folder");
+    if (!*l->before) return;
     const bool here = lock_is_here(l->before);
     snprintf(text, sizeof text, "process %s did not end in order in this folder%s", l->before,
              here ? ""
                   : "; if it still runs on that host, whose locks then do not reach this one, stop "
                     "one of them");
-    if (!here) return session_warn(s, "warning", text);
+    if (!here) {
+        session_tell(s, "warning", text);
+        return;
+    }
     progress_note(&s->progress, "%s", text);
-    return log_event(&s->log, &s->run, "taken over", text);
+    session_note(s, "taken over", text);
 }
 
 /* What does not stop the run, and its user should know. */
-static Status warn_of_start(Session *s)
+static void warn_of_start(Session *s)
 {
     const Run *r = &s->run;
     char text[256];
@@ -226,13 +259,13 @@ static Status warn_of_start(Session *s)
             "bit for bit",
             s->core, model_core(&r->params));
         fprintf(stderr, "capstan: warning: %s\n", text);
-        TRY(log_event(&s->log, r, "warning", text));
+        session_note(s, "warning", text);
     }
-    if (r->has_val || !s->config->train.eval_every) return OK;
+    if (r->has_val || !s->config->train.eval_every) return;
     snprintf(text, sizeof text,
              "the held-out split (%lld tokens) is shorter than a window of %lld: no evaluation",
              (long long)r->dataset.val.count, (long long)s->config->model.context + 1);
-    return session_warn(s, "warning", text);
+    session_tell(s, "warning", text);
 }
 
 /* Lays a checkpoint into the run. */
@@ -308,28 +341,44 @@ static Status train_in(Session *s)
     if (s->saved < 0 || o->config || o->override_count)
         TRY(folder_write_config(s->folder, s->config));
     checkpoints_clean(s->checkpoints);
+    files_clean(s->folder, "config.yaml");
     s->logged = r->tokens;
     s->logged_seconds = s->log.seconds;
 
     progress_begin(&s->progress, r, end, o->out);
     greet(s);
-    TRY(tell_of_lock(s));
-    TRY(warn_of_start(s));
+    tell_of_lock(s);
+    warn_of_start(s);
     if (snapshots_begin(s) != OK) session_tell(s, "warning", error_message());
     if (s->saved >= 0) {
         TRY(checkpoints_point(s->checkpoints, r->step, r->best_step));
+        TRY(checkpoints_rotate(s->checkpoints, r->step, s->config->train.keep));
         progress_note(&s->progress, "resumed at step %lld", (long long)r->step);
-        TRY(log_event(&s->log, r, "resumed", "from a checkpoint"));
+        session_note(s, "resumed", "from a checkpoint");
     } else if (s->config->train.save_every) {
         TRY(session_save(s, false));
     }
     if (branches) {
         progress_note(&s->progress, "goes on from %s at step %lld", o->from, (long long)r->step);
-        TRY(log_event(&s->log, r, "branched", "from another run's checkpoint"));
+        session_note(s, "branched", "from another run's checkpoint");
     }
     if (!r->step && snapshots_step(s) != OK) session_tell(s, "no snapshot", error_message());
     progress_begin(&s->progress, r, end, o->out);
     return loop(s, end);
+}
+
+/* The journals as they are to stay; `status` is what training ended with. Metrics that lack lines are a
+ * failure, events that do a warning. */
+static Status finish_log(Session *s, Status status)
+{
+    char said[4096];
+    snprintf(said, sizeof said, "%s", error_message());
+    logged(s, lines_sync(&s->log.events));
+    const Status synced = lines_sync(&s->log.metrics);
+    if (synced == OK) return status == OK ? OK : error_adopt(status, said);
+    if (status == OK) return synced;
+    logged(s, synced);
+    return error_adopt(status, said);
 }
 
 /* The page of the run as it stands now; whatever becomes of it, `status` is what training ended with. */
@@ -353,13 +402,15 @@ Status train(const TrainOptions *o, const Config *c)
     s->stop =
         interrupt_watch("\nfinishing this update, then saving; once more leaves at once\n", true);
     s->lock.file = -1;
-    s->log = (RunLog){.metrics = -1, .events = -1};
+    s->log = (RunLog){.metrics.fd = -1, .events.fd = -1};
     threads_set((int)(o->threads ? o->threads : c->train.threads));
 
     Status status = folder_path(o, s->folder);
     snprintf(s->checkpoints, sizeof s->checkpoints, "%s/checkpoints", s->folder);
     snprintf(s->snapshots, sizeof s->snapshots, "%s/snapshots", s->folder);
     if (status == OK) status = train_in(s);
+    const bool began = s->progress.out;
+    if (began) status = finish_log(s, status);
     progress_end(&s->progress);
     if (status == OK)
         progress_note(&s->progress,
@@ -368,7 +419,6 @@ Status train(const TrainOptions *o, const Config *c)
     if (s->run.config && *spikes_summary(s, summary, sizeof summary))
         progress_note(&s->progress, "%s", summary);
     decoder_close(&s->decoder);
-    const bool began = s->log.metrics >= 0;
     log_close(&s->log);
     run_close(&s->run);
     if (began && !o->no_report)

@@ -92,27 +92,16 @@ static Status claim(const Study *s, const StudyName *n, const Config *c)
     if (old) fclose(old);
     if (status == OK && n->resumes && old && !same)
         status = FAIL(E_EXISTS, "%s: a study with other settings; give another --output", path);
-    if (status == OK && !same) {
-        Draft d;
-        status = draft_open(&d, path, (int64_t)size);
-        if (status == OK) status = draft_write(&d, text, (int64_t)size);
-        if (status == OK) status = draft_finish(&d);
-        draft_close(&d);
-    }
+    if (status == OK && !same) status = file_write(path, text, (int64_t)size);
     free(text);
     return status;
 }
 
 static Status make_folder(const char *path)
 {
-    char part[STUDY_PATH_MAX];
-    if (strlen(path) + 64 >= sizeof part) return FAIL(E_ARG, "--output: the path is too long");
-    for (const char *end = path + 1;; end++) {
-        if (*end && *end != '/') continue;
-        snprintf(part, sizeof part, "%.*s", (int)(end - path), path);
-        TRY(file_make_folder(part));
-        if (!*end) return OK;
-    }
+    if (strlen(path) + 64 >= STUDY_PATH_MAX) return FAIL(E_ARG, "--output: the path is too long");
+    TRY(file_make_parents(path));
+    return file_make_folder(path);
 }
 
 static Status run(const StudyName *n, Study *s, const Config *c, bool json)

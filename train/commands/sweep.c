@@ -1,9 +1,9 @@
 /* capstan sweep CONFIG, capstan sweep status|table SWEEP */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "data/files.h"
 #include "train/commands.h"
 #include "train/json.h"
 #include "train/sweep/runner.h"
@@ -42,11 +42,9 @@ static Status tell_table(const Arguments *a, const Sweep *s)
 {
     if (a->json) return json_print(table_json(s));
     if (!a->output) return table_csv(s, stdout);
-    FILE *out = fopen(a->output, "w");
-    if (!out) return FAIL(E_IO, "%s: %s", a->output, strerror(errno));
-    Status status = table_csv(s, out);
-    if (fclose(out) && status == OK) status = FAIL(E_IO, "%s: %s", a->output, strerror(errno));
-    return status;
+    FileText text;
+    TRY(file_text_open(&text));
+    return file_text_save(&text, table_csv(s, text.out), a->output);
 }
 
 static Status tell(const Arguments *a, const char *name,

@@ -13,7 +13,6 @@
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "data/files.h"
-#include "data/prepare.h"
 #include "data/tokenizer_train.h"
 #include "train/commands.h"
 #include "train/json.h"
@@ -172,13 +171,8 @@ static Status decode(Asked *q)
 
 static Status write_output(const char *path, const char *text, int64_t size)
 {
-    static Draft draft; /* it is large */
-    TRY(prepare_folders(path));
-    Status status = draft_open(&draft, path, size);
-    if (status == OK) status = draft_write(&draft, text, size);
-    if (status == OK) status = draft_finish(&draft);
-    draft_close(&draft);
-    return status;
+    TRY(file_make_parents(path));
+    return file_write(path, text, size);
 }
 
 /* What can be known to be wrong before minutes are spent. */

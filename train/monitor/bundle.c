@@ -1,6 +1,5 @@
 #include "train/monitor/bundle.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -60,20 +59,6 @@ static json_t *history(const Bundle *b)
     return NULL;
 }
 
-static Status put(const char *path, const char *text)
-{
-    const int64_t size = (int64_t)strlen(text);
-    Draft *draft = malloc(sizeof *draft);
-    if (!draft) return FAIL(E_NOMEM, "%s", path);
-    Status status = draft_open(draft, path, size + 1);
-    if (status == OK) status = draft_write(draft, text, size);
-    if (status == OK) status = draft_write(draft, "\n", 1);
-    if (status == OK) status = draft_finish(draft);
-    draft_close(draft);
-    free(draft);
-    return status;
-}
-
 Status bundle_write(const Bundle *b)
 {
     char path[BUNDLE_PATH_MAX + 16];
@@ -86,11 +71,15 @@ Status bundle_write(const Bundle *b)
         add(root, "documents", documents(b)) && add(root, "inputs", tokens(b->inputs, b->rows)) &&
         add(root, "targets", tokens(b->targets, b->rows)) &&
         add(root, "row_loss", numbers(b->row_loss, b->rows)) && add(root, "history", history(b));
-    char *text = whole ? json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+    FileText text = {0};
+    Status status = whole ? file_text_open(&text) : FAIL(E_NOMEM, "%s", path);
+    if (status == OK) {
+        if (json_dumpf(root, text.out, JSON_COMPACT | JSON_REAL_PRECISION(17)) ||
+            putc('\n', text.out) == EOF)
+            status = FAIL(E_NOMEM, "%s", path);
+        status = file_text_save(&text, status, path);
+    }
     json_decref(root);
-    if (!text) return FAIL(E_NOMEM, "%s", path);
-    const Status status = put(path, text);
-    free(text);
     return status;
 }
 

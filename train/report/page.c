@@ -64,32 +64,15 @@ void page_number(Page *p, double x, int digits)
                isfinite(x) ? axis_number(x, digits, text) : "\xE2\x80\x93");
 }
 
-static Status save(const char *path, const char *text, size_t size)
-{
-    Draft *d = malloc(sizeof *d);
-    if (!d) return FAIL(E_NOMEM, "%s", path);
-    Status status = draft_open(d, path, (int64_t)size);
-    if (status == OK) status = draft_write(d, text, (int64_t)size);
-    if (status == OK) status = draft_finish(d);
-    draft_close(d);
-    free(d);
-    return status;
-}
-
 Status page_make(const char *path, const char *svg, void (*write)(Page *p, const void *what),
                  const void *what)
 {
-    char *text = NULL;
-    size_t size = 0;
-    Page p = {.svg = svg};
+    FileText text;
     if (svg) TRY(file_make_folder(svg));
-    p.out = open_memstream(&text, &size);
-    if (!p.out) return FAIL(E_NOMEM, "%s", path);
+    TRY(file_text_open(&text));
+    Page p = {.svg = svg, .out = text.out};
     write(&p, what);
-    const bool failed = ferror(p.out);
-    if ((fclose(p.out) || failed) && p.status == OK) p.status = FAIL(E_NOMEM, "%s", path);
-    if (p.status == OK) p.status = save(path, text, size);
-    free(text);
+    const Status status = file_text_save(&text, p.status, path);
     arena_free(&p.arena);
-    return p.status;
+    return status;
 }

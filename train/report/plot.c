@@ -1,9 +1,9 @@
 #include "train/report/plot.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
+#include "data/files.h"
 #include "train/report/draw.h"
 #include "train/report/html.h"
 
@@ -207,12 +207,10 @@ static void write_alone(const Plot *p, FILE *out)
 
 Status plot_save(const Plot *p, const char *path)
 {
-    FILE *out = fopen(path, "w");
-    if (!out) return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    write_alone(p, out);
-    const int failed = ferror(out), why = errno;
-    if (fclose(out) || failed) return FAIL(E_IO, "%s: %s", path, strerror(failed ? why : errno));
-    return OK;
+    FileText text;
+    TRY(file_text_open(&text));
+    write_alone(p, text.out);
+    return file_text_save(&text, OK, path);
 }
 
 bool plot_wants_log(const double *x, int64_t count, double factor)

@@ -67,22 +67,12 @@ static json_t *to_json(const BudgetPlan *p, const FitResult *law, const char *te
         "seconds_per_step", p->step_seconds, "seconds", p->seconds);
 }
 
-static Status save(const char *output, const char *text, size_t size)
-{
-    Draft d;
-    Status status = draft_open(&d, output, (int64_t)size);
-    if (status == OK) status = draft_write(&d, text, (int64_t)size);
-    if (status == OK) status = draft_finish(&d);
-    draft_close(&d);
-    return status;
-}
-
 Status budget_show(const BudgetPlan *p, const FitResult *law, const char *output, bool json)
 {
     char *text = NULL;
     size_t size = 0;
     Status status = config_text(&p->config, &text, &size);
-    if (status == OK && output) status = save(output, text, size);
+    if (status == OK && output) status = file_write(output, text, (int64_t)size);
     if (status == OK && json)
         status = json_print(to_json(p, law, output ? NULL : text));
     else if (status == OK) {

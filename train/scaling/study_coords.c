@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/files.h"
 #include "train/json.h"
 #include "train/report/plot.h"
 #include "train/scaling/study.h"
@@ -156,19 +157,18 @@ static json_t *judge(const Study *s, const Sizes *z, int way, double *worst)
 static Status save_table(const Study *s, const Sizes z[STUDY_WAYS])
 {
     char path[STUDY_PATH_MAX], name[NAME];
-    FILE *out = fopen(study_path(s, "coords.csv", path), "w");
-    if (!out) return FAIL(E_IO, "%s cannot be written", path);
-    fprintf(out, "parametrization,name,step,width,rms\n");
+    FileText text;
+    TRY(file_text_open(&text));
+    fprintf(text.out, "parametrization,name,step,width,rms\n");
     for (int way = 0; way < STUDY_WAYS; way++)
         for (int k = 0; k < z[way].coordinates; k++)
             for (int64_t t = 0; t <= s->steps; t++)
                 for (int w = 0; w < s->width_count; w++) {
                     name_of(&z[way], k, name);
-                    fprintf(out, "%s,%s,%lld,%lld,%.9g\n", study_ways[way], name, (long long)t,
+                    fprintf(text.out, "%s,%s,%lld,%lld,%.9g\n", study_ways[way], name, (long long)t,
                             (long long)s->widths[w], exp(size_at(s, &z[way], k, t)[w]));
                 }
-    const bool failed = ferror(out);
-    return fclose(out) || failed ? FAIL(E_IO, "%s: not all could be written", path) : OK;
+    return file_text_save(&text, OK, study_path(s, "coords.csv", path));
 }
 
 /* Sizes over widths, after the last update. way: STUDY_WAYS: all of them. */

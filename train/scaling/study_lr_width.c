@@ -1,5 +1,4 @@
 /* Learning rates over widths: which one is best, and whether it stays. */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,15 +66,10 @@ static void write_cells(const Grid *g, FILE *out)
 
 static Status save_cells(const Grid *g, const char *path)
 {
-    char draft[STUDY_PATH_MAX + 8];
-    snprintf(draft, sizeof draft, "%s.new", path);
-    FILE *out = fopen(draft, "w");
-    if (!out) return FAIL(E_IO, "%s: %s", draft, strerror(errno));
-    write_cells(g, out);
-    const bool failed = ferror(out);
-    if (fclose(out) || failed || rename(draft, path))
-        return FAIL(E_IO, "%s: %s", path, strerror(errno));
-    return OK;
+    FileText text;
+    TRY(file_text_open(&text));
+    write_cells(g, text.out);
+    return file_text_save(&text, OK, path);
 }
 
 static Status run_cell(Grid *g, int way, int width, int rate, int64_t seed)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/files.h"
 #include "train/json.h"
 #include "train/report/plot.h"
 #include "train/scaling/study.h"
@@ -148,8 +149,9 @@ static void print(const Study *s, const Table *t)
 static Status save_table(const Study *s, const Table *t)
 {
     char path[STUDY_PATH_MAX];
-    FILE *out = fopen(study_path(s, "scores.csv", path), "w");
-    if (!out) return FAIL(E_IO, "%s cannot be written", path);
+    FileText text;
+    TRY(file_text_open(&text));
+    FILE *out = text.out;
     fprintf(out, "scale,width,head_width");
 #define X(name, help) fprintf(out, "," #name);
     MEASURES(X)
@@ -162,8 +164,7 @@ static Status save_table(const Study *s, const Table *t)
 #undef X
         }
     fprintf(out, "\n");
-    const bool failed = ferror(out);
-    return fclose(out) || failed ? FAIL(E_IO, "%s: not all could be written", path) : OK;
+    return file_text_save(&text, OK, study_path(s, "scores.csv", path));
 }
 
 /* y[scale]: one number of each width. */

@@ -30,20 +30,10 @@ Status claim_take(const Sweep *s, const SweepRun *r, Lock *claim)
 /* RUN/cell.yaml: the resolved config, each value with its origin. */
 static Status write_config(const Sweep *s, const Cell *cell, char path[SWEEP_PATH_MAX])
 {
-    char *text = NULL;
-    size_t size;
-    Draft d = {.fd = -1};
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return FAIL(E_NOMEM, "a config");
-    Status status = config_write(cell->config, true, out);
-    if (cell_close_text(out) && status == OK) status = FAIL(E_NOMEM, "a config");
-    if (status == OK)
-        status = draft_open(&d, sweep_run_path(s, &cell->run, "cell.yaml", path), (int64_t)size);
-    if (status == OK) status = draft_write(&d, text, (int64_t)size);
-    if (status == OK) status = draft_finish(&d);
-    draft_close(&d);
-    free(text);
-    return status;
+    FileText text;
+    TRY(file_text_open(&text));
+    const Status status = config_write(cell->config, true, text.out);
+    return file_text_save(&text, status, sweep_run_path(s, &cell->run, "cell.yaml", path));
 }
 
 static int prepare(const Sweep *s, const ChildTask *task, posix_spawn_file_actions_t *actions,

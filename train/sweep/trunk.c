@@ -85,8 +85,8 @@ Status trunk_give(const Sweep *s, const Cell *trunk, const Cell *branch)
 void trunk_forget(const Sweep *s, const Cell *branch)
 {
     char path[SWEEP_PATH_MAX];
-    unlink(trunk_start(s, branch, path));
-    unlink(start_folder(s, branch, "start/metrics.jsonl", path));
-    rmdir(start_folder(s, branch, "start/checkpoints", path));
-    rmdir(start_folder(s, branch, "start", path));
+    file_calls->unlink(trunk_start(s, branch, path));
+    file_calls->unlink(start_folder(s, branch, "start/metrics.jsonl", path));
+    file_calls->rmdir(start_folder(s, branch, "start/checkpoints", path));
+    file_calls->rmdir(start_folder(s, branch, "start", path));
 }

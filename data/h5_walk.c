@@ -159,6 +159,7 @@ static bool note_attributes(const Walk *w, hid_t object, const char *path, hsize
         H5Attribute *a = &w->c->attribute[w->c->attributes];
         hid_t attribute =
             H5Aopen_by_idx(object, ".", H5_INDEX_NAME, H5_ITER_NATIVE, i, H5P_DEFAULT, H5P_DEFAULT);
+        if (attribute < 0) return refuse(w, "%s: HDF5 cannot open an attribute of it", of);
         const ssize_t length = H5Aget_name(attribute, sizeof a->name, a->name);
         snprintf(a->object, sizeof a->object, "%s", path);
         hid_t type = H5Aget_type(attribute);
@@ -198,7 +199,7 @@ static bool note(Walk *w, hid_t object, H5Object *o)
 {
     H5O_info_t info;
     if (H5Oget_info2(object, &info, H5O_INFO_BASIC | H5O_INFO_NUM_ATTRS) < 0)
-        return refuse(w, "%s: HDF5 cannot look at it", o->path);
+        return refuse(w, "%s: HDF5 cannot look at it", *o->path ? o->path : "/");
     if (info.rc != 1 && *o->path)
         return refuse(w, "%s has %u names (hard links)", o->path, info.rc);
     if (!note_attributes(w, object, o->path, info.num_attrs)) return false;

@@ -103,6 +103,14 @@ static Status read_info(CheckpointReader *r)
     TRY(h5_find_list(f, "/tokenizer", NUMBER_U8, &i->tokenizer_size, &tokenizer));
     i->config = config;
     i->tokenizer = tokenizer;
+    if (i->step < 0 || i->draw < 0 || i->tokens < 0 || i->vocab_size < 0 ||
+        i->vocab_size > INT32_MAX)
+        return FAIL(E_FORMAT, "%s: step %lld, draw %lld, tokens %lld, vocab_size %lld cannot be",
+                    f->path, (long long)i->step, (long long)i->draw, (long long)i->tokens,
+                    (long long)i->vocab_size);
+    if (strcmp(i->precision, "float32") && strcmp(i->precision, "float64"))
+        return FAIL(E_FORMAT, "%s: its precision is %s, neither float32 nor float64", f->path,
+                    i->precision);
     r->has_optimizer = h5_has(f, "/optim/m") && h5_has(f, "/optim/v");
     return OK;
 }
@@ -172,6 +180,31 @@ static Status each_array(const H5Reader *f, const Params *p, bool with_optimizer
         if (!copy) TRY(check_surplus(f, group_names[g], p));
     }
     return OK;
+}
+
+Status checkpoint_config(const CheckpointReader *r, int count, const char *const overrides[],
+                         Config *c)
+{
+    char message[512];
+    const CheckpointInfo *i = &r->info;
+    const size_t size = (size_t)i->config_size;
+    const Status status = config_parse(c, i->config, size, r->file.path, 0, NULL);
+    if (status == E_CONFIG || status == E_ARG) {
+        snprintf(message, sizeof message, "%s", error_message());
+        return FAIL(E_FORMAT, "its config: %s", message);
+    }
+    if (status != OK || !count) return status;
+    return config_parse(c, i->config, size, r->file.path, count, overrides);
+}
+
+Status checkpoint_check_model(const CheckpointReader *r, const Config *c)
+{
+    Gpt g;
+    Params p = {0};
+    gpt_init(&g, &p, &c->model, r->info.vocab_size, (uint64_t)c->train.seed);
+    const Status status = p.status ? p.status : each_array(&r->file, &p, false, false);
+    params_free(&p);
+    return status;
 }
 
 Status checkpoint_load(const CheckpointReader *r, Params *p, bool with_optimizer)

@@ -14,6 +14,7 @@
 #include "autograd/params.h"
 #include "data/dataset.h"
 #include "data/h5.h"
+#include "train/config.h"
 
 extern const BlockKind checkpoint_kind;
 
@@ -67,6 +68,15 @@ typedef struct CheckpointReader {
  * that is for checkpoint_load(), so that the caller may start the other program. */
 Status checkpoint_open(CheckpointReader *r, const char *path);
 void checkpoint_close(CheckpointReader *r);
+
+/* The config that is in it, with others' settings on top. E_FORMAT: what is in it is none that can be read;
+ * E_CONFIG, E_ARG: the settings on top. */
+Status checkpoint_config(const CheckpointReader *r, int count, const char *const overrides[],
+                         Config *c);
+
+/* E_FORMAT unless a model of c is what it holds, in this program's precision: before memory is taken for it,
+ * because a small file may have a config of a model that fills any. */
+Status checkpoint_check_model(const CheckpointReader *r, const Config *c);
 
 /* Fills value and, if asked for, m and v. E_FORMAT, before anything is changed, with the first name
  * that is only on one side, or whose shape or number type is another. */

@@ -71,18 +71,16 @@ static Status compare(const TrainOptions *o, const char *folder, int64_t branch,
     return status;
 }
 
-static Status resumed_config(const TrainOptions *o, const char *folder, const CheckpointInfo *info,
+static Status resumed_config(const TrainOptions *o, const char *folder, const CheckpointReader *r,
                              bool branches, Config *c, Config *old)
 {
-    const size_t size = (size_t)info->config_size;
-    TRY(config_parse(old, info->config, size, "the checkpoint's config", 0, NULL));
+    TRY(checkpoint_config(r, 0, NULL, old));
     if (o->config)
         TRY(config_load(c, o->config, o->override_count, o->overrides));
     else
-        TRY(config_parse(c, info->config, size, "the checkpoint's config", o->override_count,
-                         o->overrides));
+        TRY(checkpoint_config(r, o->override_count, o->overrides, c));
     TRY(config_fits_here(c));
-    return compare(o, folder, branches ? info->step : -1, old, c);
+    return compare(o, folder, branches ? r->info.step : -1, old, c);
 }
 
 /* Nobody has said what the run's settings are but its folder: a checkpoint that is another run's must not
@@ -128,8 +126,7 @@ Status train_config(const TrainOptions *o, Config *c)
     Status status = found ? OK : checkpoint_open(&reader, o->from);
     Config *old = malloc(sizeof *old);
     if (!old) status = FAIL(E_NOMEM, "a config");
-    if (status == OK)
-        status = resumed_config(o, found ? folder : o->from, &reader.info, !found, c, old);
+    if (status == OK) status = resumed_config(o, found ? folder : o->from, &reader, !found, c, old);
     if (status == OK && found && !o->config) status = check_own(o, folder, &reader, old);
     free(old);
     checkpoint_close(&reader);

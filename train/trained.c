@@ -14,7 +14,8 @@ Status trained_open(Trained *t, const char *path, char *argv[])
 
     t->config = arena_zero(&t->arena, sizeof *t->config);
     if (!t->config) return FAIL(E_NOMEM, "%s", path);
-    TRY(config_parse(t->config, info->config, (size_t)info->config_size, path, 0, NULL));
+    TRY(checkpoint_config(&t->checkpoint, 0, NULL, t->config));
+    TRY(checkpoint_check_model(&t->checkpoint, t->config));
     if (info->tokenizer_size)
         TRY(tokenizer_parse(&t->arena, info->tokenizer, info->tokenizer_size, path, &t->tokenizer));
     TRY(model_open(&t->model, &t->params, t->config, info->vocab_size, false));
@@ -23,13 +24,11 @@ Status trained_open(Trained *t, const char *path, char *argv[])
 
 Status trained_data(Trained *t, int count, const char *const settings[])
 {
-    const CheckpointInfo *info = &t->checkpoint.info;
     for (int i = 0; i < count; i++)
         if (strncmp(settings[i], "data.", 5))
             return FAIL(E_ARG, "%s: only settings of data, data.key=value, may be others here",
                         settings[i]);
-    return config_parse(t->config, info->config, (size_t)info->config_size, t->checkpoint.file.path,
-                        count, settings);
+    return checkpoint_config(&t->checkpoint, count, settings, t->config);
 }
 
 void trained_close(Trained *t)

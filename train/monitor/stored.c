@@ -8,16 +8,15 @@
 Status stored_config_of(const CheckpointReader *r, Arena *a, const char *data, char *argv[],
                         Config **out)
 {
-    const CheckpointInfo *info = &r->info;
     char path[TEXT_MAX + 16];
     const char *overrides[] = {path};
     if (data && (size_t)snprintf(path, sizeof path, "data.path=%s", data) >= sizeof path)
         return FAIL(E_ARG, "--data: the path is too long");
-    TRY(precision_switch(info->precision, argv));
+    TRY(precision_switch(r->info.precision, argv));
     *out = arena_zero(a, sizeof **out);
     if (!*out) return FAIL(E_NOMEM, "a config");
-    return config_parse(*out, info->config, (size_t)info->config_size, r->file.path, data != NULL,
-                        overrides);
+    TRY(checkpoint_config(r, data != NULL, overrides, *out));
+    return checkpoint_check_model(r, *out);
 }
 
 Status stored_config(Bundle *b, const char *data, char *argv[], Config **out)

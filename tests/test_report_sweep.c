@@ -83,6 +83,7 @@ Test(report_sweep, has_curves_laws_and_runs, .timeout = 120)
 {
     static const char *const parts[] = {"Loss by size, at equal compute",
                                         "Loss by compute",
+                                        "operations (6n)",
                                         "What the law leaves over",
                                         "chinchilla: ",
                                         "<tr><td>alpha</td>",

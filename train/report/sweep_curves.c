@@ -130,7 +130,8 @@ void sweep_isoflops(Page *p, const SweepPage *s)
     }
     if (s->has_minima) all[used++] = minima_series(p, &s->minima);
     page_plot(p, "isoflops",
-              &(Plot){.title = "Loss by size, at equal compute (operations)",
+              &(Plot){.title = page_text(p, "Loss by size, at equal compute (operations, %s)",
+                                         s->sweep.flops),
                       .x_label = "parameters",
                       .y_label = "held-out loss, nats a token",
                       .x_log = true,
@@ -167,7 +168,7 @@ void sweep_compute(Page *p, const SweepPage *s)
                                        .is_hollow = i};
     page_plot(p, "compute",
               &(Plot){.title = "Loss by compute",
-                      .x_label = "operations",
+                      .x_label = sweep_compute_label(p, s),
                       .y_label = "held-out loss, nats a token",
                       .x_log = true,
                       .y_log = true,

@@ -169,7 +169,7 @@ void sweep_envelope(Page *p, const SweepPage *s)
     all[s->curve_count] = envelope_series(p, s);
     page_plot(p, "envelope",
               &(Plot){.title = "Training curves, and the lowest of them (approach 1)",
-                      .x_label = "operations",
+                      .x_label = sweep_compute_label(p, s),
                       .y_label = "training loss, smoothed, nats a token",
                       .x_log = true,
                       .y_log = true,

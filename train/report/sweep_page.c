@@ -31,6 +31,11 @@ static void law_table(Page *p, const FitResult *f)
                (long long)f->points, (long long)f->draws);
 }
 
+const char *sweep_compute_label(Page *p, const SweepPage *s)
+{
+    return page_text(p, "operations (%s)", s->sweep.flops);
+}
+
 static void residuals(Page *p, const SweepPage *s)
 {
     const int64_t count = s->points.count;
@@ -42,7 +47,7 @@ static void residuals(Page *p, const SweepPage *s)
     }
     page_plot(p, "residuals",
               &(Plot){.title = "What the law leaves over",
-                      .x_label = "operations",
+                      .x_label = sweep_compute_label(p, s),
                       .y_label = "loss above the law, %",
                       .x_log = true,
                       .series =

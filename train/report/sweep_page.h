@@ -28,6 +28,9 @@ typedef struct SweepPage {
     char no_law[512], no_minima[512], no_envelope[512]; /* why not */
 } SweepPage;
 
+/* What an axis of compute is called: with the convention. */
+const char *sweep_compute_label(Page *p, const SweepPage *s);
+
 /* Whether a run has a loss to show. */
 bool sweep_run_is_usable(const SweepRun *r);
 

@@ -121,6 +121,8 @@ json_t *fit_json(const FitReport *r)
     json_object_set_new(root, "bootstrap_seconds", json_number(f->bootstrap_seconds));
     json_object_set_new(root, "bootstraps", json_integer((json_int_t)f->draws));
     json_object_set_new(root, "stretch", json_number(f->stretch));
+    json_object_set_new(root, "flops",
+                        r->points->flops ? json_string(r->points->flops) : json_null());
     json_object_set_new(root, "flops_per_param_token", json_number(f->per));
     json_object_set_new(root, "left_out",
                         json_pack("{s:I, s:I, s:I, s:I}", "diverged",

@@ -68,6 +68,8 @@ Status fit_plot_save(const FitReport *r, Arena *arena, const char *path)
     LawPoint *lowest = f->envelope;
     int64_t count = f->places;
     int used = fit_plot_law(f, arena, all);
+    char compute[64] = "operations";
+    if (r->points->flops) snprintf(compute, sizeof compute, "operations (%s)", r->points->flops);
     if (f->law == LAW_APPROACH2) {
         count = f->budgets;
         lowest = arena_take(arena, (count + 1) * (int64_t)sizeof *lowest);
@@ -83,7 +85,7 @@ Status fit_plot_save(const FitReport *r, Arena *arena, const char *path)
         TRY(take(r->points->held, r->points->held_count, false, arena, &all[used++]));
     }
     return plot_save(&(Plot){.title = law_text(f->law),
-                             .x_label = "operations",
+                             .x_label = compute,
                              .y_label = is_form ? "loss" : "parameters",
                              .x_log = true,
                              .y_log = true,

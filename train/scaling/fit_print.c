@@ -138,7 +138,9 @@ void fit_print(const FitReport *r)
 {
     const FitResult *f = &r->fit;
     printf("law:       %s, %s\n", law_name(f->law), law_text(f->law));
-    printf("points:    %lld, %.3g to %.3g flops\n", (long long)f->points, f->least, f->most);
+    printf("points:    %lld, %.3g to %.3g flops", (long long)f->points, f->least, f->most);
+    if (r->points->flops) printf(" (%s)", r->points->flops);
+    printf("\n");
     print_left_out(r->points);
     if (f->starts)
         printf("fit:       objective %.12g; %lld of %lld starts lead there; %.2f s\n", f->objective,

@@ -35,10 +35,24 @@ void points_drop(Points *p, int64_t count)
     }
 }
 
+Status points_count_by(Points *p, FlopsKind kind, const char *path)
+{
+    const char *name = flops_name(kind);
+    if (p->flops && strcmp(p->flops, name))
+        return FAIL(E_DATA,
+                    "%s: its flops are counted by the convention %s, those before by %s: they do "
+                    "not belong into one law",
+                    path, name, p->flops);
+    p->flops = name;
+    return OK;
+}
+
 Status points_read_sweep(Points *p, const char *path, Arena *arena)
 {
     Sweep s = {0};
+    FlopsKind kind;
     Status status = sweep_store_read(path, &s);
+    if (status == OK && flops_find(s.flops, &kind)) status = points_count_by(p, kind, path);
     for (int64_t i = 0; status == OK && i < s.count; i++) {
         const SweepRun *r = &s.runs[i];
         if (r->state == SWEEP_diverged || (r->state == SWEEP_done && !isfinite(r->loss))) {

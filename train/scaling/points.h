@@ -9,6 +9,7 @@
 
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
+#include "train/scaling/account.h"
 #include "train/scaling/law.h"
 
 typedef struct Points {
@@ -19,16 +20,21 @@ typedef struct Points {
     int64_t diverged;   /* runs without a finite loss: left out */
     int64_t unfinished; /* planned, running or failed: left out */
     int64_t dropped;    /* by points_drop() */
+    const char *
+        flops; /* how their flops are counted (train/scaling/account.h); NULL: not known, as of a CSV */
 } Points;
 
 /* Adds the points of a CSV, a sweep's store, or a run's folder (each evaluation a point of its curve).
  * E_DATA, naming file and line, if it is none, lacks a column, or holds what is no number or not positive;
- * a loss that is empty, nan or inf is a run that diverged. */
+ * a loss that is empty, nan or inf is a run that diverged; if its flops are counted otherwise than those before. */
 Status points_read(Points *p, const char *path, Arena *arena);
 Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena);
 
 /* Leaves out the `count` points of largest loss. */
 void points_drop(Points *p, int64_t count);
+
+/* What is added from path has its flops counted so. E_DATA: what is there is not. */
+Status points_count_by(Points *p, FlopsKind kind, const char *path);
 
 /* points_read() of each kind. */
 Status points_read_csv(Points *p, const char *path, Arena *arena);

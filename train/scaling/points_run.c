@@ -50,6 +50,7 @@ static Status read_run(Points *p, const char *folder, const Config *c, Arena *ar
     if (status != OK)
         return error_pass(status, __FILE__, __LINE__, "the run's dataset, for its vocabulary");
     TRY(account_model(&c->model, vocab_size, &account));
+    TRY(points_count_by(p, FLOPS_6N, folder));
     snprintf(path, sizeof path, "%.*s/metrics.jsonl", TEXT_MAX, folder);
     FILE *file = fopen(path, "r");
     if (!file) return FAIL(E_DATA, "%s: %s", path, strerror(errno));

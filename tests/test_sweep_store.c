@@ -106,3 +106,28 @@ Test(sweep_store, that_is_not_there_or_damaged_is_refused)
     cr_assert_eq(sweep_store_read(temporary, &back), E_DATA);
     sweep_close(&back);
 }
+
+/* What a trunk did for a branch is not counted twice. */
+Test(sweep_store, counts_seconds_of_a_branch_from_where_it_branched)
+{
+    static const char lines[] = "{\"step\":1,\"loss\":3,\"seconds\":10}\n"
+                                "{\"step\":2,\"loss\":2,\"seconds\":20}\n"
+                                "{\"step\":2,\"val_loss\":2}\n"
+                                "{\"step\":3,\"loss\":1,\"seconds\":23}\n";
+    static const char event[] =
+        "{\"step\":2,\"event\":\"branched\",\"message\":\"from another\"}\n";
+    Sweep s = sweep_of(2);
+    cr_assert(!mkdir(in_temporary("runs"), 0777));
+    for (int i = 0; i < 2; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "runs/%s", some[i].id);
+        cr_assert(!mkdir(in_temporary(path), 0777));
+        snprintf(path, sizeof path, "runs/%s/metrics.jsonl", some[i].id);
+        file_put(in_temporary(path), lines, sizeof lines - 1);
+        snprintf(path, sizeof path, "runs/%s/events.jsonl", some[i].id);
+        if (i) file_put(in_temporary(path), event, sizeof event - 1);
+    }
+    sweep_seconds(&s);
+    cr_assert_eq(some[0].seconds, 23);
+    cr_assert_eq(some[1].seconds, 3);
+}

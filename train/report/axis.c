@@ -55,13 +55,13 @@ char *axis_number(double x, int digits, char out[TICK_LABEL])
     static const struct {
         double unit;
         const char *name;
-    } units[] = {{1e9, "G"}, {1e6, "M"}, {1e3, "k"}};
+    } units[] = {{1e6, "M"}, {1e3, "k"}};
     const double size = fabs(x);
     if (!isfinite(x)) {
         snprintf(out, TICK_LABEL, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
         return out;
     }
-    if (size >= 9999.5 && size < 9.9995e11) {
+    if (size >= 9999.5 && size < 9.9995e8) {
         int i = 0;
         while (size < units[i].unit) i++;
         snprintf(out, TICK_LABEL, "%.*g", digits > 3 ? digits : 3, x / units[i].unit);
@@ -70,7 +70,7 @@ char *axis_number(double x, int digits, char out[TICK_LABEL])
         strncat(out, units[i].name, TICK_LABEL - 1 - strlen(out));
         return out;
     }
-    if (size != 0 && (size < 1e-3 || size >= 9.9995e11))
+    if (size != 0 && (size < 1e-3 || size >= 9.9995e8))
         snprintf(out, TICK_LABEL, "%.*e", digits - 1, x);
     else if (size >= 1) {
         const int before = (int)floor(log10(size)) + 1;

@@ -27,7 +27,7 @@ double axis_value(const Axis *a, double place);
 /* About `wanted` labelled ticks at round numbers, ascending; returns how many there are with those between. */
 int axis_ticks(const Axis *a, int wanted, Tick ticks[TICKS_MAX]);
 
-/* A number as a tick or a table shows it: 0.0002 is 2e-4, 12000 is 12k, 1.5e15 as it is. digits: that
+/* A number as a tick or a table shows it: 0.0002 is 2e-4, 12000 is 12k, 12e6 12M, 1.2e9 as it is. digits: that
  * count at most. Returns out. */
 char *axis_number(double x, int digits, char out[TICK_LABEL]);
 

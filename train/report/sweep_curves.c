@@ -86,7 +86,8 @@ static PlotSeries budget_series(Page *p, const Sweep *s, double budget, int colo
                       r->loss, r->held_out ? ", held out" : "");
     }
     return (PlotSeries){.kind = PLOT_POINTS,
-                        .name = page_text(p, "%.3g%s", budget, held_out ? ", held out" : ""),
+                        .name = page_text(p, "%s%s", axis_number(budget, 3, a),
+                                          held_out ? ", held out" : ""),
                         .is_hollow = held_out,
                         .x = x,
                         .y = y,

@@ -111,7 +111,7 @@ static PlotSeries curve_series(Page *p, const SweepPage *s, int64_t which)
                         .y = c->loss,
                         .count = c->count,
                         .color = size_of(s, which),
-                        .is_dashed = c->run->held_out};
+                        .is_faint = c->run->held_out};
 }
 
 static PlotSeries envelope_series(Page *p, const SweepPage *s)
@@ -180,7 +180,7 @@ void sweep_envelope(Page *p, const SweepPage *s)
     html_print(p->out,
                "<p class=\"soft\">Means of neighbouring lines, without the first %.0f %% of each "
                "run. The lowest is drawn where "
-               "smaller and larger models are there as well; runs held out are dashed, and no part "
+               "smaller and larger models are there as well; runs held out are faint, and no part "
                "of it.</p>\n",
                100 * first_share);
     if (s->envelope.places) owners(p, s);

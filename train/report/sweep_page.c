@@ -103,6 +103,11 @@ void sweep_laws(Page *p, const SweepPage *s)
     held_out(p, s);
     law_or_not(p, s->has_minima, &s->minima, "the lowest points", s->no_minima);
     law_or_not(p, s->has_envelope, &s->envelope, "the training curves", s->no_envelope);
+    if (s->has_envelope)
+        fputs("<p class=\"soft\">Of the curves drawn above. capstan fit --law approach1 takes "
+              "held-out "
+              "losses only: the ends of the runs of one size as its curve.</p>\n",
+              p->out);
 }
 
 void sweep_runs(Page *p, const SweepPage *s)
@@ -132,13 +137,16 @@ static void write_page(Page *p, const void *what)
 {
     const SweepPage *s = what;
     int64_t count[SWEEP_STATES] = {0};
+    FlopsKind kind;
     for (int64_t i = 0; i < s->sweep.count; i++) count[s->sweep.runs[i].state]++;
     html_begin(page_text(p, "Sweep %s", s->sweep.folder), p->out);
     html_print(p->out, "<p class=\"soft\">%lld runs:", (long long)s->sweep.count);
     for (int i = 0; i < SWEEP_STATES; i++)
         if (count[i])
             html_print(p->out, " %lld %s", (long long)count[i], sweep_state_name((SweepState)i));
-    html_print(p->out, ". Operations by the convention %s.</p>\n", s->sweep.flops);
+    html_print(p->out, ". Operations are counted by the convention %s%s%s.</p>\n", s->sweep.flops,
+               flops_find(s->sweep.flops, &kind) ? ": " : "",
+               flops_find(s->sweep.flops, &kind) ? flops_text(kind) : "");
     sweep_isoflops(p, s);
     sweep_envelope(p, s);
     fputs("<div class=\"plots\">\n", p->out);

@@ -3,6 +3,7 @@
 #define TRAIN_REPORT_SWEEP_PAGE_H
 
 #include "train/report/page.h"
+#include "train/scaling/account.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/points.h"
 #include "train/sweep/store.h"

@@ -36,12 +36,14 @@ static double rate_of(const SweepRun *r)
     return NAN;
 }
 
-/* "2e+09 operations, model.parametrization=mup". The number of updates follows from a budget. */
+/* "2e9 operations, model.parametrization=mup". The number of updates follows from a budget. */
 static void name_of(const SweepRun *r, char name[NAME])
 {
+    char budget[TICK_LABEL];
     size_t length = 0;
     *name = '\0';
-    if (r->budget > 0) length = (size_t)snprintf(name, NAME, "%.3g operations", r->budget);
+    if (r->budget > 0)
+        length = (size_t)snprintf(name, NAME, "%s operations", axis_number(r->budget, 3, budget));
     for (const char *at = r->overrides; *at; at += strcspn(at, "\n"), at += *at == '\n') {
         const bool follows = r->budget > 0 && !strncmp(at, "train.steps=", 12);
         if (follows || is_one_of(at, free_keys) || is_one_of(at, size_keys)) continue;

@@ -4,15 +4,21 @@
 
 #include "layers/mlp.h"
 
-static const char *const names[] = {
-#define X(constant, name) name,
-    FLOPS_LIST(X)
+#define X(constant, name, text) name,
+static const char *const names[] = {FLOPS_LIST(X)};
 #undef X
-};
+#define X(constant, name, text) text,
+static const char *const texts[] = {FLOPS_LIST(X)};
+#undef X
 
 const char *flops_name(FlopsKind kind)
 {
     return names[kind];
+}
+
+const char *flops_text(FlopsKind kind)
+{
+    return texts[kind];
 }
 
 bool flops_find(const char *name, FlopsKind *kind)

@@ -20,15 +20,15 @@
 #include "data/batch.h"
 #include "layers/gpt.h"
 
-/* X(constant, name) */
-#define FLOPS_LIST(X)                          \
-    X(FLOPS_6N, "6N")                          \
-    X(FLOPS_NON_EMBEDDING, "6N_non_embedding") \
-    X(FLOPS_ATTENTION, "6N+12LHQT")            \
-    X(FLOPS_PRODUCTS, "products")              \
-    X(FLOPS_EXACT, "exact")
+/* X(constant, name, what it counts, in a few words) */
+#define FLOPS_LIST(X)                                                                         \
+    X(FLOPS_6N, "6N", "6 a parameter and token")                                              \
+    X(FLOPS_NON_EMBEDDING, "6N_non_embedding", "6 a parameter and token, without embeddings") \
+    X(FLOPS_ATTENTION, "6N+12LHQT", "6 a parameter and token, and attention's scores")        \
+    X(FLOPS_PRODUCTS, "products", "all matrix products, scores over the whole context")       \
+    X(FLOPS_EXACT, "exact", "all matrix products, of scores what masks let through")
 
-#define X(constant, name) constant,
+#define X(constant, name, text) constant,
 typedef enum FlopsKind { FLOPS_LIST(X) FLOPS_COUNT } FlopsKind;
 #undef X
 
@@ -39,6 +39,7 @@ typedef struct Account {
 } Account;
 
 const char *flops_name(FlopsKind kind);
+const char *flops_text(FlopsKind kind);
 bool flops_find(const char *name, FlopsKind *kind); /* false: there is no such convention */
 
 /* From shapes alone; c is resolved. E_NOMEM. */

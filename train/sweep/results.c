@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/report/journal.h"
 #include "train/sweep/store.h"
 
 enum { TAIL = 1 << 18 };
@@ -66,11 +67,30 @@ Status results_read(const char *folder, RunResults *r)
     return status;
 }
 
+/* A branch's journal begins with the lines of its trunk. */
+static double own_seconds(const Journal *j)
+{
+    const double *step = j->column[COLUMN_step], *seconds = j->column[COLUMN_seconds];
+    double before = 0, all = 0;
+    for (int64_t i = 0; i < j->event_count; i++) {
+        if (strcmp(j->events[i].kind, "branched")) continue;
+        for (int64_t k = 0; k < j->lines && step[k] <= (double)j->events[i].step; k++)
+            if (isfinite(seconds[k])) before = seconds[k];
+    }
+    for (int64_t k = 0; k < j->lines; k++)
+        if (isfinite(seconds[k])) all = seconds[k];
+    return all - before;
+}
+
 void sweep_seconds(Sweep *s)
 {
     char folder[SWEEP_PATH_MAX];
-    RunResults results;
-    for (int64_t i = 0; i < s->count; i++)
-        if (results_read(sweep_run_path(s, &s->runs[i], "", folder), &results) == OK)
-            s->runs[i].seconds = results.seconds;
+    Arena arena = {0};
+    for (int64_t i = 0; i < s->count; i++) {
+        Journal j = {0};
+        if (journal_read(sweep_run_path(s, &s->runs[i], "", folder), &arena, &j) == OK)
+            s->runs[i].seconds = own_seconds(&j);
+        arena_reset(&arena);
+    }
+    arena_free(&arena);
 }

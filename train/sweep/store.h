@@ -53,7 +53,8 @@ typedef struct SweepRun {
     double flops;           /* flops_per_token x tokens */
     double loss;            /* held out, at the end: nats a token; NaN unless done */
     uint64_t seed;
-    double seconds; /* of training so far; 0: unknown. Not in the store: sweep_seconds() */
+    double
+        seconds; /* of training so far, without a trunk's; 0: unknown. Not in the store: sweep_seconds() */
 } SweepRun;
 
 typedef struct Sweep {

@@ -56,7 +56,7 @@ static Status write_rows(const Recipe *recipe, const char *root, const char *fol
                          const char *path)
 {
     FileText text;
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, path));
     Rows rows = {.file = text.out};
     Status status = recipe->extract(root, folder, &rows);
     if (status == OK && rows.count != recipe->documents)

@@ -60,6 +60,14 @@ static Status fail(const char *path, const char *doing, int64_t needed)
                 strerror(reason), room);
 }
 
+Status file_saved(const char *path, Status status)
+{
+    char name[PATH_MAX], what[1024];
+    if (status != E_NOMEM || strstr(error_message(), "cannot save ")) return status;
+    snprintf(what, sizeof what, "%s", error_message() + strlen(status_text(E_NOMEM)) + 2);
+    return FAIL(E_NOMEM, "cannot save %s: %s", text_escape(path, name, sizeof name), what);
+}
+
 static int write_at(int fd, const void *bytes, int64_t size, int64_t place)
 {
     const unsigned char *from = bytes;
@@ -202,20 +210,20 @@ Status file_write(const char *path, const char *text, int64_t size)
     return status;
 }
 
-Status file_text_open(FileText *t)
+Status file_text_open(FileText *t, const char *path)
 {
     *t = (FileText){0};
     t->out = open_memstream(&t->text, &t->size);
-    return t->out ? OK : FAIL(E_NOMEM, "a text");
+    return t->out ? OK : file_saved(path, FAIL(E_NOMEM, "a text"));
 }
 
 Status file_text_save(FileText *t, Status status, const char *path)
 {
     const bool failed = ferror(t->out);
-    if ((fclose(t->out) || failed) && status == OK) status = FAIL(E_NOMEM, "%s", path);
+    if ((fclose(t->out) || failed) && status == OK) status = FAIL(E_NOMEM, "a text");
     if (status == OK) status = file_write(path, t->text, (int64_t)t->size);
     free(t->text);
-    return status;
+    return file_saved(path, status);
 }
 
 static Status copy_into(Draft *d, int from)

@@ -58,6 +58,9 @@ void draft_close(Draft *d);
 /* Writes a file of that text, whole or not at all: E_IO. */
 Status file_write(const char *path, const char *text, int64_t size);
 
+/* Passes status on; a message of E_NOMEM tells then which file it was for. */
+Status file_saved(const char *path, Status status);
+
 /* A text that is made with fprintf(), and then becomes a file, whole or not at all. */
 typedef struct FileText {
     FILE *out;
@@ -65,7 +68,7 @@ typedef struct FileText {
     size_t size;
 } FileText;
 
-Status file_text_open(FileText *t); /* E_NOMEM */
+Status file_text_open(FileText *t, const char *path); /* E_NOMEM */
 
 /* Closes t in any case. status: what making the text came to; unless OK it is passed on and nothing is
  * written. E_NOMEM, E_IO. */

@@ -70,7 +70,7 @@ static Status emit_all(Output *o)
     return draft_finish(&o->draft);
 }
 
-Status h5_write(H5Writer *w, const char *path)
+static Status write_all(H5Writer *w, const char *path)
 {
     Output o = {.w = w, .draft.fd = -1};
     TRY(h5_finish(w));
@@ -82,4 +82,9 @@ Status h5_write(H5Writer *w, const char *path)
     draft_close(&o.draft);
     digest_close(&o.digest);
     return status;
+}
+
+Status h5_write(H5Writer *w, const char *path)
+{
+    return file_saved(path, write_all(w, path));
 }

@@ -148,6 +148,6 @@ Status folder_write_config(const char *path, const Config *c)
     char name[FOLDER_PATH_MAX + 32];
     FileText text;
     snprintf(name, sizeof name, "%s/config.yaml", path);
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, name));
     return file_text_save(&text, config_write(c, true, text.out), name);
 }

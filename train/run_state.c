@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/files.h"
+
 /* The number of threads changes no bit, so it is not there. */
 static Status config_text(RunState *s, const Config *c, size_t *size)
 {
@@ -55,7 +57,7 @@ Status run_state_save(const Run *r, const char *path)
     Status status = run_state_open(&s, r);
     if (status == OK) status = checkpoint_save(path, &s.checkpoint);
     run_state_close(&s);
-    return status;
+    return file_saved(path, status);
 }
 
 /* The monitor last: nothing can fail after it. */

@@ -56,9 +56,11 @@ static Status save_state(Session *s, const RunState *state, bool only_best)
 Status session_save(Session *s, bool only_best)
 {
     RunState state;
+    char path[CHECKPOINT_PATH_MAX];
     Status status = run_state_open(&state, &s->run);
     if (status == OK) status = save_state(s, &state, only_best);
     run_state_close(&state);
+    status = file_saved(checkpoints_path(s->checkpoints, s->run.step, path), status);
     if (status == OK && !only_best) /* it is on the disk */
         progress_note(&s->progress, "step %lld  saved", (long long)s->run.step);
     return status;

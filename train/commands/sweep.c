@@ -43,7 +43,7 @@ static Status tell_table(const Arguments *a, const Sweep *s)
     if (a->json) return json_print(table_json(s));
     if (!a->output) return table_csv(s, stdout);
     FileText text;
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, a->output));
     return file_text_save(&text, table_csv(s, text.out), a->output);
 }
 

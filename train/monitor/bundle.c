@@ -14,24 +14,32 @@ static bool add(json_t *object, const char *key, json_t *value)
     return !json_object_set_new(object, key, value);
 }
 
+/* NULL, and all is gone, if there is no memory. */
+static json_t *appended(json_t *all, json_t *one)
+{
+    if (!json_array_append_new(all, one)) return all;
+    json_decref(all);
+    return NULL;
+}
+
 static json_t *tokens(const int32_t *from, int64_t count)
 {
     json_t *all = json_array();
-    for (int64_t i = 0; all && i < count; i++) json_array_append_new(all, json_integer(from[i]));
+    for (int64_t i = 0; all && i < count; i++) all = appended(all, json_integer(from[i]));
     return all;
 }
 
 static json_t *numbers(const double *from, int64_t count)
 {
     json_t *all = json_array();
-    for (int64_t i = 0; all && i < count; i++) json_array_append_new(all, record_number(from[i]));
+    for (int64_t i = 0; all && i < count; i++) all = appended(all, record_number(from[i]));
     return all;
 }
 
 static json_t *texts(const char *const *from, int64_t count)
 {
     json_t *all = json_array();
-    for (int64_t i = 0; all && i < count; i++) json_array_append_new(all, json_string(from[i]));
+    for (int64_t i = 0; all && i < count; i++) all = appended(all, json_string(from[i]));
     return all;
 }
 
@@ -39,7 +47,7 @@ static json_t *documents(const Bundle *b)
 {
     json_t *all = json_array();
     for (int64_t i = 0; all && i < b->documents; i++)
-        json_array_append_new(all, record_write(bundle_document_keys, &b->document[i]));
+        all = appended(all, record_write(bundle_document_keys, &b->document[i]));
     return all;
 }
 
@@ -53,7 +61,8 @@ static json_t *history(const Bundle *b)
                              texts(b->param_names, h->params));
     json_t *rows = json_array();
     for (int64_t i = 0; rows && i < history_rows(h); i++)
-        json_array_append_new(rows, numbers(history_row(h, i), h->columns));
+        rows = appended(rows, numbers(history_row(h, i), h->columns));
+    if (!root) json_decref(rows);
     if (root && add(root, "rows", rows)) return root;
     json_decref(root);
     return NULL;
@@ -72,11 +81,11 @@ Status bundle_write(const Bundle *b)
         add(root, "targets", tokens(b->targets, b->rows)) &&
         add(root, "row_loss", numbers(b->row_loss, b->rows)) && add(root, "history", history(b));
     FileText text = {0};
-    Status status = whole ? file_text_open(&text) : FAIL(E_NOMEM, "%s", path);
+    Status status = whole ? file_text_open(&text, path) : FAIL(E_NOMEM, "cannot save %s", path);
     if (status == OK) {
         if (json_dumpf(root, text.out, JSON_COMPACT | JSON_REAL_PRECISION(17)) ||
             putc('\n', text.out) == EOF)
-            status = FAIL(E_NOMEM, "%s", path);
+            status = FAIL(E_NOMEM, "a text");
         status = file_text_save(&text, status, path);
     }
     json_decref(root);

@@ -69,7 +69,7 @@ Status page_make(const char *path, const char *svg, void (*write)(Page *p, const
 {
     FileText text;
     if (svg) TRY(file_make_folder(svg));
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, path));
     Page p = {.svg = svg, .out = text.out};
     write(&p, what);
     const Status status = file_text_save(&text, p.status, path);

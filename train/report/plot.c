@@ -208,7 +208,7 @@ static void write_alone(const Plot *p, FILE *out)
 Status plot_save(const Plot *p, const char *path)
 {
     FileText text;
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, path));
     write_alone(p, text.out);
     return file_text_save(&text, OK, path);
 }

@@ -158,7 +158,7 @@ static Status save_table(const Study *s, const Sizes z[STUDY_WAYS])
 {
     char path[STUDY_PATH_MAX], name[NAME];
     FileText text;
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, study_path(s, "coords.csv", path)));
     fprintf(text.out, "parametrization,name,step,width,rms\n");
     for (int way = 0; way < STUDY_WAYS; way++)
         for (int k = 0; k < z[way].coordinates; k++)
@@ -168,7 +168,7 @@ static Status save_table(const Study *s, const Sizes z[STUDY_WAYS])
                     fprintf(text.out, "%s,%s,%lld,%lld,%.9g\n", study_ways[way], name, (long long)t,
                             (long long)s->widths[w], exp(size_at(s, &z[way], k, t)[w]));
                 }
-    return file_text_save(&text, OK, study_path(s, "coords.csv", path));
+    return file_text_save(&text, OK, path);
 }
 
 /* Sizes over widths, after the last update. way: STUDY_WAYS: all of them. */

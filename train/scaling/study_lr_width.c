@@ -67,7 +67,7 @@ static void write_cells(const Grid *g, FILE *out)
 static Status save_cells(const Grid *g, const char *path)
 {
     FileText text;
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, path));
     write_cells(g, text.out);
     return file_text_save(&text, OK, path);
 }

@@ -150,7 +150,7 @@ static Status save_table(const Study *s, const Table *t)
 {
     char path[STUDY_PATH_MAX];
     FileText text;
-    TRY(file_text_open(&text));
+    TRY(file_text_open(&text, study_path(s, "scores.csv", path)));
     FILE *out = text.out;
     fprintf(out, "scale,width,head_width");
 #define X(name, help) fprintf(out, "," #name);
@@ -164,7 +164,7 @@ static Status save_table(const Study *s, const Table *t)
 #undef X
         }
     fprintf(out, "\n");
-    return file_text_save(&text, OK, study_path(s, "scores.csv", path));
+    return file_text_save(&text, OK, path);
 }
 
 /* y[scale]: one number of each width. */

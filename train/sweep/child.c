@@ -31,27 +31,26 @@ Status claim_take(const Sweep *s, const SweepRun *r, Lock *claim)
 static Status write_config(const Sweep *s, const Cell *cell, char path[SWEEP_PATH_MAX])
 {
     FileText text;
-    TRY(file_text_open(&text));
-    const Status status = config_write(cell->config, true, text.out);
-    return file_text_save(&text, status, sweep_run_path(s, &cell->run, "cell.yaml", path));
+    TRY(file_text_open(&text, sweep_run_path(s, &cell->run, "cell.yaml", path)));
+    return file_text_save(&text, config_write(cell->config, true, text.out), path);
 }
 
-static int prepare(const Sweep *s, const ChildTask *task, posix_spawn_file_actions_t *actions,
-                   posix_spawnattr_t *attributes)
+static Status open_log(const Sweep *s, const SweepRun *r, const char *name, int how, int *file)
 {
     char path[SWEEP_PATH_MAX];
-    const SweepRun *r = &task->cell->run;
+    *file = file_calls->open(sweep_run_path(s, r, name, path), O_WRONLY | O_CREAT | O_CLOEXEC | how,
+                             0666);
+    return *file < 0 ? FAIL(E_IO, "%s: %s", path, strerror(errno)) : OK;
+}
+
+static int prepare(const ChildTask *task, const int logs[2], posix_spawn_file_actions_t *actions,
+                   posix_spawnattr_t *attributes)
+{
     sigset_t all;
     sigfillset(&all);
     int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
-    if (!error)
-        error =
-            posix_spawn_file_actions_addopen(actions, 1, sweep_run_path(s, r, "output.log", path),
-                                             O_WRONLY | O_CREAT | O_APPEND, 0666);
-    if (!error)
-        error =
-            posix_spawn_file_actions_addopen(actions, 2, sweep_run_path(s, r, "errors.log", path),
-                                             O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (!error) error = posix_spawn_file_actions_adddup2(actions, logs[0], 1);
+    if (!error) error = posix_spawn_file_actions_adddup2(actions, logs[1], 2);
     if (!error) error = posix_spawn_file_actions_adddup2(actions, task->claim->file, CLAIM_FD);
     if (!error) error = posix_spawnattr_setpgroup(attributes, 0);
     if (!error) error = posix_spawnattr_setsigdefault(attributes, &all);
@@ -60,7 +59,7 @@ static int prepare(const Sweep *s, const ChildTask *task, posix_spawn_file_actio
     return error;
 }
 
-static int spawn(const Sweep *s, const ChildTask *task, const char *arguments[], pid_t *pid)
+static int spawn(const ChildTask *task, const int logs[2], const char *arguments[], pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -73,7 +72,7 @@ static int spawn(const Sweep *s, const ChildTask *task, const char *arguments[],
     if (error) return error;
     error = posix_spawnattr_init(&attributes);
     if (!error) {
-        error = prepare(s, task, &actions, &attributes);
+        error = prepare(task, logs, &actions, &attributes);
         if (!error)
             error = posix_spawn(pid, arguments[0], &actions, &attributes, words.theirs, environ);
         posix_spawnattr_destroy(&attributes);
@@ -112,9 +111,15 @@ Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
     if (task->from) arguments[count++] = "--from", arguments[count++] = task->from;
     if (task->stop_after) arguments[count++] = "--stop-after", arguments[count++] = stop;
     arguments[count] = NULL;
-    const int error = spawn(s, task, arguments, pid);
-    if (!error) return OK;
-    return FAIL(E_FAILED, "%s cannot be started: %s", program, strerror(error));
+    int logs[2] = {-1, -1};
+    const SweepRun *r = &task->cell->run;
+    Status status = open_log(s, r, "output.log", O_APPEND, &logs[0]);
+    if (status == OK) status = open_log(s, r, "errors.log", O_TRUNC, &logs[1]);
+    const int error = status == OK ? spawn(task, logs, arguments, pid) : 0;
+    if (error) status = FAIL(E_FAILED, "%s cannot be started: %s", program, strerror(error));
+    for (int i = 0; i < 2; i++)
+        if (logs[i] >= 0) file_calls->close(logs[i]);
+    return status;
 }
 
 /* Cuts out every `what`. */

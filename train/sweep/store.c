@@ -142,7 +142,7 @@ Status sweep_store_write(const Sweep *s)
     Status status = put(&w, s);
     if (status == OK) status = h5_write(&w, path);
     h5_writer_close(&w);
-    return status;
+    return file_saved(path, status);
 }
 
 /* The array at path, of s->count elements. */

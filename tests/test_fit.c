@@ -394,6 +394,17 @@ Test(fit, no_law_comes_from_too_little)
     cr_assert(strstr(error_message(), "the same"), "%s", error_message());
     cr_assert_eq(fit_law(LAW_CHINCHILLA, points, 6, &f, &arena, &r), E_DATA); /* one budget */
     cr_assert(strstr(error_message(), "tied"), "%s", error_message());
+    LawPoint few[24]; /* two sizes, of any lengths and seeds */
+    for (int i = 0; i < 24; i++) {
+        few[i] = points[i / 4];
+        few[i].params = points[i % 2].params;
+        few[i].flops = 6 * few[i].params * few[i].tokens;
+    }
+    cr_assert_eq(fit_law(LAW_CHINCHILLA, few, 24, &f, &arena, &r), E_DATA);
+    cr_assert(strstr(error_message(), "2 different params"), "%s", error_message());
+    for (int i = 0; i < 24; i++) few[i].flops = 1e15 * (1 + i % 2 + 1e-4 * i);
+    cr_assert_eq(fit_law(LAW_COMPUTE, few, 24, &f, &arena, &r), E_DATA);
+    cr_assert(strstr(error_message(), "2 different flops"), "%s", error_message());
     points[2].loss = -1;
     cr_assert_eq(fit_law(LAW_CHINCHILLA, points, 30, &f, &arena, &r), E_DATA);
     cr_assert(strstr(error_message(), "point 3"), "%s", error_message());

@@ -154,6 +154,7 @@ static Status fit(const Wish *w, const char *const *inputs, int count)
     for (int i = 0; i < count && status == OK; i++)
         status = points_read(&points, inputs[i], &arena);
     if (status == OK) points_drop(&points, w->drop);
+    if (law == LAW_COMPUTE) points_keep_lowest(&points);
     if (status == OK && !points.count)
         status = FAIL(E_DATA,
                       "no point is left to fit: %lld diverged, %lld not finished or failed, %lld "

@@ -119,26 +119,33 @@ static void best_rates(Page *p, const Group *all, int count)
 {
     PlotSeries lines[GROUPS_MAX];
     double *x = page_numbers(p, count), *y = page_numbers(p, count);
+    double least = INFINITY, most = 0;
     const char **texts = arena_zero(&p->arena, (count + 1) * (int64_t)sizeof *texts);
-    int used = 0;
+    int used = 0, edges = 0, shown = 0;
     if (p->status != OK || !texts) return;
     for (int i = 0, end; i < count; i = end) {
+        int at_edge = 0;
         for (end = i; end < count && !strcmp(all[i].name, all[end].name); end++) {
             const Group *g = &all[end];
             x[end] = g->params;
             y[end] = g->rate[g->lowest];
-            texts[end] = page_text(p, "%.4g%s", y[end],
-                                   g->lowest == 0 || g->lowest == g->count - 1
-                                       ? ", the edge of what was tried: it may lie beyond"
-                                       : "");
+            const bool is_edge = g->lowest == 0 || g->lowest == g->count - 1;
+            texts[end] =
+                page_text(p, "%.4g%s", y[end],
+                          is_edge ? ", the edge of what was tried: it may lie beyond" : "");
+            at_edge += is_edge;
+            least = fmin(least, g->rate[0]);
+            most = fmax(most, g->rate[g->count - 1]);
         }
-        if (end - i > 1)
-            lines[used++] = (PlotSeries){.kind = PLOT_LINE_POINTS,
-                                         .name = *all[i].name ? all[i].name : "lowest loss at",
-                                         .x = x + i,
-                                         .y = y + i,
-                                         .count = end - i,
-                                         .texts = texts + i};
+        if (end - i < 2) continue;
+        edges += at_edge;
+        shown += end - i;
+        lines[used++] = (PlotSeries){.kind = PLOT_LINE_POINTS,
+                                     .name = *all[i].name ? all[i].name : "lowest loss at",
+                                     .x = x + i,
+                                     .y = y + i,
+                                     .count = end - i,
+                                     .texts = texts + i};
     }
     if (!used) return;
     page_plot(p, "best-rates",
@@ -147,8 +154,16 @@ static void best_rates(Page *p, const Group *all, int count)
                       .y_label = "learning rate",
                       .x_log = true,
                       .y_log = true,
+                      .y_min = least,
+                      .y_max = most,
                       .series = lines,
                       .series_count = used});
+    if (edges)
+        html_print(
+            p->out,
+            "<p class=\"soft\">%d of these %d are the least or the largest that was tried: the "
+            "best may lie beyond.</p>\n",
+            edges, shown);
 }
 
 void sweep_rates(Page *p, const SweepPage *s)

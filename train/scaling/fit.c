@@ -80,6 +80,38 @@ static Status price(const LawPoint *points, int64_t count, Arena *arena, FitResu
     return OK;
 }
 
+/* How many of x [count] differ by more than a hundredth; sorts them. */
+static int64_t different(double *x, int64_t count)
+{
+    int64_t found = 0, last = 0;
+    sort_numbers(x, count);
+    for (int64_t i = 0; i < count; i++)
+        if (!i || x[i] > 1.01 * x[last]) found++, last = i;
+    return found;
+}
+
+/* A power law with an end, c + a / x^alpha, is not to be had of fewer than three places. */
+static Status check_places(LawKind law, const LawPoint *points, int64_t count, Arena *arena)
+{
+    static const char *const names[] = {"params", "tokens", "flops"};
+    double *all = arena_take(arena, count * (int64_t)sizeof *all);
+    if (!all) return FAIL(E_NOMEM, "%lld points", (long long)count);
+    for (int k = law == LAW_COMPUTE ? 2 : 0; k < (law == LAW_COMPUTE ? 3 : 2); k++) {
+        for (int64_t i = 0; i < count; i++) {
+            const double of[] = {points[i].params, points[i].tokens, points[i].flops};
+            all[i] = of[k];
+        }
+        const int64_t found = different(all, count);
+        if (found < (law == LAW_KAPLAN ? 2 : 3))
+            return FAIL(E_DATA,
+                        "the law %s: all %lld points together have %lld different %s: at least "
+                        "%d make a law",
+                        law_name(law), (long long)count, (long long)found, names[k],
+                        law == LAW_KAPLAN ? 2 : 3);
+    }
+    return OK;
+}
+
 /* Params and tokens must differ, and not together: on one line, as of one budget, exponents do not part. */
 static Status check_spread(LawKind law, const LawPoint *points, int64_t count)
 {
@@ -110,7 +142,7 @@ static Status check_spread(LawKind law, const LawPoint *points, int64_t count)
                 law_name(law), (long long)count);
 }
 
-static Status check(LawKind law, const LawPoint *points, int64_t count)
+static Status check(LawKind law, const LawPoint *points, int64_t count, Arena *arena)
 {
     const int parameters = law_parameters(law);
     for (int64_t i = 0; i < count; i++) {
@@ -127,7 +159,9 @@ static Status check(LawKind law, const LawPoint *points, int64_t count)
         return FAIL(E_DATA,
                     "%lld points are too few for the law %s, which has %d parameters: at least %d",
                     (long long)count, law_name(law), parameters, parameters + 1);
-    return law < LAW_FORMS ? check_spread(law, points, count) : OK;
+    if (law >= LAW_FORMS) return OK;
+    TRY(check_spread(law, points, count));
+    return check_places(law, points, count, arena);
 }
 
 /* More params, tokens or flops are to make the loss less. */
@@ -183,7 +217,7 @@ Status fit_law(LawKind law, const LawPoint *points, int64_t count, const FitOpti
                      .points = count,
                      .level = options->level,
                      .objective = NAN};
-    TRY(check(law, points, count));
+    TRY(check(law, points, count, arena));
     TRY(price(points, count, arena, r));
     if (law < LAW_FORMS)
         TRY(fit_form(law, points, count, options, arena, r));

@@ -125,11 +125,12 @@ json_t *fit_json(const FitReport *r)
                         r->points->flops ? json_string(r->points->flops) : json_null());
     json_object_set_new(root, "flops_per_param_token", json_number(f->per));
     json_object_set_new(root, "left_out",
-                        json_pack("{s:I, s:I, s:I, s:I}", "diverged",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I}", "diverged",
                                   (json_int_t)r->points->diverged, "unfinished",
                                   (json_int_t)r->points->unfinished, "held_out",
                                   (json_int_t)r->points->held_count, "dropped",
-                                  (json_int_t)r->points->dropped));
+                                  (json_int_t)r->points->dropped, "higher",
+                                  (json_int_t)r->points->higher));
     if (f->budgets) {
         json_object_set_new(root, "budgets", budgets(f));
         json_object_set_new(root, "bias",

@@ -19,10 +19,11 @@ static void print_left_out(const Points *p)
     } all[] = {{p->diverged, "diverged"},
                {p->unfinished, "not finished or failed"},
                {p->held_count, "held out"},
-               {p->dropped, "of largest loss"}};
+               {p->dropped, "of largest loss"},
+               {p->higher, "not the lowest at their flops"}};
     const char *between = "left out:  ";
     bool any = false;
-    for (int i = 0; i < 4; i++)
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].count) {
             printf("%s%lld %s", between, (long long)all[i].count, all[i].what);
             between = ", ", any = true;

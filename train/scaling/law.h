@@ -4,7 +4,7 @@
  *
  *   chinchilla  L = E + A/N^alpha + B/D^beta                    Hoffmann et al. 2022, 2203.15556, eq. 10
  *   kaplan      L = ((Nc/N)^(alpha_N/alpha_D) + Dc/D)^alpha_D   Kaplan et al. 2020, 2001.08361, eq. 1.5
- *   compute     L = E + A/C^alpha
+ *   compute     L = E + A/C^alpha, of the best at each C
  *   repeated    chinchilla of N' and D', which repeated tokens and parameters that are too many for the
  *               unique ones raise less and less                 Muennighoff et al. 2023, 2305.16264, sec. 3
  *   approach1   the best run at each C, from training curves: N = N0 C^a, D = D0 C^b   2203.15556, 3.1

@@ -2,10 +2,14 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "train/sweep/store.h"
+
+/* Runs of one budget differ in flops by what a batch is. */
+#define ALIKE 1.02
 
 Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena)
 {
@@ -33,6 +37,42 @@ void points_drop(Points *p, int64_t count)
                 (size_t)(--p->count - most) * sizeof *p->point);
         p->dropped++;
     }
+}
+
+static int by_flops(const void *a, const void *b)
+{
+    const LawPoint *x = a, *y = b;
+    const double of_x[] = {x->flops, x->loss}, of_y[] = {y->flops, y->loss};
+    const int i = of_x[0] == of_y[0];
+    return (of_x[i] > of_y[i]) - (of_x[i] < of_y[i]);
+}
+
+/* Returns how many are left. */
+static int64_t keep_lowest(LawPoint *all, int64_t count)
+{
+    int64_t kept = 0;
+    if (count) qsort(all, (size_t)count, sizeof *all, by_flops);
+    for (int64_t begin = 0, end; begin < count; begin = end) {
+        int64_t lowest = begin;
+        bool differ = false;
+        for (end = begin + 1; end < count && all[end].flops <= ALIKE * all[begin].flops; end++) {
+            differ |= all[end].params != all[begin].params;
+            if (all[end].loss < all[lowest].loss) lowest = end;
+        }
+        if (differ)
+            all[kept++] = all[lowest];
+        else
+            for (int64_t i = begin; i < end; i++) all[kept++] = all[i];
+    }
+    return kept;
+}
+
+void points_keep_lowest(Points *p)
+{
+    const int64_t before = p->count + p->held_count;
+    p->count = keep_lowest(p->point, p->count);
+    p->held_count = keep_lowest(p->held, p->held_count);
+    p->higher += before - p->count - p->held_count;
 }
 
 Status points_count_by(Points *p, FlopsKind kind, const char *path)

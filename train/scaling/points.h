@@ -20,6 +20,7 @@ typedef struct Points {
     int64_t diverged;   /* runs without a finite loss: left out */
     int64_t unfinished; /* planned, running or failed: left out */
     int64_t dropped;    /* by points_drop() */
+    int64_t higher;     /* by points_keep_lowest() */
     const char *
         flops; /* how their flops are counted (train/scaling/account.h); NULL: not known, as of a CSV */
 } Points;
@@ -32,6 +33,10 @@ Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena);
 
 /* Leaves out the `count` points of largest loss. */
 void points_drop(Points *p, int64_t count);
+
+/* Of runs of several sizes at one budget (flops within 2 %) leaves but the lowest, held out or not: a law of compute
+ * alone is one of the best at each. */
+void points_keep_lowest(Points *p);
 
 /* What is added from path has its flops counted so. E_DATA: what is there is not. */
 Status points_count_by(Points *p, FlopsKind kind, const char *path);

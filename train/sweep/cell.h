@@ -12,6 +12,7 @@ typedef struct Cell {
     int64_t setting_count;
     Config *config; /* resolved */
     int64_t memory; /* bytes, about */
+    int64_t vocab_size;
     uint64_t
         start;     /* equal: the two begin alike, but for the learning rate (train/sweep/trunk.h) */
     int64_t trunk; /* the cell that it branches off; -1: none */

@@ -116,16 +116,27 @@ static Status leave(Worker *w, Child *c, SweepState state, const char *reason)
     return status;
 }
 
+/* What has learnt less than nothing is no run to compare. */
+static Status came_to_its_end(Worker *w, Child *c)
+{
+    char reason[REASON_SIZE];
+    const double untrained = log((double)w->grid.cells[c->cell].vocab_size);
+    if (!isfinite(c->seen.loss))
+        return leave(w, c, SWEEP_diverged, "the held-out loss is not a finite number");
+    if (c->seen.loss <= untrained + 1) return leave(w, c, SWEEP_done, "");
+    snprintf(reason, sizeof reason,
+             "the held-out loss, %.4g, is far above an untrained model's, %.4g", c->seen.loss,
+             untrained);
+    return leave(w, c, SWEEP_diverged, reason);
+}
+
 /* It has come to where it was to stop, or to its end. */
 static Status went_well(Worker *w, Child *c)
 {
     const SweepRun *r = &w->grid.cells[c->cell].run;
     int64_t stop;
     TRY(serve_branches(w, c->cell, &stop));
-    if (c->seen.loss_step == r->steps && c->seen.step == r->steps)
-        return isfinite(c->seen.loss)
-                   ? leave(w, c, SWEEP_done, "")
-                   : leave(w, c, SWEEP_diverged, "the held-out loss is not a finite number");
+    if (c->seen.loss_step == r->steps && c->seen.step == r->steps) return came_to_its_end(w, c);
     if (!c->stop_after || c->seen.step > c->stop_after)
         return leave(w, c, SWEEP_failed, "it ended well, but its journal has no held-out loss");
     return w->told ? leave(w, c, SWEEP_planned, "") : worker_start(w, c);

@@ -399,6 +399,29 @@ static void copy(const Monitor *from, Monitor *to, bool rewind)
     checkpoint_close(&reader);
 }
 
+/* A number of one list of it is another; whether that is refused, by the list's name. */
+static void check_stranger(const Monitor *from, const char *name, int64_t i, int64_t number)
+{
+    CheckpointList lists[MONITOR_LISTS];
+    CheckpointReader reader;
+    Checkpoint k = {.params = &params, .lists = lists};
+    char what[64];
+    bool is_there = false;
+    MUST(monitor_save(from, &arena, lists, &k.list_count));
+    for (int l = 0; l < k.list_count; l++) {
+        if (strcmp(lists[l].name, name)) continue;
+        is_there = i < lists[l].count;
+        if (is_there) ((int64_t *)(uintptr_t)lists[l].data)[i] = number;
+    }
+    cr_assert(is_there, "%s", name);
+    MUST(checkpoint_save(in_temporary("c.h5"), &k));
+    MUST(checkpoint_open(&reader, in_temporary("c.h5")));
+    cr_expect_eq(monitor_check_state(from, &reader), E_FORMAT, "%s[%d]", name, (int)i);
+    snprintf(what, sizeof what, "/state/%s holds", name);
+    cr_expect(strstr(error_message(), what), "%s", error_message());
+    checkpoint_close(&reader);
+}
+
 static void same_lists(const Monitor *a, const Monitor *b, const char *what)
 {
     CheckpointList x[MONITOR_LISTS], y[MONITOR_LISTS];
@@ -498,6 +521,21 @@ Test(monitor, a_state_of_another_shape_is_used_as_far_as_it_fits)
     for (int i = 0; i < 32; i++)
         cr_assert(window_at(&narrow.detector.loss, i) == window_at(&m.detector.loss, 96 + i));
     cr_assert_eq(step(&narrow, &updates, &draw, 20, 1), VERDICT_SKIP);
+}
+
+Test(monitor, counts_that_cannot_be_are_refused)
+{
+    Monitor m;
+    int64_t updates = 0, draw = 0;
+    OPEN(&m, "monitor.action=rewind");
+    usual(&m, &updates, &draw, 150);
+    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_REWIND);
+    for (size_t i = 0; i < sizeof(MonitorNow) / sizeof(int64_t); i++) {
+        check_stranger(&m, "monitor_now", (int64_t)i, -1);
+        check_stranger(&m, "monitor_now", (int64_t)i, INT64_MAX);
+    }
+    check_stranger(&m, "monitor_past", 0, INT64_MIN);
+    check_stranger(&m, "monitor_drops", 1, INT64_MAX);
 }
 
 Test(monitor, off_is_off)

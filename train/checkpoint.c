@@ -87,6 +87,11 @@ int64_t checkpoint_size(int64_t parameters, bool with_optimizer)
     return parameters * (int64_t)sizeof(real) * (with_optimizer ? GROUPS : 1);
 }
 
+static bool is_count(int64_t value)
+{
+    return value >= 0 && value <= CHECKPOINT_COUNT_MAX;
+}
+
 static Status read_info(CheckpointReader *r)
 {
     const H5Reader *f = &r->file;
@@ -103,7 +108,7 @@ static Status read_info(CheckpointReader *r)
     TRY(h5_find_list(f, "/tokenizer", NUMBER_U8, &i->tokenizer_size, &tokenizer));
     i->config = config;
     i->tokenizer = tokenizer;
-    if (i->step < 0 || i->draw < 0 || i->tokens < 0 || i->vocab_size < 0 ||
+    if (!is_count(i->step) || !is_count(i->draw) || !is_count(i->tokens) || i->vocab_size < 0 ||
         i->vocab_size > INT32_MAX)
         return FAIL(E_FORMAT, "%s: step %lld, draw %lld, tokens %lld, vocab_size %lld cannot be",
                     f->path, (long long)i->step, (long long)i->draw, (long long)i->tokens,

@@ -18,6 +18,9 @@
 
 extern const BlockKind checkpoint_kind;
 
+/* No count in a checkpoint is more: a stranger's cannot overflow when it is counted on. */
+#define CHECKPOINT_COUNT_MAX (INT64_C(1) << 53)
+
 /* A list of numbers beside the parameters: what a module needs to go on. */
 typedef struct CheckpointList {
     const char *name;

@@ -83,9 +83,10 @@ Status run_state_lay(Run *r, const CheckpointReader *reader)
     int64_t count;
     TRY(checkpoint_list(reader, "best", NUMBER_F64, &count, &record));
     TRY(lay(r, reader, false));
-    if (count != 2) return OK;
-    r->best_val_loss = ((const double *)record)[0];
-    r->best_step = (int64_t)((const double *)record)[1];
+    const double *best = record;
+    if (count != 2 || !(best[1] >= 0 && best[1] <= (double)r->step)) return OK;
+    r->best_val_loss = best[0];
+    r->best_step = (int64_t)best[1];
     return OK;
 }
 

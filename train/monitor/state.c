@@ -117,6 +117,17 @@ static const void *get(Finder *k, const char *name, NumberType type, int64_t wan
     return k->status == OK ? data : NULL;
 }
 
+/* What is counted on, and what is a place in a list: never negative, and with room above. */
+static const int64_t *get_counts(Finder *k, const char *name, int64_t wanted, int64_t *count)
+{
+    const int64_t *x = get(k, name, NUMBER_I64, wanted, count);
+    for (int64_t i = 0; k->status == OK && i < *count; i++)
+        if (x[i] < 0 || x[i] > CHECKPOINT_COUNT_MAX)
+            k->status = FAIL(E_FORMAT, "%s: /state/%s holds %lld, which is no count",
+                             k->reader->file.path, name, (long long)x[i]);
+    return x;
+}
+
 static const double *get_window(Finder *k, const char *name, int64_t *count)
 {
     const double *x = get(k, name, NUMBER_F64, -1, count);
@@ -131,11 +142,11 @@ static Status find(const CheckpointReader *r, Found *f)
 {
     Finder k = {r, OK};
     int64_t count;
-    f->past = get(&k, "monitor_past", NUMBER_I64, PAST, &count);
-    f->now = get(&k, "monitor_now", NUMBER_I64, NOW, &count);
+    f->past = get_counts(&k, "monitor_past", PAST, &count);
+    f->now = get_counts(&k, "monitor_now", NOW, &count);
     f->numbers = get(&k, "monitor_numbers", NUMBER_F64, NUMBERS, &count);
     f->zclip = get(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, &count);
-    f->drops = get(&k, "monitor_drops", NUMBER_I64, -1, &f->drop_count);
+    f->drops = get_counts(&k, "monitor_drops", -1, &f->drop_count);
     f->loss = get_window(&k, "monitor_loss", &f->loss_count);
     f->log_norm = get_window(&k, "monitor_log_norm", &f->log_norm_count);
     f->log_update = get_window(&k, "monitor_log_update", &f->log_update_count);

@@ -103,7 +103,7 @@ void study_plot_names(const Study *s, const char *title, const char *name, int w
         snprintf(full, 160, "%s, %s", title, study_ways[way]);
         snprintf(file, sizeof file, "%s-%s.svg", name, study_ways[way]);
     } else {
-        snprintf(full, 160, "%s: solid %s, dashed %s", title, study_ways[STUDY_MUP],
+        snprintf(full, 160, "%s: filled %s, hollow %s", title, study_ways[STUDY_MUP],
                  study_ways[STUDY_STANDARD]);
         snprintf(file, sizeof file, "%s.svg", name);
     }

@@ -35,7 +35,7 @@ typedef struct Study {
 enum { STUDY_MUP, STUDY_STANDARD, STUDY_WAYS };
 extern const char *const study_ways[STUDY_WAYS];
 
-/* What a plot of one of them, or of all (STUDY_WAYS), is called: "TITLE, mup", NAME-mup.svg; "TITLE: solid mup, dashed
+/* What a plot of one of them, or of all (STUDY_WAYS), is called: "TITLE, mup", NAME-mup.svg; "TITLE: filled mup, hollow
  * standard", NAME.svg. */
 void study_plot_names(const Study *s, const char *title, const char *name, int way, char full[160],
                       char path[STUDY_PATH_MAX]);

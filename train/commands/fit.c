@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "autograd/base/threads.h"
 #include "train/commands.h"
@@ -141,6 +142,20 @@ static Status find_all(const Wish *w, LawKind law, const Points *p, Arena *arena
     return OK;
 }
 
+/* Points that count twice make intervals too narrow. */
+static Status check_twice(const char *const *inputs, int count)
+{
+    struct stat one, other;
+    for (int i = 1; i < count; i++) {
+        if (stat(inputs[i], &one)) continue; /* reading it says why */
+        for (int j = 0; j < i; j++)
+            if (!stat(inputs[j], &other) && one.st_dev == other.st_dev &&
+                one.st_ino == other.st_ino)
+                return FAIL(E_ARG, "%s: given twice, as %s before", inputs[i], inputs[j]);
+    }
+    return OK;
+}
+
 static Status fit(const Wish *w, const char *const *inputs, int count)
 {
     LawKind law = LAW_CHINCHILLA;
@@ -219,5 +234,6 @@ Status command_fit(const Command *self, int argc, char *argv[])
     if (w.minima && !strcmp(w.minima, "akima")) w.options.minima = FIT_AKIMA;
     w.options.seed = (uint64_t)seed;
     threads_set((int)w.threads);
+    TRY(check_twice(inputs, count));
     return fit(&w, inputs, count);
 }

@@ -142,6 +142,18 @@ static Status check_spread(LawKind law, const LawPoint *points, int64_t count)
                 law_name(law), (long long)count);
 }
 
+/* What repeated tokens are worth is not told by tokens that were seen once. */
+static Status check_repeats(LawKind law, const LawPoint *points, int64_t count)
+{
+    if (law != LAW_REPEATED) return OK;
+    for (int64_t i = 0; i < count; i++)
+        if (points[i].unique > 0 && points[i].unique < points[i].tokens) return OK;
+    return FAIL(E_DATA,
+                "the law repeated: none of these %lld points has seen a token twice (column "
+                "unique_tokens); chinchilla is the law of such",
+                (long long)count);
+}
+
 static Status check(LawKind law, const LawPoint *points, int64_t count, Arena *arena)
 {
     const int parameters = law_parameters(law);
@@ -160,6 +172,7 @@ static Status check(LawKind law, const LawPoint *points, int64_t count, Arena *a
                     "%lld points are too few for the law %s, which has %d parameters: at least %d",
                     (long long)count, law_name(law), parameters, parameters + 1);
     if (law >= LAW_FORMS) return OK;
+    TRY(check_repeats(law, points, count));
     TRY(check_spread(law, points, count));
     return check_places(law, points, count, arena);
 }

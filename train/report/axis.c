@@ -6,6 +6,8 @@
 #include <string.h>
 
 static const double AIR = 0.03;
+/* From where to where numbers have a letter. */
+static const double LETTERS = 9999.5, LETTERS_END = 9.9995e8;
 
 Axis axis_make(double min, double max, bool is_log)
 {
@@ -50,6 +52,12 @@ static void tidy(char *s)
     strncat(s, tail, TICK_LABEL - 1 - strlen(s));
 }
 
+static char *write_power(double x, int digits, char out[TICK_LABEL])
+{
+    snprintf(out, TICK_LABEL, "%.*e", digits - 1, x);
+    return out;
+}
+
 char *axis_number(double x, int digits, char out[TICK_LABEL])
 {
     static const struct {
@@ -61,7 +69,7 @@ char *axis_number(double x, int digits, char out[TICK_LABEL])
         snprintf(out, TICK_LABEL, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
         return out;
     }
-    if (size >= 9999.5 && size < 9.9995e8) {
+    if (size >= LETTERS && size < LETTERS_END) {
         int i = 0;
         while (size < units[i].unit) i++;
         snprintf(out, TICK_LABEL, "%.*g", digits > 3 ? digits : 3, x / units[i].unit);
@@ -70,8 +78,8 @@ char *axis_number(double x, int digits, char out[TICK_LABEL])
         strncat(out, units[i].name, TICK_LABEL - 1 - strlen(out));
         return out;
     }
-    if (size != 0 && (size < 1e-3 || size >= 9.9995e8))
-        snprintf(out, TICK_LABEL, "%.*e", digits - 1, x);
+    if (size != 0 && (size < 1e-3 || size >= LETTERS_END))
+        write_power(x, digits, out);
     else if (size >= 1) {
         const int before = (int)floor(log10(size)) + 1;
         snprintf(out, TICK_LABEL, "%.*f", digits > before ? digits - before : 0, x);
@@ -131,10 +139,23 @@ static int log_ticks(const Axis *a, int wanted, Tick *ticks)
     return count;
 }
 
+/* Where some have no letter, none has: 5e8 and 1e9, not 500M. */
+static void agree(Tick *ticks, int count)
+{
+    bool have_none = false;
+    for (int i = 0; i < count; i++)
+        have_none |= ticks[i].is_major && fabs(ticks[i].value) >= LETTERS_END;
+    for (int i = 0; have_none && i < count; i++)
+        if (ticks[i].is_major && fabs(ticks[i].value) >= LETTERS)
+            tidy(write_power(ticks[i].value, 6, ticks[i].label));
+}
+
 int axis_ticks(const Axis *a, int wanted, Tick ticks[TICKS_MAX])
 {
     int majors = 0, count = a->is_log ? log_ticks(a, wanted, ticks) : 0;
     for (int i = 0; i < count; i++) majors += ticks[i].is_major;
-    return majors >= 3 || (majors == 2 && a->max > 20 * a->min) ? count
-                                                                : linear_ticks(a, wanted, ticks);
+    const bool enough = majors >= 3 || (majors == 2 && a->max > 20 * a->min);
+    if (!enough) count = linear_ticks(a, wanted, ticks);
+    if (a->is_log) agree(ticks, count);
+    return count;
 }

@@ -169,7 +169,9 @@ static Status fit(SweepPage *s, LawKind law, const Points *points, bool *found, 
     const Status status = fit_law(law, points->point, points->count, &options, &s->arena, f);
     *found = status == OK;
     if (status == OK) return OK;
-    snprintf(why, 512, "%s", error_message());
+    const char *message = error_message(), *colon = strstr(message, ": ");
+    snprintf(why, 512, "%s",
+             colon ? colon + 2 : message); /* what is wrong is clear from the place */
     return status == E_NOMEM ? E_NOMEM : OK;
 }
 

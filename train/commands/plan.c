@@ -90,7 +90,7 @@ static void print_text(const Plan *p)
            p->tokens_per_second, 1e-9 * p->tokens_per_second * p->flops_per_token);
     if (p->measured_sequences < c->train.batch)
         printf(" (measured on %lld sequences a step)", (long long)p->measured_sequences);
-    printf("\nthe run       %s h:m:s, without evaluations and saving\n",
+    printf("\nthe run       %s, without evaluations and saving\n",
            duration_text(p->seconds_per_step * (double)c->train.steps));
 }
 

@@ -37,7 +37,7 @@ static void print_text(const BudgetPlan *p, const FitResult *law)
            (double)p->run_tokens / (double)p->account.params);
     printf("# operations     %.4g as the law counts them\n", p->flops);
     print_value("held-out loss", p->prediction.run, law->level);
-    printf("# time           %s h:m:s on this machine, evaluations included (%.4g s an update)\n",
+    printf("# time           %s on this machine, evaluations included (%.4g s an update)\n",
            duration_text(p->seconds), p->step_seconds);
     if (p->epochs > 1)
         printf("# beware: the text is read %.2f times, and the law knows of new text only\n",

@@ -8,8 +8,19 @@ enum { COARSE = 60, FINE = 5, ROUNDS = 200, REWEIGHTED = 40 };
 typedef struct Projection {
     int64_t count, solved;
     double huber, mean_n, mean_d;
-    double *n, *d, *loss, *weight, *column[3], *rest; /* [count] */
+    double *n, *d, *loss, *weight, *root, *column[3], *rest; /* [count] */
 } Projection;
+
+/* In eight sums, which do not wait for each other. */
+static double dot(const double *x, const double *y, int64_t count)
+{
+    double sum[8] = {0};
+    int64_t i = 0;
+    for (; i + 8 <= count; i += 8)
+        for (int k = 0; k < 8; k++) sum[k] += x[i + k] * y[i + k];
+    for (; i < count; i++) sum[0] += x[i] * y[i];
+    return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
+}
 
 /* Least squares on the columns of `chosen`, by Gram and Schmidt's method; false unless all are positive. */
 static bool solve(const Projection *p, unsigned chosen, double x[3], double *least)
@@ -21,20 +32,17 @@ static bool solve(const Projection *p, unsigned chosen, double x[3], double *lea
         x[k] = 0;
         if (chosen >> k & 1) which[count++] = k;
     }
-    for (int64_t i = 0; i < p->count; i++) p->rest[i] = sqrt(p->weight[i]);
+    for (int64_t i = 0; i < p->count; i++) p->rest[i] = p->root[i] = sqrt(p->weight[i]);
     for (int k = 0; k < count; k++) {
-        double norm = 0;
-        for (int64_t i = 0; i < p->count; i++)
-            q[k][i] = p->column[which[k]][i] * sqrt(p->weight[i]);
+        for (int64_t i = 0; i < p->count; i++) q[k][i] = p->column[which[k]][i] * p->root[i];
         for (int j = 0; j < k; j++) {
-            for (int64_t i = 0; i < p->count; i++) r[j][k] += q[j][i] * q[k][i];
+            r[j][k] = dot(q[j], q[k], p->count);
             for (int64_t i = 0; i < p->count; i++) q[k][i] -= r[j][k] * q[j][i];
         }
-        for (int64_t i = 0; i < p->count; i++) norm += q[k][i] * q[k][i];
-        r[k][k] = sqrt(norm);
+        r[k][k] = sqrt(dot(q[k], q[k], p->count));
         if (!(r[k][k] > 0)) return false;
         for (int64_t i = 0; i < p->count; i++) q[k][i] /= r[k][k];
-        for (int64_t i = 0; i < p->count; i++) t[k] += q[k][i] * p->rest[i];
+        t[k] = dot(q[k], p->rest, p->count);
         for (int64_t i = 0; i < p->count; i++) p->rest[i] -= t[k] * q[k][i];
     }
     for (int k = count; k-- > 0;) {
@@ -43,8 +51,7 @@ static bool solve(const Projection *p, unsigned chosen, double x[3], double *lea
         x[which[k]] = s / r[k][k];
         if (!(x[which[k]] >= 0)) return false;
     }
-    *least = 0;
-    for (int64_t i = 0; i < p->count; i++) *least += p->rest[i] * p->rest[i];
+    *least = dot(p->rest, p->rest, p->count);
     return true;
 }
 
@@ -74,13 +81,13 @@ static double loss_of(const Projection *p, const double x[3], bool reweight)
     return sum;
 }
 
-/* The least objective at these exponents; x: E and the centred A and B there. */
+/* The least objective at these exponents; x: E and the centred A and B there. Weights begin as they were: of exponents
+ * nearby. */
 static double project(Projection *p, double alpha, double beta, double x[3])
 {
     for (int64_t i = 0; i < p->count; i++) {
         p->column[1][i] = exp(-alpha * p->n[i]) / p->loss[i];
         p->column[2][i] = exp(-beta * p->d[i]) / p->loss[i];
-        p->weight[i] = 1;
     }
     double now = INFINITY;
     for (int round = 0; round < REWEIGHTED; round++) {
@@ -117,11 +124,12 @@ static double narrow(Projection *p, double *alpha, double *beta, double x[3])
 
 static Status search(Projection *p, const LawPoint *points, int64_t count, Arena *arena, Varpro *v)
 {
-    double *all = arena_take(arena, 11 * count * (int64_t)sizeof *all), x[3];
+    double *all = arena_take(arena, 12 * count * (int64_t)sizeof *all), x[3];
     if (!all) return FAIL(E_NOMEM, "%lld points", (long long)count);
     p->n = all, p->d = all + count, p->loss = all + 2 * count, p->weight = all + 3 * count;
     for (int k = 0; k < 3; k++) p->column[k] = all + (4 + k) * count;
-    p->rest = all + 7 * count; /* and three columns behind it */
+    p->root = all + 7 * count;
+    p->rest = all + 8 * count; /* and three columns behind it */
     for (int64_t i = 0; i < count; i++) {
         p->mean_n += log(points[i].params) / (double)count;
         p->mean_d += log(points[i].tokens) / (double)count;
@@ -131,6 +139,7 @@ static Status search(Projection *p, const LawPoint *points, int64_t count, Arena
         p->d[i] = log(points[i].tokens) - p->mean_d;
         p->loss[i] = points[i].loss;
         p->column[0][i] = 1 / points[i].loss;
+        p->weight[i] = 1;
     }
     double least = INFINITY, alpha = 0.5, beta = 0.5;
     const double huber = p->huber;

@@ -107,12 +107,13 @@ Status h5_get_int(const H5Reader *r, const char *object, const char *name, int64
 Status h5_get_text(const H5Reader *r, const char *object, const char *name, char *out,
                    int64_t size); /* refuses what does not fit */
 
-/* What a group holds: how many, and the i-th's name in alphabetical order, NULL if there are fewer. */
+/* What a group holds: how many, and their names in alphabetical order, the one behind `last` (NULL: the
+ * first); NULL: there are no more. last is what this returned before. */
 Status h5_count(const H5Reader *r, const char *group, int64_t *count);
-const char *h5_name(const H5Reader *r, const char *group, int64_t i);
+const char *h5_next_name(const H5Reader *r, const char *group, const char *last);
 
-/* The path of the i-th array of all in alphabetical order; NULL if there are fewer. */
-const char *h5_array(const H5Reader *r, int64_t i);
+/* The paths of all arrays in alphabetical order, in the same way. */
+const char *h5_next_array(const H5Reader *r, const char *last);
 
 /* The i-th attribute of all, by object and name; false if there are fewer. */
 typedef struct H5Value {

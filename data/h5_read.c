@@ -1,5 +1,6 @@
 /* Reading without HDF5: what a guarded child found in a file is held against the file, and looked up. */
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,19 +287,28 @@ Status h5_count(const H5Reader *r, const char *group, int64_t *count)
     return OK;
 }
 
-const char *h5_name(const H5Reader *r, const char *group, int64_t i)
+/* The first object, or the one behind that which a text is of. */
+static const H5Object *behind(const H5Reader *r, const char *text)
 {
-    for (const H5Object *o = r->contents->object, *end = o + r->contents->objects; o < end; o++) {
+    const H5Object *first = r->contents->object;
+    return text ? first + (text - (const char *)first) / (ptrdiff_t)sizeof *first + 1 : first;
+}
+
+const char *h5_next_name(const H5Reader *r, const char *group, const char *last)
+{
+    const H5Object *end = r->contents->object + r->contents->objects;
+    for (const H5Object *o = behind(r, last); o < end; o++) {
         const char *name = name_in(o, group);
-        if (name && !i--) return name;
+        if (name) return name;
     }
     return NULL;
 }
 
-const char *h5_array(const H5Reader *r, int64_t i)
+const char *h5_next_array(const H5Reader *r, const char *last)
 {
-    for (const H5Object *o = r->contents->object, *end = o + r->contents->objects; o < end; o++)
-        if (o->is_array && !i--) return o->path;
+    const H5Object *end = r->contents->object + r->contents->objects;
+    for (const H5Object *o = behind(r, last); o < end; o++)
+        if (o->is_array) return o->path;
     return NULL;
 }
 

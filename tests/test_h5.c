@@ -64,6 +64,12 @@ Test(h5, reads_what_it_wrote)
     cr_expect_eq(h5_find_list(&r, "/a/b/x.y.weight", NUMBER_F32, &value, &data), E_DATA);
     cr_expect_eq(h5_count(&r, "/a", &value), OK);
     cr_expect_eq(value, 1);
+    const char *name = h5_next_name(&r, "/a", NULL);
+    cr_expect_str_eq(name, "b");
+    cr_expect_null(h5_next_name(&r, "/a", name));
+    cr_expect_str_eq(name = h5_next_array(&r, NULL), "/a/b/x.y.weight");
+    for (const char *last = name; (name = h5_next_array(&r, name)); last = name)
+        cr_expect_gt(strcmp(name, last), 0);
     h5_reader_close(&r);
     const BlockKind other = {"CAPSTEST", "test", 4, 512, 8, E_FORMAT};
     cr_expect_eq(h5_reader_open(&r, in_temporary("x.h5"), &other), E_FORMAT);

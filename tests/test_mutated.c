@@ -108,9 +108,8 @@ static void write_old(const H5Reader *r, const char *path, Span apart[BLOCK_APAR
     H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY);
     H5Pset_create_intermediate_group(link, 1);
     hid_t f = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
-    const char *name;
     int used = 0;
-    for (int64_t i = 0; (name = h5_array(r, i)); i++) {
+    for (const char *name = NULL; (name = h5_next_array(r, name));) {
         NumberType type;
         Shape shape;
         const void *data;
@@ -139,10 +138,9 @@ static void write_old(const H5Reader *r, const char *path, Span apart[BLOCK_APAR
 static void find_places(Base *b, const H5Reader *r)
 {
     unsigned char *of = calloc((size_t)b->size, 1); /* 1: of a large array, 2: of a small one */
-    const char *name;
     b->structure = calloc((size_t)b->size, sizeof *b->structure);
     b->numbers = calloc((size_t)b->size, sizeof *b->numbers);
-    for (int64_t i = 0; (name = h5_array(r, i)); i++) {
+    for (const char *name = NULL; (name = h5_next_array(r, name));) {
         NumberType type;
         Shape shape;
         const void *data;

@@ -156,8 +156,7 @@ static Status check_surplus(const H5Reader *f, const char *group, const Params *
     int64_t count;
     TRY(h5_count(f, group, &count));
     if (count == parameters_of(p)) return OK; /* each of the model's is there */
-    for (int64_t i = 0; i < count; i++) {
-        const char *name = h5_name(f, group, i);
+    for (const char *name = NULL; (name = h5_next_name(f, group, name));) {
         const Param *one = p->first;
         while (one && strcmp(one->name, name)) one = one->next;
         if (!one)

@@ -103,9 +103,8 @@ static void tell_attributes(const H5Reader *r, json_t *out)
 static void tell_arrays(const H5Reader *r, json_t *out)
 {
     json_t *arrays = json_array();
-    const char *name;
     json_object_set_new(out, "arrays", arrays);
-    for (int64_t i = 0; (name = h5_array(r, i)); i++) {
+    for (const char *name = NULL; (name = h5_next_array(r, name));) {
         NumberType type;
         Shape shape;
         const void *data;
@@ -170,10 +169,11 @@ static Status inspect_h5(const struct Kind *k, const char *path, int64_t size, j
 static Status find_kind(const char *path, const struct Kind **kind, const struct Kind *all)
 {
     char magic[8] = "";
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const ssize_t length = fd < 0 ? -1 : read(fd, magic, sizeof magic);
-    if (fd >= 0) close(fd);
     *kind = NULL;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
+    const ssize_t length = read(fd, magic, sizeof magic);
+    close(fd);
     for (const struct Kind *k = all; k->block; k++)
         if (length == sizeof magic && !memcmp(magic, k->block->magic, sizeof magic)) *kind = k;
     if (*kind || length < 4 || memcmp(magic, "\211HDF", 4)) return OK;

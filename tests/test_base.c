@@ -290,6 +290,14 @@ Test(text, escape_leaves_nothing_for_a_terminal)
     cr_expect_str_eq(text_escape("\x1B[2J\n\x7F", out, sizeof out), "\\x1B[2J\\x0A\\x7F");
     cr_expect_str_eq(text_escape("\xC2\x9B", out, sizeof out), "\\xC2\\x9B"); /* a C1 control */
     cr_expect_str_eq(text_escape("a\xC3", out, sizeof out), "a\\xC3");
+    char *put;
+    size_t size;
+    FILE *to = open_memstream(&put, &size);
+    text_put(to, "a\tb\n\r\x1B[2J\xC2\x9B\xC3", 12);
+    text_show(to, "\x1B\xC3", 2); /* no terminal */
+    fclose(to);
+    cr_expect_str_eq(put, "a\tb\n\\x0D\\x1B[2J\\xC2\\x9B\\xC3\x1B\xC3");
+    free(put);
     cr_expect_str_eq(text_escape("abcdefghij", small, sizeof small), "abcdefg");
     cr_expect_str_eq(text_escape("abcdef\n", small, sizeof small), "abcdef");
     cr_expect_str_eq(text_escape("abcdef\xC3\xA4", small, sizeof small), "abcdef");

@@ -3,8 +3,13 @@
 #include <math.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "autograd/base/text.h"
+
+enum { NOTE_MAX = 4096 };
 
 static const double TERMINAL_SECONDS = 0.1, PLAIN_SECONDS = 5;
 
@@ -95,11 +100,13 @@ void progress_step(Progress *p, const Run *r, double tokens_per_second)
 
 void progress_note(Progress *p, const char *fmt, ...)
 {
+    char text[NOTE_MAX];
     va_list args;
     if (!begin_line(p)) return;
     va_start(args, fmt);
-    vfprintf(p->out, fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    text_put(p->out, text, strlen(text));
     fputc('\n', p->out);
     fflush(p->out);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "autograd/base/text.h"
 #include "optim/schedule.h"
 #include "train/checkpoints.h"
 #include "train/folder.h"
@@ -104,7 +105,9 @@ static Status check_own(const TrainOptions *o, const char *folder, const Checkpo
 static void warn(void *context, const char *message)
 {
     (void)context;
-    fprintf(stderr, "capstan: warning: %s\n", message);
+    fputs("capstan: warning: ", stderr);
+    text_put(stderr, message, strlen(message));
+    fputc('\n', stderr);
 }
 
 Status train_config(const TrainOptions *o, Config *c)

@@ -22,7 +22,7 @@ static void write_held(Writer *w, bool last)
         int length = text_utf8_length(w->held, (size_t)w->count);
         if (!length && !last) return;
         if (length > 0)
-            fwrite(w->held, 1, (size_t)length, w->out);
+            text_show(w->out, (const char *)w->held, (size_t)length);
         else {
             fputs("\xEF\xBF\xBD", w->out);
             length = length ? 1 : w->count;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int text_distance(const char *a, const char *b)
 {
@@ -58,25 +59,54 @@ int text_utf8_length(const unsigned char *s, size_t available)
     return length;
 }
 
+/* The bytes at s, `left` > 0 of them, that go together; *plain: no terminal obeys them. */
+static size_t piece(const unsigned char *s, size_t left, bool *plain)
+{
+    const int length = text_utf8_length(s, left);
+    *plain =
+        length > 1 ? !(s[0] == 0xC2 && s[1] < 0xA0) : length == 1 && s[0] >= 0x20 && s[0] != 0x7F;
+    return *plain ? (size_t)length : 1;
+}
+
 char *text_escape(const char *s, char *out, size_t size)
 {
     const unsigned char *from = (const unsigned char *)s;
     size_t left = strlen(s), used = 0;
     while (left) {
-        int length = text_utf8_length(from, left);
-        bool plain = length > 1 ? !(from[0] == 0xC2 && from[1] < 0xA0)
-                                : length == 1 && from[0] >= 0x20 && from[0] != 0x7F;
-        size_t need = plain ? (size_t)length : 4;
+        bool plain;
+        const size_t step = piece(from, left, &plain), need = plain ? step : 4;
         if (used + need + 1 > size) break;
         if (plain)
             memcpy(out + used, from, need);
         else
             snprintf(out + used, 5, "\\x%02X", from[0]);
-        size_t step = plain ? (size_t)length : 1;
         used += need;
         from += step;
         left -= step;
     }
     if (size) out[used] = '\0';
     return out;
+}
+
+void text_put(FILE *out, const char *s, size_t size)
+{
+    const unsigned char *from = (const unsigned char *)s;
+    while (size) {
+        bool plain;
+        const size_t step = piece(from, size, &plain);
+        if (plain || *from == '\n' || *from == '\t')
+            fwrite(from, 1, step, out);
+        else
+            fprintf(out, "\\x%02X", *from);
+        from += step;
+        size -= step;
+    }
+}
+
+void text_show(FILE *out, const char *s, size_t size)
+{
+    if (isatty(fileno(out)))
+        text_put(out, s, size);
+    else
+        fwrite(s, 1, size, out);
 }

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* How many letters must be inserted, removed or replaced to make b of a (Levenshtein 1966): for "did you
  * mean". Words longer than 255 bytes are as far apart as can be. */
@@ -20,5 +21,11 @@ int text_utf8_length(const unsigned char *s, size_t available);
 /* Copies s to out with every byte that a terminal could obey (controls, invalid UTF-8) as \xNN: for names
  * that come from a file. Cut to size. Returns out. */
 char *text_escape(const char *s, char *out, size_t size);
+
+/* Writes size bytes to out in that way, but for ends of lines and tabs, which stay. */
+void text_put(FILE *out, const char *s, size_t size);
+
+/* What a user asked to have, a model's text for one: as it is, and to a terminal as text_put() does. */
+void text_show(FILE *out, const char *s, size_t size);
 
 #endif

@@ -1,8 +1,10 @@
 /* capstan eval: the loss of a checkpoint on all of a split. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "train/commands.h"
 #include "train/evaluate.h"
@@ -59,9 +61,10 @@ static Status print(const Wish *w, const Trained *t, const Evaluation *e, const 
 {
     const char *path = w->data ? w->data : t->config->data.path;
     const long long step = (long long)t->checkpoint.info.step;
+    char shown[PATH_MAX];
     if (w->json) return print_json(w, path, step, e, o, documents);
-    printf("%s of %s, after update %lld: %lld tokens in %.1f s\n", w->split, path, step,
-           (long long)e->tokens, e->seconds);
+    printf("%s of %s, after update %lld: %lld tokens in %.1f s\n", w->split,
+           text_escape(path, shown, sizeof shown), step, (long long)e->tokens, e->seconds);
     printf("loss           %.6f nats a token\nperplexity     %.4f\n", e->loss, e->perplexity);
     if (e->bytes)
         printf("bits a byte    %.6f\n", e->bits_per_byte);

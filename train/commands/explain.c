@@ -31,7 +31,9 @@ typedef struct Found {
 static void warn(void *context, const char *message)
 {
     (void)context;
-    fprintf(stderr, "capstan: warning: %s\n", message);
+    fputs("capstan: warning: ", stderr);
+    text_put(stderr, message, strlen(message));
+    fputc('\n', stderr);
 }
 
 static Status find_score(const Wish *w, Found *f)

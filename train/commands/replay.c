@@ -26,7 +26,7 @@ static Status replay(const char *folder, const char *data, bool json, char *argv
     Bundle b;
     Config *c;
     Replay r;
-    char shown[BUNDLE_PATH_MAX];
+    char shown[BUNDLE_PATH_MAX], flag[64];
     Status status = check_folder(folder);
     if (status != OK) return status;
     status = bundle_read(&b, folder);
@@ -43,7 +43,7 @@ static Status replay(const char *folder, const char *data, bool json, char *argv
     } else if (status == OK) {
         printf("%s: update %lld, batch %lld, flagged: %s\n",
                text_escape(folder, shown, sizeof shown), (long long)b.step, (long long)b.draw,
-               b.flag);
+               text_escape(b.flag, flag, sizeof flag));
         replay_print(&r, stdout);
     }
     bundle_close(&b);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "train/commands.h"
 #include "train/interrupt.h"
@@ -67,7 +68,7 @@ static Status print_group(const Wish *w, const Trained *t, Decoder *d, Group *g)
     const Status status = group_write(g, w, t, d);
     for (int64_t i = 1; i < g->count && g->text[i]; i++) {
         printf("\n---------------\n");
-        fwrite(g->text[i], 1, g->size[i], stdout);
+        text_show(stdout, g->text[i], g->size[i]);
     }
     if (status == OK) printf("\n");
     return status;

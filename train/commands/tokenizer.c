@@ -164,7 +164,7 @@ static Status decode(Asked *q)
         const char *bytes = tokenizer_bytes(t, (int32_t)token, &size);
         if (i == 0 && size && *bytes == ' ' && !strcmp(tokenizer_kind(t), "wordpiece"))
             bytes++, size--; /* the blank between words */
-        fwrite(bytes, 1, (size_t)size, stdout);
+        text_show(stdout, bytes, (size_t)size);
     }
     return OK;
 }

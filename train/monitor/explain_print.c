@@ -121,10 +121,12 @@ void replay_print(const Replay *r, FILE *out)
 void explain_print(const Explanation *e, int64_t documents, FILE *out)
 {
     const Bundle *b = e->bundle;
-    char shown[4 * CAUSE_LINE], title[160];
+    char shown[4 * CAUSE_LINE], rule[64], title[160];
     fprintf(out, "%s\n", text_escape(b->folder, shown, sizeof shown));
     fprintf(out, "update %lld, batch %lld: %s (rule %s)\n", (long long)b->step, (long long)b->draw,
-            !strcmp(e->evidence.flag, "none") ? "not a spike" : e->evidence.flag, b->rule);
+            !strcmp(e->evidence.flag, "none") ? "not a spike"
+                                              : text_escape(e->evidence.flag, shown, sizeof shown),
+            text_escape(b->rule, rule, sizeof rule));
     if (*b->message) fprintf(out, "%s\n", text_escape(b->message, shown, sizeof shown));
     fprintf(out, "what was done: %s\n", text_escape(b->action, shown, sizeof shown));
     spike_score_print(&e->score, out);

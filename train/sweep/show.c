@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "autograd/base/text.h"
 #include "train/progress.h"
 #include "train/sweep/worker.h"
 
@@ -15,12 +16,14 @@ static void erase(Worker *w)
 
 void show_line(Worker *w, const char *fmt, ...)
 {
+    char text[4096];
     va_list args;
     if (!progress_is_read(w->options->out)) return;
     erase(w);
     va_start(args, fmt);
-    vfprintf(w->options->out, fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    text_put(w->options->out, text, strlen(text));
     fputc('\n', w->options->out);
     fflush(w->options->out);
 }

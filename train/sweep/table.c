@@ -55,9 +55,11 @@ static void put_text(FILE *out, const char *text, size_t length)
     const bool quoted = memchr(text, ',', length) || memchr(text, '"', length);
     fputc(',', out);
     if (quoted) fputc('"', out);
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '"') fputc('"', out);
-        fputc(text[i] == '\n' ? ' ' : text[i], out);
+    for (const char *end = text + length; text < end; text++) {
+        const char *at = text;
+        while (text < end && *text != '"' && *text != '\n') text++;
+        text_put(out, at, (size_t)(text - at));
+        if (text < end) fputs(*text == '"' ? "\"\"" : " ", out);
     }
     if (quoted) fputc('"', out);
 }
@@ -100,7 +102,7 @@ Status table_csv(const Sweep *s, FILE *out)
     fputs("id,state,params,tokens,loss,flops,budget,held_out,extra,steps,seed,"
           "params_non_embedding,flops_per_token,epochs",
           out);
-    for (int i = 0; i < k->count; i++) fprintf(out, ",%s", k->names[i]);
+    for (int i = 0; i < k->count; i++) put_text(out, k->names[i], strlen(k->names[i]));
     fputs(",reason\n", out);
     for (int64_t i = 0; i < s->count; i++) put_run(&s->runs[i], k, out);
     free(k);
@@ -111,7 +113,7 @@ void table_status(const Sweep *s, FILE *out)
 {
     int64_t counts[SWEEP_STATES] = {0};
     double seconds = 0, flops = 0, done = 0;
-    char name[512], path[SWEEP_PATH_MAX], holder[LOCK_TEXT_MAX];
+    char cell[512], name[4 * sizeof cell], path[SWEEP_PATH_MAX], holder[LOCK_TEXT_MAX];
     for (int64_t i = 0; i < s->count; i++) {
         const SweepRun *r = &s->runs[i];
         counts[r->state]++;
@@ -127,14 +129,16 @@ void table_status(const Sweep *s, FILE *out)
             flops, duration_text(seconds));
     for (int64_t i = 0; i < s->count; i++) {
         const SweepRun *r = &s->runs[i];
-        cell_name(r, name, sizeof name);
+        text_escape(cell_name(r, cell, sizeof cell), name, sizeof name);
         if (r->state == SWEEP_running) {
             lock_holder(sweep_run_path(s, r, "claim", path), holder);
             fprintf(out, "running   %s  (%s)  %s%s\n", r->id, name,
                     *holder ? "process " : "nobody is at it: the next capstan sweep goes on",
                     holder);
         } else if (*r->reason) {
-            fprintf(out, "%-9s %s  (%s)  %s\n", sweep_state_name(r->state), r->id, name, r->reason);
+            fprintf(out, "%-9s %s  (%s)  ", sweep_state_name(r->state), r->id, name);
+            text_put(out, r->reason, strlen(r->reason));
+            fputc('\n', out);
         }
     }
 }

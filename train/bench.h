@@ -27,7 +27,11 @@
  *   asking for dx gave 0.82 to 0.84, in the third level 0.5 to 0.75: kept; for x and g, 10 % lost; in rmsnorm's
  *   nothing: not kept.
  * - Sums in four vectors at once. Foretold: a third of layernorm's forward in the cache. Came out: 44 to 55 GB/s on 3
- *   MB. Kept. */
+ *   MB. Kept.
+ * - Cross-entropy takes the exponentials of 512 logits as soon as their largest is known, and scales at the end, so a
+ *   row of 50257 is read from memory once and not three times. Foretold: 0.8. Came out: 0.46 to 0.65 (3,000 such rows), and
+ *   0.37 to 0.29 ns a logit in the cache; small vocabularies lose 10 % of it. Kept. Parts of 64 to 2048, and asking for
+ *   memory in the pass that scales, gave nothing more. */
 #ifndef TRAIN_BENCH_H
 #define TRAIN_BENCH_H
 

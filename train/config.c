@@ -181,12 +181,26 @@ Status config_read(Config *c, const char *path, ConfigTree *sweep)
     return path ? config_file_read(c, path, sweep) : OK;
 }
 
-Status config_load(Config *c, const char *path, int count, const char *const overrides[])
+static Status load(Config *c, const char *path, ConfigTree *sweep, int count,
+                   const char *const overrides[])
 {
-    TRY(config_read(c, path, NULL));
+    TRY(config_read(c, path, sweep));
     TRY(config_override(c, count, overrides));
     TRY(config_resolve(c));
     return config_fits_here(c);
+}
+
+Status config_load(Config *c, const char *path, int count, const char *const overrides[])
+{
+    return load(c, path, NULL, count, overrides);
+}
+
+Status config_load_common(Config *c, const char *path, int count, const char *const overrides[])
+{
+    ConfigTree sweep = {.root = NULL};
+    const Status status = load(c, path, &sweep, count, overrides);
+    arena_free(&sweep.arena);
+    return status;
 }
 
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,

@@ -55,6 +55,9 @@ extern const int config_key_count;
  * right name. */
 Status config_load(Config *c, const char *path, int count, const char *const overrides[]);
 
+/* The same, where there may be a section `sweep`, which is passed over: what the runs of a sweep have in common. */
+Status config_load_common(Config *c, const char *path, int count, const char *const overrides[]);
+
 /* config_load() in its steps, for many configs of one file. What config_read() gives is not resolved: lr may
  * be changed and min_lr follow. sweep: takes the file's section `sweep` (train/config_tree.h); NULL: there
  * must be none. */

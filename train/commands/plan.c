@@ -228,7 +228,8 @@ Status command_plan(const Command *self, int argc, char *argv[])
     if (helped) return OK;
     const char *path = count && !strchr(words[0], '=') ? words[0] : NULL;
     static Config c; /* large; and the only one */
-    TRY(config_load(&c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
+    TRY((budget ? config_load_common : config_load)(&c, path, count - (path ? 1 : 0),
+                                                    words + (path ? 1 : 0)));
     TRY(precision_switch(c.train.precision, argv));
     threads_set((int)(threads ? threads : c.train.threads));
     if (!budget && (law || output)) return FAIL(E_ARG, "--law and --output are for --budget");

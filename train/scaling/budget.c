@@ -151,7 +151,7 @@ static Status set_steps(Wish *w, const Config *base, double steps)
 
 static Status load(const Wish *w, int own, Config *c)
 {
-    return config_load(c, w->path, w->count + own, w->settings);
+    return config_load_common(c, w->path, w->count + own, w->settings);
 }
 
 static Status measure(const Config *c, int64_t vocab_size, double *seconds)

@@ -30,7 +30,7 @@ typedef struct BudgetPlan {
     double step_seconds; /* measured */
 } BudgetPlan;
 
-/* Makes the config for a budget of the given one: width, layers and steps are the law's; the number of heads, the
+/* Makes the config for a budget of the given one, which may be a sweep's (config_load_common()): width, layers and steps are the law's; the number of heads, the
  * proportion of width to layers, batch, context and all else stay. Widths are multiples of twice the heads. Of a
  * budget of operations, the law's own count (FitResult.per) says how many steps it pays; of time, steps of this
  * machine, measured on the config and again on what comes of it, with evaluations and a share for saving. The learning

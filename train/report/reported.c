@@ -1,7 +1,9 @@
 #include "train/report/reported.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,14 +25,16 @@ bool reported_is_there(const char *folder)
     return is_there(folder, "metrics.jsonl") || is_there(folder, "config.yaml");
 }
 
-/* The last part of the path that names something. */
-static const char *name_of(Arena *a, const char *folder)
+const char *reported_name(Arena *a, const char *folder)
 {
+    char whole[PATH_MAX];
     char *name = arena_text(a, folder);
     if (!name) return NULL;
     size_t length = strlen(name);
-    while (length > 1 && (name[length - 1] == '/' || name[length - 1] == '.')) name[--length] = 0;
-    return *file_name(name) ? file_name(name) : name;
+    while (length > 1 && name[length - 1] == '/') name[--length] = '\0';
+    const bool is_relative = !strcmp(file_name(name), ".") || !strcmp(file_name(name), "..");
+    if (is_relative && realpath(name, whole)) name = arena_text(a, whole);
+    return name && *file_name(name) ? file_name(name) : name;
 }
 
 static Status smooth_loss(Reported *r)
@@ -97,7 +101,7 @@ Status reported_read(Reported *r, const char *folder, const ReportedOptions *o)
     if (!reported_is_there(folder))
         return FAIL(E_DATA, "%s: there is no run: neither metrics.jsonl nor config.yaml", folder);
     r->folder = arena_text(&r->arena, folder);
-    r->name = name_of(&r->arena, folder);
+    r->name = reported_name(&r->arena, folder);
     if (!r->folder || !r->name) return FAIL(E_NOMEM, "%s", folder);
     TRY(journal_read(folder, &r->arena, &r->journal));
     TRY(smooth_loss(r));

@@ -52,6 +52,9 @@ typedef struct ReportedOptions {
 Status reported_read(Reported *r, const char *folder, const ReportedOptions *o);
 void reported_close(Reported *r);
 
+/* What a folder is called: the last part of its path that is a name. In the arena; NULL: memory is out. */
+const char *reported_name(Arena *a, const char *folder);
+
 /* Whether `what` is where a run can be read. */
 bool reported_is_there(const char *folder);
 

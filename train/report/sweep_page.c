@@ -6,6 +6,7 @@
 #include "train/progress.h"
 #include "train/report/axis.h"
 #include "train/report/report.h"
+#include "train/report/reported.h"
 
 static const FitOptions options = {.huber = 1e-3, .bootstraps = 1000, .level = 0.9};
 
@@ -139,7 +140,8 @@ static void write_page(Page *p, const void *what)
     int64_t count[SWEEP_STATES] = {0};
     FlopsKind kind;
     for (int64_t i = 0; i < s->sweep.count; i++) count[s->sweep.runs[i].state]++;
-    html_begin(page_text(p, "Sweep %s", s->sweep.folder), p->out);
+    const char *name = reported_name(&p->arena, s->sweep.folder);
+    html_begin(page_text(p, "Sweep %s", name ? name : s->sweep.folder), p->out);
     html_print(p->out, "<p class=\"soft\">%lld runs:", (long long)s->sweep.count);
     for (int i = 0; i < SWEEP_STATES; i++)
         if (count[i])

@@ -4,6 +4,9 @@
 
 #include "train/scaling/fit_show.h"
 
+/* Beyond, a law is asked for more than it has been seen to hold. */
+static const double FAR = 20;
+
 static void print_value(const char *name, FitValue v)
 {
     printf("  %-10s %12.6g", name, v.value);
@@ -73,7 +76,10 @@ static void print_places(const FitReport *r)
             print_run(p->prediction);
             continue;
         }
-        printf("at %.4g flops: ", p->at.flops);
+        printf("at %.4g flops", p->at.flops);
+        if (p->at.flops > FAR * r->fit.most)
+            printf(", %.3g times the largest of these runs", p->at.flops / r->fit.most);
+        printf(": ");
         if (isfinite(p->prediction.loss.value))
             print_run(p->prediction);
         else

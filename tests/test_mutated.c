@@ -18,6 +18,7 @@
 #include "train/checkpoint.h"
 #include "train/inspect.h"
 #include "train/model.h"
+#include "train/monitor/state.h"
 
 #define MUST(call) cr_assert_eq((call), OK, "%s", error_message())
 
@@ -36,17 +37,43 @@ typedef struct Base {
     int64_t structures, number_count;
 } Base;
 
+static Status watch(Monitor *m, Arena *a, const Config *c, const Params *p)
+{
+    const MonitorShape shape = {.steps = 1000, .beta2 = 0.95, .layers = 1, .rows = 4};
+    return monitor_open(m, a, &c->monitor, &shape, p);
+}
+
+/* Steps as a run makes them, one of them a spike. */
+static void judge(Monitor *m, int64_t step, int64_t draw, int count)
+{
+    for (int i = 0; i < count; i++) {
+        draw = monitor_next_draw(m, draw);
+        const double loss = i == 150 ? 30 : 3 + 0.01 * (i % 7);
+        if (monitor_judge(m, ++step, draw, loss, 1 + 0.1 * (i % 5))->verdict == VERDICT_TAKE)
+            monitor_took(m, 1e-3, 1);
+        else
+            monitor_left(m);
+    }
+}
+
 static void write_checkpoint(const char *path)
 {
     static const char text[] = "model: {layers: 1, heads: 2, width: 16, context: 8}\n"
-                               "data: {path: d.h5}\noptim: {lr: 0.001, warmup: 3}\n";
-    static const double list[] = {1, 2, 3};
-    const CheckpointList lists[] = {{"monitor", NUMBER_F64, 3, list}};
+                               "data: {path: d.h5}\noptim: {lr: 0.001, warmup: 3}\n"
+                               "monitor: {action: rewind, window: 32}\n";
+    CheckpointList lists[MONITOR_LISTS];
+    int lists_used;
     static Config c;
+    Monitor m;
+    Arena a = {0};
     Gpt g;
     Params p = {0};
     MUST(config_parse(&c, text, sizeof text - 1, "text", 0, NULL));
     MUST(model_open(&g, &p, &c, VOCAB, true));
+    MUST(watch(&m, &a, &c, &p));
+    judge(&m, 0, 0, 160);
+    MUST(monitor_save(&m, &a, lists, &lists_used));
+    cr_assert(m.drop_count);
     const Checkpoint whole = {.info = {.step = 7,
                                        .draw = 7,
                                        .vocab_size = VOCAB,
@@ -56,8 +83,9 @@ static void write_checkpoint(const char *path)
                                        .tokenizer_size = 15},
                               .params = &p,
                               .lists = lists,
-                              .list_count = 1};
+                              .list_count = lists_used};
     MUST(checkpoint_save(path, &whole));
+    arena_free(&a);
     params_free(&p);
 }
 
@@ -251,7 +279,7 @@ static void mutate(const Base *b, unsigned char *bytes, Rng r, uint64_t i)
     repair(bytes, b->size);
 }
 
-/* All that `capstan sample` does before it draws. */
+/* All that `capstan sample` does before it draws, and what a run that goes on does then. */
 static Status use_checkpoint(const char *path)
 {
     static Config c;
@@ -260,6 +288,7 @@ static Status use_checkpoint(const char *path)
     Params p = {0};
     Arena a = {0};
     Tokenizer *t;
+    Monitor m;
     Status status = checkpoint_open(&r, path);
     if (!status) status = checkpoint_config(&r, 0, NULL, &c);
     if (!status) status = checkpoint_check_model(&r, &c);
@@ -267,6 +296,14 @@ static Status use_checkpoint(const char *path)
         status = tokenizer_parse(&a, r.info.tokenizer, r.info.tokenizer_size, path, &t);
     if (!status) status = model_open(&g, &p, &c, r.info.vocab_size, true);
     if (!status) status = checkpoint_load(&r, &p, r.has_optimizer);
+    if (!status) status = watch(&m, &a, &c, &p);
+    if (!status) status = monitor_check_state(&m, &r);
+    if (!status) {
+        monitor_restore(&m, &r, false);
+        judge(&m, r.info.step, r.info.draw, 5);
+        monitor_restore(&m, &r, true);
+        judge(&m, r.info.step, r.info.draw, 5);
+    }
     params_free(&p);
     arena_free(&a);
     checkpoint_close(&r);

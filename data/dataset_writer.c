@@ -35,7 +35,7 @@ static Status half_open(Half *h, DatasetWriter *w)
     return spool_add(&h->documents, &first, sizeof first);
 }
 
-Status dataset_writer_open(DatasetWriter **out, const char *path, int64_t vocab_size)
+static Status begin(DatasetWriter **out, const char *path, int64_t vocab_size)
 {
     char folder[PATH_MAX];
     *out = NULL;
@@ -56,6 +56,11 @@ Status dataset_writer_open(DatasetWriter **out, const char *path, int64_t vocab_
     files_clean(folder, file_name(path));
     TRY(half_open(&w->train, w));
     return half_open(&w->val, w);
+}
+
+Status dataset_writer_open(DatasetWriter **out, const char *path, int64_t vocab_size)
+{
+    return file_saved(path, begin(out, path, vocab_size));
 }
 
 /* What is in the token buffer is a chunk, the last one shorter. */

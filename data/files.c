@@ -219,8 +219,7 @@ Status file_text_open(FileText *t, const char *path)
 
 Status file_text_save(FileText *t, Status status, const char *path)
 {
-    const bool failed = ferror(t->out);
-    if ((fclose(t->out) || failed) && status == OK) status = FAIL(E_NOMEM, "a text");
+    if (!text_close(t->out, &t->text) && status == OK) status = FAIL(E_NOMEM, "a text");
     if (status == OK) status = file_write(path, t->text, (int64_t)t->size);
     free(t->text);
     return file_saved(path, status);

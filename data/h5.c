@@ -10,7 +10,14 @@
 
 _Static_assert(sizeof(hid_t) == sizeof(int64_t), "handles are kept as int64_t");
 
-enum { GROWTH = 1 << 16, HOLES_MIN = 64, ROOT_ROOM = 1 << 14, ARRAY_ROOM = 512 };
+enum {
+    GROWTH = 1 << 16,
+    HOLES_MIN = 64,
+    ROOT_ROOM = 1 << 14,
+    ARRAY_ROOM = 512,
+    RESERVE = 2 << 20,
+    ARRAY_RESERVE = 16 << 10
+};
 
 static const struct {
     const char *name;
@@ -101,6 +108,32 @@ static herr_t context_drop(void *context)
     return 0;
 }
 
+/* HDF5 1.10 crashes where memory of its own is not given. So what it will take is got beforehand and left to
+ * malloc(), in pieces that malloc() keeps; `pin`, the highest, keeps them from going back to the system. */
+static bool reserve(H5Writer *w, int64_t size)
+{
+    enum { CHUNK = 1 << 16 };
+    void *all = NULL;
+    bool ok = true;
+    for (; ok && size > 0; size -= CHUNK) {
+        void **chunk = malloc(CHUNK);
+        ok = chunk;
+        if (chunk && (uintptr_t)chunk > (uintptr_t)w->pin) {
+            void **lower = w->pin;
+            w->pin = chunk;
+            chunk = lower;
+        }
+        if (!chunk) continue;
+        *chunk = all;
+        all = chunk;
+    }
+    for (void *next; all; all = next) {
+        memcpy(&next, all, sizeof next);
+        free(all);
+    }
+    return ok;
+}
+
 static hid_t create(H5Writer *w, int64_t structure)
 {
     H5FD_file_image_callbacks_t calls = {image_take,    image_copy,   image_grow, image_drop,
@@ -124,8 +157,11 @@ void h5_writer_open(H5Writer *w, const BlockKind *kind, int64_t arrays)
 {
     char format[64];
     *w = (H5Writer){.kind = kind};
-    h5_prepare();
-    hid_t file = create(w, ROOT_ROOM + arrays * (ARRAY_ROOM + kind->alignment));
+    hid_t file = -1;
+    if (reserve(w, RESERVE + arrays * ARRAY_RESERVE)) {
+        h5_prepare();
+        file = create(w, ROOT_ROOM + arrays * (ARRAY_ROOM + kind->alignment));
+    }
     if (file < 0) {
         w->status = FAIL(E_NOMEM, "HDF5 cannot begin a %s", kind->noun);
         return;
@@ -266,6 +302,7 @@ void h5_writer_close(H5Writer *w)
 {
     if (w->file) H5Fclose(w->file);
     free(w->image);
+    free(w->pin);
     arena_free(&w->arena);
     *w = (H5Writer){0};
 }

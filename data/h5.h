@@ -46,6 +46,7 @@ typedef struct H5Writer {
     const BlockKind *kind;
     int64_t file;                /* HDF5's handle; 0: closed */
     unsigned char *image;        /* the structure */
+    void *pin;                   /* keeps memory for HDF5 */
     int64_t image_size, payload; /* bytes in memory; bytes of the whole */
     H5Hole *holes;
     int64_t hole_count;

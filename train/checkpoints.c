@@ -152,15 +152,26 @@ Status checkpoints_point(const char *folder, int64_t step, int64_t best)
     return file_alias(path, path_of(folder, "best.h5", alias));
 }
 
+/* Where latest.h5 points to: another step than the newest if it could not be set. -1: nowhere. */
+static int64_t latest_step(const char *folder)
+{
+    char path[CHECKPOINT_PATH_MAX], target[NAME_MAX_HERE];
+    const ssize_t length = readlink(path_of(folder, "latest.h5", path), target, sizeof target - 1);
+    target[length < 0 ? 0 : length] = '\0';
+    return step_of(target);
+}
+
 Status checkpoints_rotate(const char *folder, int64_t newest, int64_t keep)
 {
     Arena a = {0};
     int64_t *steps, count, after = 0;
     char path[CHECKPOINT_PATH_MAX];
+    const int64_t latest = latest_step(folder);
     Status status = checkpoints_list(folder, &a, &steps, &count);
     while (status == OK && after < count && steps[after] <= newest) after++;
     for (int64_t i = 0; status == OK && i < after - keep; i++)
-        if (steps[i]) status = file_remove(checkpoints_path(folder, steps[i], path));
+        if (steps[i] && steps[i] != latest)
+            status = file_remove(checkpoints_path(folder, steps[i], path));
     arena_free(&a);
     return status;
 }

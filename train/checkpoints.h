@@ -24,8 +24,8 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
  * removed unless the save was whole. */
 Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best);
 
-/* Removes the oldest so that `keep` stay, never step 0. Those past `newest` are of a run that went back: they are
- * not counted, and stay. E_IO. */
+/* Removes the oldest so that `keep` stay, never step 0, and never what latest.h5 points to. Those past
+ * `newest` are of a run that went back: they are not counted, and stay. E_IO. */
 Status checkpoints_rotate(const char *folder, int64_t newest, int64_t keep);
 
 /* Saves best.h5 alone: what is best between two saves. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "autograd/base/text.h"
 #include "data/files.h"
 
 /* The number of threads changes no bit, so it is not there. */
@@ -14,7 +15,7 @@ static Status config_text(RunState *s, const Config *c, size_t *size)
     *copy = *c;
     copy->train.threads = 0;
     Status status = config_write(copy, false, out);
-    if (fclose(out) && status == OK) status = FAIL(E_NOMEM, "the config's text");
+    if (!text_close(out, &s->text) && status == OK) status = FAIL(E_NOMEM, "the config's text");
     return status;
 }
 

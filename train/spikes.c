@@ -53,7 +53,7 @@ static void keep_bundle(Session *s, char path[BUNDLE_PATH_MAX])
     Bundle *b = &(Bundle){.before_step = -1};
     *path = '\0';
     if (!s->run.monitor.judgement.opens) return;
-    if (fill_bundle(s, b) == OK)
+    if (file_saved(b->folder, fill_bundle(s, b)) == OK)
         snprintf(path, BUNDLE_PATH_MAX, "%s", b->folder + strlen(s->folder) + 1);
     else {
         session_tell(s, "no bundle", error_message());

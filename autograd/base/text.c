@@ -110,3 +110,9 @@ void text_show(FILE *out, const char *s, size_t size)
     else
         fwrite(s, 1, size, out);
 }
+
+bool text_close(FILE *out, char *const *text)
+{
+    const bool failed = ferror(out);
+    return !fclose(out) && !failed && *text;
+}

@@ -2,6 +2,7 @@
 #ifndef AUTOGRAD_BASE_TEXT_H
 #define AUTOGRAD_BASE_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,5 +28,9 @@ void text_put(FILE *out, const char *s, size_t size);
 
 /* What a user asked to have, a model's text for one: as it is, and to a terminal as text_put() does. */
 void text_show(FILE *out, const char *s, size_t size);
+
+/* Closes out = open_memstream(text, ...). false: memory was out, and *text, to be freed, is not all of it or
+ * NULL; fclose() alone does not tell. */
+bool text_close(FILE *out, char *const *text);
 
 #endif

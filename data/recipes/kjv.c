@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "autograd/base/text.h"
 #include "data/process.h"
 #include "data/recipes/recipe.h"
 
@@ -18,8 +19,9 @@ typedef struct Chapter {
 static Status end_chapter(Chapter *c, Rows *out)
 {
     if (!c->file) return OK;
-    if (fclose(c->file)) return FAIL(E_NOMEM, "a chapter");
+    const bool whole = text_close(c->file, &c->text);
     c->file = NULL;
+    if (!whole) return FAIL(E_NOMEM, "a chapter");
     Status status = rows_add(out, NULL, c->text, c->size);
     free(c->text);
     c->text = NULL;

@@ -48,7 +48,8 @@ static Status group_write(Group *g, const Wish *w, const Trained *t, Decoder *d)
         status = sample_write(d, t->tokenizer, &w->sampling, w->prompt, g->first, g->count, g->out,
                               g->made);
     while (open--)
-        if (g->out[open] != g->live) fclose(g->out[open]);
+        if (g->out[open] != g->live && !text_close(g->out[open], &g->text[open]) && status == OK)
+            status = FAIL(E_NOMEM, "sample");
     return status;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/base/text.h"
 #include "data/files.h"
 #include "train/commands.h"
 #include "train/json.h"
@@ -85,8 +86,8 @@ static Status claim(const Study *s, const StudyName *n, const Config *c)
     FILE *out = open_memstream(&text, &size), *old = fopen(study_path(s, name, path), "r");
     if (!out) return FAIL(E_NOMEM, "a study");
     Status status = config_write(c, false, out);
-    if (fclose(out) && status == OK) status = FAIL(E_NOMEM, "a study");
-    bool same = old;
+    if (!text_close(out, &text) && status == OK) status = FAIL(E_NOMEM, "a study");
+    bool same = old && text;
     for (size_t i = 0; same && i <= size; i++)
         same = fgetc(old) == (i < size ? (unsigned char)text[i] : EOF);
     if (old) fclose(old);

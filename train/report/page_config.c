@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/base/text.h"
 #include "train/report/page.h"
 
 enum { EVENTS_SHOWN = 200 };
@@ -93,7 +94,7 @@ static void whole_config(Page *p, const Reported *r)
     if (!r->config) return;
     FILE *out = open_memstream(&text, &size);
     if (out && config_write(r->config, true, out) != OK) p->status = E_NOMEM;
-    if (!out || fclose(out)) p->status = FAIL(E_NOMEM, "a report");
+    if (!out || !text_close(out, &text)) p->status = FAIL(E_NOMEM, "a report");
     if (p->status == OK)
         html_print(p->out,
                    "<details><summary>Every setting of %s</summary><pre>%s</pre></details>\n",

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/base/text.h"
 #include "train/checkpoints.h"
 #include "train/precision.h"
 #include "train/report/reported_parts.h"
@@ -33,7 +34,8 @@ static Status write_texts(Reported *r, const Trained *t, const ReportedOptions *
     }
     if (status == OK)
         status = sample_write(&d, t->tokenizer, &how, prompt, 0, o->samples, out, NULL);
-    while (open--) fclose(out[open]);
+    while (open--)
+        if (!text_close(out[open], &text[open]) && status == OK) status = FAIL(E_NOMEM, "samples");
     decoder_close(&d);
     if (status != OK) return status;
     r->samples = arena_zero(&r->arena, o->samples * (int64_t)sizeof *r->samples);

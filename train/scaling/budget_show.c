@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/base/text.h"
 #include "data/files.h"
 #include "train/json.h"
 #include "train/progress.h"
@@ -14,7 +15,7 @@ static Status config_text(const Config *c, char **text, size_t *size)
     FILE *out = open_memstream(text, size);
     if (!out) return FAIL(E_NOMEM, "the config's text");
     Status status = config_write(c, true, out);
-    if (fclose(out) && status == OK) status = FAIL(E_NOMEM, "the config's text");
+    if (!text_close(out, text) && status == OK) status = FAIL(E_NOMEM, "the config's text");
     return status;
 }
 

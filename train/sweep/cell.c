@@ -4,17 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/base/text.h"
 #include "data/batch.h"
 #include "data/block.h"
 #include "train/config_yaml.h"
 #include "train/plan.h"
 #include "train/scaling/account.h"
-
-bool cell_close_text(FILE *out)
-{
-    const bool failed = ferror(out);
-    return fclose(out) || failed;
-}
 
 char *cell_name(const SweepRun *r, char *out, size_t size)
 {
@@ -41,10 +36,10 @@ static Status digest(const Config *c, bool (*leaves_out)(const Key *k), uint64_t
         if (!leaves_out(k))
             fprintf(file, "%s.%s: %s\n", k->section, k->name,
                     config_value(c, k, value, sizeof value));
-    const bool failed = cell_close_text(file);
-    if (!failed) *out = digest_short(text, (int64_t)size);
+    const bool whole = text_close(file, &text);
+    if (whole) *out = digest_short(text, (int64_t)size);
     free(text);
-    return failed ? FAIL(E_NOMEM, "the digest of a config") : OK;
+    return whole ? OK : FAIL(E_NOMEM, "the digest of a config");
 }
 
 /* The number of threads changes nothing of a run. */
@@ -215,8 +210,7 @@ static Status write_overrides(CellMaker *m, Cell *cell, bool resolved)
         fprintf(out, "train.steps=%lld\n", (long long)cell->run.steps);
     if (m->spec->warmup_share >= 0 && resolved)
         fprintf(out, "optim.warmup=%lld\n", (long long)cell->config->optim.warmup);
-    const bool failed = cell_close_text(out);
-    cell->run.overrides = failed ? NULL : arena_text(m->arena, text);
+    cell->run.overrides = text_close(out, &text) ? arena_text(m->arena, text) : NULL;
     free(text);
     return cell->run.overrides ? OK : FAIL(E_NOMEM, "the settings of a run");
 }

@@ -43,7 +43,4 @@ Status cell_make(CellMaker *m, Cell *c);
 /* "budget 1e+11 model.width=32": which cell it is, in words. Returns out. */
 char *cell_name(const SweepRun *r, char *out, size_t size);
 
-/* Closes a stream in memory; whether something has gone wrong with it. */
-bool cell_close_text(FILE *out);
-
 #endif

@@ -29,13 +29,13 @@ static Status change(Worker *w, int64_t cell, SweepState state, const char *reas
         SweepRun *r = &now.runs[cell];
         char *text = arena_text(&now.arena, reason);
         r->state = state;
-        r->reason = text ? text : "";
+        r->reason = text;
         if (results) {
             r->tokens = results->tokens;
             r->flops = r->flops_per_token * (double)r->tokens;
             r->loss = results->loss;
         }
-        status = sweep_store_write(&now);
+        status = text ? sweep_store_write(&now) : FAIL(E_NOMEM, "%s", reason);
     }
     if (status == OK) {
         sweep_close(&w->sweep);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "autograd/base/text.h"
 #include "train/sweep/trunk.h"
 
 enum { CELLS_MAX = 10000, NAME_SIZE = 512, NAMES_SHOWN = 4 };
@@ -183,8 +184,7 @@ static Status define(Grid *g)
     for (const CellData *d = g->maker.data; d; d = d->next)
         fprintf(out, "tokens of %s: %s\n", d->path, d->digest);
     spec_write(g->tree.root, out);
-    const bool failed = cell_close_text(out);
-    g->definition = failed ? NULL : arena_text(&g->arena, text);
+    g->definition = text_close(out, &text) ? arena_text(&g->arena, text) : NULL;
     free(text);
     return g->definition ? OK : FAIL(E_NOMEM, "the definition of a sweep");
 }

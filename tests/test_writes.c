@@ -462,5 +462,6 @@ ParameterizedTest(int *i, writes, any_call_and_any_piece_of_memory_may_fail)
         }
         check_state(w, n, f->harm == CALL || n / pace % 16 == 0);
     }
-    cr_expect(is_soft || f->harm >= ARENA || failed > (pace == 1), "%s: %d of %d", w->name, failed, n);
+    cr_expect(is_soft || f->harm >= ARENA || failed > (pace == 1), "%s: %d of %d", w->name, failed,
+              n);
 }

@@ -72,6 +72,27 @@ static Status compare(const TrainOptions *o, const char *folder, int64_t branch,
     return status;
 }
 
+/* Whether it is the checkpoint that does not belong here, another run's: if the run's folder says otherwise than it
+ * does, and the config that was asked for (NULL: none was) does not. If not, `status` stays. */
+static Status check_own(const TrainOptions *o, const char *folder, const CheckpointReader *r,
+                        const Config *theirs, const Config *asked, Status status)
+{
+    char path[FOLDER_PATH_MAX + 16], said[4096];
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    snprintf(said, sizeof said, "%s", error_message());
+    Config *own = malloc(sizeof *own);
+    if (!own) return FAIL(E_NOMEM, "a config");
+    if (!access(path, R_OK) && config_load(own, path, 0, NULL) == OK &&
+        (!asked || compare(o, folder, -1, own, asked) == OK) &&
+        compare(o, folder, -1, own, theirs) != OK)
+        status = FAIL(E_FORMAT, "%s: this is not what config.yaml beside it says: %s", r->file.path,
+                      error_message() + strlen(status_text(E_CONFIG)) + 2);
+    else if (status != OK)
+        error_adopt(status, said);
+    free(own);
+    return status;
+}
+
 static Status resumed_config(const TrainOptions *o, const char *folder, const CheckpointReader *r,
                              bool branches, Config *c, Config *old)
 {
@@ -81,25 +102,9 @@ static Status resumed_config(const TrainOptions *o, const char *folder, const Ch
     else
         TRY(checkpoint_config(r, o->override_count, o->overrides, c));
     TRY(config_fits_here(c));
-    return compare(o, folder, branches ? r->info.step : -1, old, c);
-}
-
-/* Nobody has said what the run's settings are but its folder: a checkpoint that is another run's must not
- * be gone on with for its own. */
-static Status check_own(const TrainOptions *o, const char *folder, const CheckpointReader *r,
-                        const Config *theirs)
-{
-    char path[FOLDER_PATH_MAX + 16];
-    Status status = OK;
-    snprintf(path, sizeof path, "%s/config.yaml", folder);
-    Config *own = malloc(sizeof *own);
-    if (!own) return FAIL(E_NOMEM, "a config");
-    if (!access(path, R_OK) && config_load(own, path, 0, NULL) == OK &&
-        compare(o, folder, -1, own, theirs) != OK)
-        status = FAIL(E_FORMAT, "%s: this is not what config.yaml beside it says: %s", r->file.path,
-                      error_message() + strlen(status_text(E_CONFIG)) + 2);
-    free(own);
-    return status;
+    const Status status = compare(o, folder, branches ? r->info.step : -1, old, c);
+    if (branches || (status == OK) == (o->config != NULL)) return status;
+    return check_own(o, folder, r, old, o->config ? c : NULL, status);
 }
 
 static void warn(void *context, const char *message)
@@ -130,7 +135,6 @@ Status train_config(const TrainOptions *o, Config *c)
     Config *old = malloc(sizeof *old);
     if (!old) status = FAIL(E_NOMEM, "a config");
     if (status == OK) status = resumed_config(o, found ? folder : o->from, &reader, !found, c, old);
-    if (status == OK && found && !o->config) status = check_own(o, folder, &reader, old);
     free(old);
     checkpoint_close(&reader);
     return status;

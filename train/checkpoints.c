@@ -176,17 +176,22 @@ Status checkpoints_rotate(const char *folder, int64_t newest, int64_t keep)
     return status;
 }
 
+Status checkpoints_settle(const char *folder, int64_t step, int64_t best, int64_t keep)
+{
+    /* On a full disk what goes makes room for the links. */
+    Status linked = checkpoints_point(folder, step, best);
+    const Status status = checkpoints_rotate(folder, step, keep);
+    if (linked != OK) linked = checkpoints_point(folder, step, best);
+    return status == OK ? linked : status;
+}
+
 Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, bool best)
 {
     char path[CHECKPOINT_PATH_MAX];
     const int64_t step = c->info.step;
     TRY(file_make_folder(folder));
     TRY(checkpoint_save(checkpoints_path(folder, step, path), c));
-    /* On a full disk what goes makes room for the links. */
-    Status linked = checkpoints_point(folder, step, best ? step : 0);
-    const Status status = checkpoints_rotate(folder, step, keep);
-    if (linked != OK) linked = checkpoints_point(folder, step, best ? step : 0);
-    return status == OK ? linked : status;
+    return checkpoints_settle(folder, step, best ? step : 0, keep);
 }
 
 void checkpoints_clean(const char *folder)

@@ -32,9 +32,12 @@ Status checkpoints_rotate(const char *folder, int64_t newest, int64_t keep);
 Status checkpoints_save_best(const char *folder, const Checkpoint *c);
 
 /* Points latest.h5 to the one of step, and makes the one of step `best` best.h5 if it is there (0: leaves
- * best.h5). A process may be killed after it has saved and before it has done this and rotated: resuming does
- * both again. */
+ * best.h5). */
 Status checkpoints_point(const char *folder, int64_t step, int64_t best);
+
+/* Points and rotates. A process may be killed after it has saved and before it has done this: resuming does it
+ * again. */
+Status checkpoints_settle(const char *folder, int64_t step, int64_t best, int64_t keep);
 
 /* Removes drafts that a killed process left. At the start of a run. */
 void checkpoints_clean(const char *folder);

@@ -156,8 +156,8 @@ static Status cut(Lines *l, int64_t step, double *seconds)
     Status status = find_kept(file, l->path, step, &kept, seconds);
     fclose(file);
     TRY(status);
-    if (kept >= l->end && l->size) {
-        kept = l->end;
+    if (kept > l->end) kept = l->end; /* the rest could not be cut off yet */
+    if (kept == l->end && l->size) {
         file = fmemopen(l->waiting, (size_t)l->size, "r");
         if (!file) return FAIL(E_NOMEM, "%s", l->path);
         status = find_kept(file, l->path, step, &waiting, seconds);

@@ -7,6 +7,7 @@
 #include "optim/schedule.h"
 #include "train/checkpoints.h"
 #include "train/folder.h"
+#include "train/precision.h"
 #include "train/train.h"
 
 typedef struct Diff {
@@ -53,21 +54,39 @@ static Status check_schedule(const Config *old, const Config *new, int64_t step)
                 learning_rate(&new->optim, parting));
 }
 
+/* What may not differ between them, as text, to be freed; NULL: memory is out. */
+static Diff *differences(const Config *old, const Config *new, bool branches)
+{
+    Diff *d = calloc(1, sizeof *d);
+    if (!d) return NULL;
+    *d = (Diff){.old = old, .new = new, .branches = branches};
+    config_compare(old, new, note, d);
+    return d;
+}
+
+Status train_differs(const Config *old, const Config *new, bool *differs)
+{
+    Diff *d = differences(old, new, false);
+    if (!d) return FAIL(E_NOMEM, "a comparison");
+    *differs = d->length > 0;
+    free(d);
+    return OK;
+}
+
 /* branch: the updates of another run's checkpoint that this one branches off from; -1: it is its own. */
 static Status compare(const TrainOptions *o, const char *folder, int64_t branch, const Config *old,
                       const Config *new)
 {
-    if (branch >= 0 && !o->allow_change) TRY(check_schedule(old, new, branch));
-    Diff *d = calloc(1, sizeof *d);
+    if (o->allow_change) return OK;
+    if (branch >= 0) TRY(check_schedule(old, new, branch));
+    Diff *d = differences(old, new, branch >= 0);
     if (!d) return FAIL(E_NOMEM, "a comparison");
-    *d = (Diff){.old = old, .new = new, .branches = branch >= 0};
-    config_compare(old, new, note, d);
-    Status status = OK;
-    if (d->length && !o->allow_change)
-        status = FAIL(E_CONFIG,
-                      "%s%s was made with other settings; --allow-change goes on with the new "
-                      "ones:%s",
-                      branch < 0 ? "the run in " : "", folder, d->text);
+    const Status status =
+        d->length ? FAIL(E_CONFIG,
+                         "%s%s was made with other settings; --allow-change goes on with the new "
+                         "ones:%s",
+                         branch < 0 ? "the run in " : "", folder, d->text)
+                  : OK;
     free(d);
     return status;
 }
@@ -78,17 +97,36 @@ static Status check_own(const TrainOptions *o, const char *folder, const Checkpo
                         const Config *theirs, const Config *asked, Status status)
 {
     char path[FOLDER_PATH_MAX + 16], said[4096];
+    if (o->allow_change) return status;
     snprintf(path, sizeof path, "%s/config.yaml", folder);
     snprintf(said, sizeof said, "%s", error_message());
     Config *own = malloc(sizeof *own);
     if (!own) return FAIL(E_NOMEM, "a config");
-    if (!access(path, R_OK) && config_load(own, path, 0, NULL) == OK &&
-        (!asked || compare(o, folder, -1, own, asked) == OK) &&
-        compare(o, folder, -1, own, theirs) != OK)
-        status = FAIL(E_FORMAT, "%s: this is not what config.yaml beside it says: %s", r->file.path,
-                      error_message() + strlen(status_text(E_CONFIG)) + 2);
+    bool is_asked = true;
+    Diff *d = NULL;
+    Status read = access(path, R_OK) ? E_CONFIG : config_load(own, path, 0, NULL);
+    if (read == OK && asked) {
+        read = train_differs(own, asked, &is_asked);
+        is_asked = !is_asked;
+    }
+    if (read == OK) {
+        d = differences(own, theirs, false);
+        if (!d) read = FAIL(E_NOMEM, "a comparison");
+    }
+    if (read == E_NOMEM)
+        status = read;
+    else if (read == OK && is_asked && d->length)
+        status =
+            FAIL(E_FORMAT,
+                 "%s: another run's, or config.yaml beside it was changed; --allow-change goes "
+                 "on with %s:%s",
+                 r->file.path,
+                 asked ? "config.yaml's settings, which are those asked for"
+                       : "its settings, where these differ",
+                 d->text);
     else if (status != OK)
         error_adopt(status, said);
+    free(d);
     free(own);
     return status;
 }
@@ -97,6 +135,7 @@ static Status resumed_config(const TrainOptions *o, const char *folder, const Ch
                              bool branches, Config *c, Config *old)
 {
     TRY(checkpoint_config(r, 0, NULL, old));
+    if (!strcmp(r->info.precision, precision_here())) TRY(checkpoint_check_model(r, old));
     if (o->config)
         TRY(config_load(c, o->config, o->override_count, o->overrides));
     else

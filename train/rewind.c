@@ -137,7 +137,12 @@ void rewind_settle(Session *s)
         saved = session_save(s, false);
         if (saved == OK) saved = prune(s->checkpoints, step, -1);
     }
-    if (saved != OK) session_tell(s, "save failed", error_message());
+    if (saved != OK) {
+        session_tell(s, "save failed", error_message());
+        s->outdated = true;
+        s->patience = 1;
+        s->retry = step + 1;
+    }
     if (prune(s->snapshots, step, -1) != OK) session_tell(s, "warning", error_message());
     if (log_rewind(&s->log, step) != OK) session_tell(s, "warning", error_message());
 }

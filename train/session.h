@@ -24,6 +24,9 @@ typedef struct Session {
     char core[64];        /* OpenBLAS's when the checkpoint was made; "": a fresh run */
     const volatile sig_atomic_t *stop; /* the signal that asked for it; 0: none has */
     int64_t saved;                     /* the step of the newest checkpoint; -1: none */
+    bool outdated; /* that checkpoint is of other settings, or of updates that were undone */
+    bool
+        evaluating; /* what comes after an evaluation that failed must not be saved: it is to be made again */
     int64_t patience; /* updates between a save that failed and its next try; 0: none has */
     int64_t retry;    /* the step of that */
     int64_t logged;   /* r->tokens at the last training line */

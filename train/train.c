@@ -50,6 +50,7 @@ static Status save_state(Session *s, const RunState *state, bool only_best)
     TRY(checkpoints_save(s->checkpoints, c, s->config->train.keep,
                          r->step && r->best_step == r->step));
     s->saved = r->step;
+    s->outdated = false;
     return OK;
 }
 
@@ -71,7 +72,9 @@ static Status evaluate(Session *s)
     Run *r = &s->run;
     double val_loss;
     const double before = clock_seconds();
+    s->evaluating = true;
     TRY(run_val_loss(r, &val_loss));
+    s->evaluating = false;
     logged(s, log_evaluation(&s->log, r, val_loss));
     const bool best = val_loss < r->best_val_loss;
     progress_note(&s->progress, "step %lld  held-out loss %.4f%s", (long long)r->step, val_loss,
@@ -170,12 +173,17 @@ static Status stop(Session *s)
                 (long long)s->saved, s->folder);
 }
 
+static bool is_saved(const Session *s)
+{
+    return s->saved == s->run.step && !s->outdated;
+}
+
 /* What has been learnt is kept, whatever ends the run: no update was half made. */
 static Status leave(Session *s, Status status)
 {
     char said[4096];
     snprintf(said, sizeof said, "%s", error_message());
-    if (s->run.step && s->saved != s->run.step && session_save(s, false) != OK)
+    if (s->run.step && !s->evaluating && !is_saved(s) && session_save(s, false) != OK)
         session_tell(s, "save failed", error_message());
     return error_adopt(status, said);
 }
@@ -183,8 +191,13 @@ static Status leave(Session *s, Status status)
 /* Unless it was saved when it was due: then that failed, or nothing was to be done. */
 static Status save_last(Session *s)
 {
-    Status status = s->saved == s->run.step ? OK : session_save(s, false);
-    while (status == E_IO && snapshots_give_up(s)) status = session_save(s, false);
+    char said[4096];
+    Status status = is_saved(s) ? OK : session_save(s, false);
+    while (status == E_IO) {
+        snprintf(said, sizeof said, "%s", error_message());
+        if (!snapshots_give_up(s)) return error_adopt(status, said);
+        status = session_save(s, false);
+    }
     return status;
 }
 
@@ -300,7 +313,11 @@ static Status restore(Session *s)
     TRY(checkpoints_open_newest(s->checkpoints, &reader, &found,
                                 s->options->fallback ? ignore : NULL, NULL));
     if (!found) return OK;
-    Status status = lay(s, &reader);
+    Config *old = malloc(sizeof *old);
+    Status status = old ? lay(s, &reader) : FAIL(E_NOMEM, "a config");
+    if (status == OK) status = checkpoint_config(&reader, 0, NULL, old);
+    if (status == OK) status = train_differs(old, s->config, &s->outdated);
+    free(old);
     checkpoint_close(&reader);
     return status;
 }
@@ -340,8 +357,7 @@ static Status train_in(Session *s)
     if (s->saved < 0) TRY(folder_create(s->folder, o->overwrite || o->resume));
     if (branches) TRY(folder_copy_metrics(s->folder, o->from));
     TRY(log_open(&s->log, s->folder, r->step));
-    if (s->saved < 0 || o->config || o->override_count)
-        TRY(folder_write_config(s->folder, s->config));
+    if (s->saved < 0) TRY(folder_write_config(s->folder, s->config));
     checkpoints_clean(s->checkpoints);
     files_clean(s->folder, "config.yaml");
     s->logged = r->tokens;
@@ -353,9 +369,12 @@ static Status train_in(Session *s)
     warn_of_start(s);
     if (snapshots_begin(s) != OK) session_tell(s, "warning", error_message());
     if (s->saved >= 0) {
-        TRY(checkpoints_point(s->checkpoints, r->step, r->best_step));
-        TRY(checkpoints_rotate(s->checkpoints, r->step, s->config->train.keep));
+        if (checkpoints_settle(s->checkpoints, r->step, r->best_step, s->config->train.keep) != OK)
+            session_tell(s, "warning", error_message());
         progress_note(&s->progress, "resumed at step %lld", (long long)r->step);
+        if (s->outdated) save(s, false); /* before config.yaml: a run goes on with what it holds */
+        if (o->config || o->override_count || o->allow_change)
+            TRY(folder_write_config(s->folder, s->config));
         session_note(s, "resumed", "from a checkpoint");
     } else if (s->config->train.save_every) {
         TRY(session_save(s, false));

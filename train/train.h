@@ -27,6 +27,9 @@ typedef struct TrainOptions {
  * that never branched, bit for bit. */
 Status train_config(const TrainOptions *o, Config *c);
 
+/* Whether a run of `new` may come to other results than one of `old`. E_NOMEM. */
+Status train_differs(const Config *old, const Config *new, bool *differs);
+
 /* Trains. c: what train_config() gave. E_EXISTS if the folder holds a run and neither resume nor
  * overwrite is set; E_INTERRUPTED after SIGINT or SIGTERM and a clean save; E_NUMERIC as run_step(). */
 Status train(const TrainOptions *o, const Config *c);

@@ -142,7 +142,7 @@ static Status encode(Asked *q)
     return print_tokens(q, tokens, count, size, now() - start);
 }
 
-static Status decode(Asked *q)
+static Status write_decoded(Asked *q, FILE *out)
 {
     Tokenizer *t;
     char *text = (char *)q->text;
@@ -164,9 +164,24 @@ static Status decode(Asked *q)
         const char *bytes = tokenizer_bytes(t, (int32_t)token, &size);
         if (i == 0 && size && *bytes == ' ' && !strcmp(tokenizer_kind(t), "wordpiece"))
             bytes++, size--; /* the blank between words */
-        text_show(stdout, bytes, (size_t)size);
+        fwrite(bytes, 1, (size_t)size, out);
     }
     return OK;
+}
+
+/* A character may be of several tokens: only all of them are text. */
+static Status decode(Asked *q)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) return FAIL(E_NOMEM, "the text");
+    Status status = write_decoded(q, out);
+    const bool is_whole = text_close(out, &text);
+    if (status == OK && !is_whole) status = FAIL(E_NOMEM, "the text");
+    if (status == OK) text_show(stdout, text, size);
+    free(text);
+    return status;
 }
 
 static Status write_output(const char *path, const char *text, int64_t size)

@@ -51,7 +51,8 @@ typedef struct SweepRun {
     int64_t unique_tokens;  /* of the training split: tokens / unique_tokens epochs */
     double flops_per_token; /* by the sweep's convention */
     double flops;           /* flops_per_token x tokens */
-    double loss;            /* held out, at the end: nats a token; NaN unless done */
+    double
+        loss; /* held out, at the end: nats a token; NaN: none. Of a run that is not done it is for no fit */
     uint64_t seed;
     double
         seconds; /* of training so far, without a trunk's; 0: unknown. Not in the store: sweep_seconds() */

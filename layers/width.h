@@ -17,7 +17,7 @@
  *
  * What this does not make alike is a random output layer: its logits begin as 1 / sqrt(width) (if it is tied, but for
  * a token's own, which are alike), and what it tells the first updates is chance, more so in narrow models. That is not
- * the tying: the steepest mean slope of capstan study coords (train/scaling/study.h; 10 updates, widths 32 to 256) is
+ * the tying: the steepest mean slope of capstan study coords (train/study/study.h; 10 updates, widths 32 to 256) is
  * -0.31 tied and -0.27 untied at std 0.02; tied with model.embed_std 1 it is -0.20 of the logits and within 0.05 of all
  * else; untied with head_std 0 as well, within 0.04 of all (section D.2 there).
  *

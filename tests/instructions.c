@@ -9,8 +9,8 @@
 #include "autograd/base/threads.h"
 #include "data/packing.h"
 #include "data/tokenizer_train.h"
-#include "train/decode.h"
-#include "train/probe.h"
+#include "train/generate/decode.h"
+#include "train/plan/probe.h"
 
 enum { VOCAB = 97, DECODED = 48, CAPACITY = 512, TEXT = 60000 };
 

@@ -5,7 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "train/run.h"
+#include "train/run/run.h"
 
 #define LOW_BASE                                                                              \
     "model.layers=3", "model.heads=2", "model.width=24", "model.context=33", "train.batch=6", \

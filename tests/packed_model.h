@@ -4,7 +4,7 @@
 
 #include "autograd/base/threads.h"
 #include "tests/written.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 #ifdef CAPSTAN_DOUBLE
 #define CLOSE 1e-12

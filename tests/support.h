@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "autograd/base/rng.h"
-#include "train/config.h"
+#include "train/config/config.h"
 
 #define MUST(call) cr_assert_eq((call), OK, "%s", error_message())
 

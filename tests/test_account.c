@@ -7,8 +7,8 @@
 #include "autograd/base/threads.h"
 #include "data/dataset.h"
 #include "tests/temporary.h"
-#include "train/run.h"
-#include "train/scaling/account.h"
+#include "train/plan/account.h"
+#include "train/run/run.h"
 
 /* nanoGPT's transformer_sizing.ipynb: GPT-2 without biases, per 1024 tokens. */
 Test(account, counts_gpt2_as_published)

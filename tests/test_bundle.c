@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "tests/written.h"
-#include "train/monitor/bundle.h"
+#include "train/diagnose/bundle.h"
 #include "train/monitor/inject.h"
 #include "train/monitor/pieces.h"
 

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #include "autograd/base/rng.h"
-#include "train/monitor/explain.h"
+#include "train/diagnose/explain.h"
 
 #define MUST(call) cr_assert_eq((call), OK, "%s", error_message())
 

@@ -7,7 +7,7 @@
 
 #include "tests/faulty.h"
 #include "tests/temporary.h"
-#include "train/checkpoints.h"
+#include "train/checkpoint/checkpoints.h"
 
 static const char config[] = "model:\n  layers: 2\n";
 static const char tokenizer[] = "{\"kind\": \"byte\"}";

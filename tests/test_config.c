@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "autograd/base/rng.h"
-#include "train/config.h"
+#include "train/config/config.h"
 
 static char folder[256];
 static Config c, d; /* too large for a test's stack */

@@ -15,7 +15,7 @@
 #include "autograd/base/text.h"
 #include "data/dataset.h"
 #include "tests/temporary.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 #include "train/sweep/store.h"
 
 /* Times that HDF5 was asked to open a file, by this process or one that it forked. */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "data/tokenizer.h"
-#include "train/evaluate.h"
+#include "train/run/evaluate.h"
 
 enum { COUNT = 203, CONTEXT = 16 }; /* tokens of the split: 12 windows and a part of one */
 

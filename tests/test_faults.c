@@ -10,7 +10,7 @@
 #include "tests/faulty.h"
 #include "tests/support.h"
 #include "tests/temporary.h"
-#include "train/checkpoints.h"
+#include "train/checkpoint/checkpoints.h"
 #include "train/train.h"
 
 static Place place;
@@ -64,10 +64,10 @@ static Status train_here(const char *run, bool resume)
     char folder[200];
     TrainOptions o = {.folder = path_of(run, "", folder),
                       .resume = resume,
-                      .no_report = true,
                       .threads = 1,
                       .out = nowhere};
-    return train(&o, &c);
+    bool began;
+    return train(&o, &c, &began);
 }
 
 /* In a process of its own, in which the n-th call is the last: its exit code. */

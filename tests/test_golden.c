@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "tests/temporary.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 #define FOLDER "tests/golden/"
 

@@ -11,7 +11,7 @@
 #include "data/guard.h"
 #include "data/h5.h"
 #include "tests/disguise.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 
 static const BlockKind kind = {"CAPSTEST", "test", 3, 512, 8, E_DATA};
 static const float numbers[] = {1, 2, 3, 4, 5, 6};

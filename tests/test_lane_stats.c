@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 enum { LAYERS = 2, HEADS = 2, ROWS = 6 * 16 };
 

@@ -6,7 +6,7 @@
 
 #include "data/corpora.h"
 #include "tests/temporary.h"
-#include "train/monitor/bundle.h"
+#include "train/diagnose/bundle.h"
 #include "train/monitor/pieces.h"
 
 #define MUST(call) cr_assert_eq((call), OK, "%s", error_message())

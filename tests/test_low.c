@@ -9,8 +9,8 @@
 #include "autograd/kernels/gemm.h"
 #include "tests/low_models.h"
 #include "tests/written.h"
-#include "train/checkpoint.h"
-#include "train/plan.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/plan/plan.h"
 
 static const Written documents[] = {{9, 4},  {8, 8},  {30, 11}, {2, 1}, {16, 0},
                                     {17, 6}, {33, 2}, {70, 40}, {7, 6}, {0, 0}};

@@ -8,7 +8,7 @@
 
 #include "autograd/base/rng.h"
 #include "tests/temporary.h"
-#include "train/config.h"
+#include "train/config/config.h"
 #include "train/monitor/state.h"
 
 #define MUST(call) cr_assert_eq((call), OK, "%s", error_message())

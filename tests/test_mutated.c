@@ -15,10 +15,10 @@
 #include "data/dataset.h"
 #include "data/tokenizer.h"
 #include "tests/disguise.h"
-#include "train/checkpoint.h"
-#include "train/inspect.h"
-#include "train/model.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/commands/inspect_file.h"
 #include "train/monitor/state.h"
+#include "train/step/model.h"
 
 #define MUST(call) cr_assert_eq((call), OK, "%s", error_message())
 

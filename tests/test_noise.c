@@ -6,8 +6,8 @@
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/squares.h"
-#include "train/run.h"
-#include "train/scaling/noise.h"
+#include "train/run/run.h"
+#include "train/step/noise.h"
 
 enum { SEQUENCES = 7, CONTEXT = 4, TOKENS = SEQUENCES * CONTEXT, WIDTH = 6, LEAVES = 3 };
 

@@ -4,7 +4,7 @@
 #include <criterion/redirect.h>
 #include <string.h>
 
-#include "train/options.h"
+#include "train/commands/options.h"
 
 static struct {
     bool flag;

@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "autograd/base/threads.h"
-#include "train/plan.h"
-#include "train/probe.h"
+#include "train/plan/plan.h"
+#include "train/plan/probe.h"
 
 static void load(Config *c, int count, const char *const overrides[])
 {

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/run.h"
+#include "train/run/run.h"
 
 enum { LAYERS = 8 };
 #define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})

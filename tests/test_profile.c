@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "train/probe.h"
-#include "train/progress.h"
+#include "train/plan/probe.h"
 
 enum { LAYERS = 2, WIDTH = 48, CONTEXT = 40, BATCH = 6, VOCAB = 50, LEAVES = 3 };
 

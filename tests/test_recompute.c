@@ -4,8 +4,8 @@
 
 #include "autograd/base/threads.h"
 #include "tests/written.h"
-#include "train/plan.h"
-#include "train/run.h"
+#include "train/plan/plan.h"
+#include "train/run/run.h"
 
 static const Written documents[] = {{9, 4},  {8, 8},  {30, 11}, {2, 1}, {16, 0},
                                     {17, 6}, {33, 2}, {70, 40}, {7, 6}, {0, 0}};

@@ -9,12 +9,12 @@
 
 #include "tests/support.h"
 #include "tests/temporary.h"
-#include "train/report/curve.h"
-#include "train/report/html.h"
-#include "train/report/plot.h"
+#include "train/plot/curve.h"
+#include "train/plot/html.h"
+#include "train/plot/plot.h"
+#include "train/plot/smooth.h"
+#include "train/plot/sparkline.h"
 #include "train/report/report.h"
-#include "train/report/smooth.h"
-#include "train/report/sparkline.h"
 
 enum { UNIT = CANVAS_UNIT };
 

@@ -7,7 +7,7 @@
 #include "autograd/base/arena.h"
 #include "autograd/base/threads.h"
 #include "tests/support.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 #define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 

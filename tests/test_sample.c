@@ -8,8 +8,8 @@
 #include "autograd/base/rng.h"
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
-#include "train/config.h"
-#include "train/sample.h"
+#include "train/config/config.h"
+#include "train/generate/sample.h"
 
 enum { VOCAB = 257, CONTEXT = 24 };
 

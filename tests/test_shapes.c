@@ -5,7 +5,7 @@
 
 #include "data/dataset_internal.h"
 #include "tests/temporary.h"
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 
 enum { ABSENT = -1, GROUP = -2, TEXT = -3, NUMBER = -4 };
 

@@ -11,9 +11,9 @@
 #include "data/files.h"
 #include "tests/faulty.h"
 #include "tests/support.h"
-#include "train/checkpoints.h"
-#include "train/run.h"
-#include "train/run_state.h"
+#include "train/checkpoint/checkpoints.h"
+#include "train/run/run.h"
+#include "train/run/run_state.h"
 #include "train/train.h"
 
 enum { BATCH = 6 * 16, TOKENS = 9000, STEPS = 70 };
@@ -211,7 +211,8 @@ static int train_child(const char *name, bool resume, const FileCalls *calls)
     if (calls) file_calls = calls;
     TrainOptions o = {.folder = folder, .resume = resume, .threads = 1};
     o.out = fopen("/dev/null", "w");
-    const Status status = train(&o, &c);
+    bool began;
+    const Status status = train(&o, &c, &began);
     if (status != OK) fprintf(stderr, "%s\n", error_message());
     _exit(status_exit_code(status));
 }
@@ -307,7 +308,8 @@ ParameterizedTest(int *i, spikes, a_kill_at_any_moment_changes_nothing)
         noting.link = noting_link;
         faulty_begin_as(FAULT_KILL, -1, 0);
         file_calls = &noting;
-        if (train(&o, &c) != OK) _exit(1);
+        bool began;
+        if (train(&o, &c, &began) != OK) _exit(1);
         const int answer[] = {faulty_made, linked_at};
         _exit(write(pipes[1], answer, sizeof answer) != (ssize_t)sizeof answer);
     }

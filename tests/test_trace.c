@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 /* Between them, all ops. */
 static const char *const plain[] = {"train.lanes=3", "model.dropout=0.1", NULL},

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "layers/width.h"
-#include "train/run.h"
+#include "train/run/run.h"
 
 static const char *const variations[][3] = {
     {"model.tied=true"},

@@ -15,10 +15,10 @@
 #include "tests/faulty_memory.h"
 #include "tests/support.h"
 #include "tests/temporary.h"
-#include "train/checkpoints.h"
-#include "train/monitor/bundle.h"
-#include "train/rewind.h"
-#include "train/spikes.h"
+#include "train/checkpoint/checkpoints.h"
+#include "train/diagnose/bundle.h"
+#include "train/snapshots.h"
+#include "train/spike_response.h"
 #include "train/sweep/store.h"
 
 enum { NONE, OLD, NEW, BROKEN }; /* what is there */
@@ -88,7 +88,9 @@ static int find_lines(void)
     unsigned char *bytes = file_bytes(path_of("run/metrics.jsonl", path), &size);
     const bool begins = size >= ONE && size <= BOTH && !memcmp(bytes, both, (size_t)size);
     free(bytes);
-    return !begins ? BROKEN : size == BOTH ? NEW : OLD; /* a torn line is none: see train/lines.h */
+    return !begins        ? BROKEN
+           : size == BOTH ? NEW
+                          : OLD; /* a torn line is none: see train/checkpoint/append_file.h */
 }
 
 /* --- a sweep's store --- */

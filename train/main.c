@@ -1,4 +1,4 @@
-/* capstan COMMAND [options]: see train/commands.h. */
+/* capstan COMMAND [options]: see train/commands/commands.h. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
-#include "train/commands.h"
-#include "train/version.h"
+#include "train/commands/commands.h"
+#include "train/support/version.h"
 
 static const Command commands[] = {
 #define X(name, usage, help) {#name, usage, help, command_##name},

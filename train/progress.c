@@ -1,38 +1,16 @@
 #include "train/progress.h"
 
-#include <math.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
+#include "train/support/clock.h"
+#include "train/support/stream.h"
 
 enum { NOTE_MAX = 4096 };
 
 static const double TERMINAL_SECONDS = 0.1, PLAIN_SECONDS = 5;
-
-double clock_seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-const char *duration_text(double seconds)
-{
-    static _Thread_local char texts[4][32];
-    static _Thread_local unsigned turn;
-    char *text = texts[turn++ % 4];
-    if (!(seconds >= 0 && seconds < 3.15e8)) return "?";
-    const long s = lround(seconds), hours = s / 3600;
-    if (hours)
-        snprintf(text, sizeof texts[0], "%ld:%02ld:%02ld", hours, s / 60 % 60, s % 60);
-    else
-        snprintf(text, sizeof texts[0], "%ld:%02ld", s / 60, s % 60);
-    return text;
-}
 
 void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out)
 {
@@ -45,12 +23,6 @@ void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out)
     p->shown = p->started;
 }
 
-bool progress_is_read(FILE *out)
-{
-    struct pollfd p = {.fd = fileno(out), .events = POLLOUT};
-    return p.fd < 0 || (poll(&p, 1, 0) == 1 && p.revents == POLLOUT);
-}
-
 static void erase(Progress *p)
 {
     if (p->line_open) fprintf(p->out, "\r\033[K");
@@ -60,7 +32,7 @@ static void erase(Progress *p)
 /* Whether the next line can be shown. */
 static bool begin_line(Progress *p)
 {
-    if (!progress_is_read(p->out)) {
+    if (!stream_is_read(p->out)) {
         p->left_out++;
         return false;
     }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "train/run.h"
+#include "train/run/run.h"
 
 typedef struct Progress {
     FILE *out;
@@ -20,12 +20,6 @@ typedef struct Progress {
     bool line_open;   /* the terminal's cursor stands behind a line that will change */
 } Progress;
 
-double clock_seconds(void); /* monotonic */
-
-/* Whether a line (of up to 4096 bytes) goes out without waiting for a reader: not if it is a pipe that is full or that
- * nobody reads any more, or a terminal that was stopped or is gone. */
-bool progress_is_read(FILE *out);
-
 void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out);
 
 /* After each update; shows something at most some times a second. */
@@ -37,8 +31,5 @@ void progress_note(Progress *p, const char *fmt, ...) __attribute__((format(prin
 
 /* The line that changes stays as it is; what is printed next begins a new one. */
 void progress_end(Progress *p);
-
-/* "2:05", "1:02:05"; good for three more calls in this thread. */
-const char *duration_text(double seconds);
 
 #endif

@@ -5,10 +5,11 @@
 
 #include <signal.h>
 
-#include "train/folder.h"
-#include "train/log.h"
+#include "train/generate/sample.h"
 #include "train/progress.h"
-#include "train/sample.h"
+#include "train/run/folder.h"
+#include "train/run/metrics_log.h"
+#include "train/train.h"
 
 typedef struct Session {
     const TrainOptions *options;

@@ -8,14 +8,15 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
 #include "data/files.h"
-#include "train/checkpoints.h"
-#include "train/cores.h"
-#include "train/interrupt.h"
-#include "train/model.h"
-#include "train/report/report.h"
-#include "train/rewind.h"
-#include "train/run_state.h"
-#include "train/spikes.h"
+#include "train/bench/cores.h"
+#include "train/checkpoint/checkpoints.h"
+#include "train/run/run_state.h"
+#include "train/snapshots.h"
+#include "train/spike_response.h"
+#include "train/step/model.h"
+#include "train/support/clock.h"
+#include "train/support/interrupt.h"
+#include "train/support/stream.h"
 
 static bool is_due(int64_t step, int64_t every)
 {
@@ -105,7 +106,7 @@ static Status sample(Session *s, int64_t tokens)
 static void show_sample(Session *s)
 {
     const double before = clock_seconds();
-    if (!progress_is_read(s->options->out)) return;
+    if (!stream_is_read(s->options->out)) return;
     progress_note(&s->progress, "step %lld  a sample:", (long long)s->run.step);
     Status status = sample(s, s->config->train.sample_tokens);
     progress_note(&s->progress, "%s", "");
@@ -402,17 +403,7 @@ static Status finish_log(Session *s, Status status)
     return error_adopt(status, said);
 }
 
-/* The page of the run as it stands now; whatever becomes of it, `status` is what training ended with. */
-static Status leave_report(const char *folder, Status status, FILE *out)
-{
-    char said[4096];
-    snprintf(said, sizeof said, "%s", error_message());
-    if (report_run(folder, status == OK, out) != OK)
-        fprintf(stderr, "capstan: warning: no report: %s\n", error_message());
-    return status == OK ? OK : error_adopt(status, said);
-}
-
-Status train(const TrainOptions *o, const Config *c)
+Status train(const TrainOptions *o, const Config *c, bool *began)
 {
     char summary[3 * FOLDER_PATH_MAX];
     Session *s = calloc(1, sizeof *s);
@@ -426,12 +417,12 @@ Status train(const TrainOptions *o, const Config *c)
     s->log = (RunLog){.metrics.fd = -1, .events.fd = -1};
     threads_set((int)(o->threads ? o->threads : c->train.threads));
 
-    Status status = folder_path(o, s->folder);
+    Status status = folder_path(o->folder, o->config, s->folder);
     snprintf(s->checkpoints, sizeof s->checkpoints, "%s/checkpoints", s->folder);
     snprintf(s->snapshots, sizeof s->snapshots, "%s/snapshots", s->folder);
     if (status == OK) status = train_in(s);
-    const bool began = s->progress.out;
-    if (began) status = finish_log(s, status);
+    *began = s->progress.out;
+    if (*began) status = finish_log(s, status);
     progress_end(&s->progress);
     if (status == OK)
         progress_note(&s->progress,
@@ -442,8 +433,6 @@ Status train(const TrainOptions *o, const Config *c)
     decoder_close(&s->decoder);
     log_close(&s->log);
     run_close(&s->run);
-    if (began && !o->no_report)
-        status = leave_report(s->folder, status, progress_is_read(o->out) ? o->out : NULL);
     lock_drop(&s->lock);
     fflush(o->out);
     clearerr(o->out); /* progress that nobody reads any more is no fault */

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "train/config.h"
+#include "train/config/config.h"
 
 typedef struct TrainOptions {
     const char *config; /* file; NULL: the checkpoint's, when resuming */
@@ -14,7 +14,6 @@ typedef struct TrainOptions {
     const char *from;   /* a checkpoint of another run that a fresh run goes on from; NULL: none */
     bool resume, overwrite, allow_change;
     bool fallback;      /* resume from an older checkpoint if the newest is damaged */
-    bool no_report;     /* leaves RUN/report.html to others */
     int64_t stop_after; /* save and return after this update; 0: the config's last */
     int64_t threads;    /* 0: as the config says */
     FILE *out;          /* progress */
@@ -31,7 +30,8 @@ Status train_config(const TrainOptions *o, Config *c);
 Status train_differs(const Config *old, const Config *new, bool *differs);
 
 /* Trains. c: what train_config() gave. E_EXISTS if the folder holds a run and neither resume nor
- * overwrite is set; E_INTERRUPTED after SIGINT or SIGTERM and a clean save; E_NUMERIC as run_step(). */
-Status train(const TrainOptions *o, const Config *c);
+ * overwrite is set; E_INTERRUPTED after SIGINT or SIGTERM and a clean save; E_NUMERIC as run_step().
+ * *began: whether the folder is this run's now, so that a report of it makes sense. */
+Status train(const TrainOptions *o, const Config *c, bool *began);
 
 #endif

@@ -1,7 +1,7 @@
 /* A config as capstan train and capstan sweep read it: YAML, and, behind a zero byte, lines of section.key=value
  * as on the command line. What is taken is written and read back, and is the same. */
 #include "tests/fuzz/fuzz.h"
-#include "train/config_yaml.h"
+#include "train/config/yaml.h"
 #include "train/sweep/spec.h"
 
 enum { OVERRIDES = 16 };

@@ -5,14 +5,14 @@
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
-#include "train/bench.h"
-#include "train/commands.h"
-#include "train/cores.h"
-#include "train/json.h"
-#include "train/machine.h"
-#include "train/precision.h"
-#include "train/profiled.h"
-#include "train/sampled.h"
+#include "train/bench/bench.h"
+#include "train/bench/bench_decode.h"
+#include "train/bench/bench_profile.h"
+#include "train/bench/cores.h"
+#include "train/bench/machine.h"
+#include "train/commands/commands.h"
+#include "train/support/json.h"
+#include "train/support/precision.h"
 
 enum { NAMES_MAX = 64 };
 
@@ -176,7 +176,7 @@ static Status run_name(Bench *b, const char *name, Config *c)
     return run(b, name, c, vocab_size);
 }
 
-/* What this program, run with other kernels of OpenBLAS, tells itself: see train/cores.h. */
+/* What this program, run with other kernels of OpenBLAS, tells itself: see train/bench/cores.h. */
 static Status products_only(void)
 {
     double rate;

@@ -1,11 +1,11 @@
 /* capstan config explain [KEY], capstan config dump CONFIG [section.key=value ...] */
-#include "train/config.h"
+#include "train/config/config.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/commands.h"
-#include "train/json.h"
+#include "train/commands/commands.h"
+#include "train/support/json.h"
 
 enum { ARGUMENTS_MAX = 512 };
 

@@ -1,12 +1,12 @@
 /* capstan corpus: an English text as a dataset, fetched from Debian's packages. */
 #include "data/corpora.h"
+#include "train/support/clock.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "train/commands.h"
-#include "train/prepared.h"
-#include "train/progress.h"
+#include "train/commands/commands.h"
+#include "train/commands/prepare_summary.h"
 
 /* The nearest name is corpus_make()'s to find. */
 static Status ask(void)

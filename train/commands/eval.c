@@ -6,11 +6,11 @@
 
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
-#include "train/commands.h"
-#include "train/evaluate.h"
-#include "train/interrupt.h"
-#include "train/json.h"
-#include "train/trained.h"
+#include "train/commands/commands.h"
+#include "train/generate/loaded_model.h"
+#include "train/run/evaluate.h"
+#include "train/support/interrupt.h"
+#include "train/support/json.h"
 
 typedef struct Wish {
     const char *checkpoint, *data, *split;

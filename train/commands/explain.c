@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
-#include "train/checkpoints.h"
-#include "train/commands.h"
-#include "train/monitor/again.h"
-#include "train/monitor/explain.h"
-#include "train/monitor/stored.h"
+#include "train/checkpoint/checkpoints.h"
+#include "train/commands/commands.h"
+#include "train/diagnose/bundle_config.h"
+#include "train/diagnose/explain.h"
+#include "train/diagnose/rerun.h"
 
 typedef struct Wish {
     const char *run, *data;

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 
 #include "autograd/base/threads.h"
-#include "train/commands.h"
-#include "train/json.h"
+#include "train/commands/commands.h"
 #include "train/scaling/fit_plot.h"
 #include "train/scaling/fit_show.h"
 #include "train/scaling/isoflop.h"
+#include "train/support/json.h"
 
 enum { INPUTS_MAX = 4096 };
 

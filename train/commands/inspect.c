@@ -1,13 +1,13 @@
 /* capstan inspect: what a file holds. */
-#include "train/inspect.h"
+#include "train/commands/inspect_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "autograd/base/text.h"
-#include "train/commands.h"
-#include "train/json.h"
+#include "train/commands/commands.h"
+#include "train/support/json.h"
 
 enum { CONFIG_LINES = 12, LINE = 1024 };
 

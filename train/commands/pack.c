@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "train/commands.h"
-#include "train/json.h"
-#include "train/leak.h"
-#include "train/packing.h"
-#include "train/precision.h"
+#include "train/commands/commands.h"
+#include "train/plan/leak.h"
+#include "train/plan/packing_report.h"
+#include "train/support/json.h"
+#include "train/support/precision.h"
 
 typedef struct Wish {
     const char *histogram, *algorithm;

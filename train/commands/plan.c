@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "train/commands.h"
-#include "train/json.h"
-#include "train/plan.h"
-#include "train/precision.h"
-#include "train/progress.h"
+#include "train/commands/commands.h"
+#include "train/plan/plan.h"
 #include "train/scaling/budget.h"
+#include "train/support/clock.h"
+#include "train/support/json.h"
+#include "train/support/precision.h"
 
 enum { OVERRIDES_MAX = 256 };
 

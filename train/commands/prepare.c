@@ -1,12 +1,12 @@
 /* capstan prepare: text files to a dataset. */
 #include "data/prepare.h"
+#include "train/support/clock.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#include "train/commands.h"
-#include "train/prepared.h"
-#include "train/progress.h"
+#include "train/commands/commands.h"
+#include "train/commands/prepare_summary.h"
 
 Status command_prepare(const Command *c, int argc, char *argv[])
 {

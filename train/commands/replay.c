@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
-#include "train/commands.h"
-#include "train/monitor/explain.h"
-#include "train/monitor/stored.h"
+#include "train/commands/commands.h"
+#include "train/diagnose/bundle_config.h"
+#include "train/diagnose/explain.h"
 
 /* A run's folder instead of one of its spikes' is an easy mistake. */
 static Status check_folder(const char *folder)

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "train/commands.h"
-#include "train/json.h"
-#include "train/precision.h"
+#include "train/commands/commands.h"
 #include "train/report/report.h"
+#include "train/support/json.h"
+#include "train/support/precision.h"
 #include "train/sweep/table.h"
 
 enum { RUNS_MAX = 512 };

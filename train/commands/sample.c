@@ -7,13 +7,13 @@
 
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
-#include "train/commands.h"
-#include "train/interrupt.h"
-#include "train/json.h"
-#include "train/plan.h"
-#include "train/progress.h"
-#include "train/sample.h"
-#include "train/trained.h"
+#include "train/commands/commands.h"
+#include "train/generate/loaded_model.h"
+#include "train/generate/sample.h"
+#include "train/plan/plan.h"
+#include "train/support/clock.h"
+#include "train/support/interrupt.h"
+#include "train/support/json.h"
 
 typedef struct Wish {
     const char *checkpoint, *prompt;

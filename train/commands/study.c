@@ -1,14 +1,14 @@
-/* capstan study: what width does to a model (train/scaling/study.h). */
+/* capstan study: what width does to a model (train/study/study.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "autograd/base/text.h"
 #include "data/files.h"
-#include "train/commands.h"
-#include "train/json.h"
-#include "train/precision.h"
-#include "train/scaling/study.h"
+#include "train/commands/commands.h"
+#include "train/study/study.h"
+#include "train/support/json.h"
+#include "train/support/precision.h"
 
 typedef struct StudyName {
     const char *name;

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include "data/files.h"
-#include "train/commands.h"
-#include "train/json.h"
+#include "train/commands/commands.h"
+#include "train/support/json.h"
 #include "train/sweep/runner.h"
 #include "train/sweep/table.h"
 

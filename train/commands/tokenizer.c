@@ -14,8 +14,8 @@
 #include "autograd/base/threads.h"
 #include "data/files.h"
 #include "data/tokenizer_train.h"
-#include "train/commands.h"
-#include "train/json.h"
+#include "train/commands/commands.h"
+#include "train/support/json.h"
 
 typedef struct Asked {
     const char *tokenizer, *pattern, *input, *output, *text;

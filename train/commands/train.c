@@ -1,5 +1,3 @@
-#include "train/train.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,8 +6,12 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "train/commands.h"
-#include "train/precision.h"
+#include "train/commands/commands.h"
+#include "train/report/report.h"
+#include "train/run/folder.h"
+#include "train/support/precision.h"
+#include "train/support/stream.h"
+#include "train/train.h"
 
 /* CONFIG, if it is there, is the argument that is not section.key=value. */
 static Status split(const char *const words[], int count, TrainOptions *o, const char *overrides[])
@@ -37,13 +39,27 @@ static Status follow(int64_t parent)
                 (long long)parent);
 }
 
+/* RUN/report.html, of the run as it is now; `status` is what training ended with, and stays. */
+static Status write_report(const TrainOptions *o, Status status)
+{
+    char said[4096], folder[FOLDER_PATH_MAX];
+    snprintf(said, sizeof said, "%s", error_message());
+    Status written = folder_path(o->folder, o->config, folder);
+    if (written == OK)
+        written = report_run(folder, status == OK, stream_is_read(o->out) ? o->out : NULL);
+    if (written != OK) fprintf(stderr, "capstan: warning: no report: %s\n", error_message());
+    fflush(o->out);
+    clearerr(o->out); /* nobody reading it is not a fault */
+    return status == OK ? OK : error_adopt(status, said);
+}
+
 Status command_train(const Command *c, int argc, char *argv[])
 {
     enum { WORDS = 512 };
     const char *words[WORDS], *overrides[WORDS];
     int count;
     int64_t parent = 0;
-    bool helped;
+    bool helped, no_report = false;
     TrainOptions o = {.out = stdout};
     const Option options[] = {
         {.name = "--run",
@@ -90,7 +106,7 @@ Status command_train(const Command *c, int argc, char *argv[])
          .help = "resume though the config or the data changed"},
         {.name = "--no-report",
          .type = OPTION_FLAG,
-         .value = &o.no_report,
+         .value = &no_report,
          .help = "leave DIR/report.html unwritten: for scripts of many runs"},
         {.name = "--parent",
          .type = OPTION_INT,
@@ -111,9 +127,11 @@ Status command_train(const Command *c, int argc, char *argv[])
 
     Config *config = malloc(sizeof *config);
     if (!config) return FAIL(E_NOMEM, "a config");
+    bool began = false;
     Status status = train_config(&o, config);
     if (status == OK) status = precision_switch(config->train.precision, argv);
-    if (status == OK) status = train(&o, config);
+    if (status == OK) status = train(&o, config, &began);
+    if (began && !no_report) status = write_report(&o, status);
     free(config);
     return status;
 }

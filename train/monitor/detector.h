@@ -24,7 +24,7 @@
 
 #include <stdbool.h>
 
-#include "train/monitor/settings.h"
+#include "train/config/monitor_settings.h"
 #include "train/monitor/window.h"
 
 #define SPIKE_CLASS_LIST(X) \

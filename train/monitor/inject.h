@@ -15,8 +15,8 @@
 
 #include "autograd/params.h"
 #include "data/batch.h"
+#include "train/config/monitor_settings.h"
 #include "train/monitor/pieces.h"
-#include "train/monitor/settings.h"
 
 /* Whether batch `draw` is one of those. */
 bool inject_is_due(const MonitorConfig *c, int64_t draw);

@@ -2,7 +2,7 @@
  *
  * A step is: monitor_next_draw(); the batch's loss and gradient, measured into stats and norms;
  * monitor_judge() or monitor_pass(); then, if the verdict is VERDICT_TAKE, the update and monitor_took(), else
- * monitor_left(). Whoever trains does what the verdict says: rewinding is train/rewind.h.
+ * monitor_left(). Whoever trains does what the verdict says: rewinding is train/snapshots.h.
  *
  * Nothing here writes a file, and after monitor_open() nothing can fail. All of it is in the checkpoint
  * (train/monitor/state.h), so that a resumed run judges as if it had never stopped. */
@@ -10,11 +10,11 @@
 #define TRAIN_MONITOR_MONITOR_H
 
 #include "optim/adamw.h"
-#include "train/lanes.h"
 #include "train/monitor/detector.h"
 #include "train/monitor/history.h"
 #include "train/monitor/tally.h"
 #include "train/monitor/zclip.h"
+#include "train/step/lanes.h"
 
 enum {
     MONITOR_HISTORY = 64, /* rows kept, if they are not too long */

@@ -2,7 +2,7 @@
 #ifndef TRAIN_MONITOR_STATE_H
 #define TRAIN_MONITOR_STATE_H
 
-#include "train/checkpoint.h"
+#include "train/checkpoint/checkpoint.h"
 #include "train/monitor/monitor.h"
 
 enum { MONITOR_LISTS = 16 };

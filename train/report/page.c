@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "data/files.h"
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
 
 double *page_numbers(Page *p, int64_t count)
 {

@@ -2,9 +2,9 @@
 #ifndef TRAIN_REPORT_PAGE_H
 #define TRAIN_REPORT_PAGE_H
 
-#include "train/report/html.h"
-#include "train/report/plot.h"
-#include "train/report/reported.h"
+#include "train/plot/html.h"
+#include "train/plot/plot.h"
+#include "train/report/report_data.h"
 
 typedef struct Page {
     FILE *out;

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
+#include "train/plot/smooth.h"
 #include "train/report/page.h"
-#include "train/report/smooth.h"
 
 enum { MARKS_MAX = 300, RAW_RUNS_MAX = 2 };
 

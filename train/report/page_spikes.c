@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
 #include "train/report/page.h"
 
 enum { ROWS_SHOWN = 200, FOLLOWERS_SHOWN = 100, DOCUMENTS_SHOWN = 3, ONSETS_SHOWN = 5 };

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/progress.h"
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
 #include "train/report/page.h"
+#include "train/support/clock.h"
 
 static void tile(Page *p, double x, int digits, const char *name, const char *more)
 {

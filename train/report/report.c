@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "data/files.h"
-#include "train/progress.h"
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
+#include "train/plot/sparkline.h"
 #include "train/report/page.h"
-#include "train/report/sparkline.h"
 
 /* Larger models take too long to write, at the end of training. */
 static const int64_t SAMPLED_MAX = 30000000;

@@ -2,7 +2,7 @@
 #ifndef TRAIN_REPORT_REPORT_H
 #define TRAIN_REPORT_REPORT_H
 
-#include "train/report/reported.h"
+#include "train/report/report_data.h"
 
 /* Writes the page of count >= 1 runs to path, whole or not at all; svg: a folder, made if it is not there, that
  * gets each of its plots as a file of its own, or NULL. E_IO, E_NOMEM. */

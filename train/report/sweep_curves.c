@@ -1,10 +1,10 @@
 /* Losses of a sweep: by size at each budget, by compute. */
 #include <math.h>
 
-#include "train/quantile.h"
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
 #include "train/report/sweep_page.h"
 #include "train/scaling/fit_plot.h"
+#include "train/support/quantile.h"
 
 enum { CURVE = 61 };
 

@@ -2,9 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/report/axis.h"
-#include "train/report/journal.h"
+#include "train/plot/axis.h"
 #include "train/report/sweep_page.h"
+#include "train/run/metrics_read.h"
 #include "train/scaling/isoflop.h"
 
 enum { PLACES = 60, LINES_MIN = 5, RUNS_MAX = 400, ROWS_MAX = 60 };

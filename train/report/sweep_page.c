@@ -3,10 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "train/progress.h"
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
 #include "train/report/report.h"
-#include "train/report/reported.h"
+#include "train/report/report_data.h"
 
 static const FitOptions options = {.huber = 1e-3, .bootstraps = 1000, .level = 0.9};
 

@@ -2,8 +2,8 @@
 #ifndef TRAIN_REPORT_SWEEP_PAGE_H
 #define TRAIN_REPORT_SWEEP_PAGE_H
 
+#include "train/plan/account.h"
 #include "train/report/page.h"
-#include "train/scaling/account.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/points.h"
 #include "train/sweep/store.h"

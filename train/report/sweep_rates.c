@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/report/axis.h"
+#include "train/plot/axis.h"
 #include "train/report/sweep_page.h"
 
 enum { GROUPS_MAX = 64, NAME = 256 };

@@ -6,7 +6,7 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
-#include "train/quantile.h"
+#include "train/support/quantile.h"
 
 enum { MAX = LAW_PARAMETERS_MAX, BLOCK = 16, WORLDS = 150, REDRAWN = 100 };
 

@@ -2,8 +2,8 @@
 #ifndef TRAIN_SCALING_BUDGET_H
 #define TRAIN_SCALING_BUDGET_H
 
-#include "train/config.h"
-#include "train/scaling/account.h"
+#include "train/config/config.h"
+#include "train/plan/account.h"
 #include "train/scaling/fit.h"
 
 typedef struct Budget {

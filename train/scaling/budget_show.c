@@ -6,9 +6,9 @@
 
 #include "autograd/base/text.h"
 #include "data/files.h"
-#include "train/json.h"
-#include "train/progress.h"
 #include "train/scaling/budget.h"
+#include "train/support/clock.h"
+#include "train/support/json.h"
 
 static Status config_text(const Config *c, char **text, size_t *size)
 {

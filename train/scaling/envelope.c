@@ -4,7 +4,7 @@
 
 #include "autograd/base/rng.h"
 #include "train/scaling/isoflop.h"
-#include "train/scaling/line.h"
+#include "train/support/line.h"
 
 enum { PLACES = ENVELOPE_PLACES, CURVES_MIN = 3 };
 

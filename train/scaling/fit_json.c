@@ -1,8 +1,8 @@
 /* capstan fit --json: see train/scaling/fit_show.h and CONTRACT 7. */
 #include <math.h>
 
-#include "train/json.h"
 #include "train/scaling/fit_show.h"
+#include "train/support/json.h"
 
 static json_t *interval(FitValue v)
 {

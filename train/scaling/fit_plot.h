@@ -2,7 +2,7 @@
 #ifndef TRAIN_SCALING_FIT_PLOT_H
 #define TRAIN_SCALING_FIT_PLOT_H
 
-#include "train/report/plot.h"
+#include "train/plot/plot.h"
 #include "train/scaling/fit_show.h"
 
 /* The least loss by compute, from the least that was spent to ten times the most, of approaches the best params:

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/quantile.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/fit_intervals.h"
+#include "train/support/quantile.h"
 
 /* Sorts x [count]; its interval around value. What is no number is left out. */
 static FitValue interval(const FitResult *r, double value, double *x, int64_t count)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "autograd/base/rng.h"
-#include "train/scaling/line.h"
+#include "train/support/line.h"
 
 enum { BUDGET_POINTS_MIN = 3, BUDGETS_MIN = 3, KNOTS_MAX = 1024, AKIMA_STEPS = 2000 };
 

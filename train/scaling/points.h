@@ -9,7 +9,7 @@
 
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
-#include "train/scaling/account.h"
+#include "train/plan/account.h"
 #include "train/scaling/law.h"
 
 typedef struct Points {
@@ -22,7 +22,7 @@ typedef struct Points {
     int64_t dropped;    /* by points_drop() */
     int64_t higher;     /* by points_keep_lowest() */
     const char *
-        flops; /* how their flops are counted (train/scaling/account.h); NULL: not known, as of a CSV */
+        flops; /* how their flops are counted (train/plan/account.h); NULL: not known, as of a CSV */
 } Points;
 
 /* Adds the points of a CSV, a sweep's store, or a run's folder (each evaluation a point of its curve).

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/config.h"
-#include "train/plan.h"
+#include "train/config/config.h"
+#include "train/plan/plan.h"
 #include "train/scaling/points.h"
 
 /* The evaluations of metrics.jsonl, at the tokens of the training line of their step or the last before. */

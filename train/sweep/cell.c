@@ -7,9 +7,9 @@
 #include "autograd/base/text.h"
 #include "data/batch.h"
 #include "data/block.h"
-#include "train/config_yaml.h"
-#include "train/plan.h"
-#include "train/scaling/account.h"
+#include "train/config/yaml.h"
+#include "train/plan/account.h"
+#include "train/plan/plan.h"
 
 char *cell_name(const SweepRun *r, char *out, size_t size)
 {

@@ -2,7 +2,7 @@
 #ifndef TRAIN_SWEEP_CELL_H
 #define TRAIN_SWEEP_CELL_H
 
-#include "train/config.h"
+#include "train/config/config.h"
 #include "train/sweep/spec.h"
 #include "train/sweep/store.h"
 

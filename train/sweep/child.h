@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "train/lock.h"
+#include "train/checkpoint/lock.h"
 #include "train/sweep/cell.h"
 
 /* A claim: who holds it makes the run. It is the lock of RUN/claim, held by the sweep and by its child, so it

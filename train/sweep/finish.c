@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "train/checkpoints.h"
+#include "train/checkpoint/checkpoints.h"
 #include "train/sweep/worker.h"
 
 enum { DEATHS_MAX = 3, REASON_SIZE = 1024 };

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/report/journal.h"
+#include "train/run/metrics_read.h"
 #include "train/sweep/store.h"
 
 enum { TAIL = 1 << 18 };

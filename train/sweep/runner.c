@@ -10,10 +10,10 @@
 
 #include "autograd/base/threads.h"
 #include "data/files.h"
-#include "train/folder.h"
-#include "train/interrupt.h"
-#include "train/plan.h"
-#include "train/progress.h"
+#include "train/plan/plan.h"
+#include "train/run/folder.h"
+#include "train/support/clock.h"
+#include "train/support/interrupt.h"
 #include "train/sweep/opening.h"
 #include "train/sweep/table.h"
 #include "train/sweep/worker.h"
@@ -23,7 +23,7 @@ static const double LOOK_SECONDS = 0.5;
 Status sweep_folder(const char *config, const char *folder, char out[SWEEP_PATH_MAX])
 {
     char path[FOLDER_PATH_MAX];
-    TRY(folder_path(&(TrainOptions){.config = config, .folder = folder}, path));
+    TRY(folder_path(folder, config, path));
     return sweep_locate(path, out);
 }
 

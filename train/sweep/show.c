@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
-#include "train/progress.h"
+#include "train/support/clock.h"
+#include "train/support/stream.h"
 #include "train/sweep/worker.h"
 
 static const double TERMINAL_SECONDS = 0.5, PLAIN_SECONDS = 60;
@@ -18,7 +19,7 @@ void show_line(Worker *w, const char *fmt, ...)
 {
     char text[4096];
     va_list args;
-    if (!progress_is_read(w->options->out)) return;
+    if (!stream_is_read(w->options->out)) return;
     erase(w);
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
@@ -125,7 +126,7 @@ void show_progress(Worker *w)
     const double now = clock_seconds();
     if (now - w->shown < (w->is_terminal ? TERMINAL_SECONDS : PLAIN_SECONDS)) return;
     w->shown = now;
-    if (!progress_is_read(w->options->out)) return;
+    if (!stream_is_read(w->options->out)) return;
     erase(w);
     print_whole(w);
     w->line_open = w->is_terminal;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
-#include "train/config.h"
-#include "train/scaling/account.h"
+#include "train/config/config.h"
+#include "train/plan/account.h"
 
 enum { CHOICES_MAX = 1000, NUMBER_TEXT = 32 };
 

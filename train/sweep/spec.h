@@ -9,7 +9,7 @@
  *           - {model.layers: 4, model.width: 64}
  *       budgets: {from: 1e11, to: 1e13, count: 5}  # FLOPs: train.steps follows, for each of them
  *       held_out: [4e13]                  # the same, but kept out of fits: they are judged by it
- *       flops: products                   # how FLOPs are counted: train/scaling/account.h
+ *       flops: products                   # how FLOPs are counted: train/plan/account.h
  *       tokens_per_parameter: {from: 2, to: 200}   # what a budget asks for beyond these is left out
  *       epochs: 1                         # and what reads the text more often
  *       warmup_share: 0.05                # optim.warmup as a share of train.steps
@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-#include "train/config_tree.h"
+#include "train/config/yaml_tree.h"
 
 /* One setting of a cell, and where in the file it stands. */
 typedef struct Setting {

@@ -61,7 +61,7 @@ typedef struct SweepRun {
 typedef struct Sweep {
     Arena arena;
     char folder[SWEEP_PATH_MAX]; /* that the store is in */
-    char flops[32];              /* the convention: train/scaling/account.h */
+    char flops[32];              /* the convention: train/plan/account.h */
     const char *config;          /* "key: value" lines: all that the grid was made of */
     SweepRun *runs;
     int64_t count;

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
-#include "train/json.h"
-#include "train/progress.h"
+#include "train/support/clock.h"
+#include "train/support/json.h"
 #include "train/sweep/child.h"
 
 enum { KEYS_MAX = 64, KEY_SIZE = 128 };

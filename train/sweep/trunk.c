@@ -6,7 +6,7 @@
 
 #include "data/files.h"
 #include "optim/schedule.h"
-#include "train/checkpoints.h"
+#include "train/checkpoint/checkpoints.h"
 
 enum { WORTH = 4 }; /* less than that part of a run in common is not worth stopping for */
 

@@ -1,0 +1,156 @@
+#include "train/bench/bench_decode.h"
+
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/base/threads.h"
+#include "train/bench/machine.h"
+#include "train/generate/decode.h"
+#include "train/generate/sampler.h"
+#include "train/plan/plan.h"
+#include "train/plan/probe.h"
+#include "train/step/model.h"
+#include "train/support/clock.h"
+#include "train/support/quantile.h"
+
+enum { REPEATS_MAX = 100, STREAMS = 16, TOKENS = 128 };
+
+typedef struct Sampler {
+    Arena arena;
+    Params params;
+    Gpt model;
+    Decoder decoder;
+    Candidate *scratch;
+    int32_t *prompt; /* [context] */
+    Rng rng;
+} Sampler;
+
+static Status sampler_open(Sampler *s, const Config *c, int64_t vocab_size)
+{
+    const int64_t context = c->model.context;
+    const int64_t most =
+        plan_memory() / 8 / (gpt_cache_count(&c->model, context) * (int64_t)sizeof(real));
+    *s = (Sampler){.rng = rng_stream((uint64_t)c->train.seed, "bench")};
+    TRY(model_open(&s->model, &s->params, c, vocab_size, false));
+    params_init(&s->params, (uint64_t)c->train.seed);
+    TRY(decoder_open(&s->decoder, &s->model, most < 1 ? 1 : most < STREAMS ? most : STREAMS));
+    s->scratch = arena_take(&s->arena, vocab_size * (int64_t)sizeof *s->scratch);
+    s->prompt = arena_take(&s->arena, context * (int64_t)sizeof *s->prompt);
+    if (!s->scratch || !s->prompt) return FAIL(E_NOMEM, "%lld tokens", (long long)context);
+    for (int64_t i = 0; i < context; i++)
+        s->prompt[i] = (int32_t)(rng_uniform(s->rng, (uint64_t)i, 0) * (double)vocab_size);
+    return OK;
+}
+
+static void sampler_close(Sampler *s)
+{
+    decoder_close(&s->decoder);
+    params_free(&s->params);
+    arena_free(&s->arena);
+}
+
+/* Seconds of `steps` tokens of each of so many streams, after the first one, which is read before. */
+static Status write_tokens(Sampler *s, int64_t streams, int64_t steps, double *seconds)
+{
+    static const Choosing choosing = {.temperature = 0.8, .top_p = 1};
+    const int64_t vocab_size = s->model.vocab_size;
+    int32_t all[STREAMS], tokens[STREAMS];
+    const real *logits;
+    decoder_restart(&s->decoder);
+    TRY(decoder_read(&s->decoder, s->prompt, 1, &logits));
+    decoder_split(&s->decoder, streams);
+    for (int64_t k = 0; k < streams; k++) all[k] = (int32_t)k;
+    for (int64_t k = 0; k < streams; k++) tokens[k] = s->prompt[k % s->decoder.cache.capacity];
+    const double begin = clock_seconds();
+    for (int64_t i = 0; i < steps; i++) {
+        TRY(decoder_step(&s->decoder, all, tokens, streams, &logits));
+        for (int64_t k = 0; k < streams; k++)
+            TRY(choose_token(logits + k * vocab_size, vocab_size, &choosing,
+                             rng_uniform(s->rng, (uint64_t)i, (uint64_t)k), s->scratch,
+                             &tokens[k]));
+    }
+    *seconds = clock_seconds() - begin;
+    return OK;
+}
+
+static Status read_prompt(Sampler *s, int64_t count, double *seconds)
+{
+    const real *logits;
+    const double begin = clock_seconds();
+    decoder_restart(&s->decoder);
+    TRY(decoder_read(&s->decoder, s->prompt, count, &logits));
+    *seconds = clock_seconds() - begin;
+    return OK;
+}
+
+static Status measure(Sampler *s, const BenchOptions *o, Sampled *out)
+{
+    double one[REPEATS_MAX], many[REPEATS_MAX], prompt[REPEATS_MAX], memory[REPEATS_MAX];
+    INVARIANT(o->repeats > 0 && o->repeats <= REPEATS_MAX);
+    const int64_t few = out->tokens < 4 ? out->tokens : 4;
+    TRY(write_tokens(s, 1, few, one));
+    TRY(write_tokens(s, out->streams, few, many));
+    TRY(read_prompt(s, out->prompt, prompt));
+    for (int64_t i = 0; i < o->repeats; i++) {
+        TRY(machine_read(threads_count(), (int64_t)out->bytes, &memory[i]));
+        TRY(write_tokens(s, 1, out->tokens, &one[i]));
+        TRY(write_tokens(s, out->streams, out->tokens, &many[i]));
+        TRY(read_prompt(s, out->prompt, &prompt[i]));
+    }
+    const double tokens = (double)out->tokens;
+    out->one = tokens / median(one, o->repeats);
+    out->many = tokens * (double)out->streams / median(many, o->repeats);
+    out->prompt_rate = (double)out->prompt / median(prompt, o->repeats);
+    out->memory = median(memory, o->repeats);
+    out->memory_seconds = out->bytes / out->memory;
+    return OK;
+}
+
+Status sampled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Sampled *out)
+{
+    Sampler s;
+    const int64_t context = c->model.context, wanted = o->steps ? o->steps : TOKENS;
+    *out = (Sampled){.tokens = wanted < context ? wanted : context - 1, .prompt = context};
+    if (out->tokens < 1) out->tokens = 1;
+    Status status = sampler_open(&s, c, vocab_size);
+    if (status == OK) {
+        /* Of tables, a token reads a row. */
+        double weights = (double)s.params.count;
+        if (s.model.place && s.model.place->name)
+            weights -= (double)shape_count(s.model.place->shape);
+        if (s.model.head != s.model.embed) weights -= (double)shape_count(s.model.embed->shape);
+        out->streams = s.decoder.cache.streams;
+        out->bytes = (config_low(c) ? sizeof(bf16) : sizeof(real)) * weights +
+                     sizeof(real) * (double)gpt_cache_count(&c->model, 1) * (double)out->tokens / 2;
+        status = measure(&s, o, out);
+        /* Without the head, and half of the square of scores. */
+        const double work = gpt_flops(&c->model, 0) / 3 -
+                            2 * (double)c->model.layers * (double)context * (double)c->model.width;
+        out->prompt_work = work * out->prompt_rate;
+    }
+    sampler_close(&s);
+    return status;
+}
+
+void sampled_print(const char *name, const Sampled *s)
+{
+    printf(
+        "%-6s one stream %8.1f tokens/s: %.1f MB a token, %.3f of what reading takes (%.1f GB/s)\n",
+        name, s->one, 1e-6 * s->bytes, s->memory_seconds * s->one, 1e-9 * s->memory);
+    printf("       %2lld streams %8.1f tokens/s: %.1f times one\n", (long long)s->streams, s->many,
+           s->many / s->one);
+    printf("       prompt     %8.1f tokens/s of %lld: %.1f GFLOP/s\n", s->prompt_rate,
+           (long long)s->prompt, 1e-9 * s->prompt_work);
+    fflush(stdout);
+}
+
+json_t *sampled_json(const char *name, const Sampled *s)
+{
+    return json_pack("{s:s, s:I, s:f, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f}", "name", name,
+                     "tokens", (json_int_t)s->tokens, "tokens_per_second", s->one, "streams",
+                     (json_int_t)s->streams, "streams_tokens_per_second", s->many, "prompt_tokens",
+                     (json_int_t)s->prompt, "prompt_tokens_per_second", s->prompt_rate,
+                     "prompt_gflops", 1e-9 * s->prompt_work, "megabytes_per_token", 1e-6 * s->bytes,
+                     "read_gigabytes_per_second", 1e-9 * s->memory, "fraction_of_reading",
+                     s->memory_seconds * s->one);
+}

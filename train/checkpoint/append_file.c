@@ -1,0 +1,117 @@
+#include "train/checkpoint/append_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "autograd/base/text.h"
+#include "data/files.h"
+
+enum { WAITING_MAX = 64 << 20 }; /* bytes: a disk may be full for days */
+
+static Status fail(const Lines *l, const char *what)
+{
+    const int reason = errno;
+    char safe[PATH_MAX];
+    return FAIL(E_IO, "%s: %s%s", text_escape(l->path, safe, sizeof safe), strerror(reason), what);
+}
+
+/* Where the last whole line ends. */
+static Status find_end(Lines *l)
+{
+    char part[4096];
+    const off_t size = lseek(l->fd, 0, SEEK_END);
+    if (size < 0) return fail(l, "");
+    off_t end = size;
+    while (end > 0) {
+        const off_t from = end > (off_t)sizeof part ? end - (off_t)sizeof part : 0;
+        const ssize_t got = pread(l->fd, part, (size_t)(end - from), from);
+        if (got != end - from) return fail(l, "");
+        const char *newline = memrchr(part, '\n', (size_t)got);
+        end = newline ? from + (newline - part) + 1 : from;
+        if (newline) break;
+    }
+    l->end = end;
+    l->torn = end < size;
+    return OK;
+}
+
+Status lines_open(Lines *l, const char *folder, const char *name)
+{
+    *l = (Lines){.fd = -1};
+    if ((size_t)snprintf(l->path, sizeof l->path, "%s/%s", folder, name) >= sizeof l->path)
+        return FAIL(E_ARG, "%s: the path is too long", folder);
+    l->fd = file_calls->open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (l->fd < 0) return fail(l, "");
+    TRY(find_end(l));
+    return l->end ? OK : file_settle(l->path);
+}
+
+void lines_close(Lines *l)
+{
+    if (l->fd >= 0) file_calls->close(l->fd);
+    free(l->waiting);
+    *l = (Lines){.fd = -1};
+}
+
+/* 0, or -1 with errno. */
+static int flush(Lines *l)
+{
+    if (l->torn && file_calls->ftruncate(l->fd, (off_t)l->end)) return -1;
+    l->torn = false;
+    if (!l->size) return 0;
+    l->unsynced = true;
+    l->torn = file_write_all(l->fd, l->waiting, l->size) < 0;
+    if (l->torn) return -1;
+    l->end += l->size;
+    l->size = 0;
+    l->told = false;
+    return 0;
+}
+
+static bool grow(Lines *l, int64_t more)
+{
+    if (l->size + more <= l->room) return true;
+    const int64_t room = 2 * (l->size + more);
+    char *wider = l->size + more > WAITING_MAX ? NULL : realloc(l->waiting, (size_t)room);
+    if (!wider) return false;
+    l->waiting = wider;
+    l->room = room;
+    return true;
+}
+
+Status lines_add(Lines *l, const char *line, int64_t size)
+{
+    if (!grow(l, size) && (flush(l) || !grow(l, size)))
+        return l->lost++ ? OK : FAIL(E_NOMEM, "%s: no more lines can wait: it gets a gap", l->path);
+    memcpy(l->waiting + l->size, line, (size_t)size);
+    l->size += size;
+    if (!flush(l) || l->told) return OK;
+    l->told = true;
+    return fail(l, "; its lines wait in memory until it can be written");
+}
+
+Status lines_cut(Lines *l, int64_t kept, int64_t waiting)
+{
+    l->torn |= kept < l->end;
+    l->end = kept;
+    l->size = waiting;
+    l->unsynced = true;
+    return flush(l) ? fail(l, "") : OK;
+}
+
+Status lines_sync(Lines *l)
+{
+    int failed = flush(l);
+    if (!failed && l->unsynced) {
+        do failed = file_calls->fsync(l->fd);
+        while (failed && errno == EINTR);
+        l->unsynced = failed;
+    }
+    if (failed) return fail(l, l->size ? ": the last lines are not in it" : "");
+    if (!l->lost) return OK;
+    return FAIL(E_NOMEM, "%s lacks %lld lines: there was no memory", l->path, (long long)l->lost);
+}

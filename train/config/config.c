@@ -1,0 +1,213 @@
+#include "train/config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/kernels/gemm.h"
+#include "train/config/config_file.h"
+#include "train/config/yaml.h"
+
+/* clang-format off */
+const Key config_keys[] = {
+    SCHEMA_KEYS(model, GPT_SETTINGS)
+    SCHEMA_KEYS(data, DATA_SETTINGS)
+    SCHEMA_KEYS(optim, OPTIM_SETTINGS)
+    SCHEMA_KEYS(train, TRAIN_SETTINGS)
+    SCHEMA_KEYS(monitor, MONITOR_SETTINGS)
+};
+/* clang-format on */
+const int config_key_count = sizeof config_keys / sizeof *config_keys;
+_Static_assert(sizeof config_keys / sizeof *config_keys <= CONFIG_KEYS_MAX,
+               "raise CONFIG_KEYS_MAX");
+
+static bool is_among(const char *name, const char *const names[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(name, names[i])) return true;
+    return false;
+}
+
+bool config_may_change(const Key *k)
+{
+    static const char *const names[] = {"eval_every",    "eval_batches",      "save_every",
+                                        "keep",          "log_every",         "sample_every",
+                                        "sample_tokens", "sample_prompt",     "threads",
+                                        "recompute",     "precision_fallback"};
+    static const char *const levels[] = {"update_z", "attention_warn", "attention_severe",
+                                         "rms_warn", "log_z_warn",     "bundles"};
+    if (!strcmp(k->section, "train")) return is_among(k->name, names, sizeof names / sizeof *names);
+    if (!strcmp(k->section, "monitor"))
+        return is_among(k->name, levels, sizeof levels / sizeof *levels);
+    return false;
+}
+
+int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context)
+{
+    enum { MOST = 16, TOKENS = 1024 };
+    const int64_t sequences = batch / accumulate, tokens = sequences * context;
+    int64_t lanes = 1;
+    while (2 * lanes <= MOST && 2 * lanes <= sequences && tokens / (2 * lanes) >= TOKENS)
+        lanes *= 2;
+    return lanes < 2 && sequences >= 2 ? 2 : lanes;
+}
+
+bool config_recompute(const Config *c)
+{
+    return !strcmp(c->train.recompute, "blocks");
+}
+
+bool config_low(const Config *c)
+{
+    return !strcmp(c->train.precision, "bfloat16");
+}
+
+static Status check_precision(const Config *c)
+{
+    const char *missing = gemm_low_missing();
+    if (!config_low(c) || c->train.precision_fallback || !missing) return OK;
+    return FAIL(E_CONFIG,
+                "train.precision = bfloat16: %s; train.precision_fallback = true computes the same "
+                "slowly, train.precision = float32 is faster then",
+                missing);
+}
+
+int64_t config_leaves(const Config *c)
+{
+    return c->train.accumulate * strtoll(c->train.lanes, NULL, 10);
+}
+
+/* "section.key=value" */
+static Status override(Config *c, const char *text)
+{
+    char section[TEXT_MAX], *name;
+    const char *equals = strchr(text, '=');
+    const size_t length = equals ? (size_t)(equals - text) : 0;
+    if (!equals || length >= sizeof section || !memchr(text, '.', length))
+        return FAIL(E_CONFIG, "command line: %s: expected section.key=value, as in train.steps=100",
+                    text);
+    memcpy(section, text, length);
+    section[length] = '\0';
+    name = strchr(section, '.');
+    *name++ = '\0';
+    return config_set(c, section, name, equals + 1, "command line: ", "command line");
+}
+
+static Status resolve_lanes(TrainConfig *t, int64_t context)
+{
+    char *end;
+    if (!strcmp(t->lanes, "auto"))
+        snprintf(t->lanes, sizeof t->lanes, "%lld",
+                 (long long)config_auto_lanes(t->batch, t->accumulate, context));
+    const size_t digits = strspn(t->lanes, "0123456789");
+    const int64_t lanes = strtoll(t->lanes, &end, 10);
+    if (!digits || t->lanes[digits] || lanes < 1 || lanes > 1000000)
+        return FAIL(E_CONFIG, "train.lanes = %s: expected auto or a whole number from 1 to 1000000",
+                    t->lanes);
+    if (t->accumulate * lanes > t->batch)
+        return FAIL(E_CONFIG,
+                    "train.accumulate = %lld times train.lanes = %lld is more than the %lld "
+                    "sequences of train.batch: each lane needs one",
+                    (long long)t->accumulate, (long long)lanes, (long long)t->batch);
+    snprintf(t->lanes, sizeof t->lanes, "%lld", (long long)lanes); /* not 04 */
+    return OK;
+}
+
+/* Where `name` stands in a message as a word; NULL if nowhere. */
+static const char *mention(const char *message, const Key *k)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", k->section, k->name);
+    const size_t length = strlen(name);
+    for (const char *at = strstr(message, name); at; at = strstr(at + 1, name))
+        if (!strchr("abcdefghijklmnopqrstuvwxyz_0123456789", at[length]) || !at[length]) return at;
+    return NULL;
+}
+
+/* Adds to what a check of several settings says where those settings were made. */
+static Status blame(const Config *c, Status status)
+{
+    char message[2048], rest[1024] = "";
+    int first = -1;
+    size_t used = 0;
+    if (status != E_CONFIG) return status;
+    snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(status)) + 2);
+    for (int i = 0; i < config_key_count; i++) {
+        const char *at = mention(message, &config_keys[i]);
+        if (!at || !strcmp(c->origin[i], "default")) continue;
+        if (first < 0 || at < mention(message, &config_keys[first])) first = i;
+    }
+    for (int i = 0; i < config_key_count; i++)
+        if (i != first && used < sizeof rest && mention(message, &config_keys[i]))
+            used +=
+                (size_t)snprintf(rest + used, sizeof rest - used, "%s%s.%s: %s", used ? "; " : " (",
+                                 config_keys[i].section, config_keys[i].name, c->origin[i]);
+    const char *place = first < 0 ? "" : c->origin[first];
+    return FAIL(E_CONFIG, "%s%s%s%s%s", place, *place ? ": " : "", message, rest, used ? ")" : "");
+}
+
+Status config_override(Config *c, int count, const char *const overrides[])
+{
+    for (int i = 0; i < count; i++) TRY(override(c, overrides[i]));
+    return OK;
+}
+
+Status config_resolve(Config *c)
+{
+    gpt_resolve(&c->model);
+    optim_resolve(&c->optim, c->train.steps);
+    Status status = gpt_check(&c->model);
+    if (status == OK) status = data_check(&c->data);
+    if (status == OK) status = optim_check(&c->optim);
+    if (status == OK) status = resolve_lanes(&c->train, c->model.context);
+    if (status == OK) status = monitor_check(&c->monitor, c->train.steps);
+    return blame(c, status);
+}
+
+Status config_fits_here(const Config *c)
+{
+    return blame(c, check_precision(c));
+}
+
+static void start(Config *c)
+{
+    memset(c, 0, sizeof *c);
+    schema_defaults(config_keys, config_key_count, c);
+    for (int i = 0; i < config_key_count; i++) strcpy(c->origin[i], "default");
+}
+
+Status config_read(Config *c, const char *path, ConfigTree *sweep)
+{
+    start(c);
+    return path ? config_file_read(c, path, sweep) : OK;
+}
+
+static Status load(Config *c, const char *path, ConfigTree *sweep, int count,
+                   const char *const overrides[])
+{
+    TRY(config_read(c, path, sweep));
+    TRY(config_override(c, count, overrides));
+    TRY(config_resolve(c));
+    return config_fits_here(c);
+}
+
+Status config_load(Config *c, const char *path, int count, const char *const overrides[])
+{
+    return load(c, path, NULL, count, overrides);
+}
+
+Status config_load_common(Config *c, const char *path, int count, const char *const overrides[])
+{
+    ConfigTree sweep = {.root = NULL};
+    const Status status = load(c, path, &sweep, count, overrides);
+    arena_free(&sweep.arena);
+    return status;
+}
+
+Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
+                    const char *const overrides[])
+{
+    start(c);
+    TRY(config_file_parse(c, text, size, name));
+    TRY(config_override(c, count, overrides));
+    return config_resolve(c);
+}

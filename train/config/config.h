@@ -1,0 +1,102 @@
+/* The whole configuration of a run: filled once, then const. */
+#ifndef TRAIN_CONFIG_CONFIG_H
+#define TRAIN_CONFIG_CONFIG_H
+
+#include "data/batch.h"
+#include "layers/gpt.h"
+#include "optim/adamw.h"
+#include "train/config/monitor_settings.h"
+
+/* clang-format off */
+/* [train]     name          default    min   max     help */
+#define TRAIN_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                              \
+    INT (S, steps,           2000,      0,    1e12,   "updates")                                              \
+    INT (S, batch,           12,        1,    1e6,    "sequences an update, over all lanes and accumulation") \
+    INT (S, accumulate,      1,         1,    1e6,    "parts of a batch, one after the other")                \
+    TEXT(S, lanes,           "auto",    NULL,         "parts of such a part, side by side; auto: the largest power of two up to 16 that leaves each 1024 tokens, but 2 if there are two sequences") \
+    INT (S, seed,            1337,      0,    4294967295, "all random streams come of it")                    \
+    INT (S, eval_every,      250,       0,    1e12,   "updates between evaluations; 0: never")                \
+    INT (S, eval_batches,    20,        1,    1e9,    "batches of the held-out split an evaluation reads")    \
+    INT (S, save_every,      500,       0,    1e12,   "updates between checkpoints; 0: only at the end")      \
+    INT (S, keep,            3,         1,    1e6,    "newest checkpoints kept, beside step 0 and the best")  \
+    INT (S, log_every,       10,        1,    1e12,   "updates between lines of metrics.jsonl")               \
+    INT (S, sample_every,    0,         0,    1e12,   "updates between printed samples; 0: never")            \
+    INT (S, sample_tokens,   200,       1,    1e6,    "how long such a sample is")                            \
+    TEXT(S, sample_prompt,   "",        NULL,         "what such a sample goes on from")                      \
+    INT (S, threads,         0,         0,    256,    "0: one a core; changes no bit of the result")          \
+    TEXT(S, recompute,       "off",     "off|blocks", "blocks: backward computes each block again, which needs less memory and more time; changes no bit of the result") \
+    TEXT(S, precision,       "float32", "float32|float64|bfloat16", "type of all numbers; bfloat16: of products and of what they read, all sums and what is trained stay float32") \
+    BOOL(S, precision_fallback, false,                "bfloat16 where the processor or the build lacks it: right, and slow") \
+    REAL(S, z_loss,          0,         0,    1,      "weight of log(Z)^2 in what is trained on")             \
+    REAL(S, label_smoothing, 0,         0,    0.999,  "share of the target spread over all tokens")
+/* clang-format on */
+
+typedef struct TrainConfig {
+    SCHEMA_FIELDS(TRAIN_SETTINGS)
+} TrainConfig;
+
+enum { CONFIG_KEYS_MAX = 128, ORIGIN_MAX = 256 };
+
+typedef struct Config {
+    GptConfig model;
+    DataConfig data;
+    OptimConfig optim;
+    TrainConfig train;
+    MonitorConfig monitor;
+    char origin[CONFIG_KEYS_MAX][ORIGIN_MAX]; /* by key: "default", "a.yaml:3:9", "command line" */
+} Config;
+
+/* The table of all keys. */
+extern const Key config_keys[];
+extern const int config_key_count;
+
+/* Defaults, then the file with its bases (path may be NULL), then each "section.key=value"; then resolved
+ * (min_lr, kv_heads, lanes ... are numbers) and checked. E_CONFIG, with file:line:column and the nearest
+ * right name. */
+Status config_load(Config *c, const char *path, int count, const char *const overrides[]);
+
+/* The same, where there may be a section `sweep`, which is passed over: what the runs of a sweep have in common. */
+Status config_load_common(Config *c, const char *path, int count, const char *const overrides[]);
+
+/* config_load() in its steps, for many configs of one file. What config_read() gives is not resolved: lr may
+ * be changed and min_lr follow. sweep: takes the file's section `sweep` (train/config/yaml_tree.h); NULL: there
+ * must be none. */
+typedef struct ConfigTree ConfigTree;
+Status config_read(Config *c, const char *path, ConfigTree *sweep);
+Status config_override(Config *c, int count, const char *const overrides[]);
+Status config_resolve(Config *c);
+
+/* The same from a text that config_write() wrote, maybe elsewhere: config_fits_here() is not asked. name: what
+ * it is, for messages. */
+Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
+                    const char *const overrides[]);
+
+/* E_CONFIG if train.precision is bfloat16, and not what this machine and this build have, and
+ * precision_fallback is off. */
+Status config_fits_here(const Config *c);
+
+/* YAML that reads back as the same config. with_origin: each value's origin as a comment. */
+Status config_write(const Config *c, bool with_origin, FILE *out);
+
+/* Calls each key whose values differ, in the order of the table; returns how many do. */
+int config_compare(const Config *a, const Config *b, void (*differs)(void *context, const Key *k),
+                   void *context);
+
+/* One value as text, as it would stand in the file. Writes at most size bytes, returns out. */
+char *config_value(const Config *c, const Key *k, char *out, size_t size);
+
+/* Whether a resumed run may have another value here (CONTRACT 2): what is printed, saved or measured, but
+ * nothing that is learnt. (Of data.path the caller decides, by digest.) */
+bool config_may_change(const Key *k);
+
+/* What lanes = auto stands for, from model and batch alone: the largest power of two, up to 16, that
+ * leaves each lane a whole sequence and 1024 tokens; but 2 if there are two sequences, however short. */
+int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context);
+
+bool config_recompute(const Config *c); /* whether train.recompute says so */
+bool config_low(const Config *c);       /* whether train.precision is bfloat16 */
+
+/* Leaves of the resolved config: accumulate x lanes. */
+int64_t config_leaves(const Config *c);
+
+#endif

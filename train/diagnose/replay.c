@@ -1,0 +1,201 @@
+#include "train/diagnose/replay.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "optim/schedule.h"
+#include "train/checkpoint/checkpoints.h"
+#include "train/diagnose/baseline.h"
+#include "train/monitor/inject.h"
+#include "train/run/run_state.h"
+
+#define X(id, name) name,
+static const char *const names[] = {CULPRIT_LIST(X)};
+#undef X
+
+const char *culprit_name(Culprit v)
+{
+    return names[v];
+}
+
+const char *culprit_meaning(Culprit v)
+{
+    switch (v) {
+    case CULPRIT_DATA: return "the batch is bad whatever state meets it";
+    case CULPRIT_STATE: return "the state is bad whatever batch it meets";
+    case CULPRIT_BOTH: return "only this batch and this state together are bad";
+    case CULPRIT_NEITHER: return "what was recorded does not come again";
+    case CULPRIT_UNKNOWN: break;
+    }
+    return "there is too little to tell";
+}
+
+/* Whether a is more than limit above b. */
+static bool above(double a, double b, double limit)
+{
+    if (!isfinite(b)) return false;
+    return !isfinite(a) || a - b > limit;
+}
+
+/* The measure of a cell: larger is worse. */
+static double measure(const Replay *r, int state, int batch)
+{
+    const ReplayCell *c = &r->cell[state][batch];
+    if (!strcmp(r->measure, "loss")) return c->loss;
+    return usual_log(!strcmp(r->measure, "gradient norm") ? c->grad_norm : c->max_logit);
+}
+
+/* limit: of the flag, in spreads; but half of what was recorded beyond the usual batch is enough, unless
+ * that is less than `least`. */
+static void choose(Replay *r, const char *name, double limit, double recorded, double least)
+{
+    r->measure = name;
+    r->limit = limit;
+    const double half = (recorded - measure(r, STATE_AT, BATCH_CLEAN)) / 2;
+    if (half < limit) r->limit = fmax(half, least);
+}
+
+static void choose_measure(const Bundle *b, const MonitorConfig *c, Replay *r)
+{
+    const History *h = &b->history;
+    const int64_t rows = history_rows(h) - 1;
+    const Usual loss = usual_of(h, 0, rows, SIGNAL_loss, false),
+                norm = usual_of(h, 0, rows, SIGNAL_grad_norm, true);
+    if (!strcmp(b->flag, "gradient") ||
+        (!strcmp(b->flag, "nonfinite") && isfinite(r->recorded_loss)))
+        choose(r, "gradient norm",
+               c->grad_norm_z * fmax(isfinite(norm.spread) ? norm.spread : 0, 0.1),
+               usual_log(r->recorded_grad_norm), log(1.3));
+    else if (!strcmp(b->flag, "attention") || !strcmp(b->flag, "none"))
+        choose(r, "attention logit", log(2), NAN, 0);
+    else
+        choose(r, "loss", c->loss_z * fmax(isfinite(loss.spread) ? loss.spread : 0, 0.02),
+               r->recorded_loss, 0.1);
+}
+
+void replay_judge(const Bundle *b, const MonitorConfig *c, Replay *r)
+{
+    choose_measure(b, c, r);
+    const double bad_at = measure(r, STATE_AT, BATCH_BAD),
+                 clean_at = measure(r, STATE_AT, BATCH_CLEAN),
+                 bad_before = measure(r, STATE_BEFORE, BATCH_BAD),
+                 clean_before = measure(r, STATE_BEFORE, BATCH_CLEAN);
+    r->too_far = r->step[STATE_BEFORE] >= 0 && above(clean_before, clean_at, r->limit);
+    const bool has_before = r->step[STATE_BEFORE] >= 0 && !r->too_far,
+               state = has_before ? above(clean_at, clean_before, r->limit) : !isfinite(clean_at),
+               at = above(bad_at, clean_at, r->limit),
+               before = has_before && above(bad_before, clean_before, r->limit);
+    if (state)
+        r->culprit = before ? CULPRIT_BOTH : CULPRIT_STATE;
+    else if (at)
+        r->culprit = before || !has_before ? CULPRIT_DATA : CULPRIT_BOTH;
+    else
+        r->culprit = CULPRIT_NEITHER;
+}
+
+/* The state in FOLDER/NAME into r, which is of that step: what rewinds made of the rate, too. */
+static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
+{
+    char path[CHECKPOINT_PATH_MAX];
+    CheckpointReader reader;
+    if (snprintf(path, sizeof path, "%s/%s", b->folder, name) >= (int)sizeof path)
+        return FAIL(E_ARG, "%s: the path is too long", b->folder);
+    Status status = checkpoint_open(&reader, path);
+    if (status == OK) status = run_state_lay(r, &reader);
+    if (status == OK && reader.info.step != step)
+        status = FAIL(E_FORMAT, "%s: it is of step %lld; the bundle is of one of step %lld", path,
+                      (long long)reader.info.step, (long long)step);
+    checkpoint_close(&reader);
+    return status;
+}
+
+static Status fill(const Config *c, Run *r, int64_t draw)
+{
+    TRY(batches_fill(&r->train, draw, &r->batch));
+    return inject_batch(&c->monitor, &r->train, draw, &r->batch);
+}
+
+static Status check_tokens(const Bundle *b, const Config *c, Run *r)
+{
+    const size_t size = (size_t)b->rows * sizeof *b->inputs;
+    if (b->sequences != r->batch.sequences || b->context != r->batch.context)
+        return FAIL(E_FORMAT,
+                    "%s: a bundle of another model: its batch is %lld sequences of %lld tokens",
+                    b->folder, (long long)b->sequences, (long long)b->context);
+    TRY(fill(c, r, b->draw));
+    if (memcmp(r->batch.inputs, b->inputs, size) || memcmp(r->batch.targets, b->targets, size))
+        return FAIL(E_DATA,
+                    "%s: batch %lld is not made of the tokens that the bundle %s has: it is "
+                    "another dataset than the run was trained on",
+                    c->data.path, (long long)b->draw, b->folder);
+    return OK;
+}
+
+/* What one batch does to one state, which is there as it was and is not afterwards. */
+static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, ReplayCell *out)
+{
+    Arena arena = {0};
+    const int64_t layers = c->model.layers;
+    LaneStats stats = {.max_logit = arena_zero(&arena, layers * (int64_t)sizeof(double))};
+    const LaneTask task = {.model = &r->model,
+                           .batch = &r->batch,
+                           .draw = (uint64_t)r->step + 1,
+                           .dropout = true,
+                           .z_loss = c->train.z_loss,
+                           .smoothing = c->train.label_smoothing,
+                           .stats = &stats};
+    double sum = 0;
+    if (!stats.max_logit) return FAIL(E_NOMEM, "a replay");
+    Status status = fill(c, r, p->draw[batch]);
+    if (status == OK) status = lanes_step(r->lanes, &task, &out->loss);
+    if (status == OK) {
+        out->max_logit = -INFINITY;
+        for (int64_t i = 0; i < layers; i++)
+            out->max_logit = fmax(out->max_logit, stats.max_logit[i]);
+        out->grad_norm = grad_norm(&r->params, NULL);
+        adamw_step(&r->params, &c->optim, learning_rate(&c->optim, r->step + 1) * r->monitor.rate,
+                   clip_scale(out->grad_norm, c->optim.clip), r->step + 1, NULL);
+        status = fill(c, r, p->draw[BATCH_CLEAN]);
+    }
+    if (status == OK) status = lanes_loss(r->lanes, &r->model, &r->batch, &sum, NULL);
+    out->after = sum / (double)r->batch.loss_tokens;
+    arena_free(&arena);
+    return status;
+}
+
+/* The newest ordinary batch before the flagged one. */
+static int64_t clean_draw(const Bundle *b)
+{
+    for (int64_t i = history_rows(&b->history) - 1; i-- > 0;)
+        if (usual_row(&b->history, i)) return (int64_t)history_row(&b->history, i)[SIGNAL_draw];
+    return b->draw + 1;
+}
+
+static Status replay_on(const Bundle *b, const Config *c, Run *r, Replay *out)
+{
+    static const char *const files[] = {"before.h5", "at.h5"};
+    TRY(run_open(r, c));
+    TRY(bundle_check_model(b, &r->params, c->model.layers));
+    TRY(check_tokens(b, c, r));
+    for (int state = 0; state < REPLAY_STATES; state++)
+        for (int batch = 0; batch < REPLAY_BATCHES && out->step[state] >= 0; batch++) {
+            TRY(load(b, files[state], r, out->step[state]));
+            TRY(run_cell(c, r, out, batch, &out->cell[state][batch]));
+        }
+    replay_judge(b, &c->monitor, out);
+    return OK;
+}
+
+Status replay_run(const Bundle *b, const Config *c, Replay *out)
+{
+    const double *last = history_row(&b->history, history_rows(&b->history) - 1);
+    Run run;
+    *out = (Replay){.step = {b->before_step, b->step - 1},
+                    .draw = {b->draw, clean_draw(b)},
+                    .recorded_loss = last[SIGNAL_loss],
+                    .recorded_grad_norm = last[SIGNAL_grad_norm]};
+    const Status status = replay_on(b, c, &run, out);
+    run_close(&run);
+    return status;
+}

@@ -1,0 +1,187 @@
+#include "train/generate/decode.h"
+
+#include <string.h>
+
+/* What each is for, [streams + 1] of it. */
+enum { TOKENS, PLACES, QUERIES, KEYS, KEY_ENDS, EACH };
+
+static const int32_t first_stream[] = {0};
+
+Status decoder_open(Decoder *d, const Gpt *model, int64_t streams)
+{
+    const int64_t context = model->config->context, index = (int64_t)sizeof(int32_t);
+    INVARIANT(streams >= 1 && streams <= DECODER_STREAMS_MAX);
+    *d = (Decoder){.model = model, .cache = {.capacity = context, .streams = streams}};
+    d->cache.data = arena_take(&d->arena, streams * gpt_cache_count(model->config, context) *
+                                              (int64_t)sizeof *d->cache.data);
+    d->window = arena_take(&d->arena, streams * context * index);
+    d->positions = arena_take(&d->arena, context * index);
+    d->first = arena_zero(&d->arena, context * index);
+    d->end = arena_take(&d->arena, context * index);
+    d->each = arena_take(&d->arena, EACH * (streams + 1) * index);
+    d->logits = arena_take(&d->arena, streams * model->vocab_size * (int64_t)sizeof *d->logits);
+    if (!d->cache.data || !d->window || !d->positions || !d->first || !d->end || !d->each ||
+        !d->logits)
+        return FAIL(E_NOMEM, "keys and values of %lld times %lld tokens", (long long)streams,
+                    (long long)context);
+    for (int64_t i = 0; i < context; i++) d->positions[i] = (int32_t)i;
+    return OK;
+}
+
+void decoder_close(Decoder *d)
+{
+    tape_free(&d->tape);
+    arena_free(&d->arena);
+    *d = (Decoder){0};
+}
+
+void decoder_restart(Decoder *d)
+{
+    d->cache.length = 0;
+    d->prompt = 0;
+}
+
+/* Whether there is no room for `count` more. Then the cache is forgotten, and the last *old tokens of each
+ * stream are to be read again; else there are none of those. */
+static bool start_over(Decoder *d, int64_t count, int64_t *old)
+{
+    const int64_t context = d->cache.capacity, length = d->cache.length;
+    *old = 0;
+    if (length + count <= context) return false;
+    if (context / 2 > count) *old = context / 2 - count;
+    if (*old > length) *old = length;
+    d->prompt = d->prompt > length - *old ? d->prompt - (length - *old) : 0;
+    d->cache.length = 0;
+    return true;
+}
+
+/* Moves the last `old` of `length` tokens of a window to its front. */
+static void move_window(int32_t *window, int64_t length, int64_t old)
+{
+    memmove(window, window + length - old, (size_t)old * sizeof *window);
+}
+
+static Status forward(Decoder *d, const GptInput *in, const real **logits)
+{
+    tape_reset(&d->tape);
+    const Tensor *next = gpt_next(d->model, &d->tape, in);
+    TRY(d->tape.status);
+    *logits = next->data;
+    return OK;
+}
+
+/* Reads what is in a stream's window behind the cache, `rows` tokens. */
+static Status read_rows(Decoder *d, const int32_t *stream, int64_t rows, const real **logits)
+{
+    const int64_t begin = d->cache.length;
+    const int32_t queries[] = {0, (int32_t)rows}, keys[] = {0, (int32_t)(begin + rows)};
+    GptInput in = {.rows = rows,
+                   .tokens = d->window + *stream * d->cache.capacity + begin,
+                   .positions = d->positions + begin,
+                   .attention = {.segments = 1, .queries = queries, .keys = keys},
+                   .cache = &d->cache};
+    d->cache.stream = stream;
+    if (begin < d->prompt) { /* of a prompt, all is read at once */
+        for (int64_t i = 0; i < rows; i++) d->end[i] = (int32_t)(i < d->prompt ? d->prompt : i + 1);
+        in.attention.first = d->first;
+        in.attention.end = d->end;
+    }
+    return forward(d, &in, logits);
+}
+
+/* Puts the tokens behind those in the first window, and reads them. */
+static Status append(Decoder *d, const int32_t *tokens, int64_t count, const real **logits)
+{
+    const int64_t length = d->cache.length;
+    int64_t old;
+    const bool again = start_over(d, count, &old);
+    if (again) move_window(d->window, length, old);
+    memcpy(d->window + (again ? old : length), tokens, (size_t)count * sizeof *tokens);
+    return read_rows(d, first_stream, old + count, logits);
+}
+
+Status decoder_read_prompt(Decoder *d, const int32_t *tokens, int64_t count, const real **logits)
+{
+    const int64_t context = d->cache.capacity, used = count < context ? count : context;
+    INVARIANT(count > 0);
+    decoder_restart(d);
+    d->prompt = used;
+    return append(d, tokens + count - used, used, logits);
+}
+
+Status decoder_read(Decoder *d, const int32_t *tokens, int64_t count, const real **logits)
+{
+    INVARIANT(count > 0);
+    if (count > d->cache.capacity) {
+        tokens += count - d->cache.capacity;
+        count = d->cache.capacity;
+        decoder_restart(d);
+    }
+    return append(d, tokens, count, logits);
+}
+
+void decoder_split(Decoder *d, int64_t count)
+{
+    const GptCache *c = &d->cache;
+    const int64_t blocks = 2 * d->model->config->layers,
+                  row = gpt_cache_count(d->model->config, 1) / blocks, one = c->capacity * row;
+    INVARIANT(count <= c->streams);
+    for (int64_t stream = 1; stream < count; stream++) {
+        memcpy(d->window + stream * c->capacity, d->window, (size_t)c->length * sizeof *d->window);
+        for (int64_t i = 0; i < blocks; i++) {
+            real *from = c->data + i * c->streams * one;
+            memcpy(from + stream * one, from, (size_t)(c->length * row) * sizeof *from);
+        }
+    }
+}
+
+/* Each stream's old tokens and its new one, stream by stream: so many rows at once are no slower alone. */
+static Status step_over(Decoder *d, const int32_t *streams, const int32_t *tokens, int64_t count,
+                        int64_t length, int64_t old, const real **logits)
+{
+    const int64_t vocab_size = d->model->vocab_size;
+    for (int64_t i = 0; i < count; i++) {
+        int32_t *window = d->window + streams[i] * d->cache.capacity;
+        const real *one = NULL;
+        d->cache.length = 0;
+        move_window(window, length, old);
+        window[old] = tokens[i];
+        TRY(read_rows(d, streams + i, old + 1, &one));
+        memcpy(d->logits + i * vocab_size, one, (size_t)vocab_size * sizeof *one);
+    }
+    *logits = d->logits;
+    return OK;
+}
+
+Status decoder_step(Decoder *d, const int32_t *streams, const int32_t *tokens, int64_t count,
+                    const real **logits)
+{
+    const int64_t context = d->cache.capacity, length = d->cache.length;
+    int64_t old;
+    INVARIANT(count >= 1 && count <= d->cache.streams);
+    if (start_over(d, 1, &old)) return step_over(d, streams, tokens, count, length, old, logits);
+    for (int64_t i = 0; i < count; i++) d->window[streams[i] * context + length] = tokens[i];
+    if (count == 1) return read_rows(d, streams, 1, logits);
+
+    int32_t *of[EACH];
+    for (int i = 0; i < EACH; i++) of[i] = d->each + i * (d->cache.streams + 1);
+    for (int64_t i = 0; i <= count; i++) {
+        of[QUERIES][i] = (int32_t)i;
+        if (i == count) break;
+        of[TOKENS][i] = tokens[i];
+        of[PLACES][i] = (int32_t)length;
+        of[KEYS][i] = (int32_t)(streams[i] * context);
+        of[KEY_ENDS][i] = (int32_t)(of[KEYS][i] + length + 1);
+    }
+    d->cache.stream = streams;
+    return forward(d,
+                   &(GptInput){.rows = count,
+                               .tokens = of[TOKENS],
+                               .positions = of[PLACES],
+                               .attention = {.segments = count,
+                                             .queries = of[QUERIES],
+                                             .keys = of[KEYS],
+                                             .key_ends = of[KEY_ENDS]},
+                               .cache = &d->cache},
+                   logits);
+}

@@ -1,0 +1,207 @@
+#include "train/generate/sample.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/rng.h"
+#include "autograd/base/text.h"
+
+/* Where tokens become text. */
+typedef struct Writer {
+    const Tokenizer *tokenizer;
+    FILE *out;
+    unsigned char held[4]; /* the beginning of a character */
+    int count;
+    bool begun;
+} Writer;
+
+static void write_held(Writer *w, bool last)
+{
+    while (w->count) {
+        int length = text_utf8_length(w->held, (size_t)w->count);
+        if (!length && !last) return;
+        if (length > 0)
+            text_show(w->out, (const char *)w->held, (size_t)length);
+        else {
+            fputs("\xEF\xBF\xBD", w->out);
+            length = length ? 1 : w->count;
+        }
+        w->count -= length;
+        memmove(w->held, w->held + length, (size_t)w->count);
+    }
+}
+
+static void write_token(Writer *w, int32_t token)
+{
+    if (w->tokenizer) {
+        int64_t size;
+        const char *bytes = tokenizer_bytes(w->tokenizer, token, &size);
+        for (int64_t i = 0; i < size; i++) {
+            w->held[w->count++] = (unsigned char)bytes[i];
+            write_held(w, false);
+        }
+    } else
+        fprintf(w->out, w->begun ? " %d" : "%d", (int)token);
+    w->begun = true;
+}
+
+static Status written(const Writer *w)
+{
+    if (fflush(w->out) || ferror(w->out)) return FAIL(E_IO, "sample: %s", strerror(errno));
+    return OK;
+}
+
+/* "12 7 9" */
+static Status read_numbers(const char *text, int64_t vocab_size, int32_t *out, int64_t *count)
+{
+    for (const char *at = text; at += strspn(at, " \t\r\n"), *at;) {
+        char *end;
+        long token = strtol(at, &end, 10);
+        if (end == at || token < 0 || token >= vocab_size)
+            return FAIL(E_ARG,
+                        "prompt \"%s\": this model has no tokenizer; expected numbers of tokens, 0 "
+                        "to %lld, with spaces between",
+                        text, (long long)vocab_size - 1);
+        out[(*count)++] = (int32_t)token;
+        at = end;
+    }
+    return OK;
+}
+
+static Status encode(const Tokenizer *t, const char *prompt, int64_t vocab_size, int32_t *out,
+                     int64_t *count)
+{
+    const int64_t size = (int64_t)strlen(prompt);
+    *count = 0;
+    if (!t) TRY(read_numbers(prompt, vocab_size, out, count));
+    if (t && size && tokenizer_encode(t, prompt, size, out, size, count) != OK) {
+        char why[512];
+        snprintf(why, sizeof why, "%s", error_message());
+        return FAIL(E_ARG, "the prompt cannot be read: %s", why);
+    }
+    return OK;
+}
+
+/* One of the samples that are made together. */
+typedef struct Stream {
+    Writer writer;
+    int64_t number;
+    SampleResult result;
+} Stream;
+
+typedef struct Streams {
+    Decoder *decoder;
+    const Sampling *how;
+    Stream *all;
+    int64_t count;
+    Candidate *scratch;
+    int32_t *active,
+        *tokens; /* [count]: those that have not ended, and what each of them goes on with */
+    int64_t active_count;
+} Streams;
+
+/* Reads what all begin with. */
+static Status read_prompt(Streams *s, const char *prompt, Arena *a, const real **logits)
+{
+    const Tokenizer *t = s->all->writer.tokenizer;
+    const int64_t size = (int64_t)strlen(prompt);
+    const int32_t end = t ? tokenizer_end_of_text(t) : -1;
+    int32_t *tokens = arena_take(a, (size + 1) * (int64_t)sizeof *tokens), *read = tokens;
+    int64_t count;
+
+    if (!tokens) return FAIL(E_NOMEM, "sample");
+    tokens[0] = end < 0 ? 0 : end;
+    TRY(encode(t, prompt, s->decoder->model->vocab_size, tokens + 1, &count));
+    for (int64_t k = 0; k < s->count; k++) {
+        for (int64_t i = 1; s->how->with_prompt && i <= count; i++)
+            write_token(&s->all[k].writer, tokens[i]);
+        TRY(written(&s->all[k].writer));
+    }
+    if (s->how->in_document || !count)
+        count++;
+    else
+        read++;
+    decoder_restart(s->decoder);
+    TRY(s->how->prompt_both_ways ? decoder_read_prompt(s->decoder, read, count, logits)
+                                 : decoder_read(s->decoder, read, count, logits));
+    decoder_split(s->decoder, s->count);
+    return OK;
+}
+
+/* Chooses and writes token i of each that is active, by its row of logits, of which there are `rows`: one if
+ * all are the same. Who has ended is active no more. */
+static Status write_next(Streams *s, const real *logits, int64_t rows, int64_t i)
+{
+    const int64_t vocab_size = s->decoder->model->vocab_size, before = s->active_count;
+    const Rng rng = rng_stream(s->how->seed, "sample");
+    s->active_count = 0;
+    for (int64_t k = 0; k < before; k++) {
+        Stream *one = s->all + s->active[k];
+        const Tokenizer *t = one->writer.tokenizer;
+        int32_t token;
+        TRY(choose_token(logits + (rows > 1 ? k : 0) * vocab_size, vocab_size, &s->how->choosing,
+                         rng_uniform(rng, (uint64_t)i, (uint64_t)one->number), s->scratch, &token));
+        one->result.ended = token == (t ? tokenizer_end_of_text(t) : -1);
+        if (one->result.ended) continue;
+        one->result.tokens++;
+        write_token(&one->writer, token);
+        TRY(written(&one->writer));
+        s->active[s->active_count] = s->active[k];
+        s->tokens[s->active_count++] = token;
+    }
+    return OK;
+}
+
+static Status write_samples(Streams *s, const char *prompt, Arena *a)
+{
+    const int64_t index = s->count * (int64_t)sizeof(int32_t);
+    const real *logits;
+    s->scratch = arena_take(a, s->decoder->model->vocab_size * (int64_t)sizeof *s->scratch);
+    s->active = arena_take(a, index);
+    s->tokens = arena_take(a, index);
+    if (!s->scratch || !s->active || !s->tokens) return FAIL(E_NOMEM, "sample");
+    while (s->active_count < s->count) {
+        s->active[s->active_count] = (int32_t)s->active_count;
+        s->active_count++;
+    }
+    TRY(read_prompt(s, prompt, a, &logits));
+    for (int64_t i = 0, rows = 1; i < s->how->tokens; i++) {
+        TRY(write_next(s, logits, rows, i));
+        if (!s->active_count) break;
+        if (s->how->stop && *s->how->stop) return FAIL(E_INTERRUPTED, "sample");
+        if (i + 1 == s->how->tokens) break;
+        TRY(decoder_step(s->decoder, s->active, s->tokens, s->active_count, &logits));
+        rows = s->active_count;
+    }
+    return OK;
+}
+
+void sampling_as_trained(Sampling *s, const DataConfig *c)
+{
+    s->in_document = strcmp(c->packing, "none") && strcmp(c->packing, "concat");
+    s->prompt_both_ways =
+        !strcmp(c->objective, "prefix") && !strcmp(c->prefix_attention, "bidirectional");
+}
+
+Status sample_write(Decoder *d, const Tokenizer *t, const Sampling *s, const char *prompt,
+                    int64_t first, int64_t count, FILE *const out[], SampleResult results[])
+{
+    Arena a = {0};
+    Streams all = {.decoder = d,
+                   .how = s,
+                   .all = arena_zero(&a, count * (int64_t)sizeof *all.all),
+                   .count = count};
+    INVARIANT(count >= 1 && count <= d->cache.streams);
+    if (!all.all) return FAIL(E_NOMEM, "sample");
+    for (int64_t i = 0; i < count; i++)
+        all.all[i] = (Stream){.writer = {.tokenizer = t, .out = out[i]}, .number = first + i};
+    Status status = write_samples(&all, prompt, &a);
+    for (int64_t i = 0; i < count; i++) {
+        if (results) results[i] = all.all[i].result;
+        write_held(&all.all[i].writer, true);
+        if (status == OK) status = written(&all.all[i].writer);
+    }
+    arena_free(&a);
+    return status;
+}

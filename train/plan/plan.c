@@ -1,0 +1,185 @@
+#include "train/plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "autograd/base/threads.h"
+#include "train/checkpoint/checkpoint.h"
+#include "train/plan/probe.h"
+#include "train/support/quantile.h"
+
+/* A step of more operations than this is measured on fewer sequences; some ten seconds on two cores. */
+static const double OPERATIONS_MAX = 1e12;
+static const double SECONDS_ENOUGH = 5;
+
+int64_t plan_memory(void)
+{
+    return (int64_t)sysconf(_SC_PHYS_PAGES) * (int64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t floor_log2(int64_t n)
+{
+    int64_t j = 0;
+    while (n >> (j + 1)) j++;
+    return j;
+}
+
+/* The bytes that the tape of a leaf needs: the leaf is run through the model with shapes alone. */
+static Status leaf_size(const Config *c, const Gpt *model, int tensors, int64_t sequences,
+                        int64_t *size)
+{
+    const int64_t rows = sequences * c->model.context;
+    Tape t = {.dry = true};
+    tape_reset(&t);
+    int32_t *zeros = tape_take(&t, rows * (int64_t)sizeof *zeros),
+            *starts = tape_take(&t, (sequences + 1) * (int64_t)sizeof *starts);
+    bool *written = tape_take(&t, tensors);
+    if (t.status == OK) {
+        memset(zeros, 0, (size_t)rows * sizeof *zeros);
+        for (int64_t i = 0; i <= sequences; i++) starts[i] = (int32_t)(i * c->model.context);
+        const GptInput in = {.rows = rows,
+                             .tokens = zeros,
+                             .positions = zeros,
+                             .attention = {.segments = sequences,
+                                           .queries = starts,
+                                           .keys = starts},
+                             .dropout = true};
+        tape_record(&t, NULL, written);
+        Tensor *loss = gpt_loss(model, &t, &in, &(CrossEntropy){.targets = zeros, .scale = 1});
+        t.status = tape_backward(&t, loss);
+    }
+    const Status status = t.status;
+    *size = t.dry_size + t.arena.most;
+    tape_free(&t);
+    return status;
+}
+
+static Status count_bytes(Plan *p, Gpt *model)
+{
+    const Config *c = p->config;
+    const int threads = threads_count();
+    const bool side_by_side = p->leaves >= threads;
+    const int64_t sequences = (c->train.batch + p->leaves - 1) / p->leaves,
+                  tapes = side_by_side ? threads : 1;
+    p->value_size = p->parameters * (int64_t)(sizeof(real) + (model->low ? sizeof(bf16) : 0));
+    p->gradient_size = p->parameters * (int64_t)sizeof(real) *
+                       least(p->leaves, floor_log2(p->leaves) + (side_by_side ? threads : 1));
+    p->optimizer_size = 2 * p->parameters * (int64_t)sizeof(real);
+    p->image_size = CHECKPOINT_MEMORY;
+
+    if (side_by_side) threads_set(1); /* as an op sees it, on a lane */
+    Status status = leaf_size(c, model, p->params.tensors, sequences, &p->kept_size);
+    model->recompute = true;
+    if (status == OK)
+        status = leaf_size(c, model, p->params.tensors, sequences, &p->recomputed_size);
+    threads_set(threads);
+    p->kept_size *= tapes;
+    p->recomputed_size *= tapes;
+    p->activation_size = config_recompute(c) ? p->recomputed_size : p->kept_size;
+    return status;
+}
+
+static void total(Plan *p)
+{
+    p->total_size =
+        p->value_size + p->gradient_size + p->optimizer_size + p->activation_size + p->image_size;
+}
+
+Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
+{
+    Gpt model;
+    *p = (Plan){.config = c, .vocab_size = vocab_size};
+    gpt_init(&model, &p->params, &c->model, vocab_size, 0);
+    TRY(p->params.status);
+    account_params(&c->model, vocab_size, &p->params, &p->account);
+    p->parameters = p->account.params;
+    p->parameters_non_embedding = p->parameters - p->account.params_embedding;
+    p->flops_per_token = p->account.flops[FLOPS_PRODUCTS];
+    p->tokens_per_step = c->train.batch * c->model.context;
+    p->leaves = config_leaves(c);
+    model.low = config_low(c);
+    TRY(count_bytes(p, &model));
+    total(p);
+    return OK;
+}
+
+void plan_close(Plan *p)
+{
+    params_free(&p->params);
+}
+
+Status plan_data(Plan *p)
+{
+    enum { DRAWS = 16 };
+    const Config *c = p->config;
+    Dataset d;
+    Batches b = {0};
+    Status status = dataset_open(&d, c->data.path);
+    if (status == OK)
+        status = batches_open(&b, &d, &d.train, &c->data, c->model.context, c->train.batch,
+                              (uint64_t)c->train.seed);
+    if (status == OK) status = account_data(&c->model, &b, DRAWS, &p->account);
+    batches_close(&b);
+    dataset_close(&d);
+    return status;
+}
+
+/* At least three steps after the first, or as many as fit into the time, but one. */
+static Status time_steps(Probe *probe, double *seconds)
+{
+    enum { STEPS_MAX = 50 };
+    double times[STEPS_MAX], sum = 0, first;
+    int64_t count = 0;
+    TRY(probe_step(probe, &first));
+    do {
+        TRY(probe_step(probe, &times[count]));
+        sum += times[count++];
+    } while (count < STEPS_MAX && sum < SECONDS_ENOUGH);
+    *seconds = median(times, count);
+    return OK;
+}
+
+/* The config with fewer sequences a step, in leaves of as many as before where that goes. */
+static void shorten(const Plan *p, Config *c)
+{
+    const double step = p->flops_per_token * (double)p->tokens_per_step;
+    if (step <= OPERATIONS_MAX) return;
+    int64_t batch = (int64_t)((double)c->train.batch * OPERATIONS_MAX / step);
+    if (batch < threads_count()) batch = least(threads_count(), c->train.batch);
+    c->train.batch = batch;
+    c->train.accumulate = 1;
+    snprintf(c->train.lanes, sizeof c->train.lanes, "%lld", (long long)least(p->leaves, batch));
+}
+
+Status plan_measure(Plan *p)
+{
+    Probe probe;
+    double seconds = 0;
+    Config *c = malloc(sizeof *c);
+    if (!c) return FAIL(E_NOMEM, "plan");
+    *c = *p->config;
+    shorten(p, c);
+    Status status = OK;
+    if (p->total_size > plan_memory())
+        status = FAIL(E_NOMEM, "%.1f GB are needed, and this machine has %.1f",
+                      1e-9 * (double)p->total_size, 1e-9 * (double)plan_memory());
+    if (status == OK) {
+        status = probe_open(&probe, c, p->vocab_size);
+        if (status == OK) status = time_steps(&probe, &seconds);
+        probe_close(&probe);
+    }
+    const int64_t sequences = c->train.batch;
+    free(c);
+    TRY(status);
+    p->measured_sequences = sequences;
+    p->seconds_per_step = seconds * (double)p->config->train.batch / (double)sequences;
+    p->tokens_per_second = (double)p->tokens_per_step / p->seconds_per_step;
+    total(p);
+    return OK;
+}

@@ -1,0 +1,65 @@
+/* Plots: numbers to SVG, in a page or as a file of its own, light or dark as the reader's system is.
+ *
+ * Colours are ones that the colour-blind can tell apart (after Okabe and Ito 2008); from the ninth on dashes
+ * tell further. Points of a line that share a column of pixels are drawn as the first, the least, the
+ * greatest and the last of them (Jugel et al. 2014, doi:10.14778/2732951.2732953, "M4"), so that the picture
+ * of a million points is the same as if all were drawn. What is no finite number, or not above 0 on a
+ * logarithmic axis, is a gap. Equal plots give equal bytes. */
+#ifndef TRAIN_PLOT_PLOT_H
+#define TRAIN_PLOT_PLOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "autograd/base/error.h"
+
+typedef enum PlotKind { PLOT_LINE, PLOT_POINTS, PLOT_LINE_POINTS, PLOT_BAND } PlotKind;
+
+enum { PLOT_BY_PLACE = 0, PLOT_COLORS = 8, PLOT_INK = -1 };
+
+/* Everything is borrowed, and 0 or NULL is the usual. */
+typedef struct PlotSeries {
+    PlotKind kind;
+    const char *name;         /* in the legend and with hover values; NULL: in neither */
+    const double *x;          /* [count], ascending unless kind is PLOT_POINTS */
+    const double *y;          /* [count]; not of a band */
+    const double *low, *high; /* [count]: the edges of a band; else error bars, or NULL */
+    int64_t count;
+    int color; /* 1 to any number; PLOT_INK; PLOT_BY_PLACE: 1 for the first series ... */
+    bool is_faint, is_dashed,
+        is_hollow;            /* hollow: points that count less, e.g. are outside a fit */
+    const char *const *texts; /* [count]: what hovering over a point says; NULL: its numbers */
+} PlotSeries;
+
+/* Something that happened at x: a line from top to bottom. */
+typedef struct PlotMark {
+    double x;
+    const char *text; /* hovering says it */
+    const char *href; /* "#spike-3"; NULL: none */
+} PlotMark;
+
+typedef struct Plot {
+    const char *title, *x_label, *y_label;
+    bool x_log, y_log;
+    double x_min, x_max, y_min, y_max; /* a pair that is equal: as the data are */
+    bool from_zero;                    /* the y axis begins at 0 */
+    const PlotSeries *series;
+    int64_t series_count;
+    const PlotMark *marks;
+    int64_t mark_count;
+    int width, height; /* 0: 640 and 300 */
+} Plot;
+
+/* A <figure> for a page (train/plot/html.h has the style and the script that it needs); without
+ * JavaScript all is there but the values under the pointer. E_IO is the caller's to look for. */
+void plot_figure(const Plot *p, FILE *out);
+
+/* An SVG file of its own, with its style in it. E_IO. */
+Status plot_save(const Plot *p, const char *path);
+
+/* What most of it would be drawn well on: whether all numbers are above 0 and the largest is more than
+ * `factor` times the least. */
+bool plot_wants_log(const double *x, int64_t count, double factor);
+
+#endif

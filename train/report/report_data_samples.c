@@ -1,0 +1,81 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+#include "train/checkpoint/checkpoints.h"
+#include "train/generate/loaded_model.h"
+#include "train/generate/sample.h"
+#include "train/report/report_data_parts.h"
+#include "train/support/precision.h"
+
+static Status say_why(Reported *r, const char *why)
+{
+    r->no_samples = arena_text(&r->arena, why);
+    return r->no_samples ? OK : FAIL(E_NOMEM, "a report");
+}
+
+static Status write_texts(Reported *r, const Trained *t, const ReportedOptions *o,
+                          const char *prompt, char *text[])
+{
+    FILE *out[DECODER_STREAMS_MAX];
+    size_t size[DECODER_STREAMS_MAX];
+    Decoder d = {0};
+    Sampling how = {.choosing = {.temperature = 0.8, .top_p = 1}, .tokens = o->tokens, .seed = 1};
+    int64_t open = 0;
+    sampling_as_trained(&how, &t->config->data);
+    Status status = decoder_open(&d, &t->model, o->samples);
+    for (; open < o->samples && status == OK; open++) {
+        out[open] = open_memstream(&text[open], &size[open]);
+        if (!out[open]) {
+            status = FAIL(E_NOMEM, "samples");
+            break;
+        }
+    }
+    if (status == OK)
+        status = sample_write(&d, t->tokenizer, &how, prompt, 0, o->samples, out, NULL);
+    while (open--)
+        if (!text_close(out[open], &text[open]) && status == OK) status = FAIL(E_NOMEM, "samples");
+    decoder_close(&d);
+    if (status != OK) return status;
+    r->samples = arena_zero(&r->arena, o->samples * (int64_t)sizeof *r->samples);
+    if (!r->samples) return FAIL(E_NOMEM, "samples");
+    for (int64_t i = 0; i < o->samples; i++) {
+        r->samples[i].prompt = arena_text(&r->arena, prompt);
+        r->samples[i].text = arena_text(&r->arena, text[i]);
+        if (!r->samples[i].prompt || !r->samples[i].text) return FAIL(E_NOMEM, "samples");
+    }
+    r->sample_count = o->samples;
+    return OK;
+}
+
+static Status sample_of(Reported *r, const ReportedOptions *o, const char *path)
+{
+    char *text[DECODER_STREAMS_MAX] = {NULL};
+    Trained t;
+    Status status = trained_open(&t, path, NULL);
+    if (status == OK)
+        status = write_texts(r, &t, o, o->prompt ? o->prompt : t.config->train.sample_prompt, text);
+    for (int i = 0; i < DECODER_STREAMS_MAX; i++) free(text[i]);
+    trained_close(&t);
+    return status;
+}
+
+Status reported_samples(Reported *r, const ReportedOptions *o)
+{
+    char path[CHECKPOINT_PATH_MAX], why[512];
+    if (!o->samples) return OK;
+    if (!r->has_checkpoint) return say_why(r, "there is no checkpoint that could write");
+    if (strcmp(r->precision, precision_here())) {
+        snprintf(why, sizeof why, "the checkpoint is in %s, which this program does not compute in",
+                 r->precision);
+        return say_why(r, why);
+    }
+    if (o->parameters_max && r->parameters > o->parameters_max)
+        return say_why(r, "a model of this size takes a while to write: capstan report makes them");
+    if (snprintf(path, sizeof path, "%s/checkpoints/%s", r->folder, r->checkpoint) >=
+        (int)sizeof path)
+        return FAIL(E_ARG, "%s: the path is too long", r->folder);
+    const Status status = sample_of(r, o, path);
+    return status == OK || status == E_NOMEM ? status : say_why(r, error_message());
+}

@@ -1,0 +1,180 @@
+/* Which config a run goes on with: what may differ from its checkpoint's, and what may not. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "autograd/base/text.h"
+#include "optim/schedule.h"
+#include "train/checkpoint/checkpoints.h"
+#include "train/run/folder.h"
+#include "train/support/precision.h"
+#include "train/train.h"
+
+typedef struct Diff {
+    const Config *old, *new;
+    bool branches; /* the schedule may go another way from here on */
+    char text[3072];
+    size_t length;
+} Diff;
+
+/* What only says how the learning rate goes on. */
+static bool is_schedule(const Key *k)
+{
+    static const char *const names[] = {"schedule", "warmup", "min_lr", "decay_steps", "cooldown"};
+    if (!strcmp(k->section, "train")) return !strcmp(k->name, "steps");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(k->name, names[i])) return !strcmp(k->section, "optim");
+    return false;
+}
+
+static void note(void *context, const Key *k)
+{
+    Diff *d = context;
+    char old[TEXT_MAX + 16], new[TEXT_MAX + 16];
+    if (config_may_change(k) || !strcmp(k->name, "path")) return; /* the path: by digest, later */
+    if (d->branches && is_schedule(k)) return;
+    const size_t room = sizeof d->text - d->length;
+    int used = snprintf(d->text + d->length, room, "\n  %s.%s: %s in the run, %s now", k->section,
+                        k->name, config_value(d->old, k, old, sizeof old),
+                        config_value(d->new, k, new, sizeof new));
+    d->length += (size_t)used < room ? (size_t)used : room - 1;
+}
+
+static Status check_schedule(const Config *old, const Config *new, int64_t step)
+{
+    const int64_t parting = schedule_parting(&old->optim, &new->optim, step);
+    if (new->train.steps < step)
+        return FAIL(E_CONFIG, "train.steps = %lld: the checkpoint to go on from has %lld updates",
+                    (long long)new->train.steps, (long long)step);
+    if (parting > step) return OK;
+    return FAIL(E_CONFIG,
+                "update %lld of the checkpoint's %lld was made with a learning rate of %g, this "
+                "schedule has %g there; --allow-change goes on anyway",
+                (long long)parting, (long long)step, learning_rate(&old->optim, parting),
+                learning_rate(&new->optim, parting));
+}
+
+/* What may not differ between them, as text, to be freed; NULL: memory is out. */
+static Diff *differences(const Config *old, const Config *new, bool branches)
+{
+    Diff *d = calloc(1, sizeof *d);
+    if (!d) return NULL;
+    *d = (Diff){.old = old, .new = new, .branches = branches};
+    config_compare(old, new, note, d);
+    return d;
+}
+
+Status train_differs(const Config *old, const Config *new, bool *differs)
+{
+    Diff *d = differences(old, new, false);
+    if (!d) return FAIL(E_NOMEM, "a comparison");
+    *differs = d->length > 0;
+    free(d);
+    return OK;
+}
+
+/* branch: the updates of another run's checkpoint that this one branches off from; -1: it is its own. */
+static Status compare(const TrainOptions *o, const char *folder, int64_t branch, const Config *old,
+                      const Config *new)
+{
+    if (o->allow_change) return OK;
+    if (branch >= 0) TRY(check_schedule(old, new, branch));
+    Diff *d = differences(old, new, branch >= 0);
+    if (!d) return FAIL(E_NOMEM, "a comparison");
+    const Status status =
+        d->length ? FAIL(E_CONFIG,
+                         "%s%s was made with other settings; --allow-change goes on with the new "
+                         "ones:%s",
+                         branch < 0 ? "the run in " : "", folder, d->text)
+                  : OK;
+    free(d);
+    return status;
+}
+
+/* Whether it is the checkpoint that does not belong here, another run's: if the run's folder says otherwise than it
+ * does, and the config that was asked for (NULL: none was) does not. If not, `status` stays. */
+static Status check_own(const TrainOptions *o, const char *folder, const CheckpointReader *r,
+                        const Config *theirs, const Config *asked, Status status)
+{
+    char path[FOLDER_PATH_MAX + 16], said[4096];
+    if (o->allow_change) return status;
+    snprintf(path, sizeof path, "%s/config.yaml", folder);
+    snprintf(said, sizeof said, "%s", error_message());
+    Config *own = malloc(sizeof *own);
+    if (!own) return FAIL(E_NOMEM, "a config");
+    bool is_asked = true;
+    Diff *d = NULL;
+    Status read = access(path, R_OK) ? E_CONFIG : config_load(own, path, 0, NULL);
+    if (read == OK && asked) {
+        read = train_differs(own, asked, &is_asked);
+        is_asked = !is_asked;
+    }
+    if (read == OK) {
+        d = differences(own, theirs, false);
+        if (!d) read = FAIL(E_NOMEM, "a comparison");
+    }
+    if (read == E_NOMEM)
+        status = read;
+    else if (read == OK && is_asked && d->length)
+        status =
+            FAIL(E_FORMAT,
+                 "%s: another run's, or config.yaml beside it was changed; --allow-change goes "
+                 "on with %s:%s",
+                 r->file.path,
+                 asked ? "config.yaml's settings, which are those asked for"
+                       : "its settings, where these differ",
+                 d->text);
+    else if (status != OK)
+        error_adopt(status, said);
+    free(d);
+    free(own);
+    return status;
+}
+
+static Status resumed_config(const TrainOptions *o, const char *folder, const CheckpointReader *r,
+                             bool branches, Config *c, Config *old)
+{
+    TRY(checkpoint_config(r, 0, NULL, old));
+    if (!strcmp(r->info.precision, precision_here())) TRY(checkpoint_check_model(r, old));
+    if (o->config)
+        TRY(config_load(c, o->config, o->override_count, o->overrides));
+    else
+        TRY(checkpoint_config(r, o->override_count, o->overrides, c));
+    TRY(config_fits_here(c));
+    const Status status = compare(o, folder, branches ? r->info.step : -1, old, c);
+    if (branches || (status == OK) == (o->config != NULL)) return status;
+    return check_own(o, folder, r, old, o->config ? c : NULL, status);
+}
+
+static void warn(void *context, const char *message)
+{
+    (void)context;
+    fputs("capstan: warning: ", stderr);
+    text_put(stderr, message, strlen(message));
+    fputc('\n', stderr);
+}
+
+Status train_config(const TrainOptions *o, Config *c)
+{
+    char folder[FOLDER_PATH_MAX], checkpoints[FOLDER_PATH_MAX + 16];
+    CheckpointReader reader;
+    bool found = false;
+    TRY(folder_path(o->folder, o->config, folder));
+    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", folder);
+    if (o->resume)
+        TRY(checkpoints_open_newest(checkpoints, &reader, &found, o->fallback ? warn : NULL, NULL));
+    if (!found && !o->from) {
+        if (!o->config)
+            return o->resume
+                       ? FAIL(E_CONFIG, "%s has no checkpoint to go on from: give a CONFIG", folder)
+                       : FAIL(E_CONFIG, "give a CONFIG: only --resume goes on without one");
+        return config_load(c, o->config, o->override_count, o->overrides);
+    }
+    Status status = found ? OK : checkpoint_open(&reader, o->from);
+    Config *old = malloc(sizeof *old);
+    if (!old) status = FAIL(E_NOMEM, "a config");
+    if (status == OK) status = resumed_config(o, found ? folder : o->from, &reader, !found, c, old);
+    free(old);
+    checkpoint_close(&reader);
+    return status;
+}

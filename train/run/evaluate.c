@@ -1,0 +1,132 @@
+#include "train/run/evaluate.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "data/tokenizer.h"
+#include "train/step/lanes.h"
+#include "train/support/clock.h"
+
+static void show(const EvaluateOptions *o, int64_t i, int64_t count, double *shown)
+{
+    const double now = clock_seconds();
+    if (!o->progress || (now - *shown < 0.2 && i < count)) return;
+    *shown = now;
+    fprintf(o->progress, i < count ? "\reval %lld/%lld" : "\r\033[K", (long long)i,
+            (long long)count);
+    fflush(o->progress);
+}
+
+/* How many bytes each token stands for; NULL if the dataset does not say. */
+static Status token_sizes(const Dataset *d, Arena *a, int64_t **sizes)
+{
+    Tokenizer *t;
+    *sizes = NULL;
+    if (!d->tokenizer) return OK;
+    TRY(tokenizer_parse(a, d->tokenizer, d->tokenizer_size, d->path, &t));
+    *sizes = arena_zero(a, d->vocab_size * (int64_t)sizeof **sizes);
+    if (!*sizes) return FAIL(E_NOMEM, "sizes of %lld tokens", (long long)d->vocab_size);
+    for (int64_t i = 0; i < d->vocab_size; i++) tokenizer_bytes(t, (int32_t)i, &(*sizes)[i]);
+    return OK;
+}
+
+/* The slot of a place in a document. */
+static int64_t slot_of(int64_t place)
+{
+    if (place < PLACES_ALONE) return place;
+    return PLACES_ALONE + (63 - __builtin_clzll((unsigned long long)place)) - 6;
+}
+
+static void begin_places(PlaceLoss *places)
+{
+    for (int64_t i = 0; i < PLACES_MAX; i++) {
+        const int64_t from = i < PLACES_ALONE ? i : INT64_C(64) << (i - PLACES_ALONE);
+        places[i] = (PlaceLoss){.from = from};
+        if (i) places[i - 1].to = from;
+    }
+    places[PLACES_MAX - 1].to = INT64_MAX;
+}
+
+/* Adds the losses of a batch's rows to the places and documents that they belong to. */
+static void tell_apart(const EvaluateOptions *o, const Split *split, const Batch *b,
+                       const real *row_loss)
+{
+    for (int64_t row = 0; row < b->sequences * b->context; row++) {
+        if (b->origins[row] < 0) continue;
+        const int64_t document = split_document(split, b->origins[row]),
+                      place = b->origins[row] - (int64_t)split->offsets[document];
+        if (o->places) {
+            o->places[slot_of(place)].tokens++;
+            o->places[slot_of(place)].sum += (double)row_loss[row];
+        }
+        if (o->documents) {
+            o->documents[document].tokens++;
+            o->documents[document].sum += (double)row_loss[row];
+        }
+    }
+}
+
+typedef struct Evaluator {
+    Arena arena;
+    Batches batches;
+    Batch batch;
+    Lanes *lanes;
+    int64_t *sizes;
+    real *row_loss; /* NULL: not wanted */
+} Evaluator;
+
+static Status open_evaluator(Evaluator *e, Params *p, const Config *c, const Dataset *d,
+                             const Split *split, const EvaluateOptions *o)
+{
+    const int64_t rows = c->train.batch * c->model.context;
+    TRY(batches_open(&e->batches, d, split, &c->data, c->model.context, c->train.batch,
+                     (uint64_t)c->train.seed));
+    TRY(batch_alloc(&e->batch, &e->arena, c->train.batch, c->model.context));
+    TRY(token_sizes(d, &e->arena, &e->sizes));
+    if (o->places) begin_places(o->places);
+    if (o->documents) memset(o->documents, 0, (size_t)split->documents * sizeof *o->documents);
+    if (o->places || o->documents) {
+        e->row_loss = arena_take(&e->arena, rows * (int64_t)sizeof *e->row_loss);
+        if (!e->row_loss) return FAIL(E_NOMEM, "losses of %lld rows", (long long)rows);
+    }
+    return lanes_open(&e->lanes, p, config_leaves(c));
+}
+
+static Status run(Evaluator *e, const Gpt *model, const EvaluateOptions *o, Evaluation *out)
+{
+    Batch *b = &e->batch;
+    const int64_t count = batches_eval_count(&e->batches);
+    double total = 0, shown = clock_seconds();
+    for (int64_t i = 0; i < count; i++) {
+        double sum;
+        if (o->stop && *o->stop) return FAIL(E_INTERRUPTED, "eval");
+        show(o, i, count, &shown);
+        TRY(batches_eval(&e->batches, i, b));
+        TRY(lanes_loss(e->lanes, model, b, &sum, e->row_loss));
+        total += sum;
+        out->tokens += b->loss_tokens;
+        if (e->row_loss) tell_apart(o, e->batches.split, b, e->row_loss);
+        for (int64_t row = 0; e->sizes && row < b->sequences * b->context; row++)
+            if (b->targets[row] >= 0) out->bytes += e->sizes[b->targets[row]];
+    }
+    show(o, count, count, &shown);
+    out->loss = out->tokens ? total / (double)out->tokens : NAN;
+    out->perplexity = exp(out->loss);
+    out->bits_per_byte = out->bytes ? total / (log(2) * (double)out->bytes) : NAN;
+    return OK;
+}
+
+Status evaluate(const Gpt *model, Params *p, const Config *c, const Dataset *d, const Split *split,
+                const EvaluateOptions *o, Evaluation *out)
+{
+    const double begin = clock_seconds();
+    Evaluator e = {0};
+    *out = (Evaluation){0};
+    Status status = open_evaluator(&e, p, c, d, split, o);
+    if (status == OK) status = run(&e, model, o, out);
+    lanes_close(e.lanes);
+    batches_close(&e.batches);
+    arena_free(&e.arena);
+    out->seconds = clock_seconds() - begin;
+    return status;
+}

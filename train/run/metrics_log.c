@@ -1,0 +1,302 @@
+#include "train/run/metrics_log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "autograd/base/text.h"
+
+/* A line being made: {"step": 1, "loss": 2.5}. It outgrows `few` in models of many blocks. */
+typedef struct Line {
+    char few[8192], *text;
+    size_t length, room;
+    bool nonfinite, out_of_memory;
+} Line;
+
+static void begin(Line *line)
+{
+    line->text = line->few;
+    line->room = sizeof line->few;
+    line->length = 0;
+    line->nonfinite = line->out_of_memory = false;
+}
+
+static void end(Line *line)
+{
+    if (line->text != line->few) free(line->text);
+}
+
+/* Room for `more` bytes and an end. */
+static bool grow(Line *line, size_t more)
+{
+    const bool is_few = line->text == line->few;
+    if (line->length + more < line->room) return true;
+    const size_t room = 2 * (line->room + more);
+    char *text = line->out_of_memory ? NULL : realloc(is_few ? NULL : line->text, room);
+    if (!text) {
+        line->out_of_memory = true;
+        return false;
+    }
+    if (is_few) memcpy(text, line->few, line->length);
+    line->text = text;
+    line->room = room;
+    return true;
+}
+
+__attribute__((format(printf, 2, 3))) static void append(Line *line, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    const int used = vsnprintf(NULL, 0, fmt, args);
+    INVARIANT(used >= 0);
+    if (grow(line, (size_t)used))
+        line->length += (size_t)vsnprintf(line->text + line->length, (size_t)used + 1, fmt, again);
+    va_end(again);
+    va_end(args);
+}
+
+static void add_key(Line *line, const char *key)
+{
+    append(line, "%s\"%s\": ", line->length ? ", " : "{", key);
+}
+
+static void add_int(Line *line, const char *key, int64_t value)
+{
+    add_key(line, key);
+    append(line, "%lld", (long long)value);
+}
+
+static void add_number(Line *line, double value)
+{
+    char text[32];
+    if (!isfinite(value)) line->nonfinite = true;
+    append(line, "%s", isfinite(value) ? text_real(value, text) : "null");
+}
+
+static void add_real(Line *line, const char *key, double value)
+{
+    add_key(line, key);
+    add_number(line, value);
+}
+
+/* The same, or nothing if it is not known. */
+static void add_known(Line *line, const char *key, double value)
+{
+    if (!isnan(value)) add_real(line, key, value);
+}
+
+static void add_text(Line *line, const char *key, const char *value)
+{
+    json_t *string = json_string(value);
+    char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
+    add_key(line, key);
+    append(line, "%s", quoted ? quoted : "null"); /* null: not UTF-8 */
+    free(quoted);
+    json_decref(string);
+}
+
+/* Writes the line and ends it. */
+static Status write_line(Lines *file, Line *line)
+{
+    if (line->nonfinite) append(line, ", \"nonfinite\": true");
+    append(line, "}\n");
+    Status status = line->out_of_memory ? FAIL(E_NOMEM, "%s: a line is lost", file->path)
+                                        : lines_add(file, line->text, (int64_t)line->length);
+    end(line);
+    return status;
+}
+
+/* Of a whole line as write_line() makes it. Not by a parser: that memory is out must not look like damage. */
+static bool step_of(const char *text, ssize_t length, int64_t *step)
+{
+    static const char begin[] = "{\"step\": ";
+    char *end;
+    if (strlen(text) != (size_t)length || length < 3 || strcmp(text + length - 2, "}\n") ||
+        strncmp(text, begin, sizeof begin - 1))
+        return false;
+    *step = strtoll(text + sizeof begin - 1, &end, 10);
+    return end > text + sizeof begin - 1 && (*end == ',' || *end == '}');
+}
+
+/* Where the lines that belong to updates up to `step` end, and the seconds that the last one tells. */
+static Status find_kept(FILE *file, const char *path, int64_t step, int64_t *kept, double *seconds)
+{
+    static const char seconds_key[] = "\"seconds\": ";
+    char *text = NULL;
+    size_t room = 0;
+    bool keep = true;
+    *kept = 0;
+    while (keep) {
+        const ssize_t length = getline(&text, &room, file);
+        if (length < 0) break;
+        int64_t number;
+        keep = step_of(text, length, &number) && number <= step;
+        const char *time = keep ? strstr(text, seconds_key) : NULL;
+        if (time) *seconds = strtod(time + strlen(seconds_key), NULL);
+        if (keep) *kept += length;
+    }
+    free(text);
+    return keep && !feof(file) ? FAIL(E_IO, "%s: %s", path, strerror(errno)) : OK;
+}
+
+/* Cuts off what belongs to updates after `step`, in the file and of what waits. */
+static Status cut(Lines *l, int64_t step, double *seconds)
+{
+    int64_t kept = 0, waiting = 0;
+    FILE *file = fopen(l->path, "r");
+    if (!file) return FAIL(E_IO, "%s: %s", l->path, strerror(errno));
+    Status status = find_kept(file, l->path, step, &kept, seconds);
+    fclose(file);
+    TRY(status);
+    if (kept > l->end) kept = l->end; /* the rest could not be cut off yet */
+    if (kept == l->end && l->size) {
+        file = fmemopen(l->waiting, (size_t)l->size, "r");
+        if (!file) return FAIL(E_NOMEM, "%s", l->path);
+        status = find_kept(file, l->path, step, &waiting, seconds);
+        fclose(file);
+        TRY(status);
+    }
+    return lines_cut(l, kept, waiting);
+}
+
+Status log_open(RunLog *l, const char *run, int64_t step)
+{
+    *l = (RunLog){.metrics.fd = -1, .events.fd = -1};
+    TRY(lines_open(&l->events, run, "events.jsonl"));
+    TRY(lines_open(&l->metrics, run, "metrics.jsonl"));
+    return cut(&l->metrics, step, &l->seconds);
+}
+
+void log_close(RunLog *l)
+{
+    lines_close(&l->metrics);
+    lines_close(&l->events);
+}
+
+Status log_rewind(RunLog *l, int64_t step)
+{
+    double seconds; /* they go on */
+    return cut(&l->metrics, step, &seconds);
+}
+
+static double signal_of(const BlockSignals *block, size_t offset)
+{
+    double x;
+    memcpy(&x, (const char *)block + offset, sizeof x);
+    return x;
+}
+
+/* One signal of all blocks; nothing if it was not measured. */
+static void add_blocks(Line *line, const char *key, const BlockSignals *blocks, int64_t count,
+                       size_t offset)
+{
+    int64_t known = 0;
+    for (int64_t i = 0; i < count; i++) known += !isnan(signal_of(&blocks[i], offset));
+    if (!known) return;
+    append(line, "%s\"%s\": [", line->text[line->length - 1] == '{' ? "" : ", ", key);
+    for (int64_t i = 0; i < count; i++) {
+        if (i) append(line, ", ");
+        add_number(line, signal_of(&blocks[i], offset));
+    }
+    append(line, "]");
+}
+
+static void add_layers(Line *line, const Monitor *m)
+{
+    const int64_t count = m->history.layers;
+    BlockSignals *blocks = calloc((size_t)count + 1, sizeof *blocks);
+    if (!blocks) return; /* the line is whole without them */
+    for (int64_t i = 0; i < count; i++) blocks[i] = monitor_block(m, i);
+    add_key(line, "layers");
+    append(line, "{");
+#define X(name, help) add_blocks(line, #name, blocks, count, offsetof(BlockSignals, name));
+    BLOCK_SIGNAL_LIST(X)
+#undef X
+    append(line, "}");
+    free(blocks);
+}
+
+/* What the monitor knows of update `step`. */
+static void add_monitor(Line *line, const Monitor *m, int64_t step)
+{
+    const double *row = monitor_row(m, step);
+    if (!row) return;
+    add_known(line, "loss_z", row[SIGNAL_loss_z]);
+    add_known(line, "grad_norm_z", row[SIGNAL_grad_norm_z]);
+    add_int(line, "skipped", m->past.skipped);
+    if (!m->config->telemetry) return;
+    add_known(line, "update_norm", row[SIGNAL_update_norm]);
+    add_known(line, "rms", row[SIGNAL_rms]);
+    add_known(line, "log_z", row[SIGNAL_log_z]);
+    add_known(line, "max_logit", row[SIGNAL_max_logit]);
+    add_layers(line, m);
+}
+
+Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_second)
+{
+    Line line;
+    begin(&line);
+    const bool has_loss = !r->monitor.judgement.no_loss;
+    add_int(&line, "step", step);
+    if (has_loss) add_real(&line, "loss", r->loss);
+    add_real(&line, "lr", r->lr);
+    if (has_loss) add_real(&line, "grad_norm", r->grad_norm);
+    add_int(&line, "tokens", r->tokens);
+    add_real(&line, "tokens_per_second", tokens_per_second);
+    add_real(&line, "seconds", l->seconds);
+    add_known(&line, "noise_scale", noise_scale(&r->noise));
+    add_monitor(&line, &r->monitor, step);
+    return write_line(&l->metrics, &line);
+}
+
+Status log_evaluation(RunLog *l, const Run *r, double val_loss)
+{
+    Line line;
+    begin(&line);
+    add_int(&line, "step", r->step);
+    add_real(&line, "val_loss", val_loss);
+    return write_line(&l->metrics, &line);
+}
+
+Status log_event(RunLog *l, const Run *r, const char *kind, const char *message)
+{
+    Line line;
+    begin(&line);
+    add_int(&line, "step", r->step);
+    add_text(&line, "event", kind);
+    add_text(&line, "message", message);
+    return write_line(&l->events, &line);
+}
+
+Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *message,
+                 const char *bundle)
+{
+    Line line;
+    begin(&line);
+    add_int(&line, "step", j->step);
+    add_int(&line, "draw", j->draw);
+    add_text(&line, "event", kind);
+    add_text(&line, "class", spike_class_name(j->finding.flag));
+    add_text(&line, "message", message);
+    add_real(&line, "loss", j->loss);
+    add_known(&line, "loss_z", j->finding.loss_z);
+    add_real(&line, "grad_norm", j->grad_norm);
+    add_known(&line, "grad_norm_z", j->finding.grad_norm_z);
+    if (*bundle) add_text(&line, "bundle", bundle);
+    return write_line(&l->events, &line);
+}
+
+Status log_sync(RunLog *l)
+{
+    const Status events = lines_sync(&l->events);
+    TRY(lines_sync(&l->metrics));
+    return events;
+}

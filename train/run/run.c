@@ -1,0 +1,166 @@
+#include "train/run/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+#include "optim/schedule.h"
+#include "train/step/model.h"
+
+static Status open_parts(Run *r, const Config *c)
+{
+    const int64_t context = c->model.context, batch = c->train.batch;
+    const uint64_t seed = (uint64_t)c->train.seed;
+
+    TRY(dataset_open(&r->dataset, c->data.path));
+    TRY(batches_open(&r->train, &r->dataset, &r->dataset.train, &c->data, context, batch, seed));
+    const Status val =
+        batches_open(&r->val, &r->dataset, &r->dataset.val, &c->data, context, batch, seed);
+    r->has_val = val == OK;
+    if (val != OK && val != E_CONFIG) return val; /* else it is too short */
+    TRY(batch_alloc(&r->batch, &r->arena, batch, context));
+
+    TRY(model_open(&r->model, &r->params, c, r->dataset.vocab_size, true));
+    params_init(&r->params, seed);
+    if (!strcmp(c->monitor.inject, "nan")) TRY(inject_place(c->monitor.inject_where, &r->fault));
+    TRY(monitor_open(&r->monitor, &r->arena, &c->monitor,
+                     &(MonitorShape){.steps = c->train.steps,
+                                     .warmup = c->optim.warmup,
+                                     .beta2 = c->optim.beta2,
+                                     .layers = c->model.layers,
+                                     .rows = batch * context},
+                     &r->params));
+    return lanes_open(&r->lanes, &r->params, config_leaves(c));
+}
+
+Status run_open(Run *r, const Config *c)
+{
+    *r = (Run){.config = c, .best_val_loss = INFINITY};
+    return open_parts(r, c);
+}
+
+void run_close(Run *r)
+{
+    lanes_close(r->lanes);
+    params_free(&r->params);
+    batches_close(&r->train);
+    batches_close(&r->val);
+    dataset_close(&r->dataset);
+    arena_free(&r->arena);
+    *r = (Run){0};
+}
+
+/* Where a number that is not finite came from; as a part of the judgement. */
+static void trace(Run *r, const LaneTask *task)
+{
+    Judgement *j = &r->monitor.judgement;
+    const TapeFinding *f = &r->finding;
+    char value[32], place[256] = "though every part of it is finite: its sum overflows";
+    text_real(isfinite(r->loss) ? r->grad_norm : r->loss, value);
+    const Status status = lanes_trace(r->lanes, task, &r->finding);
+    if (status != OK)
+        snprintf(place, sizeof place, "and where it began cannot be told: %.200s", error_message());
+    else if (f->found)
+        snprintf(place, sizeof place, "first seen in the %s of %s in %s%s%s",
+                 f->in_backward ? "backward" : "forward", f->op, f->scope,
+                 f->parameter ? (f->in_backward ? ", gradient of " : ", value of ") : "",
+                 f->parameter ? f->parameter : "");
+    snprintf(j->message, sizeof j->message, "update %lld (draw %lld): the %s is %s; %s",
+             (long long)j->step, (long long)j->draw, isfinite(r->loss) ? "gradient" : "loss", value,
+             place);
+}
+
+Status run_measure(Run *r)
+{
+    const Config *c = r->config;
+    Monitor *m = &r->monitor;
+    const bool telemetry = m->config && m->config->telemetry;
+    const int64_t draw = monitor_next_draw(m, r->draw);
+    r->poisoned = *r->fault.op && inject_is_due(&c->monitor, draw);
+    const TapePoison poison = {r->fault.op, r->fault.scope, r->fault.in_backward, 0};
+    const LaneTask task = {.model = &r->model,
+                           .batch = &r->batch,
+                           .draw = (uint64_t)r->step + 1,
+                           .dropout = true,
+                           .z_loss = c->train.z_loss,
+                           .smoothing = c->train.label_smoothing,
+                           .stats = m->config ? &m->stats : NULL,
+                           .noise = &r->sample,
+                           .poison = r->poisoned ? &poison : NULL};
+
+    r->finding = (TapeFinding){0};
+    TRY(batches_fill(&r->train, draw, &r->batch));
+    TRY(inject_batch(&c->monitor, &r->train, draw, &r->batch));
+    TRY(lanes_step(r->lanes, &task, &r->loss));
+    inject_gradient(&c->monitor, draw, &r->params);
+    r->grad_norm = grad_norm(&r->params, telemetry ? m->norms : NULL);
+    if (!r->batch.loss_tokens && isfinite(r->loss) && isfinite(r->grad_norm))
+        monitor_pass(m, r->step + 1, draw);
+    else
+        monitor_judge(m, r->step + 1, draw, r->loss, r->grad_norm);
+    if (m->judgement.finding.flag == SPIKE_NONFINITE) trace(r, &task);
+    return OK;
+}
+
+void run_update(Run *r)
+{
+    const OptimConfig *c = &r->config->optim;
+    Monitor *m = &r->monitor;
+    const Judgement *j = &m->judgement;
+    double scale = clip_scale(r->grad_norm, c->clip);
+    if (j->limit < scale * r->grad_norm) scale = j->limit / r->grad_norm;
+
+    noise_add(&r->noise, &r->sample, r->grad_norm, (double)r->batch.loss_tokens);
+    r->step++;
+    r->draw = j->draw;
+    r->tokens += r->batch.loss_tokens;
+    r->lr = learning_rate(c, r->step) * m->rate;
+    adamw_step(&r->params, c, r->lr, scale, r->step,
+               m->config && m->config->telemetry ? m->updates : NULL);
+    monitor_took(m, r->lr, scale);
+}
+
+void run_leave(Run *r)
+{
+    r->draw = r->monitor.judgement.draw;
+    monitor_left(&r->monitor);
+}
+
+Status run_stopped(const Run *r)
+{
+    const Judgement *j = &r->monitor.judgement;
+    return FAIL(E_NUMERIC, "%s; nothing was updated%s", j->message,
+                !j->exhausted ? ""
+                : strcmp(r->config->monitor.action, "rewind")
+                    ? "; monitor.skip_run and monitor.skip_share allow no more to be skipped"
+                    : "; monitor.attempts are used up here");
+}
+
+Status run_step(Run *r)
+{
+    TRY(run_measure(r));
+    switch (r->monitor.judgement.verdict) {
+    case VERDICT_TAKE: run_update(r); break;
+    case VERDICT_STOP: return run_stopped(r);
+    default: run_leave(r);
+    }
+    return OK;
+}
+
+Status run_val_loss(Run *r, double *loss)
+{
+    const int64_t all = batches_eval_count(&r->val),
+                  count = all < r->config->train.eval_batches ? all : r->config->train.eval_batches;
+    double total = 0;
+    int64_t tokens = 0;
+    for (int64_t i = 0; i < count; i++) {
+        double sum;
+        TRY(batches_eval(&r->val, i * all / count, &r->batch));
+        TRY(lanes_loss(r->lanes, &r->model, &r->batch, &sum, NULL));
+        total += sum;
+        tokens += r->batch.loss_tokens;
+    }
+    *loss = tokens ? total / (double)tokens : NAN;
+    return OK;
+}

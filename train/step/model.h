@@ -1,0 +1,14 @@
+/* The model of a config, in the precision that the config asks for. */
+#ifndef TRAIN_STEP_MODEL_H
+#define TRAIN_STEP_MODEL_H
+
+#include "train/config/config.h"
+
+/* Declares and allocates the parameters, without values; p is to be freed whatever this returns. g borrows c
+ * and p. */
+Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool for_training);
+
+/* What multiplies matrices for such parameters: gemm_core() or gemm_low_core(). */
+const char *model_core(const Params *p);
+
+#endif

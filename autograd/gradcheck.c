@@ -92,13 +92,13 @@ static Status differences(Check *k)
     return OK;
 }
 
-/* Makes a NaN of each number that backward says it does not look at. */
+/* Overwrites each number that backward says it does not read with NaN. */
 static void spoil_unread(const Check *k, const Node *n)
 {
     for (int i = 0; i < k->op->inputs; i++)
-        if (n->in[i] && k->op->unread >> i & 1)
+        if (n->in[i] && !(k->op->needs_inputs >> i & 1))
             memset(n->in[i]->data, 255, (size_t)shape_count(n->in[i]->shape) * sizeof(real));
-    if (k->op->unread >> OP_RESULT & 1)
+    if (!(k->op->needs_inputs >> OP_RESULT & 1))
         memset(n->out->data, 255, (size_t)shape_count(n->out->shape) * sizeof(real));
 }
 
@@ -115,7 +115,7 @@ static Status gradients(Check *k, unsigned wanted, bool add)
     Node *n = k->tape.last;
     n->dout = k->g;
     for (int i = 0; i < k->op->inputs; i++) {
-        bool now = k->in[i] && wanted >> i & 1 && !(k->op->early >> i & 1);
+        bool now = k->in[i] && wanted >> i & 1 && !(k->op->grad_in_forward >> i & 1);
         n->din[i] = now ? k->grad + k->input[i].offset : NULL;
         n->add[i] = add;
     }

@@ -27,11 +27,11 @@ struct Node {
     const void *attr;          /* the op's own parameters, copied; NULL if it has none */
     Tensor *in[OP_INPUTS_MAX]; /* NULL: an optional input that is not there */
     Tensor *out;
-    bool record; /* backward will run: forward fills keep */
-    bool low;    /* products take bf16: the tape's, see Tape.low */
+    bool record;        /* backward will run: forward fills keep */
+    bool bf16_products; /* operands of matrix products are bfloat16: Tape.bf16 is not BF16_NONE */
     bool
-        narrow; /* the result is bf16: op->low on such a tape, unless the shape rule says otherwise */
-    real seed; /* the tape's: d(objective) / d(loss), for ops that are early */
+        bf16_result; /* the result is: Op.bf16_result and BF16_RESULTS; a shape rule may clear it */
+    real seed;       /* the tape's d(objective) / d(loss), for ops with grad_in_forward */
 
     /* Set by the shape rule, in bytes. keep lives until the tape is reset and is not there (NULL) if
      * record is false; scratch is garbage at each call, is shared by all nodes, and is there always. */
@@ -40,7 +40,7 @@ struct Node {
 
     /* There during backward. din[i] is NULL if no gradient of in[i] is wanted. If add[i], din[i] holds
      * a sum to add to; else it holds garbage to overwrite, all of it. Never aliases anything else,
-     * but for Op.hand_over, and that one tensor given twice has one gradient: the first of the two
+     * but for Op.passthrough, and that one tensor given twice has one gradient: the first of the two
      * finds add false, the second add true. */
     const real *dout;
     real *din[OP_INPUTS_MAX];
@@ -49,10 +49,10 @@ struct Node {
     Node *before; /* the recorded node that ran before this one */
 
     /* See tape_segment_begin(). */
-    int64_t segment; /* which one it is in, from 1; 0: none */
-    bool stays;      /* its result is the segment's */
-    bool again;      /* backward runs its forward again first */
-    Node *after;     /* the next one in the segment */
+    int64_t segment;        /* which one it is in, from 1; 0: none */
+    bool is_segment_result; /* its result outlives the segment */
+    bool recompute;         /* backward of the segment runs its forward again first */
+    Node *recompute_next;   /* the next node in the segment */
 };
 
 /* Something to check the op with: input shapes, small and all different, and attributes. */
@@ -70,23 +70,24 @@ struct Op {
     int64_t attr_size;
     const OpCase *cases;
 
-    /* 1 + the input that may take over out's gradient as its own (0: none): its derivative is the
-     * identity. Then din[i] == dout and add[i] is false, and backward has nothing to do for it. */
-    int hand_over;
+    /* 1 + the input whose derivative is the identity (0: none). The tape may give it out's gradient as
+     * its own: then din[i] == dout and add[i] is false, and backward has nothing to do for it. */
+    int passthrough;
 
     /* Bit i: forward itself writes the gradient of in[i], a parameter, for the tape's seed; din[i] and
      * add[i] are there in forward if record is true, and din[i] is NULL in backward. */
-    unsigned early;
+    unsigned grad_in_forward;
 
-    /* Bit i: backward does not look at the numbers of in[i]; bit OP_RESULT: nor at those of out. */
-    unsigned unread;
+    /* Bit i: backward reads the numbers of in[i]; bit OP_RESULT: those of out. A recomputed segment
+     * computes only numbers that are read. Gradcheck overwrites all others before it runs backward. */
+    unsigned needs_inputs;
 
-    /* On a low tape its result is bf16. Every op takes low inputs. */
-    bool low;
+    /* With BF16_RESULTS the result is bfloat16. Every op takes bfloat16 inputs. */
+    bool bf16_result;
 
     /* Sets out->shape, keep_size and scratch_size, or fails: whatever can go wrong goes wrong here. */
     Status (*shape)(Node *n);
-    void (*forward)(const Node *n);  /* fills out->data, or out->low if n->narrow, and keep */
+    void (*forward)(const Node *n); /* fills keep, and out->data or, if n->bf16_result, out->bf16 */
     void (*backward)(const Node *n); /* fills or adds to each din[i] that is not NULL */
 
     /* Corrects what op_work() takes for granted; NULL: nothing to correct. */
@@ -100,10 +101,10 @@ OpWork op_work(const Node *n, bool backward);
 /* For backward: x += y if add, else x = y, for count numbers. */
 void grad_store(real *x, const real *y, int64_t count, bool add);
 
-/* On a low tape: bytes of scratch so that each worker has a place for `count` widened numbers, and, at the end
- * of scratch, that place. Else 0 and NULL. */
-int64_t op_wide_size(const Node *n, int64_t count);
-real *op_wide(const Node *n, int64_t count, int worker);
+/* If n->bf16_products: bytes of scratch that give each worker a buffer of `count` reals, for numbers from
+ * and to bfloat16; and the worker's buffer, at the end of scratch. Else 0 and NULL. */
+int64_t op_bf16_buffer_size(const Node *n, int64_t count);
+real *op_bf16_buffer(const Node *n, int64_t count, int worker);
 
 /* How many rows of so many numbers make a block for threads_range(): about 16 k numbers. */
 int64_t op_block(int64_t width);

@@ -36,11 +36,12 @@ Tensor *ag_activation(Tape *t, Tensor *x, Activation kind);
 Tensor *ag_add(Tape *t, Tensor *x, Tensor *y);
 
 /* Dropping out: each number is 0 with probability rate, else divided by 1 - rate. What is dropped is a
- * function of (rng, draw, place in the batch) alone, so no mask is stored and lanes do not matter.
+ * function of (rng, step, place in the batch) alone, so no mask is stored and lanes do not matter.
  * Backward asks the same function again. */
 typedef struct Dropout {
-    Rng rng;           /* a stream for each place in the model */
-    uint64_t draw;     /* which batch */
+    Rng rng; /* a stream for each place in the model */
+    uint64_t
+        step; /* of the optimizer, from 1; not the batch: a skipped batch changes no later mask */
     int64_t first_row; /* which row of the whole batch this tape's row 0 is */
     double rate;       /* 0: nothing is dropped; below 1 */
 } Dropout;

@@ -128,27 +128,28 @@ Status params_alloc(Params *p, bool for_training)
     return OK;
 }
 
-Status params_alloc_low(Params *p)
+Status params_alloc_bf16(Params *p)
 {
-    p->low = take(p, p->count * (int64_t)sizeof *p->low);
+    p->bf16 = take(p, p->count * (int64_t)sizeof *p->bf16);
     if (p->status) return p->status;
-    for (Param *one = p->first; one; one = one->next) one->tensor.low = p->low + one->tensor.offset;
+    for (Param *one = p->first; one; one = one->next)
+        one->tensor.bf16 = p->bf16 + one->tensor.offset;
     for (ParamSpan *span = p->spans; span; span = span->next)
-        span->tensor.low = p->low + span->tensor.offset;
-    params_lower(p);
+        span->tensor.bf16 = p->bf16 + span->tensor.offset;
+    params_update_bf16(p);
     return OK;
 }
 
-static void lower(const void *context, int64_t begin, int64_t end, int worker)
+static void update_bf16(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Params *p = context;
     (void)worker;
-    bf16_narrow(p->low + begin, p->value + begin, end - begin);
+    bf16_narrow(p->bf16 + begin, p->value + begin, end - begin);
 }
 
-void params_lower(const Params *p)
+void params_update_bf16(const Params *p)
 {
-    if (p->low) threads_range(p->count, 1 << 16, lower, p);
+    if (p->bf16) threads_range(p->count, 1 << 16, update_bf16, p);
 }
 
 typedef struct Draw {
@@ -171,7 +172,7 @@ void params_init(Params *p, uint64_t seed)
     for (Param *one = p->first; one; one = one->next)
         threads_range(shape_count(one->tensor.shape), 1 << 16, draw,
                       &(Draw){one, rng_stream(seed, one->name)});
-    params_lower(p);
+    params_update_bf16(p);
 }
 
 static void zero_unwritten(const Tensor *x, const bool *written, real *grads)

@@ -38,7 +38,7 @@ typedef struct Params {
     int64_t count;              /* numbers, over all of them */
     int tensors;                /* parameters and spans: how many flags Tape.written has */
     real *value, *grad, *m, *v; /* the last three NULL if not for training */
-    bf16 *low;                  /* value in bfloat16; NULL: not wanted */
+    bf16 *bf16;                 /* value in bfloat16; NULL: not wanted */
     Status status;
 } Params;
 
@@ -67,11 +67,11 @@ const Param *params_at(const Params *p, int64_t place);
 /* for_training: grad, m, v as well; m and v are zero. E_ARG if two have one name, E_NOMEM. */
 Status params_alloc(Params *p, bool for_training);
 
-/* After params_alloc(): value in bfloat16 as well, for tapes that are low. E_NOMEM. */
-Status params_alloc_low(Params *p);
+/* After params_alloc(): adds a bfloat16 copy of value, for tapes with Tape.bf16. E_NOMEM. */
+Status params_alloc_bf16(Params *p);
 
-/* Makes low what value is; to be called whenever value has changed. Nothing without low. */
-void params_lower(const Params *p);
+/* Copies value to bf16: call it whenever value has changed. Does nothing if bf16 is NULL. */
+void params_update_bf16(const Params *p);
 
 /* Draws initial values: each parameter from its own stream of seed. */
 void params_init(Params *p, uint64_t seed);

@@ -10,7 +10,8 @@
 
 enum { PROFILE_ROWS_MAX = 64 };
 
-#define PASS_LIST(X) X(FORWARD, "forward") X(BACKWARD, "backward") X(AGAIN, "again") X(NONE, "")
+#define PASS_LIST(X) \
+    X(FORWARD, "forward") X(BACKWARD, "backward") X(RECOMPUTE, "recompute") X(NONE, "")
 
 #define X(name, text) PASS_##name,
 typedef enum ProfilePass { PASS_LIST(X) } ProfilePass;

@@ -71,13 +71,13 @@ Tensor *tape_wrap(Tape *t, Shape shape, real *data)
 }
 
 /* Remembers the first place where the numbers of x, or of its gradient, at data, are not all finite. data
- * NULL: the low ones of x. */
+ * NULL: the bfloat16 ones of x. */
 static void check(Tape *t, const Node *n, const Tensor *x, bool in_backward, const real *data)
 {
     const int64_t count = shape_count(x->shape);
     int64_t i = 0;
     if (!t->check || t->finding.found) return;
-    while (i < count && isfinite(data ? data[i] : bf16_real(x->low[i]))) i++;
+    while (i < count && isfinite(data ? data[i] : bf16_real(x->bf16[i]))) i++;
     if (i < count)
         t->finding =
             (TapeFinding){true, in_backward, n->op->name, n->scope, x->name, x->offset + i};
@@ -96,7 +96,7 @@ static void poison(Tape *t, const Tensor *x, real *data)
     if (data)
         data[middle] = (real)NAN;
     else
-        x->low[middle] = bf16_of((real)NAN);
+        x->bf16[middle] = bf16_of((real)NAN);
     t->poison = NULL;
 }
 
@@ -142,20 +142,20 @@ static void compute(const Tape *t, const Node *n, ProfilePass pass)
     if (t->profile) profile_node(t->profile, n, pass, begin);
 }
 
-/* Memory for the numbers of x, low ones or not. */
-static void take_result(Tape *t, Tensor *x, bool low, bool is_inner)
+/* Memory for the numbers of x. */
+static void take_result(Tape *t, Tensor *x, bool is_bf16, bool is_inner)
 {
-    const int64_t size = low ? (int64_t)sizeof *x->low : (int64_t)sizeof *x->data;
+    const int64_t size = is_bf16 ? (int64_t)sizeof *x->bf16 : (int64_t)sizeof *x->data;
     void *numbers = take_numbers(t, shape_count(x->shape) * size, is_inner);
-    x->data = low ? NULL : numbers;
-    x->low = low ? numbers : NULL;
+    x->data = is_bf16 ? NULL : numbers;
+    x->bf16 = is_bf16 ? numbers : NULL;
 }
 
 /* Memory for what n computes. */
 static bool take_results(Tape *t, Node *n)
 {
     const bool is_inner = n->segment > 0;
-    if (!n->stays) take_result(t, n->out, n->narrow, is_inner);
+    if (!n->is_segment_result) take_result(t, n->out, n->bf16_result, is_inner);
     if (n->record) n->keep = take_numbers(t, n->keep_size, is_inner);
     return t->status == OK;
 }
@@ -164,7 +164,7 @@ static bool take_results(Tape *t, Node *n)
 static bool is_there(const Tape *t, const Tensor *x)
 {
     const Node *from = x->from;
-    return !from || !from->segment || from->segment == t->segment || from->stays;
+    return !from || !from->segment || from->segment == t->segment || from->is_segment_result;
 }
 
 Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
@@ -175,8 +175,8 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     if (t->status) return NULL;
 
     *n = (Node){.op = op, .out = out, .scope = t->scope, .seed = t->seed, .before = t->last};
-    n->low = t->low != LOW_NONE;
-    n->narrow = op->low && t->low == LOW_RESULTS;
+    n->bf16_products = t->bf16 != BF16_NONE;
+    n->bf16_result = op->bf16_result && t->bf16 == BF16_RESULTS;
     for (int i = 0; i < op->inputs; i++) {
         if (!in[i] && !(op->optional >> i & 1))
             return tape_fault(t, FAIL(E_ARG, "%s: input %d is NULL", op->name, i));
@@ -185,9 +185,9 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
         if (in[i] && !is_there(t, in[i]))
             return tape_fault(t, FAIL(E_ARG, "%s: input %d is of a segment that has ended",
                                       op->name, i));
-        if (n->record && op->early >> i & 1 && t->segment)
+        if (n->record && op->grad_in_forward >> i & 1 && t->segment)
             return tape_fault(t, FAIL(E_ARG, "%s: cannot be in a segment", op->name));
-        if (n->record && op->early >> i & 1 && in[i]->wants_grad && !in[i]->name)
+        if (n->record && op->grad_in_forward >> i & 1 && in[i]->wants_grad && !in[i]->name)
             return tape_fault(t, FAIL(E_ARG, "%s: input %d is no parameter", op->name, i));
     }
     if (op->attr_size) n->attr = memcpy(copy, attr, (size_t)op->attr_size);
@@ -204,7 +204,7 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     if (t->dry) return out;
     n->scratch = t->scratch;
     for (int i = 0; i < op->inputs; i++)
-        if (n->record && op->early >> i & 1 && in[i]->wants_grad)
+        if (n->record && op->grad_in_forward >> i & 1 && in[i]->wants_grad)
             n->din[i] = claim(t, in[i], &n->add[i]);
     for (int i = 0; i < op->inputs; i++)
         if (in[i] && in[i]->name) check(t, n, in[i], false, in[i]->data);
@@ -257,10 +257,10 @@ static bool is_inner(const Tensor *x)
 }
 
 /* Whether n's input i takes over the gradient of n's result. */
-static bool takes_over(const Node *n, int i)
+static bool passes_through(const Node *n, int i)
 {
     const Tensor *x = n->in[i];
-    if (n->op->hand_over != i + 1 || !is_inner(x) || x->has_grad) return false;
+    if (n->op->passthrough != i + 1 || !is_inner(x) || x->has_grad) return false;
     for (int j = 0; j < n->op->inputs; j++)
         if (j != i && n->in[j] == x) return false;
     return true;
@@ -280,16 +280,17 @@ void tape_segment_begin(Tape *t)
 
 /* Finds out, from the last node of the open segment on, which of them backward needs again: those that keep
  * something, or whose result backward of some node looks at, or forward of one that runs again. */
-static void find_again(const Tape *t)
+static void mark_recompute(const Tape *t)
 {
     for (Node *n = t->last, *after = NULL; n && n->segment == t->segment; n = n->before) {
-        n->again |= n->keep_size > 0 || (!n->stays && !(n->op->unread >> OP_RESULT & 1));
-        n->after = after;
+        n->recompute |=
+            n->keep_size > 0 || (!n->is_segment_result && n->op->needs_inputs >> OP_RESULT & 1);
+        n->recompute_next = after;
         after = n;
         for (int i = 0; i < n->op->inputs; i++) {
             Node *from = n->in[i] ? n->in[i]->from : NULL;
-            if (from && from->segment == t->segment && !from->stays)
-                from->again |= n->again || !(n->op->unread >> i & 1);
+            if (from && from->segment == t->segment && !from->is_segment_result)
+                from->recompute |= n->recompute || n->op->needs_inputs >> i & 1;
         }
     }
 }
@@ -305,30 +306,30 @@ Tensor *tape_segment_end(Tape *t, Tensor *y)
     if (y && y->from && y->from->segment == t->segment) {
         const Tensor inner = *y;
         const int64_t count = shape_count(y->shape);
-        take_result(t, y, y->low, false);
+        take_result(t, y, y->bf16, false);
         if (t->status) return NULL;
-        if (!t->dry && y->low)
-            memcpy(y->low, inner.low, (size_t)count * sizeof *y->low);
+        if (!t->dry && y->bf16)
+            memcpy(y->bf16, inner.bf16, (size_t)count * sizeof *y->bf16);
         else if (!t->dry)
             memcpy(y->data, inner.data, (size_t)count * sizeof *y->data);
-        y->from->stays = true;
+        y->from->is_segment_result = true;
     }
-    find_again(t);
+    mark_recompute(t);
     t->segment = 0;
     return y;
 }
 
 /* Runs forward again in the segment of n. */
-static void run_again(Tape *t, Node *n)
+static void recompute_segment(Tape *t, Node *n)
 {
     const int64_t segment = t->segment = n->segment;
     arena_reset(&t->inner);
     while (n->before && n->before->segment == segment) n = n->before;
-    for (; n; n = n->after) {
-        if (!n->again) continue;
+    for (; n; n = n->recompute_next) {
+        if (!n->recompute) continue;
         if (!take_results(t, n)) return;
         n->scratch = t->scratch;
-        compute(t, n, PASS_AGAIN);
+        compute(t, n, PASS_RECOMPUTE);
     }
 }
 
@@ -343,28 +344,28 @@ static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
     for (Node *n = t->last; n && !t->status; n = n->before) {
         if (!n->out->has_grad) continue; /* the loss does not depend on it */
         if (region && n->segment && n->segment != t->segment) {
-            run_again(t, n);
+            recompute_segment(t, n);
             if (t->status) return;
         }
-        bool kept = false;
+        bool is_shared = false;
         n->dout = n->out->grad;
         n->scratch = t->scratch;
         for (int i = 0; i < n->op->inputs; i++) {
             Tensor *x = n->in[i];
             n->din[i] = NULL;
-            if (!x || !x->wants_grad || n->op->early >> i & 1) continue;
+            if (!x || !x->wants_grad || n->op->grad_in_forward >> i & 1) continue;
             if (x->name) {
                 if (region) n->din[i] = claim(t, x, &n->add[i]);
                 continue;
             }
             n->add[i] = x->has_grad;
             if (!region && !x->has_grad) {
-                if (takes_over(n, i))
+                if (passes_through(n, i))
                     x->offset = n->out->offset;
                 else
                     x->offset = plan_take(plan, shape_count(x->shape));
             }
-            kept |= x->offset == n->out->offset;
+            is_shared |= x->offset == n->out->offset;
             x->has_grad = true;
             if (region) n->din[i] = x->grad = region + x->offset;
         }
@@ -373,7 +374,7 @@ static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
             poison_gradients(t, n);
             for (int i = 0; i < n->op->inputs; i++)
                 if (n->din[i]) check(t, n, n->in[i], true, n->din[i]);
-        } else if (!kept)
+        } else if (!is_shared)
             plan_drop(plan, n->out->offset);
     }
 }
@@ -405,7 +406,7 @@ void tape_reset(Tape *t)
     t->status = OK;
     t->scope = "";
     t->record = false;
-    t->low = LOW_NONE;
+    t->bf16 = BF16_NONE;
     t->seed = 1;
     t->finding = (TapeFinding){0};
     t->poison = NULL;

@@ -36,12 +36,12 @@ typedef struct TapePoison {
     int input; /* whose gradient: from 1; 0: of the first that has one */
 } TapePoison;
 
-/* What of a tape is bfloat16; gradients, sums and statistics never are. */
-typedef enum Low {
-    LOW_NONE,
-    LOW_PRODUCTS, /* the operands of products; parameters have Tensor.low then */
-    LOW_RESULTS   /* and results of those ops that say so (Op.low): Tensor.low, and data is NULL */
-} Low;
+/* Which numbers are bfloat16. Gradients, sums and statistics never are. */
+typedef enum Bf16Mode {
+    BF16_NONE,
+    BF16_PRODUCTS, /* the operands of matrix products; parameters must have Tensor.bf16 */
+    BF16_RESULTS   /* and the results of ops with Op.bf16_result: in Tensor.bf16, data is NULL */
+} Bf16Mode;
 
 typedef struct Tape {
     Arena arena;
@@ -53,7 +53,7 @@ typedef struct Tape {
     Status status;
     const char *scope;
     bool record;   /* false: compute, but keep nothing for backward: evaluation and sampling */
-    Low low;       /* of the ops that follow; LOW_NONE after tape_reset() */
+    Bf16Mode bf16; /* for the ops that follow; tape_reset() sets BF16_NONE */
     real *grads;   /* the block of parameter gradients, laid out like Params.value */
     bool *written; /* by Tensor.index: this gradient holds a sum, not garbage */
     real seed;     /* d(objective) / d(loss): 1 */

@@ -40,10 +40,10 @@ typedef struct Node Node;
  * that lanes share the parameters and not their gradients. */
 typedef struct Tensor {
     Shape shape;
-    real *data; /* shape_count(shape) numbers; NULL: they are low */
-    /* The same as bfloat16: of a parameter that is multiplied in it, a copy (params_lower()); of a result on a
-     * low tape, the only ones (Tape.low). NULL: none. */
-    bf16 *low;
+    real *data; /* shape_count(shape) numbers; NULL: they are in bf16 */
+    /* The numbers as bfloat16, or NULL. A parameter has them beside data, as a copy
+     * (params_update_bf16()); a result has them instead of data (Tape.bf16). */
+    bf16 *bf16;
     const char *name; /* of a parameter; NULL: no parameter */
     int64_t offset;   /* of a parameter in the block of all, in numbers */
     int index;        /* of a parameter among all: see Tape.written */

@@ -21,13 +21,13 @@ void block_init(Block *b, Params *p, const char *prefix, const Gpt *g, uint64_t 
 #undef NAME
 }
 
-/* A norm in the residual stream itself, which is never low. */
+/* A norm in the residual stream itself, which is never bfloat16. */
 static Tensor *norm_stream(const Norm *n, Tape *t, Tensor *x)
 {
-    const Low low = t->low;
-    if (low == LOW_RESULTS) t->low = LOW_PRODUCTS;
+    const Bf16Mode mode = t->bf16;
+    if (mode == BF16_RESULTS) t->bf16 = BF16_PRODUCTS;
     x = norm_forward(n, t, x);
-    t->low = low;
+    t->bf16 = mode;
     return x;
 }
 

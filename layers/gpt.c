@@ -72,7 +72,7 @@ void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_
 Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
 {
     /* A cache is of real numbers, and few rows at a time are read: there, only weights count. */
-    if (g->low) t->low = in->cache ? LOW_PRODUCTS : LOW_RESULTS;
+    if (g->bf16) t->bf16 = in->cache ? BF16_PRODUCTS : BF16_RESULTS;
     tape_scope(t, "embed");
     Tensor *x = ag_embedding(t, g->embed, g->place, in->tokens, in->positions, in->rows);
     const Dropout drop = residual_dropout(g, in, g->drop_embed);
@@ -109,10 +109,10 @@ Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
         if (x->data)
             memcpy(last->data + s * width, x->data + at, (size_t)width * sizeof *x->data);
         else
-            bf16_widen(last->data + s * width, x->low + at, width);
+            bf16_widen(last->data + s * width, x->bf16 + at, width);
     }
     tape_scope(t, "head");
-    if (g->low) t->low = LOW_PRODUCTS; /* logits are real */
+    if (g->bf16) t->bf16 = BF16_PRODUCTS; /* logits are real */
     return ag_linear(t, last, g->head, NULL, NULL);
 }
 

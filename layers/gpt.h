@@ -86,7 +86,7 @@ typedef struct Gpt {
     Norm norm;      /* not if norm_place is post */
     Tensor *head;   /* [V, C]; embed if tied */
     Rng drop_embed;
-    bool low;       /* forward is on a low tape (Tape.low); the parameters are low as well */
+    bool bf16; /* forward computes in bfloat16 (Tape.bf16); the parameters have bfloat16 copies */
     bool recompute; /* each block is a segment of the tape (tape_segment_begin()); false at first */
 } Gpt;
 
@@ -104,8 +104,8 @@ typedef struct GptInput {
     int64_t rows;
     const int32_t *tokens, *positions; /* [R]; positions below context */
     AttentionRows attention;
-    bool dropout; /* on: training */
-    uint64_t draw;
+    bool dropout;  /* on: training */
+    uint64_t step; /* see Dropout.step */
     int64_t first_row;
     AttentionStats *stats; /* [layers]; NULL: not wanted */
     /* Out, [layers]: sum of squares of the residual stream behind each block; NULL: not wanted. */

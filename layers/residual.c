@@ -19,7 +19,7 @@ Rng residual_stream(uint64_t seed, const char *prefix, const char *name)
 Dropout residual_dropout(const Gpt *g, const GptInput *in, Rng rng)
 {
     return (Dropout){.rng = rng,
-                     .draw = in->draw,
+                     .step = in->step,
                      .first_row = in->first_row,
                      .rate = in->dropout ? g->config->dropout : 0};
 }

@@ -241,7 +241,7 @@ void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, i
     else
         run_part(&u, stats ? update_with_sums : update, &(ParamPieceCursor){.param = p->first},
                  false, stats);
-    params_lower(p);
+    params_update_bf16(p);
     s = stats;
     for (const Param *one = p->first; stats && one; one = one->next, s++) {
         s->value = sqrt(s->value);

@@ -53,7 +53,7 @@ static void losses_of(const char *const settings[], double loss[TOKENS])
     configure(&c, settings);
     MUST(run_open(&r, &c));
     for (int64_t i = 0; i < r.params.count; i++) r.params.value[i] *= 8;
-    params_lower(&r.params);
+    params_update_bf16(&r.params);
     const int64_t rows = c.train.batch * c.model.context;
     real *row_loss = malloc((size_t)rows * sizeof *row_loss);
     memset(loss, 0, TOKENS * sizeof *loss);
@@ -320,7 +320,7 @@ Test(packed_model, order_in_a_pack_does_not_matter)
         configure(&c, SETTINGS("train.batch=1", "data.objective=prefix", positions[p]));
         MUST(run_open(&r, &c));
         for (int64_t i = 0; i < r.params.count; i++) r.params.value[i] *= 8;
-        params_lower(&r.params);
+        params_update_bf16(&r.params);
         MUST(batches_fill(&r.train, 1, &r.batch));
         MUST(batch_alloc(&b, &r.arena, 1, 33));
         rows_of(&r, &r.batch, before);

@@ -91,13 +91,13 @@ static void run(int kind, Run *r)
     if (low) {
         bf16_narrow(rows, r->x, r->rows * COLUMNS);
         x.data = NULL;
-        x.low = rows;
-        tape.low = LOW_RESULTS;
+        x.bf16 = rows;
+        tape.bf16 = BF16_RESULTS;
     }
     Tensor *y = ag_attention(&tape, &x, &x, &x, &a);
     cr_assert(y, "%s", error_message());
     if (low)
-        bf16_widen(r->y, y->low, r->rows * OUT);
+        bf16_widen(r->y, y->bf16, r->rows * OUT);
     else
         memcpy(r->y, y->data, (size_t)(r->rows * OUT) * sizeof *r->y);
     Node *n = y->from;

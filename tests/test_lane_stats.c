@@ -37,7 +37,7 @@ static void open_run(Run *r, Config *c, const Place *p, const char *const more[]
 
 static void measure(Run *r, Measures *m)
 {
-    const LaneTask task = {.model = &r->model, .batch = &r->batch, .draw = 1, .stats = &m->lanes};
+    const LaneTask task = {.model = &r->model, .batch = &r->batch, .step = 1, .stats = &m->lanes};
     ask(m);
     MUST(lanes_step(r->lanes, &task, &m->loss));
 }
@@ -138,7 +138,7 @@ Test(lane_stats, change_no_bit_and_depend_on_no_threads)
     Measures want, got;
     threads_set(1);
     open_run(&r, &c, &place, more);
-    const LaneTask task = {.model = &r.model, .batch = &r.batch, .draw = 1};
+    const LaneTask task = {.model = &r.model, .batch = &r.batch, .step = 1};
     const size_t size = (size_t)r.params.count * sizeof(real);
     double loss;
     MUST(lanes_step(r.lanes, &task, &loss));

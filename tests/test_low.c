@@ -191,8 +191,8 @@ static Outcome outcome_of(int model, const char *precision, const char *recomput
     o.grad = copy(r.params.grad, o.count);
     run_update(&r);
     o.value = copy(r.params.value, o.count);
-    for (int64_t i = 0; r.params.low && i < o.count; i++)
-        cr_assert_eq(r.params.low[i], bf16_of(r.params.value[i]), "%d", (int)i);
+    for (int64_t i = 0; r.params.bf16 && i < o.count; i++)
+        cr_assert_eq(r.params.bf16[i], bf16_of(r.params.value[i]), "%d", (int)i);
     run_close(&r);
     return o;
 }

@@ -121,7 +121,7 @@ Test(noise, is_made_of_the_leaves_gradients)
             MUST(batches_fill(&r.train, 1, &r.batch));
             for (int row = 3; row < 40; row += 4) r.batch.targets[row] = -1;
             r.batch.loss_tokens -= 10;
-            LaneTask task = {.model = &r.model, .batch = &r.batch, .draw = 1};
+            LaneTask task = {.model = &r.model, .batch = &r.batch, .step = 1};
             double loss;
             if (threads == 1) hand = by_hand(&r, config_leaves(&c), &task);
             MUST(lanes_step(r.lanes, &task, &loss));

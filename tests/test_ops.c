@@ -165,7 +165,7 @@ Test(ops, dropout_is_a_function_of_the_place_in_the_batch)
     const Dropout whole = {rng_stream(1, "a"), 7, 0, 0.5};
     Dropout part = whole, later = whole, other = whole;
     part.first_row = 3;
-    later.draw = 8;
+    later.step = 8;
     other.rng = rng_stream(1, "b");
     Tensor *x = random_tensor(SHAPE(5, 301), 1), *rows = tape_tensor(&tape, SHAPE(2, 301));
     const int64_t size = 2 * 301 * (int64_t)sizeof(real);

@@ -34,7 +34,7 @@ static void open_run(Run *r, Config *c, const char *const more[])
 static LaneStats measure(Run *r, double *activation, double *max_logit)
 {
     LaneStats s = {.activation = activation, .max_logit = max_logit};
-    const LaneTask task = {.model = &r->model, .batch = &r->batch, .draw = 1, .stats = &s};
+    const LaneTask task = {.model = &r->model, .batch = &r->batch, .step = 1, .stats = &s};
     double loss;
     MUST(lanes_step(r->lanes, &task, &loss));
     return s;

@@ -56,7 +56,7 @@ static Outcome outcome_of(const char *const *settings, const char *recompute, in
     MUST(run_open(&r, &c));
     LaneStats stats = {.activation = o.activation, .entropy = o.entropy, .max_logit = o.max_logit};
     const LaneTask task = {
-        .model = &r.model, .batch = &r.batch, .draw = 7, .dropout = true, .stats = &stats};
+        .model = &r.model, .batch = &r.batch, .step = 7, .dropout = true, .stats = &stats};
     MUST(batches_fill(&r.train, 1, &r.batch));
     MUST(lanes_step(r.lanes, &task, &o.loss));
     o.log_z = stats.log_z;

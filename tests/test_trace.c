@@ -29,7 +29,7 @@ static void open_run(Run *r, Config *c, const Place *p, const char *const more[]
 
 static LaneTask task_of(const Run *r)
 {
-    return (LaneTask){.model = &r->model, .batch = &r->batch, .draw = 1, .dropout = true};
+    return (LaneTask){.model = &r->model, .batch = &r->batch, .step = 1, .dropout = true};
 }
 
 static bool is_same(const char *a, const char *b)

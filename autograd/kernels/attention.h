@@ -39,9 +39,9 @@ typedef struct AttentionUnit {
     real *max_logit; /* [group]: the largest score; this and the next NULL: not wanted */
     double *entropy; /* [group]: sum over rows of the weights' entropy, before any is dropped */
 
-    /* A weight is dropped if a number, a function of (rng, draw, row, key), is below threshold. */
+    /* A weight is dropped if a number, a function of (rng, step, row, key), is below threshold. */
     Rng rng;
-    uint64_t draw;
+    uint64_t step;
     uint64_t drop_row;      /* the first row of the first head; the next head is one on, */
     uint64_t drop_row_step; /* the next row this many */
     uint32_t drop_below;    /* 0: nothing is dropped */

@@ -15,7 +15,7 @@ static void drop_factors(const AttentionUnit *u, int64_t head, int64_t i, int64_
         uint32_t word[4][16];
         const uint64_t counter = row << 24 | (uint64_t)(key + j) / 4;
         for (int b = 0; b < 16; b++) {
-            const Random4 r = rng_block(u->rng, counter + (uint64_t)b, u->draw);
+            const Random4 r = rng_block(u->rng, counter + (uint64_t)b, u->step);
             for (int c = 0; c < 4; c++) word[c][b] = r.word[c];
         }
         const uint32_t *flat = word[0];

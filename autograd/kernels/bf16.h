@@ -44,7 +44,7 @@ VECTOR_INLINE void bf16_widen_inline(real *restrict y, const bf16 *restrict x, i
 VECTOR_INLINE const real *bf16_numbers(const Tensor *x, int64_t at, int64_t count, real *buffer)
 {
     if (x->data) return x->data + at;
-    bf16_widen_inline(buffer, x->low + at, count);
+    bf16_widen_inline(buffer, x->bf16 + at, count);
     return buffer;
 }
 
@@ -54,7 +54,7 @@ VECTOR_INLINE void bf16_ask(const Tensor *x, int64_t at, int64_t count)
     if (x->data)
         vector_ask(x->data + at, count);
     else
-        vector_ask((const real *)(const void *)(x->low + at),
+        vector_ask((const real *)(const void *)(x->bf16 + at),
                    count * (int64_t)sizeof(bf16) / (int64_t)sizeof(real));
 }
 
@@ -66,7 +66,7 @@ VECTOR_INLINE real *bf16_place(const Tensor *x, int64_t at, real *buffer)
 
 VECTOR_INLINE void bf16_written(const Tensor *x, int64_t at, int64_t count, const real *buffer)
 {
-    if (!x->data) bf16_narrow_inline(x->low + at, buffer, count);
+    if (!x->data) bf16_narrow_inline(x->bf16 + at, buffer, count);
 }
 
 void bf16_narrow(bf16 *y, const real *x, int64_t count);

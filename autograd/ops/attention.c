@@ -100,7 +100,7 @@ static AttentionUnit largest(const Node *n, int64_t keys_max)
     if (!n->in[Q]->data) u.low_q.data = &narrow;
     if (!n->in[K]->data) u.low_k.data = &narrow;
     if (!n->in[V]->data) u.low_v.data = &narrow;
-    if (n->narrow) u.low_y.data = &narrow;
+    if (n->bf16_result) u.low_y.data = &narrow;
     return u;
 }
 
@@ -173,7 +173,7 @@ static AttentionMatrix matrix(const Tensor *x, real *data, int64_t row, int64_t 
 static AttentionLow low_matrix(const Tensor *x, int64_t row, int64_t column)
 {
     const int64_t step = x->shape.dim[1];
-    return (AttentionLow){x->data ? NULL : x->low + row * step + column, step};
+    return (AttentionLow){x->data ? NULL : x->bf16 + row * step + column, step};
 }
 
 /* Unit i of segments x key heads. */
@@ -213,7 +213,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
     };
     if (a->dropout.rate > 0) {
         u.rng = a->dropout.rng;
-        u.draw = a->dropout.draw;
+        u.step = a->dropout.step;
         u.drop_row = (uint64_t)((a->dropout.first_row + query) * a->heads + head);
         u.drop_row_step = (uint64_t)a->heads;
         u.drop_below = (uint32_t)(a->dropout.rate * 0x1p32);
@@ -387,7 +387,7 @@ static const OpCase cases[] = {
                           .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 1, 2, 3),
                                    INTS(1, 2, 3, 4, 5, 6), NULL}}},
     {"dropout", SHAPES(6, 6, 2, 2, 2),
-     .attr = &(Attention){HEADS(2, 2, 2), THREE, .dropout = {.rate = .4, .draw = 3}}},
+     .attr = &(Attention){HEADS(2, 2, 2), THREE, .dropout = {.rate = .4, .step = 3}}},
     {"tiles", SHAPES(74, 74, 1, 1, 2), .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70}},
     {"tiles, grouped, slopes, dropout", SHAPES(74, 74, 2, 1, 1),
      .attr = &(Attention){HEADS(2, 1, 1), FOUR_AND_70, .slopes = SLOPES, .dropout = {.rate = .3}}},
@@ -400,7 +400,8 @@ const Op op_attention = {
     .name = "attention",
     .inputs = 3,
     .attr_size = sizeof(Attention),
-    .low = true,
+    .bf16_result = true,
+    .needs_inputs = 1 << Q | 1 << K | 1 << V | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -50,7 +50,7 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
 {
     const int64_t rows = n->in[X]->shape.dim[0], width = n->in[X]->shape.dim[1],
                   classes = n->in[W]->shape.dim[0];
-    const int64_t one = classes * (int64_t)(sizeof(real) + (n->low ? sizeof(bf16) : 0));
+    const int64_t one = classes * (int64_t)(sizeof(real) + (n->bf16_products ? sizeof(bf16) : 0));
     int64_t chunk = LOGITS_SIZE / one / CHUNK_GRAIN * CHUNK_GRAIN;
     chunk = chunk < CHUNK_GRAIN ? CHUNK_GRAIN : chunk > CHUNK_MAX ? CHUNK_MAX : chunk;
     if (chunk > rows) chunk = rows;
@@ -59,13 +59,14 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
         chunk = (rows + chunks - 1) / chunks;
     }
 
-    const int64_t low = n->low ? (int64_t)sizeof(bf16) : 0;
+    const int64_t low = n->bf16_products ? (int64_t)sizeof(bf16) : 0;
     const int64_t logits = chunk * classes * (int64_t)sizeof(real),
                   gathered = chunk * width * (int64_t)sizeof(real),
                   loss = rows * (int64_t)sizeof(double),
                   most = threads_team() * parts_of(classes) * (int64_t)sizeof(real);
-    const bool has_w = n->in[W]->low || n->in[W]->name; /* without numbers yet on a dry tape */
-    const int64_t narrowed = n->low && !has_w ? classes * width * (int64_t)sizeof(bf16) : 0;
+    const bool has_w = n->in[W]->bf16 || n->in[W]->name; /* without numbers yet on a dry tape */
+    const int64_t narrowed =
+        n->bf16_products && !has_w ? classes * width * (int64_t)sizeof(bf16) : 0;
     const int64_t at_x = (logits + 63) / 64 * 64, at_dx = at_x + (gathered + 63) / 64 * 64,
                   at_w = at_dx + (gathered + 63) / 64 * 64, at_g = at_w + (narrowed + 63) / 64 * 64,
                   at_turned = at_g + (chunk * classes * low + 63) / 64 * 64,
@@ -179,7 +180,7 @@ static void rows_loss(const void *context, int64_t begin, int64_t end, int worke
         const double g = factor * k->n->seed, rate = g * (1 + 2 * c->z_loss * z) / over;
         const real shift = (real)(-g * c->smoothing / (double)classes),
                    of_target = (real)(rate * exp(logit - max) - g * (1 - c->smoothing)) + shift;
-        bf16 *low = k->n->low ? k->p.g + i * classes : NULL;
+        bf16 *low = k->n->bf16_products ? k->p.g + i * classes : NULL;
         for (int64_t p = 0; p < parts; p++) {
             const int64_t at = p * PART, size = classes - at < PART ? classes - at : PART;
             const real by = (real)(rate * exp((double)most[p] - max));
@@ -241,7 +242,7 @@ static void chunk_run_low(const Chunk *k, int64_t count, int64_t rows, const bf1
 {
     const Node *n = k->n;
     const int64_t width = n->in[X]->shape.dim[1], classes = n->in[W]->shape.dim[0];
-    const bf16 *w = k->p.w ? k->p.w : n->in[W]->low;
+    const bf16 *w = k->p.w ? k->p.w : n->in[W]->bf16;
 
     gemm_low(&(GemmLow){GEMM_NT, rows, classes, width, x, w, .c = k->p.logits});
     threads_range(count, BLOCK, rows_loss, k);
@@ -258,8 +259,8 @@ static void gather_low(const Chunk *k, const int32_t *row, int64_t count, int64_
     const int64_t width = x->shape.dim[1];
     bf16 *to = k->p.low;
     for (int64_t i = 0; i < count; i++, to += width)
-        if (x->low)
-            memcpy(to, x->low + row[i] * width, (size_t)width * sizeof *to);
+        if (x->bf16)
+            memcpy(to, x->bf16 + row[i] * width, (size_t)width * sizeof *to);
         else
             bf16_narrow(to, x->data + row[i] * width, width);
     memset(to, 0, (size_t)((rows - count) * width) * sizeof *to);
@@ -285,11 +286,11 @@ static void forward(const Node *n)
         if (c->row_logz) c->row_logz[r] = 0;
         if (keep) memset(keep + r * width, 0, row_size);
     }
-    if (n->low && k.p.w) low_narrow(k.p.w, n->in[W]->data, classes, width);
+    if (n->bf16_products && k.p.w) low_narrow(k.p.w, n->in[W]->data, classes, width);
     for (int64_t count; k.first < active; k.first += count) {
         count = active - k.first < k.p.chunk ? active - k.first : k.p.chunk;
         const int64_t padded = (count + LOW_GRAIN - 1) / LOW_GRAIN * LOW_GRAIN,
-                      all = !n->low              ? count
+                      all = !n->bf16_products    ? count
                             : padded < k.p.chunk ? padded
                                                  : k.p.chunk;
         const int32_t *row = k.p.active + k.first;
@@ -297,10 +298,10 @@ static void forward(const Node *n)
                    add = n->add[W] || k.first;
         real *dx = keep && together ? keep + row[0] * width : keep ? k.p.dx : NULL;
 
-        if (n->low) {
-            const bool is_there = together && n->in[X]->low;
+        if (n->bf16_products) {
+            const bool is_there = together && n->in[X]->bf16;
             if (!is_there) gather_low(&k, row, count, all);
-            chunk_run_low(&k, count, all, is_there ? n->in[X]->low + row[0] * width : k.p.low, dx,
+            chunk_run_low(&k, count, all, is_there ? n->in[X]->bf16 + row[0] * width : k.p.low, dx,
                           add);
         } else {
             for (int64_t i = 0; !together && i < count; i++)
@@ -375,8 +376,8 @@ const Op op_cross_entropy = {
     .name = "cross_entropy",
     .inputs = 2,
     .attr_size = sizeof(CrossEntropy),
-    .early = 1 << W,
-    .unread = 1 << X | 1 << W | 1 << OP_RESULT,
+    .grad_in_forward = 1 << W,
+    .needs_inputs = 0,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -30,7 +30,7 @@ VECTOR_INLINE const uint32_t *words(const Dropout *d, uint64_t place, int64_t co
 {
     const int64_t skip = (int64_t)(place % WORDS), blocks = (skip + count + WORDS - 1) / WORDS;
     for (int64_t i = 0; i < blocks; i++) {
-        Random4 four = rng_block(d->rng, place / WORDS + (uint64_t)i, d->draw);
+        Random4 four = rng_block(d->rng, place / WORDS + (uint64_t)i, d->step);
         for (int j = 0; j < WORDS; j++) buffer[WORDS * i + j] = four.word[j];
     }
     return buffer + skip;
@@ -106,8 +106,8 @@ const Op op_dropout = {
     .inputs = 2,
     .optional = 2,
     .attr_size = sizeof(Dropout),
-    .hand_over = 2,
-    .unread = 1 << 0 | 1 << 1 | 1 << OP_RESULT,
+    .passthrough = 2,
+    .needs_inputs = 0,
     .shape = shape,
     .forward = forward,
     .backward = backward,

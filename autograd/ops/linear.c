@@ -20,10 +20,10 @@ typedef struct Pieces {
     bf16 *g, *g_turned;    /* dL/dy [rows, width], and [width, rows] */
 } Pieces;
 
-/* A parameter of a low tape is low as well, though it has no numbers yet on a dry one. */
-static bool is_low(const Tensor *x)
+/* Whether x has bfloat16 numbers; a parameter has, though on a dry tape they are not there yet. */
+static bool has_bf16(const Tensor *x)
 {
-    return x->low || x->name;
+    return x->bf16 || x->name;
 }
 
 /* How scratch is cut; where: NULL only measures. */
@@ -31,7 +31,7 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
 {
     const int64_t rows = shape_rows(n->in[X]->shape), width = n->in[W]->shape.dim[0],
                   k = n->in[W]->shape.dim[1];
-    const int64_t counts[] = {is_low(n->in[X]) ? 0 : rows * k, is_low(n->in[W]) ? 0 : width * k,
+    const int64_t counts[] = {has_bf16(n->in[X]) ? 0 : rows * k, has_bf16(n->in[W]) ? 0 : width * k,
                               n->record ? rows * width : 0, n->record ? rows * width : 0};
     bf16 **const made[] = {&p->x_made, &p->w_made, &p->g, &p->g_turned};
     int64_t size = 0;
@@ -39,8 +39,8 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
         if (where) *made[i] = counts[i] ? (bf16 *)(where + size) : NULL;
         size += (counts[i] * (int64_t)sizeof(bf16) + 63) / 64 * 64;
     }
-    p->x = p->x_made ? p->x_made : n->in[X]->low;
-    p->w = p->w_made ? p->w_made : n->in[W]->low;
+    p->x = p->x_made ? p->x_made : n->in[X]->bf16;
+    p->w = p->w_made ? p->w_made : n->in[W]->bf16;
     return size;
 }
 
@@ -58,8 +58,8 @@ static Status shape(Node *n)
         return FAIL(E_SHAPE, "linear: residual %s, for a result %s",
                     shape_text(n->in[RESIDUAL]->shape), shape_text(y));
     n->out->shape = y;
-    if (n->in[RESIDUAL]) n->narrow = false;
-    if (n->low) n->scratch_size = cut(n, NULL, &(Pieces){0});
+    if (n->in[RESIDUAL]) n->bf16_result = false;
+    if (n->bf16_products) n->scratch_size = cut(n, NULL, &(Pieces){0});
     return OK;
 }
 
@@ -96,13 +96,13 @@ static void forward_low(const Node *n)
     const bool begun = n->in[RESIDUAL];
     Pieces p;
     cut(n, n->scratch, &p);
-    if (!n->record && !n->narrow && rows <= FEW_ROWS && n->in[X]->data && n->in[W]->low &&
+    if (!n->record && !n->bf16_result && rows <= FEW_ROWS && n->in[X]->data && n->in[W]->bf16 &&
         (!begun || n->in[RESIDUAL]->data)) {
         few_product(&(Few){.rows = rows,
                            .width = width,
                            .k = k,
                            .x = n->in[X]->data,
-                           .w_low = n->in[W]->low,
+                           .w_low = n->in[W]->bf16,
                            .b = n->in[B] ? n->in[B]->data : NULL,
                            .residual = begun ? n->in[RESIDUAL]->data : NULL,
                            .y = n->out->data});
@@ -118,7 +118,7 @@ static void forward_low(const Node *n)
                         .b = p.w,
                         .bias = n->in[B] && !begun ? n->in[B]->data : NULL,
                         .c = n->out->data,
-                        .low = n->out->low,
+                        .low = n->out->bf16,
                         .add = begun});
 }
 
@@ -127,7 +127,7 @@ static void forward(const Node *n)
     const int64_t rows = shape_rows(n->out->shape), width = shape_last(n->out->shape),
                   k = n->in[W]->shape.dim[1];
     const bool begun = n->in[B] || n->in[RESIDUAL];
-    if (n->low) {
+    if (n->bf16_products) {
         forward_low(n);
         return;
     }
@@ -202,11 +202,11 @@ static void backward(const Node *n)
                   k = n->in[W]->shape.dim[1];
     const real *g = n->dout;
 
-    if (n->low)
+    if (n->bf16_products)
         backward_low(n);
     else if (n->din[X])
         gemm(GEMM_NN, rows, k, width, g, width, n->in[W]->data, k, n->din[X], k, n->add[X]);
-    if (n->din[W] && !n->low)
+    if (n->din[W] && !n->bf16_products)
         gemm(GEMM_TN, width, k, rows, g, width, n->in[X]->data, k, n->din[W], k, n->add[W]);
     if (n->din[B]) threads_range(width, COLUMNS, sum_columns, n);
     if (n->din[RESIDUAL] && n->din[RESIDUAL] != g)
@@ -238,9 +238,9 @@ const Op op_linear = {
     .name = "linear",
     .inputs = 4,
     .optional = 1 << B | 1 << RESIDUAL,
-    .hand_over = 1 + RESIDUAL,
-    .low = true,
-    .unread = 1 << B | 1 << RESIDUAL | 1 << OP_RESULT,
+    .passthrough = 1 + RESIDUAL,
+    .bf16_result = true,
+    .needs_inputs = 1 << X | 1 << W,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -30,7 +30,7 @@ static Status shape(Node *n)
     n->out->shape = x;
     n->keep_size = shape_rows(x) * (int64_t)sizeof(real); /* s of each row */
     n->scratch_size = blocks(n) * shape_last(x) * (int64_t)sizeof(real);
-    n->scratch_size += op_wide_size(n, 2 * shape_last(x));
+    n->scratch_size += op_bf16_buffer_size(n, 2 * shape_last(x));
     return OK;
 }
 
@@ -40,7 +40,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     const Attr *a = n->attr;
     const real *w = n->in[1]->data;
     const int64_t width = shape_last(n->out->shape);
-    real *wide = op_wide(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
+    real *wide = op_bf16_buffer(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
 
     for (int64_t r = begin; r < end; r++) {
         const real *x = bf16_numbers(n->in[0], r * width, width, wide);
@@ -63,7 +63,7 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const real *w = n->in[1]->data;
     real *restrict dw = (real *)n->scratch + begin / ROWS * width;
     const bool add = n->add[0];
-    real *wide = op_wide(n, 2 * width, worker);
+    real *wide = op_bf16_buffer(n, 2 * width, worker);
 
     memset(dw, 0, (size_t)width * sizeof *dw);
     for (int64_t r = begin; r < end; r++) {
@@ -112,8 +112,8 @@ const Op op_rmsnorm = {
     .name = "rmsnorm",
     .inputs = 2,
     .attr_size = sizeof(Attr),
-    .low = true,
-    .unread = 1 << OP_RESULT,
+    .bf16_result = true,
+    .needs_inputs = 1 << 0 | 1 << 1,
     .shape = shape,
     .forward = forward,
     .backward = backward,

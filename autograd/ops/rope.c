@@ -52,7 +52,7 @@ static Status shape(Node *n)
     if (a->rotate)
         n->scratch_size =
             (3 + 4 * (int64_t)threads_team()) * (a->head_width / 2) * (int64_t)sizeof(double);
-    n->scratch_size += op_wide_size(n, 2 * a->head_width);
+    n->scratch_size += op_bf16_buffer_size(n, 2 * a->head_width);
     return OK;
 }
 
@@ -116,7 +116,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     const Rope *a = n->attr;
     const int64_t width = a->head_width, half = width / 2, from = shape_last(n->in[0]->shape);
     Waves w = waves_begin(n, worker);
-    real *wide = op_wide(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
+    real *wide = op_bf16_buffer(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
 
     for (int64_t r = begin; r < end; r++) {
         if (a->rotate) waves_move(&w, a->positions[r]);
@@ -165,7 +165,7 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const int64_t covered = a->heads * width;
     const bool add = n->add[0];
     Waves w = waves_begin(n, worker);
-    real *wide = op_wide(n, 2 * width, worker);
+    real *wide = op_bf16_buffer(n, 2 * width, worker);
 
     for (int64_t r = begin; r < end; r++) {
         if (a->rotate) waves_move(&w, a->positions[r]);
@@ -238,7 +238,8 @@ const Op op_rope = {
     .name = "rope",
     .inputs = 1,
     .attr_size = sizeof(Rope),
-    .low = true,
+    .bf16_result = true,
+    .needs_inputs = 1 << 0 | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,

@@ -73,10 +73,10 @@ Status bench_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Ben
     GemmBound bound;
     *out = (BenchResult){.tokens = c->train.batch * c->model.context,
                          .flops = gpt_flops(&c->model, vocab_size),
-                         .core = config_low(c) ? gemm_low_core() : gemm_core()};
+                         .core = config_bf16(c) ? gemm_low_core() : gemm_core()};
     Status status = probe_open(&probe, c, vocab_size);
     if (status == OK) {
-        status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_low(c),
+        status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_bf16(c),
                                  threads_count());
         if (status == OK) status = measure(&probe, &bound, o, out);
         for (int i = 0; i < BOUND_PRODUCTS; i++) out->products[i] = bound.products[i];

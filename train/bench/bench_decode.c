@@ -120,7 +120,7 @@ Status sampled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, S
             weights -= (double)shape_count(s.model.place->shape);
         if (s.model.head != s.model.embed) weights -= (double)shape_count(s.model.embed->shape);
         out->streams = s.decoder.cache.streams;
-        out->bytes = (config_low(c) ? sizeof(bf16) : sizeof(real)) * weights +
+        out->bytes = (config_bf16(c) ? sizeof(bf16) : sizeof(real)) * weights +
                      sizeof(real) * (double)gpt_cache_count(&c->model, 1) * (double)out->tokens / 2;
         status = measure(&s, o, out);
         /* Without the head, and half of the square of scores. */

@@ -123,8 +123,8 @@ static Status run(Probe *p, const Config *c, int64_t vocab_size, const BenchOpti
     if (status == OK) average(kept, steps, out);
     free(kept);
     TRY(status);
-    status =
-        gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_low(c), out->threads);
+    status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_bf16(c),
+                             out->threads);
     if (status == OK) status = find_limits(&bound, out);
     gemm_bound_close(&bound);
     return status;

@@ -224,7 +224,7 @@ Status checkpoint_load(const CheckpointReader *r, Params *p, bool with_optimizer
         return FAIL(E_FORMAT, "%s: it has no /optim: training cannot go on from it", f->path);
     TRY(each_array(f, p, with_optimizer, false));
     TRY(each_array(f, p, with_optimizer, true));
-    params_lower(p);
+    params_update_bf16(p);
     return OK;
 }
 

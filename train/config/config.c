@@ -56,7 +56,7 @@ bool config_recompute(const Config *c)
     return !strcmp(c->train.recompute, "blocks");
 }
 
-bool config_low(const Config *c)
+bool config_bf16(const Config *c)
 {
     return !strcmp(c->train.precision, "bfloat16");
 }
@@ -64,7 +64,7 @@ bool config_low(const Config *c)
 static Status check_precision(const Config *c)
 {
     const char *missing = gemm_low_missing();
-    if (!config_low(c) || c->train.precision_fallback || !missing) return OK;
+    if (!config_bf16(c) || c->train.precision_fallback || !missing) return OK;
     return FAIL(E_CONFIG,
                 "train.precision = bfloat16: %s; train.precision_fallback = true computes the same "
                 "slowly, train.precision = float32 is faster then",

@@ -94,7 +94,7 @@ bool config_may_change(const Key *k);
 int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context);
 
 bool config_recompute(const Config *c); /* whether train.recompute says so */
-bool config_low(const Config *c);       /* whether train.precision is bfloat16 */
+bool config_bf16(const Config *c);      /* whether train.precision is bfloat16 */
 
 /* Leaves of the resolved config: accumulate x lanes. */
 int64_t config_leaves(const Config *c);

@@ -140,7 +140,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
     LaneStats stats = {.max_logit = arena_zero(&arena, layers * (int64_t)sizeof(double))};
     const LaneTask task = {.model = &r->model,
                            .batch = &r->batch,
-                           .draw = (uint64_t)r->step + 1,
+                           .step = (uint64_t)r->step + 1,
                            .dropout = true,
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing,

@@ -117,7 +117,7 @@ static Status test(Probe *p, LeakTest *out)
     const Config *c = p->config;
     TRY(dataset_open(&p->dataset, c->data.path));
     TRY(model_open(&p->model, &p->params, c, p->dataset.vocab_size, false));
-    p->model.low = false;
+    p->model.bf16 = false;
     params_init(&p->params, (uint64_t)c->train.seed);
     TRY(find(p));
     *out = (LeakTest){.window = p->window,

@@ -67,7 +67,7 @@ static Status count_bytes(Plan *p, Gpt *model)
     const bool side_by_side = p->leaves >= threads;
     const int64_t sequences = (c->train.batch + p->leaves - 1) / p->leaves,
                   tapes = side_by_side ? threads : 1;
-    p->value_size = p->parameters * (int64_t)(sizeof(real) + (model->low ? sizeof(bf16) : 0));
+    p->value_size = p->parameters * (int64_t)(sizeof(real) + (model->bf16 ? sizeof(bf16) : 0));
     p->gradient_size = p->parameters * (int64_t)sizeof(real) *
                        least(p->leaves, floor_log2(p->leaves) + (side_by_side ? threads : 1));
     p->optimizer_size = 2 * p->parameters * (int64_t)sizeof(real);
@@ -103,7 +103,7 @@ Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
     p->flops_per_token = p->account.flops[FLOPS_PRODUCTS];
     p->tokens_per_step = c->train.batch * c->model.context;
     p->leaves = config_leaves(c);
-    model.low = config_low(c);
+    model.bf16 = config_bf16(c);
     TRY(count_bytes(p, &model));
     total(p);
     return OK;

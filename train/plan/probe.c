@@ -77,7 +77,7 @@ Status probe_step(Probe *p, double *seconds)
     NoiseSample noise;
     const LaneTask task = {.model = &p->model,
                            .batch = &p->batch,
-                           .draw = (uint64_t)p->step + 1,
+                           .step = (uint64_t)p->step + 1,
                            .dropout = true,
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing,

@@ -81,7 +81,7 @@ Status run_measure(Run *r)
     const TapePoison poison = {r->fault.op, r->fault.scope, r->fault.in_backward, 0};
     const LaneTask task = {.model = &r->model,
                            .batch = &r->batch,
-                           .draw = (uint64_t)r->step + 1,
+                           .step = (uint64_t)r->step + 1,
                            .dropout = true,
                            .z_loss = c->train.z_loss,
                            .smoothing = c->train.label_smoothing,

@@ -138,7 +138,7 @@ static Status leaf_input(Tape *t, const LaneTask *task, int64_t first, int64_t e
                                    .first = b->has_intervals ? b->first + row : NULL,
                                    .end = b->has_intervals ? b->end + row : NULL},
                      .dropout = task->dropout,
-                     .draw = task->draw,
+                     .step = task->step,
                      .first_row = row};
     return OK;
 }

@@ -43,7 +43,8 @@ typedef struct LaneStats {
 typedef struct LaneTask {
     const Gpt *model;
     const Batch *batch;
-    uint64_t draw; /* for dropout: the update, so that a batch left out changes nothing later */
+    uint64_t
+        step; /* of the optimizer, from 1, for dropout: a skipped batch changes no later mask */
     bool dropout;
     double z_loss, smoothing;
     LaneStats *stats;         /* NULL: not wanted */

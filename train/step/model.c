@@ -6,12 +6,12 @@ Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool f
 {
     gpt_init(g, p, &c->model, vocab_size, (uint64_t)c->train.seed);
     g->recompute = config_recompute(c);
-    g->low = config_low(c);
+    g->bf16 = config_bf16(c);
     TRY(params_alloc(p, for_training));
-    return g->low ? params_alloc_low(p) : OK;
+    return g->bf16 ? params_alloc_bf16(p) : OK;
 }
 
 const char *model_core(const Params *p)
 {
-    return p->low ? gemm_low_core() : gemm_core();
+    return p->bf16 ? gemm_low_core() : gemm_core();
 }

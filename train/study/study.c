@@ -62,7 +62,7 @@ Status study_look(Run *r, Status (*each)(void *context, const Node *n), void *co
     tape_reset(&t);
     tape_record(&t, r->params.grad, written);
     Gpt g = r->model;
-    g.low = false; /* so that all numbers are real */
+    g.bf16 = false; /* so that all numbers are real */
     Tensor *x = gpt_forward(&g, &t, &in);
     tape_scope(&t, "head");
     ag_linear(&t, x, r->model.head, NULL, NULL);

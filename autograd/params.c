@@ -144,7 +144,7 @@ static void update_bf16(const void *context, int64_t begin, int64_t end, int wor
 {
     const Params *p = context;
     (void)worker;
-    bf16_narrow(p->bf16 + begin, p->value + begin, end - begin);
+    to_bf16(p->bf16 + begin, p->value + begin, end - begin);
 }
 
 void params_update_bf16(const Params *p)

@@ -109,7 +109,7 @@ Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
         if (x->data)
             memcpy(last->data + s * width, x->data + at, (size_t)width * sizeof *x->data);
         else
-            bf16_widen(last->data + s * width, x->bf16 + at, width);
+            from_bf16(last->data + s * width, x->bf16 + at, width);
     }
     tape_scope(t, "head");
     if (g->bf16) t->bf16 = BF16_PRODUCTS; /* logits are real */

@@ -89,7 +89,7 @@ static void run(int kind, Run *r)
     tape_reset(&tape);
     tape_record(&tape, r->dx, &written);
     if (low) {
-        bf16_narrow(rows, r->x, r->rows * COLUMNS);
+        to_bf16(rows, r->x, r->rows * COLUMNS);
         x.data = NULL;
         x.bf16 = rows;
         tape.bf16 = BF16_RESULTS;
@@ -97,7 +97,7 @@ static void run(int kind, Run *r)
     Tensor *y = ag_attention(&tape, &x, &x, &x, &a);
     cr_assert(y, "%s", error_message());
     if (low)
-        bf16_widen(r->y, y->bf16, r->rows * OUT);
+        from_bf16(r->y, y->bf16, r->rows * OUT);
     else
         memcpy(r->y, y->data, (size_t)(r->rows * OUT) * sizeof *r->y);
     Node *n = y->from;
@@ -451,12 +451,12 @@ Test(attention, prefixes_of_packed_examples)
 static void unit_by(AttentionPass *forward, AttentionPass *backward, Run *r, int length)
 {
     static real log_sum[ROWS_MAX];
-    void *work = aligned_alloc(64, (size_t)attention_unit_work(length, WIDTH, true));
+    void *scratch = aligned_alloc(64, (size_t)attention_unit_scratch(length, WIDTH, true));
     const AttentionMatrix q = {r->x, COLUMNS}, k = {r->x + WIDTH, COLUMNS},
                           v = {r->x + 2 * WIDTH, COLUMNS};
     const AttentionMatrix dq = {r->dx, COLUMNS}, dk = {r->dx + WIDTH, COLUMNS},
                           dv = {r->dx + 2 * WIDTH, COLUMNS};
-    memset(work, 255, (size_t)attention_unit_work(length, WIDTH, true));
+    memset(scratch, 255, (size_t)attention_unit_scratch(length, WIDTH, true));
     const AttentionUnit u = {.queries = length,
                              .keys = length,
                              .head_width = WIDTH,
@@ -473,10 +473,10 @@ static void unit_by(AttentionPass *forward, AttentionPass *backward, Run *r, int
                              .log_sum = log_sum,
                              .max_logit = r->max_logit,
                              .entropy = r->entropy,
-                             .work = work};
+                             .scratch = scratch};
     forward(&u);
     backward(&u);
-    free(work);
+    free(scratch);
 }
 
 static void near(const Run *r, const Run *s)
@@ -510,8 +510,8 @@ Test(attention, versions_agree)
 static void expect_last_row(AttentionPass *forward, const Run *r, int length)
 {
     real y[WIDTH] = {0}, log_sum, max;
-    void *work = aligned_alloc(64, (size_t)attention_unit_work(length, WIDTH, false));
-    memset(work, 255, (size_t)attention_unit_work(length, WIDTH, false));
+    void *scratch = aligned_alloc(64, (size_t)attention_unit_scratch(length, WIDTH, false));
+    memset(scratch, 255, (size_t)attention_unit_scratch(length, WIDTH, false));
     forward(&(AttentionUnit){.queries = 1,
                              .keys = length,
                              .head_width = WIDTH,
@@ -523,10 +523,10 @@ static void expect_last_row(AttentionPass *forward, const Run *r, int length)
                              .scale = .3,
                              .log_sum = &log_sum,
                              .max_logit = &max,
-                             .work = work});
+                             .scratch = scratch});
     for (int c = 0; c < WIDTH; c++) cr_expect_float_eq(y[c], r->y[(length - 1) * OUT + c], 1e-5);
     cr_expect(log_sum / 1.4427 >= max - 1e-3 && log_sum / 1.4427 <= max + log(length) + 1e-3);
-    free(work);
+    free(scratch);
 }
 
 Test(attention, one_query_is_as_the_last_row)

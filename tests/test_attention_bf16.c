@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "autograd/kernels/attention_bf16.h"
-#include "autograd/kernels/attention_drop.h"
+#include "autograd/kernels/attention_dropout.h"
 #include "autograd/kernels/bf16.h"
 
 /* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other keys. */
@@ -76,10 +76,10 @@ static Case open_case(int kind, Sizes s)
                           .keys = s.keys,
                           .head_width = s.width,
                           .group = s.group,
-                          .low_q = {c.q, c.step},
-                          .low_k = {c.k, c.step},
-                          .low_v = {c.v, c.step},
-                          .low_y = {c.y, c.step},
+                          .q_bf16 = {c.q, c.step},
+                          .k_bf16 = {c.k, c.step},
+                          .v_bf16 = {c.v, c.step},
+                          .y_bf16 = {c.y, c.step},
                           .dy = {c.dy, c.step},
                           .dq = {c.dq, c.step},
                           .dk = {c.dk, c.step},
@@ -108,20 +108,20 @@ static void close_case(Case *c)
 
 static void run(Case *c, AttentionBf16 version, bool add)
 {
-    const int64_t before = attention_bf16_work(version, &c->u, false),
-                  back = attention_bf16_work(version, &c->u, true),
+    const int64_t before = attention_bf16_scratch(version, &c->u, false),
+                  back = attention_bf16_scratch(version, &c->u, true),
                   most = before > back ? before : back;
     const int64_t queries = c->s.queries * c->step, keys = c->s.keys * c->step;
-    c->u.work = aligned_alloc(64, (size_t)most);
-    memset(c->u.work, 255, (size_t)most);
+    c->u.scratch = aligned_alloc(64, (size_t)most);
+    memset(c->u.scratch, 255, (size_t)most);
     attention_bf16_forward(version, &c->u);
     c->u.add_q = c->u.add_k = c->u.add_v = add;
     memset(c->dq, add ? 0 : 255, (size_t)queries * sizeof *c->dq);
     memset(c->dk, add ? 0 : 255, (size_t)keys * sizeof *c->dk);
     memset(c->dv, add ? 0 : 255, (size_t)keys * sizeof *c->dv);
-    memset(c->u.work, 255, (size_t)most);
+    memset(c->u.scratch, 255, (size_t)most);
     attention_bf16_backward(version, &c->u);
-    free(c->u.work);
+    free(c->u.scratch);
 }
 
 /* What loops find, and how far rounding may be from it. */
@@ -239,7 +239,7 @@ static void expect_near(Case *c, const char *what)
 
 ParameterizedTestParameters(attention_bf16, is_near_loops)
 {
-    static int versions[] = {ATTENTION_WIDE, ATTENTION_AVX512_BF16, ATTENTION_AMX};
+    static int versions[] = {ATTENTION_FLOAT, ATTENTION_AVX512_BF16, ATTENTION_AMX};
     return cr_make_param_array(int, versions, VERSIONS);
 }
 
@@ -259,7 +259,7 @@ ParameterizedTest(int *version, attention_bf16, is_near_loops)
 
 ParameterizedTestParameters(attention_bf16, what_nobody_sees_changes_no_bit)
 {
-    static int versions[] = {ATTENTION_WIDE, ATTENTION_AVX512_BF16, ATTENTION_AMX};
+    static int versions[] = {ATTENTION_FLOAT, ATTENTION_AVX512_BF16, ATTENTION_AMX};
     return cr_make_param_array(int, versions, VERSIONS);
 }
 
@@ -275,7 +275,7 @@ ParameterizedTest(int *version, attention_bf16, what_nobody_sees_changes_no_bit)
         for (int i = 0; n && i < c[n].s.queries; i++)
             for (int d = 0; d < columns; d++) {
                 if (!c[n].end[i]) c[n].q[i * step + d] = bf16_of(NAN), c[n].dy[i * step + d] = NAN;
-                if (i >= 60 && *version != ATTENTION_WIDE)
+                if (i >= 60 && *version != ATTENTION_FLOAT)
                     c[n].k[i * step + d] = c[n].v[i * step + d] = bf16_of(NAN);
             }
         run(c + n, (AttentionBf16)*version, false);

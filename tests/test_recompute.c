@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "autograd/base/threads.h"
+#include "tests/variants.h"
 #include "tests/written.h"
 #include "train/plan/plan.h"
-#include "train/run/run.h"
 
 static const Written documents[] = {{9, 4},  {8, 8},  {30, 11}, {2, 1}, {16, 0},
                                     {17, 6}, {33, 2}, {70, 40}, {7, 6}, {0, 0}};
@@ -18,22 +18,6 @@ static void setup(void)
 
 TestSuite(recompute, .init = setup, .fini = temporary_close);
 
-#define BASE                                                                                  \
-    "model.layers=3", "model.heads=2", "model.width=24", "model.context=33", "train.batch=6", \
-        "data.packing=best_fit"
-#define MASKED "data.document_mask=true", "data.objective=prefix"
-
-static const char *const models[][16] = {
-    {BASE, "train.lanes=1"},
-    {BASE, "train.lanes=3", "model.dropout=0.2"},
-    {BASE, "train.lanes=2", "model.dropout=0.2", MASKED, "model.norm_place=post"},
-    {BASE, "train.lanes=6", "model.dropout=0.2", MASKED, "model.norm_place=sandwich",
-     "model.norm=rmsnorm", "model.mlp=swiglu", "model.positions=rope", "model.qk_norm=true"},
-    {BASE, "train.lanes=2", MASKED, "model.norm_place=sandwich", "model.positions=alibi",
-     "model.kv_heads=1"},
-};
-enum { MODELS = sizeof models / sizeof *models };
-
 /* What a step leaves behind. */
 typedef struct Outcome {
     real *grad;
@@ -41,18 +25,13 @@ typedef struct Outcome {
     int64_t count, memory;
 } Outcome;
 
-static Outcome outcome_of(const char *const *settings, const char *recompute, int threads)
+static Outcome outcome_of(int variant, const char *recompute, int threads)
 {
     static Config c;
     Run r;
     Outcome o = {0};
-    char path[128];
-    const char *all[20] = {path, recompute};
-    int count = 2;
-    for (; settings[count - 2]; count++) all[count] = settings[count - 2];
-    snprintf(path, sizeof path, "data.path=%s", in_temporary("d.h5"));
     threads_set(threads);
-    MUST(config_load(&c, NULL, count, all));
+    MUST(variant_load(&c, variant, in_temporary("d.h5"), "train.precision=float32", recompute));
     MUST(run_open(&r, &c));
     LaneStats stats = {.activation = o.activation, .entropy = o.entropy, .max_logit = o.max_logit};
     const LaneTask task = {
@@ -70,10 +49,10 @@ static Outcome outcome_of(const char *const *settings, const char *recompute, in
 
 Test(recompute, changes_no_bit)
 {
-    for (int i = 0; i < MODELS; i++)
+    for (int i = 0; i < VARIANTS; i++)
         for (int threads = 1; threads <= 4; threads += 3) {
-            const Outcome one = outcome_of(models[i], "train.recompute=off", threads),
-                          two = outcome_of(models[i], "train.recompute=blocks", threads);
+            const Outcome one = outcome_of(i, "train.recompute=off", threads),
+                          two = outcome_of(i, "train.recompute=blocks", threads);
             cr_assert_eq(one.count, two.count);
             cr_expect(!memcmp(one.grad, two.grad, (size_t)one.count * sizeof(real)), "%d", i);
             cr_expect(one.loss == two.loss && one.log_z == two.log_z);

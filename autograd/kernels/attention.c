@@ -7,7 +7,7 @@
 #include "autograd/kernels/attention_pass.h"
 #include "autograd/kernels/vector.h"
 
-int64_t attention_unit_work(int64_t keys, int64_t head_width, bool backward)
+int64_t attention_unit_scratch(int64_t keys, int64_t head_width, bool backward)
 {
     const int64_t padded = (keys + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX,
                   width = (head_width + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX;

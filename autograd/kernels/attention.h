@@ -18,20 +18,20 @@ typedef struct AttentionMatrix {
 } AttentionMatrix;
 
 /* The same of bfloat16 numbers. */
-typedef struct AttentionLow {
+typedef struct AttentionMatrixBf16 {
     bf16 *data;
     int64_t step;
-} AttentionLow;
+} AttentionMatrixBf16;
 
 typedef struct AttentionUnit {
     int64_t queries, keys; /* rows; the last query stands at the last key */
     int64_t head_width;
     int64_t group; /* query heads that read this key head; in q, y, dq, dy they lie side by side */
     AttentionMatrix q, k, v, y;
-    AttentionLow low_q, low_k, low_v, low_y; /* in their place: see attention_bf16.h */
-    AttentionMatrix dy, dq, dk, dv;          /* for backward; data NULL: not wanted */
-    bool add_q, add_k, add_v;                /* dq, dk, dv hold sums to add to, not garbage */
-    const int32_t *first, *end;              /* [queries]: the keys that a row sees; NULL: causal */
+    AttentionMatrixBf16 q_bf16, k_bf16, v_bf16, y_bf16; /* in their place: see attention_bf16.h */
+    AttentionMatrix dy, dq, dk, dv;                     /* for backward; data NULL: not wanted */
+    bool add_q, add_k, add_v;   /* dq, dk, dv hold sums to add to, not garbage */
+    const int32_t *first, *end; /* [queries]: the keys that a row sees; NULL: causal */
     double scale;
     const double *slopes; /* [group] or NULL */
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */
@@ -50,10 +50,10 @@ typedef struct AttentionUnit {
     /* The unit after this, or NULL: its rows are brought into the cache meanwhile. */
     const struct AttentionUnit *next;
 
-    void *work; /* attention_unit_work() bytes, 64-byte aligned */
+    void *scratch; /* attention_unit_scratch() bytes, 64-byte aligned */
 } AttentionUnit;
 
-int64_t attention_unit_work(int64_t keys, int64_t head_width, bool backward);
+int64_t attention_unit_scratch(int64_t keys, int64_t head_width, bool backward);
 
 void attention_unit_forward(const AttentionUnit *u);  /* y, log_sum, max_logit, entropy */
 void attention_unit_backward(const AttentionUnit *u); /* dq, dk, dv, from y and log_sum */

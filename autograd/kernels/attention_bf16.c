@@ -15,7 +15,7 @@ static AttentionBf16 processor_has(void)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
     if (!VECTOR_HAS_AVX512 || !__get_cpuid_count(7, 1, &a, &b, &c, &d) || !(a >> 5 & 1))
-        return ATTENTION_WIDE;
+        return ATTENTION_FLOAT;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d >> 22 & 1) || !(d >> 24 & 1))
         return ATTENTION_AVX512_BF16;
     return ATTENTION_AMX;
@@ -43,7 +43,7 @@ AttentionBf16 attention_bf16_most(void)
 #else
 AttentionBf16 attention_bf16_most(void)
 {
-    return ATTENTION_WIDE;
+    return ATTENTION_FLOAT;
 }
 #endif
 
@@ -62,10 +62,10 @@ static bool is_worth_it(AttentionBf16 version)
 
 AttentionBf16 attention_bf16_choose(const AttentionUnit *u)
 {
-    const bool all = u->low_q.data && u->low_k.data && u->low_v.data && u->low_y.data;
+    const bool all = u->q_bf16.data && u->k_bf16.data && u->v_bf16.data && u->y_bf16.data;
     const AttentionBf16 most = attention_bf16_most();
     /* The largest score is looked for before scores are scaled. */
-    return all && u->scale > 0 && is_worth_it(most) ? most : ATTENTION_WIDE;
+    return all && u->scale > 0 && is_worth_it(most) ? most : ATTENTION_FLOAT;
 }
 
 /* Room for what forward_begin() or backward_begin() cuts out. */
@@ -74,55 +74,55 @@ static int64_t blocks_work(const AttentionUnit *u, bool backward)
     enum { SIDE = 32, STRETCH = 256, SPARE = 32 * 64 };
     const int64_t width = (u->head_width + SIDE - 1) / SIDE * SIDE,
                   keys = (u->keys + SIDE - 1) / SIDE * SIDE;
-    const int64_t low = (int64_t)sizeof(bf16), high = (int64_t)sizeof(float);
+    const int64_t half = (int64_t)sizeof(bf16), full = (int64_t)sizeof(float);
     if (!backward)
-        return SPARE + (2 * keys * width + SIDE * width + SIDE * STRETCH) * low +
-               SIDE * (STRETCH + 16 + width + 32) * high;
+        return SPARE + (2 * keys * width + SIDE * width + SIDE * STRETCH) * half +
+               SIDE * (STRETCH + 16 + width + 32) * full;
     return SPARE +
            (3 * keys * width + 4 * STRETCH * width + SIDE * width + 2 * STRETCH * SIDE +
             STRETCH * STRETCH) *
-               low +
-           (2 * SIDE * SIDE + 2 * keys * width + STRETCH * width + 4 * STRETCH) * high + keys;
+               half +
+           (2 * SIDE * SIDE + 2 * keys * width + STRETCH * width + 4 * STRETCH) * full + keys;
 }
 
-/* How much of widened rows is put in front of what the float kernel needs. */
+/* How much of as_float rows is put in front of what the float kernel needs. */
 static int64_t copies(const AttentionUnit *u)
 {
     const int64_t queries = u->group * u->queries;
-    const int64_t rows = (u->low_q.data ? queries : 0) + (u->low_y.data ? queries : 0) +
-                         (u->low_k.data ? u->keys : 0) + (u->low_v.data ? u->keys : 0);
+    const int64_t rows = (u->q_bf16.data ? queries : 0) + (u->y_bf16.data ? queries : 0) +
+                         (u->k_bf16.data ? u->keys : 0) + (u->v_bf16.data ? u->keys : 0);
     return (rows * u->head_width * (int64_t)sizeof(real) + 63) / 64 * 64;
 }
 
-int64_t attention_bf16_work(AttentionBf16 version, const AttentionUnit *u, bool backward)
+int64_t attention_bf16_scratch(AttentionBf16 version, const AttentionUnit *u, bool backward)
 {
-    if (version == ATTENTION_WIDE)
-        return copies(u) + attention_unit_work(u->keys, u->head_width, backward);
+    if (version == ATTENTION_FLOAT)
+        return copies(u) + attention_unit_scratch(u->keys, u->head_width, backward);
     return (blocks_work(u, backward) + 63) / 64 * 64;
 }
 
-static AttentionMatrix wide(real **at, AttentionMatrix x, AttentionLow low, int64_t rows,
-                            int64_t width, bool fill)
+static AttentionMatrix float_rows(real **at, AttentionMatrix x, AttentionMatrixBf16 bf16_x,
+                                  int64_t rows, int64_t width, bool fill)
 {
     const AttentionMatrix y = {*at, width};
-    if (!low.data) return x;
+    if (!bf16_x.data) return x;
     *at += rows * width;
     for (int64_t i = 0; fill && i < rows; i++)
-        bf16_widen(y.data + i * width, low.data + i * low.step, width);
+        from_bf16(y.data + i * width, bf16_x.data + i * bf16_x.step, width);
     return y;
 }
 
-static AttentionUnit widened(const AttentionUnit *u, bool backward)
+static AttentionUnit as_float(const AttentionUnit *u, bool backward)
 {
     const int64_t many = u->group * u->head_width;
-    real *at = u->work;
+    real *at = u->scratch;
     AttentionUnit f = *u;
-    f.q = wide(&at, u->q, u->low_q, u->queries, many, true);
-    f.k = wide(&at, u->k, u->low_k, u->keys, u->head_width, true);
-    f.v = wide(&at, u->v, u->low_v, u->keys, u->head_width, true);
-    f.y = wide(&at, u->y, u->low_y, u->queries, many, backward);
+    f.q = float_rows(&at, u->q, u->q_bf16, u->queries, many, true);
+    f.k = float_rows(&at, u->k, u->k_bf16, u->keys, u->head_width, true);
+    f.v = float_rows(&at, u->v, u->v_bf16, u->keys, u->head_width, true);
+    f.y = float_rows(&at, u->y, u->y_bf16, u->queries, many, backward);
     f.next = NULL;
-    f.work = (char *)u->work + copies(u);
+    f.scratch = (char *)u->scratch + copies(u);
     return f;
 }
 
@@ -143,10 +143,10 @@ void attention_bf16_forward(AttentionBf16 version, const AttentionUnit *u)
         attention_unit_forward(u);
         return;
     }
-    const AttentionUnit f = widened(u, false);
+    const AttentionUnit f = as_float(u, false);
     attention_unit_forward(&f);
-    for (int64_t i = 0; u->low_y.data && i < u->queries; i++)
-        bf16_narrow(u->low_y.data + i * u->low_y.step, f.y.data + i * f.y.step, f.y.step);
+    for (int64_t i = 0; u->y_bf16.data && i < u->queries; i++)
+        to_bf16(u->y_bf16.data + i * u->y_bf16.step, f.y.data + i * f.y.step, f.y.step);
 }
 
 void attention_bf16_backward(AttentionBf16 version, const AttentionUnit *u)
@@ -166,6 +166,6 @@ void attention_bf16_backward(AttentionBf16 version, const AttentionUnit *u)
         attention_unit_backward(u);
         return;
     }
-    const AttentionUnit f = widened(u, true);
+    const AttentionUnit f = as_float(u, true);
     attention_unit_backward(&f);
 }

@@ -1,4 +1,4 @@
-/* Attention that reads bfloat16 rows, AttentionUnit.low_q and so on: products of bfloat16 numbers, with sums,
+/* Attention that reads bfloat16 rows, AttentionUnit.q_bf16 and so on: products of bfloat16 numbers, with sums,
  * largest scores and what goes out to other rows in float. Weights, their gradients, and dy are rounded where a
  * product takes them: each to 2^-8 of its size.
  *
@@ -15,7 +15,7 @@
 #define ATTENTION_BF16_BUILT 0
 #endif
 
-typedef enum AttentionBf16 { ATTENTION_WIDE, ATTENTION_AVX512_BF16, ATTENTION_AMX } AttentionBf16;
+typedef enum AttentionBf16 { ATTENTION_FLOAT, ATTENTION_AVX512_BF16, ATTENTION_AMX } AttentionBf16;
 
 /* The last version that this processor has. Asks Linux for AMX. */
 AttentionBf16 attention_bf16_most(void);
@@ -25,7 +25,7 @@ AttentionBf16 attention_bf16_choose(const AttentionUnit *u);
 
 /* The work that a version needs for u, of which queries, keys, head_width, group, and which rows are bfloat16
  * must be there. */
-int64_t attention_bf16_work(AttentionBf16 version, const AttentionUnit *u, bool backward);
+int64_t attention_bf16_scratch(AttentionBf16 version, const AttentionUnit *u, bool backward);
 
 void attention_bf16_forward(AttentionBf16 version, const AttentionUnit *u);
 void attention_bf16_backward(AttentionBf16 version, const AttentionUnit *u);

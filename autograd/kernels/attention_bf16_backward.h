@@ -7,11 +7,11 @@
 
 #include "autograd/kernels/attention_bf16_block.h"
 #include "autograd/kernels/attention_bf16_rows.h"
-#include "autograd/kernels/attention_drop.h"
+#include "autograd/kernels/attention_dropout.h"
 
 typedef struct Backward {
-    int64_t width;          /* of a head, filled up to whole blocks */
-    bf16 *k, *v, *k_turned; /* blocks of keys, [32, width] or [width, 32] */
+    int64_t width;              /* of a head, filled up to whole blocks */
+    bf16 *k, *v, *k_transposed; /* blocks of keys, [32, width] or [width, 32] */
     bf16 *q, *dy, *q_pairs,
         *dy_pairs;          /* blocks of a stretch of queries: as columns, and as pairs */
     bf16 *stage;            /* [32, width] */
@@ -28,44 +28,44 @@ typedef struct Backward {
 
 static void *cut(char **at, int64_t size)
 {
-    void *piece = *at;
+    void *block = *at;
     *at += (size + 63) / 64 * 64;
-    return piece;
+    return block;
 }
 
 static void backward_begin(const AttentionUnit *u, Backward *w)
 {
     const int64_t width = w->width = blocks_of(u->head_width) * SIDE;
-    const int64_t blocks = blocks_of(u->keys), low = (int64_t)sizeof(bf16),
-                  high = (int64_t)sizeof(float);
-    bf16 **const keyed[] = {&w->k, &w->v, &w->k_turned},
+    const int64_t blocks = blocks_of(u->keys), half = (int64_t)sizeof(bf16),
+                  full = (int64_t)sizeof(float);
+    bf16 **const keyed[] = {&w->k, &w->v, &w->k_transposed},
                  **const queried[] = {&w->q, &w->dy, &w->q_pairs, &w->dy_pairs};
-    char *at = u->work;
-    for (int i = 0; i < 3; i++) *keyed[i] = cut(&at, blocks * SIDE * width * low);
-    for (int i = 0; i < 4; i++) *queried[i] = cut(&at, STRETCH * width * low);
-    w->stage = cut(&at, SIDE * width * low);
-    w->p = cut(&at, STRETCH * SIDE * low);
-    w->ds = cut(&at, STRETCH * SIDE * low);
-    w->ds_pairs = cut(&at, STRETCH * STRETCH * low);
-    w->s = cut(&at, SIDE * SIDE * high);
-    w->dp = cut(&at, SIDE * SIDE * high);
-    w->dk = cut(&at, blocks * SIDE * width * high);
-    w->dv = cut(&at, blocks * SIDE * width * high);
-    w->dq = cut(&at, STRETCH * width * high);
-    w->log_sum = cut(&at, STRETCH * high);
-    w->delta = cut(&at, STRETCH * high);
+    char *at = u->scratch;
+    for (int i = 0; i < 3; i++) *keyed[i] = cut(&at, blocks * SIDE * width * half);
+    for (int i = 0; i < 4; i++) *queried[i] = cut(&at, STRETCH * width * half);
+    w->stage = cut(&at, SIDE * width * half);
+    w->p = cut(&at, STRETCH * SIDE * half);
+    w->ds = cut(&at, STRETCH * SIDE * half);
+    w->ds_pairs = cut(&at, STRETCH * STRETCH * half);
+    w->s = cut(&at, SIDE * SIDE * full);
+    w->dp = cut(&at, SIDE * SIDE * full);
+    w->dk = cut(&at, blocks * SIDE * width * full);
+    w->dv = cut(&at, blocks * SIDE * width * full);
+    w->dq = cut(&at, STRETCH * width * full);
+    w->log_sum = cut(&at, STRETCH * full);
+    w->delta = cut(&at, STRETCH * full);
     w->keep = cut(&at, BLOCKS * 64 * (int64_t)sizeof *w->keep);
     w->begun = cut(&at, blocks);
     memset(w->begun, 0, (size_t)blocks);
     const Interval all = seen_at_all(u);
     for (int64_t key = 0; key < u->keys; key += SIDE) {
         const uint32_t rows = inside(all, key);
-        const AttentionLow k = u->low_k, v = u->low_v;
-        ask_low(k, key + SIDE, u->keys, 0, u->head_width);
-        ask_low(v, key + SIDE, u->keys, 0, u->head_width);
-        stage_low(w->k + key * width, width, k.data + key * k.step, k.step, rows, u->head_width);
-        stage_low(w->v + key * width, width, v.data + key * v.step, v.step, rows, u->head_width);
-        as_turned(w->k_turned + key * width, w->k + key * width, width);
+        const AttentionMatrixBf16 k = u->k_bf16, v = u->v_bf16;
+        prefetch_bf16(k, key + SIDE, u->keys, 0, u->head_width);
+        prefetch_bf16(v, key + SIDE, u->keys, 0, u->head_width);
+        stage_bf16(w->k + key * width, width, k.data + key * k.step, k.step, rows, u->head_width);
+        stage_bf16(w->v + key * width, width, v.data + key * v.step, v.step, rows, u->head_width);
+        as_transposed(w->k_transposed + key * width, w->k + key * width, width);
     }
 }
 
@@ -87,18 +87,19 @@ static void queries_begin(const AttentionUnit *u, Backward *w, int64_t head, int
     Queries *q = &w->block[at];
     *q = queries_at(u, head, row);
     const int64_t width = w->width, size = at * SIDE * width, column = head * u->head_width;
-    const AttentionLow x = u->low_q, y = u->low_y;
+    const AttentionMatrixBf16 x = u->q_bf16, y = u->y_bf16;
     const real *dy = u->dy.data + row * u->dy.step + column;
     const int64_t one = (int64_t)sizeof(real), next = row + SIDE;
-    ask_low(x, next, u->queries, column, u->head_width);
-    ask_low(y, next, u->queries, column, u->head_width);
-    ask(u->dy.data + column, u->dy.step * one, next, u->queries, u->head_width * one, 0);
+    prefetch_bf16(x, next, u->queries, column, u->head_width);
+    prefetch_bf16(y, next, u->queries, column, u->head_width);
+    prefetch_rows(u->dy.data + column, u->dy.step * one, next, u->queries, u->head_width * one, 0);
     if (u->dq.data)
-        ask(u->dq.data + column, u->dq.step * one, row, u->queries, u->head_width * one, 1);
-    stage_low(w->stage, width, x.data + row * x.step + column, x.step, q->present, u->head_width);
+        prefetch_rows(u->dq.data + column, u->dq.step * one, row, u->queries, u->head_width * one,
+                      1);
+    stage_bf16(w->stage, width, x.data + row * x.step + column, x.step, q->present, u->head_width);
     as_columns(w->q + size, w->stage, width);
     as_pairs(w->q_pairs + size, w->stage, width);
-    stage_high(w->stage, width, dy, u->dy.step, q->present, u->head_width);
+    stage_float(w->stage, width, dy, u->dy.step, q->present, u->head_width);
     as_columns(w->dy + size, w->stage, width);
     as_pairs(w->dy_pairs + size, w->stage, width);
     for (int64_t i = 0; i < SIDE; i++) {
@@ -143,11 +144,11 @@ BLOCK_INLINE void key_gradient(const Backward *w, const Sides *a, const bool pla
             g[i] = _mm512_mul_ps(e[i], _mm512_sub_ps(g[i], a->delta[i]));
             continue;
         }
-        const __m512i place = _mm512_set1_epi32((int)(key + j));
-        const __mmask16 sees =
-            _mm512_cmpge_epi32_mask(place, a->first[i]) & _mm512_cmplt_epi32_mask(place, a->end[i]);
+        const __m512i position = _mm512_set1_epi32((int)(key + j));
+        const __mmask16 sees = _mm512_cmpge_epi32_mask(position, a->first[i]) &
+                               _mm512_cmplt_epi32_mask(position, a->end[i]);
         const __m512 away =
-            _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(place, a->own[i])));
+            _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(position, a->own[i])));
         x = _mm512_fnmadd_ps(away, a->slope, x);
         e[i] = _mm512_maskz_mov_ps(sees, exp2_16(x));
         if (!a->keep) {
@@ -159,8 +160,8 @@ BLOCK_INLINE void key_gradient(const Backward *w, const Sides *a, const bool pla
         g[i] = _mm512_mul_ps(e[i], _mm512_sub_ps(g[i], a->delta[i]));
         e[i] = _mm512_maskz_mul_ps(keep, e[i], a->drop_scale);
     }
-    *p = narrow(e[0], e[1]);
-    *ds = narrow(g[0], g[1]);
+    *p = to_bf16_32(e[0], e[1]);
+    *ds = to_bf16_32(g[0], g[1]);
 }
 
 /* One block of keys against one of queries: scores and dy v^T are in s and dp. */
@@ -255,7 +256,7 @@ static void queries_backward(const Backward *w, int64_t blocks, int64_t from, in
                       last = blocks_of(x.end), end = last < stop ? last : stop;
         for (int64_t c = 0; begin < end && c < width; c += SIDE)
             square(w->dq + c * STRETCH + i * SIDE, STRETCH, from > first, end - begin,
-                   (Steps){w->k_turned + (begin * width + c) * SIDE, SIDE, SIDE * width},
+                   (Steps){w->k_transposed + (begin * width + c) * SIDE, SIDE, SIDE * width},
                    (Steps){w->ds_pairs + ((begin - from) * BLOCKS + i) * 2 * TILE, TILE,
                            BLOCKS * 2 * TILE});
     }
@@ -280,7 +281,7 @@ static void put_queries(const AttentionUnit *u, const Backward *w, int64_t at)
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++)
                 r[i] = _mm512_loadu_si512(w->dq + (c + i) * STRETCH + at * SIDE + half * 16);
-            turn_16(r);
+            transpose_16(r);
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++) {
                 const int row = unpacked(i) + 4 * half;
@@ -299,7 +300,7 @@ static void put_keys(const AttentionUnit *u, const Backward *w, AttentionMatrix 
     const __m512 scale = _mm512_set1_ps(factor);
     for (int64_t key = 0; to.data && key < u->keys; key++) {
         if (key % SIDE == 0)
-            ask(to.data, to.step * one, key + SIDE, u->keys, u->head_width * one, 1);
+            prefetch_rows(to.data, to.step * one, key + SIDE, u->keys, u->head_width * one, 1);
         const bool begun = w->begun[key / SIDE];
         for (int64_t c = 0; c < u->head_width; c += 16) {
             const __m512 y = _mm512_loadu_ps(x + key * w->width + c);

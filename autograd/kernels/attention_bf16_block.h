@@ -20,8 +20,8 @@ typedef struct Steps {
     int64_t next, step;
 } Steps;
 
-/* The 16 x 16 pairs of r, turned. */
-BLOCK_INLINE void turn_16(__m512i r[16])
+/* The 16 x 16 pairs of r, transposed. */
+BLOCK_INLINE void transpose_16(__m512i r[16])
 {
     __m512i t[16];
 #pragma GCC unroll 16
@@ -52,7 +52,7 @@ BLOCK_INLINE void turn_16(__m512i r[16])
     }
 }
 
-BLOCK_INLINE __m512i narrow(__m512 low, __m512 high)
+BLOCK_INLINE __m512i to_bf16_32(__m512 low, __m512 high)
 {
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
@@ -69,8 +69,8 @@ BLOCK_INLINE __mmask32 within_32(int64_t c, int64_t width)
 }
 
 /* to [32, padded] = rows of bfloat16 numbers, where `rows` has a bit, else zeros. */
-BLOCK_INLINE void stage_low(bf16 *to, int64_t padded, const bf16 *x, int64_t step, uint32_t rows,
-                            int64_t width)
+BLOCK_INLINE void stage_bf16(bf16 *to, int64_t padded, const bf16 *x, int64_t step, uint32_t rows,
+                             int64_t width)
 {
     for (int r = 0; r < SIDE; r++, x += step)
         for (int64_t c = 0; c < padded; c += SIDE)
@@ -80,15 +80,15 @@ BLOCK_INLINE void stage_low(bf16 *to, int64_t padded, const bf16 *x, int64_t ste
 }
 
 /* The same of float numbers. */
-BLOCK_INLINE void stage_high(bf16 *to, int64_t padded, const real *x, int64_t step, uint32_t rows,
-                             int64_t width)
+BLOCK_INLINE void stage_float(bf16 *to, int64_t padded, const real *x, int64_t step, uint32_t rows,
+                              int64_t width)
 {
     for (int r = 0; r < SIDE; r++, x += step)
         for (int64_t c = 0; c < padded; c += SIDE) {
             __m512i both = _mm512_setzero_si512();
             if (rows >> r & 1)
-                both = narrow(_mm512_maskz_loadu_ps(within_16(c, width), x + c),
-                              _mm512_maskz_loadu_ps(within_16(c + 16, width), x + c + 16));
+                both = to_bf16_32(_mm512_maskz_loadu_ps(within_16(c, width), x + c),
+                                  _mm512_maskz_loadu_ps(within_16(c + 16, width), x + c + 16));
             _mm512_storeu_si512(to + r * padded + c, both);
         }
 }
@@ -102,7 +102,7 @@ BLOCK_INLINE void as_columns(bf16 *to, const bf16 *x, int64_t padded)
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++)
                 r[i] = _mm512_loadu_si512(x + (half * 16 + i) * padded + c);
-            turn_16(r);
+            transpose_16(r);
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++) _mm512_storeu_si512(to + i * SIDE, r[i]);
         }
@@ -126,8 +126,8 @@ BLOCK_INLINE void as_pairs(bf16 *to, const bf16 *x, int64_t padded)
 
 /* Asks for the rows of a block, below `end`, of `size` bytes each, before they are read or written: the processor
  * does not foresee rows that lie far apart. */
-BLOCK_INLINE void ask(const void *x, int64_t step, int64_t row, int64_t end, int64_t size,
-                      const int write)
+BLOCK_INLINE void prefetch_rows(const void *x, int64_t step, int64_t row, int64_t end, int64_t size,
+                                const int write)
 {
     const char *at = x;
     for (int64_t r = row; r < row + SIDE && r < end; r++)
@@ -138,20 +138,21 @@ BLOCK_INLINE void ask(const void *x, int64_t step, int64_t row, int64_t end, int
                 __builtin_prefetch(at + r * step + c, 0);
 }
 
-BLOCK_INLINE void ask_low(AttentionLow x, int64_t row, int64_t end, int64_t column, int64_t width)
+BLOCK_INLINE void prefetch_bf16(AttentionMatrixBf16 x, int64_t row, int64_t end, int64_t column,
+                                int64_t width)
 {
     const int64_t one = (int64_t)sizeof *x.data;
-    ask(x.data + column, x.step * one, row, end, width * one, 0);
+    prefetch_rows(x.data + column, x.step * one, row, end, width * one, 0);
 }
 
-/* Which of 32 columns unpacking words puts at place i of the first 16, and, 4 on, of the others. */
+/* Which of 32 columns unpacking words puts at index i of the first 16, and, 4 on, of the others. */
 BLOCK_INLINE int unpacked(int i)
 {
     return i / 4 * 8 + i % 4;
 }
 
-/* x [32, padded], turned: to [padded, 32]. */
-BLOCK_INLINE void as_turned(bf16 *to, const bf16 *x, int64_t padded)
+/* x [32, padded], transposed: to [padded, 32]. */
+BLOCK_INLINE void as_transposed(bf16 *to, const bf16 *x, int64_t padded)
 {
     for (int64_t c = 0; c < padded; c += SIDE)
         for (int half = 0; half < 2; half++) {
@@ -162,7 +163,7 @@ BLOCK_INLINE void as_turned(bf16 *to, const bf16 *x, int64_t padded)
                               odd = _mm512_loadu_si512(x + (2 * i + 1) * padded + c);
                 r[i] = half ? _mm512_unpackhi_epi16(even, odd) : _mm512_unpacklo_epi16(even, odd);
             }
-            turn_16(r);
+            transpose_16(r);
 #pragma GCC unroll 16
             for (int i = 0; i < 16; i++)
                 _mm512_storeu_si512(to + (c + unpacked(i) + 4 * half) * SIDE, r[i]);

@@ -8,7 +8,7 @@
 
 #include "autograd/kernels/attention_bf16_block.h"
 #include "autograd/kernels/attention_bf16_rows.h"
-#include "autograd/kernels/attention_drop.h"
+#include "autograd/kernels/attention_dropout.h"
 
 enum { STRETCH_ROW = STRETCH + 16 }; /* numbers from row to row of scores: not a power of 2 */
 
@@ -28,7 +28,7 @@ typedef struct Forward {
 static Forward forward_begin(const AttentionUnit *u)
 {
     const int64_t width = blocks_of(u->head_width) * SIDE, keys = blocks_of(u->keys) * SIDE;
-    Forward f = {.width = width, .scale = (float)(u->scale * LOG2E), .k = u->work};
+    Forward f = {.width = width, .scale = (float)(u->scale * LOG2E), .k = u->scratch};
     f.v = f.k + keys * width;
     f.q = f.v + keys * width;
     f.p = f.q + SIDE * width;
@@ -39,13 +39,13 @@ static Forward forward_begin(const AttentionUnit *u)
     const Interval all = seen_at_all(u);
     for (int64_t key = 0; key < u->keys; key += SIDE) {
         const uint32_t rows = inside(all, key);
-        ask_low(u->low_k, key + SIDE, u->keys, 0, u->head_width);
-        ask_low(u->low_v, key + SIDE, u->keys, 0, u->head_width);
-        stage_low(f.q, width, u->low_k.data + key * u->low_k.step, u->low_k.step, rows,
-                  u->head_width);
+        prefetch_bf16(u->k_bf16, key + SIDE, u->keys, 0, u->head_width);
+        prefetch_bf16(u->v_bf16, key + SIDE, u->keys, 0, u->head_width);
+        stage_bf16(f.q, width, u->k_bf16.data + key * u->k_bf16.step, u->k_bf16.step, rows,
+                   u->head_width);
         as_columns(f.k + key * width, f.q, width);
-        stage_low(f.q, width, u->low_v.data + key * u->low_v.step, u->low_v.step, rows,
-                  u->head_width);
+        stage_bf16(f.q, width, u->v_bf16.data + key * u->v_bf16.step, u->v_bf16.step, rows,
+                   u->head_width);
         as_pairs(f.v + key * width, f.q, width);
     }
     return f;
@@ -58,11 +58,13 @@ static void block_scores(const AttentionUnit *u, const Queries *q, int64_t key, 
     const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     for (int64_t r = 0; r < q->count; r++, s += STRETCH_ROW)
         for (int j = 0; j < SIDE; j += 16) {
-            const __m512i place = _mm512_add_epi32(count, _mm512_set1_epi32((int)key + j));
-            const __mmask16 sees = _mm512_cmpge_epi32_mask(place, _mm512_set1_epi32(q->first[r])) &
-                                   _mm512_cmplt_epi32_mask(place, _mm512_set1_epi32(q->end[r]));
+            const __m512i position = _mm512_add_epi32(count, _mm512_set1_epi32((int)key + j));
+            const __mmask16 sees =
+                _mm512_cmpge_epi32_mask(position, _mm512_set1_epi32(q->first[r])) &
+                _mm512_cmplt_epi32_mask(position, _mm512_set1_epi32(q->end[r]));
             const __m512i own = _mm512_set1_epi32((int)(u->keys - u->queries + q->row + r));
-            const __m512 away = _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(place, own)));
+            const __m512 away =
+                _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(position, own)));
             const __m512 x = _mm512_fnmadd_ps(away, _mm512_set1_ps(slope), _mm512_loadu_ps(s + j));
             _mm512_storeu_ps(s + j, _mm512_mask_mov_ps(_mm512_set1_ps(-INFINITY), sees, x));
         }
@@ -122,7 +124,7 @@ static void row_weights(const AttentionUnit *u, Forward *f, int64_t r, int64_t b
             e = _mm512_mul_ps(e, _mm512_loadu_ps(factor + j));
             g = _mm512_mul_ps(g, _mm512_loadu_ps(factor + j + 16));
         }
-        _mm512_storeu_si512(f->p + r * STRETCH + j, narrow(e, g));
+        _mm512_storeu_si512(f->p + r * STRETCH + j, to_bf16_32(e, g));
     }
     _mm512_storeu_ps(lanes, _mm512_add_ps(sum, other));
     if (u->entropy) _mm512_storeu_ps(spreads, spread);
@@ -150,15 +152,15 @@ static void stretch_weights(const AttentionUnit *u, Forward *f, const Queries *q
 static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, int64_t r)
 {
     const int64_t row = q->row + r;
-    bf16 *y = u->low_y.data + row * u->low_y.step + q->head * u->head_width;
+    bf16 *y = u->y_bf16.data + row * u->y_bf16.step + q->head * u->head_width;
     float *log_sum = u->log_sum ? u->log_sum + q->head * u->log_sum_step + row : NULL;
     const bool empty = q->first[r] >= q->end[r];
     const float sum = empty ? 1 : _mm512_reduce_add_ps(_mm512_loadu_ps(f->lanes + r * 16));
     const __m512 over = _mm512_set1_ps(1 / sum);
     for (int64_t c = 0; c < f->width; c += SIDE) {
         const float *x = f->sum + r * f->width + c;
-        const __m512i both = narrow(_mm512_mul_ps(_mm512_loadu_ps(x), over),
-                                    _mm512_mul_ps(_mm512_loadu_ps(x + 16), over));
+        const __m512i both = to_bf16_32(_mm512_mul_ps(_mm512_loadu_ps(x), over),
+                                        _mm512_mul_ps(_mm512_loadu_ps(x + 16), over));
         _mm512_mask_storeu_epi16(y + c, within_32(c, u->head_width),
                                  empty ? _mm512_setzero_si512() : both);
     }
@@ -175,11 +177,11 @@ static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, 
 static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q)
 {
     const int64_t width = f->width, first = q->all.first / SIDE, end = blocks_of(q->all.end);
-    const AttentionLow x = u->low_q, y = u->low_y;
+    const AttentionMatrixBf16 x = u->q_bf16, y = u->y_bf16;
     const int64_t column = q->head * u->head_width, one = (int64_t)sizeof *y.data;
-    ask_low(x, q->row + SIDE, u->queries, column, u->head_width);
-    ask(y.data + column, y.step * one, q->row, u->queries, u->head_width * one, 1);
-    stage_low(f->q, width, x.data + q->row * x.step + column, x.step, q->present, u->head_width);
+    prefetch_bf16(x, q->row + SIDE, u->queries, column, u->head_width);
+    prefetch_rows(y.data + column, y.step * one, q->row, u->queries, u->head_width * one, 1);
+    stage_bf16(f->q, width, x.data + q->row * x.step + column, x.step, q->present, u->head_width);
     for (int i = 0; i < SIDE; i++) f->max[i] = -INFINITY;
     memset(f->lanes, 0, 2 * SIDE * 16 * sizeof *f->lanes);
     for (int64_t from = first / BLOCKS * BLOCKS; from < end; from += BLOCKS) {

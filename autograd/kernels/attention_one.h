@@ -6,7 +6,7 @@
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
 
-enum { ROWS_AHEAD = 16 };
+enum { PREFETCH_ROWS = 16 };
 
 static bool is_one(const AttentionUnit *u)
 {
@@ -32,7 +32,8 @@ static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real 
     store(p + (see.end - see.first - 1) / LANES * LANES, all(-(real)INFINITY));
     for (int64_t key = see.first; key < see.end; key++) {
         const real *k = u->k.data + key * u->k.step;
-        if (key + ROWS_AHEAD < see.end) AHEAD(k + ROWS_AHEAD * u->k.step, u->head_width, 0);
+        if (key + PREFETCH_ROWS < see.end)
+            PREFETCH(k + PREFETCH_ROWS * u->k.step, u->head_width, 0);
         p[key - see.first] = dot(q, k, u->head_width) * scale - slope * (real)(u->keys - 1 - key);
     }
 }
@@ -60,7 +61,7 @@ static void one_forward(const AttentionUnit *u)
 {
     const Interval see = seen(u, 0);
     const int64_t count = see.end - see.first;
-    real *p = u->work;
+    real *p = u->scratch;
     for (int64_t head = 0; head < u->group; head++) {
         real *y = u->y.data + head * u->head_width;
         real *log_sum = u->log_sum ? u->log_sum + head * u->log_sum_step : NULL;

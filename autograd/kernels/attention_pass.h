@@ -3,9 +3,9 @@
  *
  * Queries go in tiles of QUERIES rows, tiles in strips of STRIP rows; keys in tiles of KEYS. A strip is
  * what keys are left out for: within a tile it takes the vectors of keys that one of its rows sees. */
-#include "autograd/kernels/attention_ahead.h"
-#include "autograd/kernels/attention_drop.h"
+#include "autograd/kernels/attention_dropout.h"
 #include "autograd/kernels/attention_one.h"
+#include "autograd/kernels/attention_prefetch.h"
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
 
@@ -15,7 +15,7 @@ enum {
     PANEL = 2 * LANES > GRAIN ? 2 * LANES : GRAIN
 };
 
-typedef struct Work {
+typedef struct Scratch {
     int64_t width;  /* of a head, filled up to whole vectors */
     int64_t padded; /* keys, filled up to whole panels */
     bool whole;     /* a head is whole vectors: rows are read, and written, where they lie */
@@ -28,14 +28,14 @@ typedef struct Work {
     real *lanes;          /* [QUERIES, LANES]: sums of weights */
     real *spread;         /* likewise: of weights times score - max, for the entropy */
     unsigned char *begun; /* [padded / STRIP]: strips of keys whose dk and dv hold something */
-} Work;
+} Scratch;
 
-static Work work_cut(const AttentionUnit *u, bool backward)
+static Scratch scratch_cut(const AttentionUnit *u, bool backward)
 {
-    Work w = {.width = (u->head_width + LANES - 1) / LANES * LANES,
-              .padded = (u->keys + PANEL - 1) / PANEL * PANEL};
+    Scratch w = {.width = (u->head_width + LANES - 1) / LANES * LANES,
+                 .padded = (u->keys + PANEL - 1) / PANEL * PANEL};
     const int64_t keys = w.padded * w.width, tile = QUERIES * w.width;
-    real *at = u->work,
+    real *at = u->scratch,
          **const keyed[] = {&w.k_columns, &w.v_rows, &w.v_columns, &w.k_rows, &w.dk, &w.dv};
     real **const tiled[] = {&w.sum, &w.q_rows, &w.dy_rows};
     w.whole = w.width == u->head_width;
@@ -94,7 +94,7 @@ static Interval whole_vectors(Interval x)
 /* The rows of a tile. They are copied, and those that see no key as zeros, so that no not-a-number comes
  * in through them, if they cannot be read where they lie; a last strip that is short always is, and
  * filled with zeros. */
-static AttentionMatrix tile_rows(const AttentionUnit *u, const Work *w, const Tile *t,
+static AttentionMatrix tile_rows(const AttentionUnit *u, const Scratch *w, const Tile *t,
                                  AttentionMatrix x, real *copy)
 {
     const bool direct = w->whole && !t->has_empty;
@@ -110,7 +110,7 @@ static AttentionMatrix tile_rows(const AttentionUnit *u, const Work *w, const Ti
 }
 
 /* Those of a strip, all STRIP of them. */
-static AttentionMatrix strip_rows(const Work *w, const Tile *t, int64_t strip, AttentionMatrix x,
+static AttentionMatrix strip_rows(const Scratch *w, const Tile *t, int64_t strip, AttentionMatrix x,
                                   real *copy)
 {
     if ((strip + 1) * STRIP > t->rows) x = (AttentionMatrix){copy, w->width};
@@ -141,20 +141,20 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
     if (!u->slopes && x.first <= v.first && x.end >= v.end) return;
     const real slope = u->slopes ? (real)(u->slopes[t->head] * LOG2E) : 0;
     const real own = (real)(u->keys - u->queries + t->row + i - key);
-    /* Compared as numbers of the vector's type: places in a tile, so all of them are exact. */
+    /* Compared as numbers of the vector's type: positions in a tile, so all of them are exact. */
     const real first = (real)(x.first < 0 ? 0 : x.first), end = (real)(x.end > KEYS ? KEYS : x.end);
     const Vec minus = all(-(real)INFINITY), zero = {0};
     /* What all see is left as it is: often all but the diagonal. */
     if (!u->slopes && x.first <= v.first && x.end > v.first)
         v.first += (x.end - v.first) / LANES * LANES;
-    Vec place = load(lane_numbers) + (real)v.first;
-    for (int64_t j = v.first; j < v.end; j += LANES, place += (real)LANES) {
+    Vec position = load(lane_numbers) + (real)v.first;
+    for (int64_t j = v.first; j < v.end; j += LANES, position += (real)LANES) {
         Vec y = load(s + j);
         if (u->slopes) {
-            const Vec away = place - own;
+            const Vec away = position - own;
             y -= slope * choose(away < zero, -away, away);
         }
-        const Mask inside = (place >= all(first)) & (place < all(end));
+        const Mask inside = (position >= all(first)) & (position < all(end));
         store(s + j, choose(inside, y, minus));
     }
 }
@@ -165,7 +165,7 @@ typedef struct Online {
 } Online;
 
 /* One strip against one tile of keys: weights, and the sum that they weigh. */
-static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, Online *o,
+static void strip_forward(const AttentionUnit *u, const Scratch *w, const Tile *t, Online *o,
                           int64_t strip, int64_t key)
 {
     const Interval x = within(t->strip[strip], key);
@@ -173,18 +173,18 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
     const Interval v = whole_vectors(x);
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
     const bool is_first = key <= t->strip[strip].first; /* of the tiles that it sees */
-    const bool asks = is_first && asks_next(u, t->head);
+    const bool prefetches = is_first && prefetches_next(u, t->head);
     const int64_t column = t->head * u->head_width;
     real *p = w->p, shrink[STRIP + 15] = {0}, moved[STRIP], factor[KEYS];
     if (is_first) {
-        ahead(u, u->q, t->row + row + STRIP, u->queries, column, false);
-        ahead(u, u->y, t->row + row, u->queries, column, true);
+        prefetch_strip(u, u->q, t->row + row + STRIP, u->queries, column, false);
+        prefetch_strip(u, u->y, t->row + row, u->queries, column, true);
     }
-    if (key + KEYS > t->row) ahead(u, u->v, key + row + STRIP, u->keys, 0, false);
+    if (key + KEYS > t->row) prefetch_strip(u, u->v, key + row + STRIP, u->keys, 0, false);
 
     strip_product(rows, u->head_width, strip_rows(w, t, strip, o->q, w->q_rows), w->k_columns, key,
                   v, p);
-    if (asks) ahead_next(u, u->next->k, u->next->keys, t->row + row);
+    if (prefetches) prefetch_next(u, u->next->k, u->next->keys, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
         row_scores(u, t, row + r, key, v, p + r * KEYS);
         Vec max = all(-(real)INFINITY);
@@ -225,7 +225,7 @@ static void strip_forward(const AttentionUnit *u, const Work *w, const Tile *t, 
             !is_first);
 }
 
-static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t, AttentionMatrix v)
+static void tile_forward(const AttentionUnit *u, const Scratch *w, const Tile *t, AttentionMatrix v)
 {
     Online o = {.q = tile_rows(u, w, t, u->q, w->q_rows), .v = v};
     for (int i = 0; i < QUERIES; i++) o.max[i] = -(real)INFINITY;
@@ -253,7 +253,7 @@ static void tile_forward(const AttentionUnit *u, const Work *w, const Tile *t, A
 }
 
 /* All keys in rows of whole vectors. */
-static AttentionMatrix key_rows(const AttentionUnit *u, const Work *w, AttentionMatrix x,
+static AttentionMatrix key_rows(const AttentionUnit *u, const Scratch *w, AttentionMatrix x,
                                 real *copy)
 {
     if (w->whole) return x;
@@ -267,7 +267,7 @@ void FORWARD(const AttentionUnit *u)
         one_forward(u);
         return;
     }
-    const Work w = work_cut(u, false);
+    const Scratch w = scratch_cut(u, false);
     for (int64_t head = 0; u->max_logit && head < u->group; head++)
         u->max_logit[head] = -(real)INFINITY;
     for (int64_t head = 0; u->entropy && head < u->group; head++) u->entropy[head] = 0;
@@ -295,9 +295,9 @@ static bool in_one_tile(Interval x)
     return x.first / KEYS == (x.end - 1) / KEYS;
 }
 
-/* Where the gradient of `rows` rows from `row` on is made: in its place, or in a copy. */
-static AttentionMatrix place_of(const Work *w, AttentionMatrix x, int64_t row, int64_t rows,
-                                real *copy)
+/* Where the gradient of `rows` rows from `row` on is made: directly in x, or in a copy. */
+static AttentionMatrix gradient_target(const Scratch *w, AttentionMatrix x, int64_t row,
+                                       int64_t rows, real *copy)
 {
     if (!w->whole || rows < STRIP) return (AttentionMatrix){copy, w->width};
     return (AttentionMatrix){x.data + row * x.step, x.step};
@@ -328,7 +328,7 @@ INLINE void row_gradient(real *weight, real *g, Interval v, real log_sum, const 
 
 /* One strip against one tile of keys: p, dp = weights and the gradient of scores times scale, in whole
  * GRAINs of keys around what the strip sees, and dq. Returns what it sees. */
-static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile *t,
+static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const Tile *t,
                                const Backward *d, int64_t strip, int64_t key)
 {
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
@@ -336,22 +336,23 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
     if (x.first >= x.end) return (Interval){0, 0};
     const Interval v = whole_vectors(x);
     real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS, factor[KEYS];
-    const bool is_first = key <= t->strip[strip].first, asks = is_first && asks_next(u, t->head);
+    const bool is_first = key <= t->strip[strip].first,
+               prefetches = is_first && prefetches_next(u, t->head);
     const bool one = in_one_tile(t->strip[strip]);
     const int64_t column = t->head * u->head_width, at = t->head * u->log_sum_step + t->row + row;
     if (is_first) {
-        ahead(u, u->q, t->row + row + STRIP, u->queries, column, false);
-        ahead(u, u->dy, t->row + row + QUERIES, u->queries, column, false);
-        ahead(u, u->y, t->row + row + QUERIES, u->queries, column, false);
-        ahead(u, u->dq, t->row + row, u->queries, column, true);
+        prefetch_strip(u, u->q, t->row + row + STRIP, u->queries, column, false);
+        prefetch_strip(u, u->dy, t->row + row + QUERIES, u->queries, column, false);
+        prefetch_strip(u, u->y, t->row + row + QUERIES, u->queries, column, false);
+        prefetch_strip(u, u->dq, t->row + row, u->queries, column, true);
     }
 
     strip_product(rows, u->head_width, strip_rows(w, t, strip, d->q, w->q_rows), w->k_columns, key,
                   v, p);
-    if (asks) ahead_next(u, u->next->k, u->next->keys, t->row + row);
+    if (prefetches) prefetch_next(u, u->next->k, u->next->keys, t->row + row);
     strip_product(rows, u->head_width, strip_rows(w, t, strip, d->dy, w->dy_rows), w->v_columns,
                   key, v, dp);
-    if (asks) ahead_next(u, u->next->v, u->next->keys, t->row + row);
+    if (prefetches) prefetch_next(u, u->next->v, u->next->keys, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
         real *weight = p + r * KEYS, *g = dp + r * KEYS;
         row_scores(u, t, row + r, key, v, weight);
@@ -362,15 +363,16 @@ static Interval strip_backward(const AttentionUnit *u, const Work *w, const Tile
         row_gradient(weight, g, v, u->log_sum[at + r], one ? NULL : d->delta + row + r);
         for (int64_t j = v.first; u->drop_below && j < v.end; j++) weight[j] *= factor[j];
     }
-    if (asks) ahead_next(u, u->next->q, u->next->queries, t->row + row);
+    if (prefetches) prefetch_next(u, u->next->q, u->next->queries, t->row + row);
     if (!u->dq.data) return x;
-    const AttentionMatrix to = place_of(w, u->dq, t->row + row, rows, w->sum + row * w->width);
+    const AttentionMatrix to =
+        gradient_target(w, u->dq, t->row + row, rows, w->sum + row * w->width);
     const bool direct = to.data != w->sum + row * w->width;
     product((rows + 3) / 4 * 4, w->width / LANES, x.end - x.first, dp + x.first, KEYS, 1,
             d->k.data + (key + x.first) * d->k.step, d->k.step,
             to.data + (direct ? t->head * u->head_width : 0), to.step,
             key > t->strip[strip].first || (direct && u->add_q));
-    if (asks) ahead_next(u, u->next->dy, u->next->queries, t->row + row);
+    if (prefetches) prefetch_next(u, u->next->dy, u->next->queries, t->row + row);
     return x;
 }
 
@@ -379,27 +381,27 @@ static bool sees(Interval x, int64_t key)
     return x.first < key + STRIP && x.end > key;
 }
 
-static void clear_corner(const Work *w, int64_t strip, int64_t key)
+static void clear_corner(const Scratch *w, int64_t strip, int64_t key)
 {
     for (int64_t i = strip * STRIP; i < (strip + 1) * STRIP; i++)
         for (int64_t j = key; j < key + STRIP; j++) w->p[i * KEYS + j] = w->dp[i * KEYS + j] = 0;
 }
 
 /* x of a strip of keys += p^T rows. */
-static void strip_of_keys(const AttentionUnit *u, const Work *w, AttentionMatrix x, real *copy,
+static void strip_of_keys(const AttentionUnit *u, const Scratch *w, AttentionMatrix x, real *copy,
                           bool add, int64_t key, int64_t rows, const real *p, const real *b,
                           int64_t step)
 {
     if (!x.data) return;
-    const AttentionMatrix to = place_of(w, x, key, u->keys - key, copy + key * w->width);
+    const AttentionMatrix to = gradient_target(w, x, key, u->keys - key, copy + key * w->width);
     const bool direct = to.data != copy + key * w->width;
     product(STRIP, w->width / LANES, rows, p, 1, KEYS, b, step, to.data, to.step,
             w->begun[key / STRIP] || (direct && add));
 }
 
 /* dv += p^T dy, dk += dp^T q: each strip of keys from the first to the last row that sees it. */
-static void keys_backward(const AttentionUnit *u, const Work *w, const Tile *t, const Backward *d,
-                          const Interval *see, int64_t key)
+static void keys_backward(const AttentionUnit *u, const Scratch *w, const Tile *t,
+                          const Backward *d, const Interval *see, int64_t key)
 {
     const int64_t strips = (t->rows + STRIP - 1) / STRIP;
     for (int64_t j = 0; j < KEYS && key + j < u->keys; j += STRIP) {
@@ -437,7 +439,7 @@ static void put(AttentionMatrix to, int64_t row, int64_t column, const real *x, 
 }
 
 /* What was not made in its place is brought there, and zeros where nothing was made. */
-static void strip_put(const AttentionUnit *u, const Work *w, AttentionMatrix to, int64_t row,
+static void strip_put(const AttentionUnit *u, const Scratch *w, AttentionMatrix to, int64_t row,
                       int64_t column, int64_t rows, const real *x, bool made, bool add)
 {
     if (rows > STRIP) rows = STRIP;
@@ -445,7 +447,8 @@ static void strip_put(const AttentionUnit *u, const Work *w, AttentionMatrix to,
     put(to, row, column, made ? x : NULL, w->width, rows, u->head_width, add);
 }
 
-static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t, AttentionMatrix k)
+static void tile_backward(const AttentionUnit *u, const Scratch *w, const Tile *t,
+                          AttentionMatrix k)
 {
     const int64_t width = u->head_width, strips = (t->rows + STRIP - 1) / STRIP;
     Backward d = {.q = tile_rows(u, w, t, u->q, w->q_rows),
@@ -467,8 +470,8 @@ static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t, 
         for (int64_t strip = 0; strip < strips; strip++) {
             const int64_t at = key + strip * STRIP;
             if (at < u->keys && !w->begun[at / STRIP]) {
-                ahead(u, u->dk, at, u->keys, 0, true);
-                ahead(u, u->dv, at, u->keys, 0, true);
+                prefetch_strip(u, u->dk, at, u->keys, 0, true);
+                prefetch_strip(u, u->dv, at, u->keys, 0, true);
             }
             see[strip] = strip_backward(u, w, t, &d, strip, key);
         }
@@ -481,7 +484,7 @@ static void tile_backward(const AttentionUnit *u, const Work *w, const Tile *t, 
 
 void BACKWARD(const AttentionUnit *u)
 {
-    const Work w = work_cut(u, true);
+    const Scratch w = scratch_cut(u, true);
     pack_columns(w.k_columns, PANEL, GRAIN, u->k.data, u->k.step, u->keys, u->head_width,
                  (real)(u->scale * LOG2E));
     pack_columns(w.v_columns, PANEL, GRAIN, u->v.data, u->v.step, u->keys, u->head_width,

@@ -139,9 +139,9 @@ INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t
 
 /* Asks for a row of `width` numbers that will be read, or written: the processor does not foresee rows
  * that lie far apart. */
-#define AHEAD(x, width, write)                                                       \
-    for (int64_t ahead_ = 0; ahead_ < (width); ahead_ += 64 / (int64_t)sizeof(real)) \
-    __builtin_prefetch((x) + ahead_, write)
+#define PREFETCH(x, width, write)                                                             \
+    for (int64_t prefetch_ = 0; prefetch_ < (width); prefetch_ += 64 / (int64_t)sizeof(real)) \
+    __builtin_prefetch((x) + prefetch_, write)
 
 /* Panels of `panel` rows of x [rows, width], transposed: to [panels, width, panel], times factor. Rows
  * beyond the last are zeros, up to a multiple of grain. */
@@ -152,18 +152,19 @@ static void pack_columns(real *to, int64_t panel, int64_t grain, const real *x, 
         real *block = to + i / panel * panel * width + i % panel;
         for (int64_t c = 0; i >= rows && c < width; c++) store(block + c * panel, (Vec){0});
         for (int64_t r = i + LANES; r < rows && r < i + 2 * LANES; r++)
-            AHEAD(x + r * step, width, 0);
+            PREFETCH(x + r * step, width, 0);
         for (int64_t j = 0; i < rows && j < width; j += LANES, block += LANES * panel) {
             const int64_t high = rows - i, wide = width - j;
             if (wide >= LANES) {
                 transpose_block(block, panel, x + i * step + j, step, high, factor);
                 continue;
             }
-            real edge[LANES * LANES] = {0}, turned[LANES * LANES];
+            real edge[LANES * LANES] = {0}, transposed[LANES * LANES];
             for (int64_t r = 0; r < LANES && r < high; r++)
                 memcpy(edge + r * LANES, x + (i + r) * step + j, (size_t)wide * sizeof *x);
-            transpose_block(turned, LANES, edge, LANES, LANES, factor);
-            for (int64_t c = 0; c < wide; c++) store(block + c * panel, load(turned + c * LANES));
+            transpose_block(transposed, LANES, edge, LANES, LANES, factor);
+            for (int64_t c = 0; c < wide; c++)
+                store(block + c * panel, load(transposed + c * LANES));
         }
     }
 }
@@ -180,7 +181,7 @@ static void pack_rows(real *to, int64_t padded, const real *x, int64_t step, int
                       int64_t width, int64_t all_rows)
 {
     for (int64_t i = 0; i < rows; i++) {
-        if (i + 8 < rows) AHEAD(x + (i + 8) * step, width, 0);
+        if (i + 8 < rows) PREFETCH(x + (i + 8) * step, width, 0);
         int64_t c = 0;
         for (; c + LANES <= width; c += LANES) store(to + i * padded + c, load(x + i * step + c));
         for (; c < width; c++) to[i * padded + c] = x[i * step + c];

@@ -1,13 +1,15 @@
 #include "autograd/kernels/bf16.h"
 
-VECTOR void bf16_narrow(bf16 *y, const real *x, int64_t count)
+#include "autograd/base/threads.h"
+
+VECTOR void to_bf16(bf16 *y, const real *x, int64_t count)
 {
-    bf16_narrow_inline(y, x, count);
+    to_bf16_inline(y, x, count);
 }
 
-VECTOR void bf16_widen(real *y, const bf16 *x, int64_t count)
+VECTOR void from_bf16(real *y, const bf16 *x, int64_t count)
 {
-    bf16_widen_inline(y, x, count);
+    from_bf16_inline(y, x, count);
 }
 
 /* 16 words side by side: of bfloat16, two rows of 16 columns, the second row in the upper halves. */
@@ -31,14 +33,14 @@ enum { SIDE = 16, ROWS = 2 * SIDE /* of a tile */ };
         (w)[i + (d)] = __builtin_shufflevector(a, b, PICK16(SECOND, d)); \
     }
 
-/* Writes a tile of 32 rows and 16 columns turned. */
-VECTOR_INLINE void turn_tile(bf16 *turned, int64_t turned_step, Words w[SIDE])
+/* Writes a tile of 32 rows and 16 columns transposed. */
+VECTOR_INLINE void transpose_tile(bf16 *transposed, int64_t transposed_step, Words w[SIDE])
 {
     EXCHANGE(w, 1)
     EXCHANGE(w, 2)
     EXCHANGE(w, 4)
     EXCHANGE(w, 8)
-    for (int i = 0; i < SIDE; i++) memcpy(turned + i * turned_step, &w[i], sizeof w[i]);
+    for (int i = 0; i < SIDE; i++) memcpy(transposed + i * transposed_step, &w[i], sizeof w[i]);
 }
 
 /* bf16_of() of 16 numbers, in the upper halves; the lower ones are garbage. */
@@ -59,10 +61,10 @@ VECTOR_INLINE void store_halves(bf16 *y, const Words *w)
     memcpy(y, &halves, sizeof halves);
 }
 
-VECTOR void bf16_narrow_rows(bf16 *y, bf16 *turned, int64_t turned_step, const real *x,
-                             int64_t rows, int64_t width)
+VECTOR void to_bf16_rows(bf16 *y, bf16 *transposed, int64_t transposed_step, const real *x,
+                         int64_t rows, int64_t width)
 {
-    const int64_t whole_rows = turned ? rows / ROWS * ROWS : 0, whole = width / SIDE * SIDE;
+    const int64_t whole_rows = transposed ? rows / ROWS * ROWS : 0, whole = width / SIDE * SIDE;
     for (int64_t r = 0; r < whole_rows; r += ROWS)
         for (int64_t c = 0; c < whole; c += SIDE) {
             Words w[SIDE];
@@ -75,18 +77,18 @@ VECTOR void bf16_narrow_rows(bf16 *y, bf16 *turned, int64_t turned_step, const r
                 if (y) store_halves(y + at + width, &odd);
                 w[i] = even >> 16 | (odd & 0xffff0000);
             }
-            turn_tile(turned + c * turned_step + r, turned_step, w);
+            transpose_tile(transposed + c * transposed_step + r, transposed_step, w);
         }
     for (int64_t r = 0; r < rows; r++) {
         const int64_t from = r < whole_rows ? whole : 0, at = r * width;
-        if (y) bf16_narrow_inline(y + at + from, x + at + from, width - from);
-        for (int64_t c = from; turned && c < width; c++)
-            turned[c * turned_step + r] = bf16_of(x[at + c]);
+        if (y) to_bf16_inline(y + at + from, x + at + from, width - from);
+        for (int64_t c = from; transposed && c < width; c++)
+            transposed[c * transposed_step + r] = bf16_of(x[at + c]);
     }
 }
 
-VECTOR void bf16_turn(bf16 *turned, int64_t turned_step, const bf16 *x, int64_t rows, int64_t width,
-                      int64_t step)
+VECTOR void bf16_transpose(bf16 *transposed, int64_t transposed_step, const bf16 *x, int64_t rows,
+                           int64_t width, int64_t step)
 {
     const int64_t whole_rows = rows / ROWS * ROWS, whole = width / SIDE * SIDE;
     for (int64_t r = 0; r < whole_rows; r += ROWS)
@@ -99,9 +101,37 @@ VECTOR void bf16_turn(bf16 *turned, int64_t turned_step, const bf16 *x, int64_t 
                 w[i] = __builtin_convertvector(even, Words) | __builtin_convertvector(odd, Words)
                                                                   << 16;
             }
-            turn_tile(turned + c * turned_step + r, turned_step, w);
+            transpose_tile(transposed + c * transposed_step + r, transposed_step, w);
         }
     for (int64_t r = 0; r < rows; r++)
         for (int64_t c = r < whole_rows ? whole : 0; c < width; c++)
-            turned[c * turned_step + r] = x[r * step + c];
+            transposed[c * transposed_step + r] = x[r * step + c];
+}
+
+enum { BLOCK_ROWS = 64 };
+
+typedef struct Rows {
+    bf16 *y, *transposed;
+    const real *x;
+    int64_t rows, width;
+} Rows;
+
+static void block(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Rows *r = context;
+    (void)worker;
+    to_bf16_rows(r->y ? r->y + begin * r->width : NULL,
+                 r->transposed ? r->transposed + begin : NULL, r->rows, r->x + begin * r->width,
+                 end - begin, r->width);
+}
+
+void to_bf16_transposed(bf16 *y, bf16 *transposed, const real *x, int64_t rows, int64_t width)
+{
+    if (y || transposed)
+        threads_range(rows, BLOCK_ROWS, block, &(Rows){y, transposed, x, rows, width});
+}
+
+void to_bf16_matrix(bf16 *y, const real *x, int64_t rows, int64_t width)
+{
+    to_bf16_transposed(y, NULL, x, rows, width);
 }

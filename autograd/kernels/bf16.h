@@ -30,12 +30,12 @@ VECTOR_INLINE real bf16_real(bf16 x)
 }
 
 /* For loops of ops: part of each version of a VECTOR function. */
-VECTOR_INLINE void bf16_narrow_inline(bf16 *restrict y, const real *restrict x, int64_t count)
+VECTOR_INLINE void to_bf16_inline(bf16 *restrict y, const real *restrict x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) y[i] = bf16_of(x[i]);
 }
 
-VECTOR_INLINE void bf16_widen_inline(real *restrict y, const bf16 *restrict x, int64_t count)
+VECTOR_INLINE void from_bf16_inline(real *restrict y, const bf16 *restrict x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) y[i] = bf16_real(x[i]);
 }
@@ -44,42 +44,48 @@ VECTOR_INLINE void bf16_widen_inline(real *restrict y, const bf16 *restrict x, i
 VECTOR_INLINE const real *bf16_numbers(const Tensor *x, int64_t at, int64_t count, real *buffer)
 {
     if (x->data) return x->data + at;
-    bf16_widen_inline(buffer, x->bf16 + at, count);
+    from_bf16_inline(buffer, x->bf16 + at, count);
     return buffer;
 }
 
-/* See vector_ask(). */
-VECTOR_INLINE void bf16_ask(const Tensor *x, int64_t at, int64_t count)
+/* See vector_prefetch(). */
+VECTOR_INLINE void bf16_prefetch(const Tensor *x, int64_t at, int64_t count)
 {
     if (x->data)
-        vector_ask(x->data + at, count);
+        vector_prefetch(x->data + at, count);
     else
-        vector_ask((const real *)(const void *)(x->bf16 + at),
-                   count * (int64_t)sizeof(bf16) / (int64_t)sizeof(real));
+        vector_prefetch((const real *)(const void *)(x->bf16 + at),
+                        count * (int64_t)sizeof(bf16) / (int64_t)sizeof(real));
 }
 
-/* Where to write count numbers of x from `at` on; then bf16_written() puts them there. */
-VECTOR_INLINE real *bf16_place(const Tensor *x, int64_t at, real *buffer)
+/* Where to write count numbers of x from `at` on; then bf16_output_done() puts them there. */
+VECTOR_INLINE real *bf16_output(const Tensor *x, int64_t at, real *buffer)
 {
     return x->data ? x->data + at : buffer;
 }
 
-VECTOR_INLINE void bf16_written(const Tensor *x, int64_t at, int64_t count, const real *buffer)
+VECTOR_INLINE void bf16_output_done(const Tensor *x, int64_t at, int64_t count, const real *buffer)
 {
-    if (!x->data) bf16_narrow_inline(x->bf16 + at, buffer, count);
+    if (!x->data) to_bf16_inline(x->bf16 + at, buffer, count);
 }
 
-void bf16_narrow(bf16 *y, const real *x, int64_t count);
-void bf16_widen(real *y, const bf16 *x, int64_t count);
+void to_bf16(bf16 *y, const real *x, int64_t count);
+void from_bf16(real *y, const bf16 *x, int64_t count);
 
-/* x [rows, width] as it stands, y [rows, width], and turned, turned [width, turned_step]; either NULL: not
+/* x [rows, width] as it stands, y [rows, width], and transposed, transposed [width, transposed_step]; either NULL: not
  * wanted. The second is for sums over rows, g^T x: oneDNN takes them at three quarters to half the rate of a
  * product of matrices as they stand. */
-void bf16_narrow_rows(bf16 *y, bf16 *turned, int64_t turned_step, const real *x, int64_t rows,
-                      int64_t width);
+void to_bf16_rows(bf16 *y, bf16 *transposed, int64_t transposed_step, const real *x, int64_t rows,
+                  int64_t width);
 
-/* turned [width, turned_step] of the columns x of `rows` rows that are step apart. */
-void bf16_turn(bf16 *turned, int64_t turned_step, const bf16 *x, int64_t rows, int64_t width,
-               int64_t step);
+/* transposed [width, transposed_step] of the columns x of `rows` rows that are step apart. */
+void bf16_transpose(bf16 *transposed, int64_t transposed_step, const bf16 *x, int64_t rows,
+                    int64_t width, int64_t step);
+
+/* y = x [rows, width], on as many threads as there are. */
+void to_bf16_matrix(bf16 *y, const real *x, int64_t rows, int64_t width);
+
+/* y = x, and transposed [width, rows] its transpose; either NULL: not wanted. On as many threads. */
+void to_bf16_transposed(bf16 *y, bf16 *transposed, const real *x, int64_t rows, int64_t width);
 
 #endif

@@ -19,26 +19,26 @@ void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda
 const char *gemm_core(void); /* the kernel that OpenBLAS chose: "SkylakeX", "Haswell" ... */
 
 /* The same of bfloat16, summed in float32: c = op(a) op(b) + bias (+ c if add), or, if c is NULL, that rounded
- * once, as low. Rows lie side by side, for oneDNN takes any others at a fraction of the rate. Blocks are rows
- * of c: so GEMM_TN, whose a they would cut into columns, is one block (and slower: see bf16_narrow_rows()).
- * Where gemm_low_missing(), numbers are widened tile by tile and BLAS multiplies them: the same but for the
+ * once, as c_bf16. Rows lie side by side, for oneDNN takes any others at a fraction of the rate. Blocks are rows
+ * of c: so GEMM_TN, whose a they would cut into columns, is one block (and slower: see to_bf16_rows()).
+ * Where gemm_bf16_missing(), numbers are widened tile by tile and BLAS multiplies them: the same but for the
  * order of sums, and slow. */
-typedef struct GemmLow {
+typedef struct GemmBf16 {
     GemmOp op;
     int64_t m, n, k;
     const bf16 *a, *b;
     const real *bias; /* [n]; NULL: none */
     real *c;
-    bf16 *low;
+    bf16 *c_bf16;
     bool add;
-} GemmLow;
+} GemmBf16;
 
-void gemm_low(const GemmLow *p);
+void gemm_bf16(const GemmBf16 *p);
 
 /* What fast products of bfloat16 lack here, as a sentence; NULL: nothing. */
-const char *gemm_low_missing(void);
+const char *gemm_bf16_missing(void);
 
 /* What multiplies bfloat16: "oneDNN 2.6.3 (amx)", "float32 (SkylakeX)" ... */
-const char *gemm_low_core(void);
+const char *gemm_bf16_core(void);
 
 #endif

@@ -45,152 +45,153 @@ const char *gemm_onednn_core(void)
 #endif
 
 #if defined(CAPSTAN_ONEDNN) && !defined(CAPSTAN_DOUBLE)
-enum { OP, M, N, K, HOW, KEY };
-enum { ADD = 1, LOW = 2, BIAS = 4 };
-enum { PLANS = 256, WAYS = 8 };
+enum { OP, M, N, K, FLAGS, KEY };
+enum { ADD = 1, BF16 = 2, BIAS = 4 };
+enum { CACHE_SIZE = 256, WAYS = 8 };
 
-typedef struct Plan {
+typedef struct Matmul {
     int64_t key[KEY]; /* K is 0: none */
     dnnl_primitive_t primitive;
     dnnl_memory_t a, b, bias, c;
-} Plan;
+} Matmul;
 
-#define TAKE(call) INVARIANT((call) == dnnl_success)
+#define DNNL(call) INVARIANT((call) == dnnl_success)
 
 static dnnl_engine_t engine(void)
 {
     static dnnl_engine_t one;
 #pragma omp critical(gemm_onednn_engine)
-    if (!one) TAKE(dnnl_engine_create(&one, dnnl_cpu, 0));
+    if (!one) DNNL(dnnl_engine_create(&one, dnnl_cpu, 0));
     return one;
 }
 
-static dnnl_memory_t matrix(dnnl_memory_desc_t *d, int64_t rows, int64_t columns, bool turned,
+static dnnl_memory_t matrix(dnnl_memory_desc_t *d, int64_t rows, int64_t columns, bool transposed,
                             dnnl_data_type_t type)
 {
     dnnl_memory_t made;
-    const dnnl_dims_t dims = {rows, columns}, strides = {turned ? 1 : columns, turned ? rows : 1};
-    TAKE(dnnl_memory_desc_init_by_strides(d, 2, dims, type, strides));
-    TAKE(dnnl_memory_create(&made, d, engine(), DNNL_MEMORY_NONE));
+    const dnnl_dims_t dims = {rows, columns},
+                      strides = {transposed ? 1 : columns, transposed ? rows : 1};
+    DNNL(dnnl_memory_desc_init_by_strides(d, 2, dims, type, strides));
+    DNNL(dnnl_memory_create(&made, d, engine(), DNNL_MEMORY_NONE));
     return made;
 }
 
-static void plan_make(Plan *plan, const int64_t key[KEY])
+static void matmul_make(Matmul *matmul, const int64_t key[KEY])
 {
-    const int64_t m = key[M], n = key[N], k = key[K], how = key[HOW];
+    const int64_t m = key[M], n = key[N], k = key[K], flags = key[FLAGS];
     dnnl_memory_desc_t a, b, bias = {0}, c;
     dnnl_matmul_desc_t product;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t d;
-    memcpy(plan->key, key, sizeof plan->key);
-    plan->a = matrix(&a, m, k, key[OP] == GEMM_TN, dnnl_bf16);
-    plan->b = matrix(&b, k, n, key[OP] == GEMM_NT, dnnl_bf16);
-    plan->c = matrix(&c, m, n, false, how & LOW ? dnnl_bf16 : dnnl_f32);
-    plan->bias = how & BIAS ? matrix(&bias, 1, n, false, dnnl_f32) : NULL;
+    memcpy(matmul->key, key, sizeof matmul->key);
+    matmul->a = matrix(&a, m, k, key[OP] == GEMM_TN, dnnl_bf16);
+    matmul->b = matrix(&b, k, n, key[OP] == GEMM_NT, dnnl_bf16);
+    matmul->c = matrix(&c, m, n, false, flags & BF16 ? dnnl_bf16 : dnnl_f32);
+    matmul->bias = flags & BIAS ? matrix(&bias, 1, n, false, dnnl_f32) : NULL;
 
-    TAKE(dnnl_matmul_desc_init(&product, &a, &b, how & BIAS ? &bias : NULL, &c));
-    TAKE(dnnl_primitive_attr_create(&attr));
-    if (how & ADD) {
+    DNNL(dnnl_matmul_desc_init(&product, &a, &b, flags & BIAS ? &bias : NULL, &c));
+    DNNL(dnnl_primitive_attr_create(&attr));
+    if (flags & ADD) {
         dnnl_post_ops_t then;
-        TAKE(dnnl_post_ops_create(&then));
-        TAKE(dnnl_post_ops_append_sum(then, 1));
-        TAKE(dnnl_primitive_attr_set_post_ops(attr, then));
+        DNNL(dnnl_post_ops_create(&then));
+        DNNL(dnnl_post_ops_append_sum(then, 1));
+        DNNL(dnnl_primitive_attr_set_post_ops(attr, then));
         dnnl_post_ops_destroy(then);
     }
-    TAKE(dnnl_primitive_desc_create(&d, &product, attr, engine(), NULL));
-    TAKE(dnnl_primitive_create(&plan->primitive, d));
+    DNNL(dnnl_primitive_desc_create(&d, &product, attr, engine(), NULL));
+    DNNL(dnnl_primitive_create(&matmul->primitive, d));
     dnnl_primitive_desc_destroy(d);
     dnnl_primitive_attr_destroy(attr);
 }
 
-static void plan_drop(Plan *plan)
+static void matmul_drop(Matmul *matmul)
 {
-    dnnl_primitive_destroy(plan->primitive);
-    dnnl_memory_destroy(plan->a);
-    dnnl_memory_destroy(plan->b);
-    dnnl_memory_destroy(plan->c);
-    if (plan->bias) dnnl_memory_destroy(plan->bias);
+    dnnl_primitive_destroy(matmul->primitive);
+    dnnl_memory_destroy(matmul->a);
+    dnnl_memory_destroy(matmul->b);
+    dnnl_memory_destroy(matmul->c);
+    if (matmul->bias) dnnl_memory_destroy(matmul->bias);
 }
 
 /* A thread's own; it ends with the thread, for OpenMP ends some when a team becomes smaller. */
-typedef struct Plans {
-    Plan plans[PLANS];
+typedef struct Cache {
+    Matmul matmuls[CACHE_SIZE];
     unsigned turn;
     dnnl_stream_t stream;
-} Plans;
+} Cache;
 
-static tss_t plans_key;
+static tss_t cache_key;
 
-static void plans_end(void *own)
+static void cache_free(void *own)
 {
-    Plans *p = own;
-    for (int i = 0; i < PLANS; i++)
-        if (p->plans[i].key[K]) plan_drop(&p->plans[i]);
+    Cache *p = own;
+    for (int i = 0; i < CACHE_SIZE; i++)
+        if (p->matmuls[i].key[K]) matmul_drop(&p->matmuls[i]);
     dnnl_stream_destroy(p->stream);
     free(p);
 }
 
-static void plans_begin(void)
+static void cache_key_make(void)
 {
-    INVARIANT(tss_create(&plans_key, plans_end) == thrd_success);
+    INVARIANT(tss_create(&cache_key, cache_free) == thrd_success);
 }
 
-static Plans *plans_here(void)
+static Cache *cache_here(void)
 {
     static once_flag once = ONCE_FLAG_INIT;
-    static _Thread_local Plans *here;
+    static _Thread_local Cache *here;
     if (here) return here;
-    call_once(&once, plans_begin);
+    call_once(&once, cache_key_make);
     here = calloc(1, sizeof *here);
-    INVARIANT(here && tss_set(plans_key, here) == thrd_success);
-    TAKE(dnnl_stream_create(&here->stream, engine(), dnnl_stream_default_flags));
+    INVARIANT(here && tss_set(cache_key, here) == thrd_success);
+    DNNL(dnnl_stream_create(&here->stream, engine(), dnnl_stream_default_flags));
     return here;
 }
 
-/* How oneDNN cuts a product may depend on how many threads it thinks there are: always one. */
-static Plan *plan_find(Plans *own, const int64_t key[KEY])
+/* How oneDNN cuts a product may depend on flags many threads it thinks there are: always one. */
+static Matmul *cache_find(Cache *own, const int64_t key[KEY])
 {
-    Plan *plans = own->plans;
+    Matmul *matmuls = own->matmuls;
     uint64_t hash = 0;
     for (int i = 0; i < KEY; i++)
         hash = (hash ^ (uint64_t)key[i]) * UINT64_C(0x9e3779b97f4a7c15) >> 7 ^ hash;
     for (unsigned i = 0; i < WAYS; i++) {
-        Plan *plan = &plans[(hash + i) % PLANS];
-        if (!plan->key[K]) {
-            plan_make(plan, key);
-            return plan;
+        Matmul *matmul = &matmuls[(hash + i) % CACHE_SIZE];
+        if (!matmul->key[K]) {
+            matmul_make(matmul, key);
+            return matmul;
         }
-        if (!memcmp(plan->key, key, sizeof plan->key)) return plan;
+        if (!memcmp(matmul->key, key, sizeof matmul->key)) return matmul;
     }
-    Plan *plan = &plans[(hash + own->turn++ % WAYS) % PLANS];
-    plan_drop(plan);
-    plan_make(plan, key);
-    return plan;
+    Matmul *matmul = &matmuls[(hash + own->turn++ % WAYS) % CACHE_SIZE];
+    matmul_drop(matmul);
+    matmul_make(matmul, key);
+    return matmul;
 }
 
-void gemm_onednn(const GemmLow *p)
+void gemm_onednn(const GemmBf16 *p)
 {
-    const int64_t how = (p->add ? ADD : 0) | (p->low ? LOW : 0) | (p->bias ? BIAS : 0),
-                  key[KEY] = {p->op, p->m, p->n, p->k, how};
+    const int64_t flags = (p->add ? ADD : 0) | (p->c_bf16 ? BF16 : 0) | (p->bias ? BIAS : 0),
+                  key[KEY] = {p->op, p->m, p->n, p->k, flags};
     omp_set_num_threads(1);
-    Plans *own = plans_here();
-    const Plan *plan = plan_find(own, key);
-    void *c = p->low ? (void *)p->low : (void *)p->c;
-    TAKE(dnnl_memory_set_data_handle(plan->a, (void *)p->a));
-    TAKE(dnnl_memory_set_data_handle(plan->b, (void *)p->b));
-    TAKE(dnnl_memory_set_data_handle(plan->c, c));
-    if (p->bias) TAKE(dnnl_memory_set_data_handle(plan->bias, (void *)p->bias));
-    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, plan->a},
-                                    {DNNL_ARG_WEIGHTS, plan->b},
-                                    {DNNL_ARG_DST, plan->c},
-                                    {DNNL_ARG_BIAS, plan->bias}};
-    TAKE(dnnl_primitive_execute(plan->primitive, own->stream, p->bias ? 4 : 3, args));
-    TAKE(dnnl_stream_wait(own->stream));
+    Cache *own = cache_here();
+    const Matmul *matmul = cache_find(own, key);
+    void *c = p->c_bf16 ? (void *)p->c_bf16 : (void *)p->c;
+    DNNL(dnnl_memory_set_data_handle(matmul->a, (void *)p->a));
+    DNNL(dnnl_memory_set_data_handle(matmul->b, (void *)p->b));
+    DNNL(dnnl_memory_set_data_handle(matmul->c, c));
+    if (p->bias) DNNL(dnnl_memory_set_data_handle(matmul->bias, (void *)p->bias));
+    const dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, matmul->a},
+                                    {DNNL_ARG_WEIGHTS, matmul->b},
+                                    {DNNL_ARG_DST, matmul->c},
+                                    {DNNL_ARG_BIAS, matmul->bias}};
+    DNNL(dnnl_primitive_execute(matmul->primitive, own->stream, p->bias ? 4 : 3, args));
+    DNNL(dnnl_stream_wait(own->stream));
 }
 #else
-void gemm_onednn(const GemmLow *p)
+void gemm_onednn(const GemmBf16 *p)
 {
     (void)p;
-    INVARIANT(!"gemm_low() asks what is missing");
+    INVARIANT(!"gemm_bf16() asks what is missing");
 }
 #endif

@@ -6,7 +6,7 @@
 
 /* One block, on the thread that calls. Only where nothing is missing. Keeps a plan for each shape it has met,
  * a few of them a thread. */
-void gemm_onednn(const GemmLow *p);
+void gemm_onednn(const GemmBf16 *p);
 
 const char *gemm_onednn_missing(void);
 const char *gemm_onednn_core(void);

@@ -139,10 +139,10 @@ VECTOR_INLINE real vsigmoid(real x)
 }
 
 /* Asks for count numbers to be brought near; they may lie behind the end of an array. Whoever streams through
- * memory gains by asking some VECTOR_AHEAD numbers before: the processor alone asks for less. */
-enum { VECTOR_AHEAD = 512 };
+ * memory gains by asking some VECTOR_PREFETCH numbers before: the processor alone asks for less. */
+enum { VECTOR_PREFETCH = 512 };
 
-VECTOR_INLINE void vector_ask(const real *x, int64_t count)
+VECTOR_INLINE void vector_prefetch(const real *x, int64_t count)
 {
     enum { LINE = 64 / sizeof(real) };
     for (int64_t i = 0; i < count; i += LINE) __builtin_prefetch(x + i);

@@ -77,16 +77,16 @@ VECTOR_INLINE void forward_kind(const Node *n, int64_t begin, int64_t end, Activ
         for (int64_t c = 0; c < width; c += CHUNK) {
             const int64_t count = width - c < CHUNK ? width - c : CHUNK, at = r * from + c;
             real wide[CHUNK], wide_up[CHUNK], wide_y[CHUNK], slope;
-            bf16_ask(n->in[0], at + VECTOR_AHEAD, count);
-            if (is_gated(kind)) bf16_ask(n->in[0], at + width + VECTOR_AHEAD, count);
+            bf16_prefetch(n->in[0], at + VECTOR_PREFETCH, count);
+            if (is_gated(kind)) bf16_prefetch(n->in[0], at + width + VECTOR_PREFETCH, count);
             const real *x = bf16_numbers(n->in[0], at, count, wide), *up = NULL;
-            real *restrict y = bf16_place(n->out, r * width + c, wide_y);
+            real *restrict y = bf16_output(n->out, r * width + c, wide_y);
             if (is_gated(kind)) up = bf16_numbers(n->in[0], at + width, count, wide_up);
             if (is_gated(kind))
                 for (int64_t i = 0; i < count; i++) y[i] = value(kind, x[i], &slope) * up[i];
             else
                 for (int64_t i = 0; i < count; i++) y[i] = value(kind, x[i], &slope);
-            bf16_written(n->out, r * width + c, count, y);
+            bf16_output_done(n->out, r * width + c, count, y);
         }
     }
 }
@@ -101,9 +101,9 @@ VECTOR_INLINE void backward_kind(const Node *n, int64_t begin, int64_t end, Acti
             real wide[CHUNK], wide_up[CHUNK];
             const real *x = bf16_numbers(n->in[0], at, count, wide), *ups = NULL,
                        *g = n->dout + r * width + c;
-            bf16_ask(n->in[0], at + VECTOR_AHEAD, count);
-            if (is_gated(kind)) bf16_ask(n->in[0], at + width + VECTOR_AHEAD, count);
-            vector_ask(g + VECTOR_AHEAD, count);
+            bf16_prefetch(n->in[0], at + VECTOR_PREFETCH, count);
+            if (is_gated(kind)) bf16_prefetch(n->in[0], at + width + VECTOR_PREFETCH, count);
+            vector_prefetch(g + VECTOR_PREFETCH, count);
             real *restrict dx = n->din[0] + at, *restrict dup = dx + width;
             if (is_gated(kind)) ups = bf16_numbers(n->in[0], at + width, count, wide_up);
             for (int64_t i = 0; i < count; i++) {

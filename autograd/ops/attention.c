@@ -97,17 +97,17 @@ static AttentionUnit largest(const Node *n, int64_t keys_max)
                        .head_width = a->head_width,
                        .group = a->heads / a->kv_heads,
                        .scale = a->scale};
-    if (!n->in[Q]->data) u.low_q.data = &narrow;
-    if (!n->in[K]->data) u.low_k.data = &narrow;
-    if (!n->in[V]->data) u.low_v.data = &narrow;
-    if (n->bf16_result) u.low_y.data = &narrow;
+    if (!n->in[Q]->data) u.q_bf16.data = &narrow;
+    if (!n->in[K]->data) u.k_bf16.data = &narrow;
+    if (!n->in[V]->data) u.v_bf16.data = &narrow;
+    if (n->bf16_result) u.y_bf16.data = &narrow;
     return u;
 }
 
 static int64_t unit_work(const Node *n, int64_t keys_max)
 {
     const AttentionUnit u = largest(n, keys_max);
-    return attention_bf16_work(attention_bf16_choose(&u), &u, n->record);
+    return attention_bf16_scratch(attention_bf16_choose(&u), &u, n->record);
 }
 
 static Status shape(Node *n)
@@ -170,10 +170,10 @@ static AttentionMatrix matrix(const Tensor *x, real *data, int64_t row, int64_t 
     return (AttentionMatrix){data ? data + row * step + column : NULL, step};
 }
 
-static AttentionLow low_matrix(const Tensor *x, int64_t row, int64_t column)
+static AttentionMatrixBf16 matrix_bf16(const Tensor *x, int64_t row, int64_t column)
 {
     const int64_t step = x->shape.dim[1];
-    return (AttentionLow){x->data ? NULL : x->bf16 + row * step + column, step};
+    return (AttentionMatrixBf16){x->data ? NULL : x->bf16 + row * step + column, step};
 }
 
 /* Unit i of segments x key heads. */
@@ -197,10 +197,10 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .k = matrix(n->in[K], n->in[K]->data, key, k_column),
         .v = matrix(n->in[V], n->in[V]->data, key, v_column),
         .y = matrix(n->out, n->out->data, query, head * width),
-        .low_q = low_matrix(n->in[Q], query, q_column),
-        .low_k = low_matrix(n->in[K], key, k_column),
-        .low_v = low_matrix(n->in[V], key, v_column),
-        .low_y = low_matrix(n->out, query, head * width),
+        .q_bf16 = matrix_bf16(n->in[Q], query, q_column),
+        .k_bf16 = matrix_bf16(n->in[K], key, k_column),
+        .v_bf16 = matrix_bf16(n->in[V], key, v_column),
+        .y_bf16 = matrix_bf16(n->out, query, head * width),
         .first = r->first ? r->first + query : NULL,
         .end = r->end ? r->end + query : NULL,
         .scale = a->scale,
@@ -209,7 +209,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .log_sum_step = rows,
         .max_logit = p->max_logit ? p->max_logit + s * a->heads + head : NULL,
         .entropy = p->entropy ? p->entropy + s * a->heads + head : NULL,
-        .work = p->work + worker * p->work_size,
+        .scratch = p->work + worker * p->work_size,
     };
     if (a->dropout.rate > 0) {
         u.rng = a->dropout.rng;

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/kernels/gemm.h"
-#include "autograd/kernels/low.h"
 #include "autograd/ops.h"
 
 enum { X, W };
@@ -21,10 +21,10 @@ enum {
     CHUNK_MAX = 512,
     CHUNK_GRAIN = 16,
     BLOCK = 4 /* rows at a time */,
-    PART = 512,    /* classes of which one maximum is kept */
-    FEW = 64,      /* classes between two requests to memory */
-    TURNED = 1024, /* classes at a time */
-    LOW_GRAIN = 64 /* of rows of products in bfloat16: each new number of them costs a plan */
+    PART = 512,        /* classes of which one maximum is kept */
+    FEW = 64,          /* classes between two requests to memory */
+    TRANSPOSED = 1024, /* classes at a time */
+    LOW_GRAIN = 64     /* of rows of products in bfloat16: each new number of them costs a plan */
 };
 
 typedef struct Pieces {
@@ -34,10 +34,10 @@ typedef struct Pieces {
     bf16 *low;     /* [chunk, C]: the same of a low tape, where they may also be what is narrowed */
     bf16 *w;       /* [V, C]: narrowed; NULL: it is there */
     bf16 *g;       /* [chunk, V]: gradient of the logits, of a low tape */
-    bf16 *turned;  /* [TURNED, chunk] for each worker: classes of g, turned */
-    real *most;    /* [V / PART, rounded up] for each worker: see exponentials() */
-    double *loss;  /* [rows]: of the rows that have a target, in order */
-    int32_t *active; /* [rows]: those rows */
+    bf16 *transposed; /* [TRANSPOSED, chunk] for each worker: classes of g, transposed */
+    real *most;       /* [V / PART, rounded up] for each worker: see exponentials() */
+    double *loss;     /* [rows]: of the rows that have a target, in order */
+    int32_t *active;  /* [rows]: those rows */
 } Pieces;
 
 static int64_t parts_of(int64_t classes)
@@ -69,8 +69,8 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
         n->bf16_products && !has_w ? classes * width * (int64_t)sizeof(bf16) : 0;
     const int64_t at_x = (logits + 63) / 64 * 64, at_dx = at_x + (gathered + 63) / 64 * 64,
                   at_w = at_dx + (gathered + 63) / 64 * 64, at_g = at_w + (narrowed + 63) / 64 * 64,
-                  at_turned = at_g + (chunk * classes * low + 63) / 64 * 64,
-                  at_most = at_turned + threads_team() * TURNED * chunk * low,
+                  at_transposed = at_g + (chunk * classes * low + 63) / 64 * 64,
+                  at_most = at_transposed + threads_team() * TRANSPOSED * chunk * low,
                   at_loss = at_most + (most + 63) / 64 * 64, at_active = at_loss + loss;
     if (where)
         *p = (Pieces){.chunk = chunk,
@@ -80,7 +80,7 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
                       .dx = (real *)(where + at_dx),
                       .w = narrowed ? (bf16 *)(where + at_w) : NULL,
                       .g = (bf16 *)(where + at_g),
-                      .turned = (bf16 *)(where + at_turned),
+                      .transposed = (bf16 *)(where + at_transposed),
                       .most = (real *)(where + at_most),
                       .loss = (double *)(where + at_loss),
                       .active = (int32_t *)(where + at_active)};
@@ -118,7 +118,7 @@ VECTOR static double exponentials(real *l, int64_t count, real *most)
         if (max > before) total *= exp((double)before - (double)max);
         for (int64_t j = i; j < stop; j += FEW) {
             const int64_t end = j + FEW < stop ? j + FEW : stop;
-            vector_ask(l + j + 2 * PART, FEW);
+            vector_prefetch(l + j + 2 * PART, FEW);
             for (int64_t c = j; c < end; c++) l[c] = vexp(l[c] - max);
         }
         total += (double)vector_sum(l + i, stop - i);
@@ -210,30 +210,30 @@ static void chunk_run(const Chunk *k, int64_t count, const real *x, real *dx, bo
         gemm(GEMM_TN, classes, width, count, k->p.logits, classes, x, width, n->din[W], width, add);
 }
 
-typedef struct Turning {
+typedef struct Transposing {
     const Chunk *chunk;
     int64_t rows;
     const bf16 *x;
     bool add;
-} Turning;
+} Transposing;
 
 /* The gradient of some classes' weights. */
 static void classes_gradient(const void *context, int64_t begin, int64_t end, int worker)
 {
-    const Turning *t = context;
+    const Transposing *t = context;
     const Pieces *p = &t->chunk->p;
     const Node *n = t->chunk->n;
     const int64_t width = n->in[X]->shape.dim[1], classes = n->in[W]->shape.dim[0];
-    bf16 *turned = p->turned + worker * TURNED * p->chunk;
-    bf16_turn(turned, t->rows, p->g + begin, t->rows, end - begin, classes);
-    gemm_low(&(GemmLow){.op = GEMM_NN,
-                        .m = end - begin,
-                        .n = width,
-                        .k = t->rows,
-                        .a = turned,
-                        .b = t->x,
-                        .c = n->din[W] + begin * width,
-                        .add = t->add});
+    bf16 *transposed = p->transposed + worker * TRANSPOSED * p->chunk;
+    bf16_transpose(transposed, t->rows, p->g + begin, t->rows, end - begin, classes);
+    gemm_bf16(&(GemmBf16){.op = GEMM_NN,
+                          .m = end - begin,
+                          .n = width,
+                          .k = t->rows,
+                          .a = transposed,
+                          .b = t->x,
+                          .c = n->din[W] + begin * width,
+                          .add = t->add});
 }
 
 /* The same on a low tape. `rows`, count or more of them, are multiplied: what is more is 0, as in x. */
@@ -244,12 +244,13 @@ static void chunk_run_low(const Chunk *k, int64_t count, int64_t rows, const bf1
     const int64_t width = n->in[X]->shape.dim[1], classes = n->in[W]->shape.dim[0];
     const bf16 *w = k->p.w ? k->p.w : n->in[W]->bf16;
 
-    gemm_low(&(GemmLow){GEMM_NT, rows, classes, width, x, w, .c = k->p.logits});
+    gemm_bf16(&(GemmBf16){GEMM_NT, rows, classes, width, x, w, .c = k->p.logits});
     threads_range(count, BLOCK, rows_loss, k);
     if (!n->record) return;
     memset(k->p.g + count * classes, 0, (size_t)((rows - count) * classes) * sizeof *k->p.g);
-    if (dx) gemm_low(&(GemmLow){GEMM_NN, rows, width, classes, k->p.g, w, .c = dx});
-    if (n->din[W]) threads_range(classes, TURNED, classes_gradient, &(Turning){k, rows, x, add});
+    if (dx) gemm_bf16(&(GemmBf16){GEMM_NN, rows, width, classes, k->p.g, w, .c = dx});
+    if (n->din[W])
+        threads_range(classes, TRANSPOSED, classes_gradient, &(Transposing){k, rows, x, add});
 }
 
 /* Puts the rows [0, count) of the chunk side by side, behind them zeros up to `rows`. */
@@ -262,7 +263,7 @@ static void gather_low(const Chunk *k, const int32_t *row, int64_t count, int64_
         if (x->bf16)
             memcpy(to, x->bf16 + row[i] * width, (size_t)width * sizeof *to);
         else
-            bf16_narrow(to, x->data + row[i] * width, width);
+            to_bf16(to, x->data + row[i] * width, width);
     memset(to, 0, (size_t)((rows - count) * width) * sizeof *to);
 }
 
@@ -286,7 +287,7 @@ static void forward(const Node *n)
         if (c->row_logz) c->row_logz[r] = 0;
         if (keep) memset(keep + r * width, 0, row_size);
     }
-    if (n->bf16_products && k.p.w) low_narrow(k.p.w, n->in[W]->data, classes, width);
+    if (n->bf16_products && k.p.w) to_bf16_matrix(k.p.w, n->in[W]->data, classes, width);
     for (int64_t count; k.first < active; k.first += count) {
         count = active - k.first < k.p.chunk ? active - k.first : k.p.chunk;
         const int64_t padded = (count + LOW_GRAIN - 1) / LOW_GRAIN * LOW_GRAIN,

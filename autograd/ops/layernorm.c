@@ -67,16 +67,17 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
 
     for (int64_t r = begin; r < end; r++) {
         const real *x = bf16_numbers(n->in[0], r * width, width, wide);
-        real *restrict y = bf16_place(n->out, r * width, wide_y);
-        bf16_ask(n->out, r * width, width); /* while x is read, and the next x while y is written */
+        real *restrict y = bf16_output(n->out, r * width, wide_y);
+        bf16_prefetch(n->out, r * width,
+                      width); /* while x is read, and the next x while y is written */
         real mean = vector_sum(x, width) / (real)width, sum = sum_of_squares(x, width, mean);
         real scale = (real)(1 / sqrt((double)sum / (double)width + a->eps));
-        bf16_ask(n->in[0], (r + 1) * width, width);
+        bf16_prefetch(n->in[0], (r + 1) * width, width);
         if (b)
             for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale) + b[i];
         else
             for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale);
-        bf16_written(n->out, r * width, width, y);
+        bf16_output_done(n->out, r * width, width, y);
         if (n->record) {
             real *keep = (real *)n->keep + r * KEPT;
             keep[MEAN] = mean;
@@ -101,7 +102,7 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
         const real *keep = (const real *)n->keep + r * KEPT;
         const real mean = keep[MEAN], scale = keep[SCALE];
         real h_mean = 0, hx_mean = 0;
-        if (n->din[0]) vector_ask(n->din[0] + r * width, width);
+        if (n->din[0]) vector_prefetch(n->din[0] + r * width, width);
 
 #pragma omp simd reduction(+ : h_mean, hx_mean)
         for (int64_t i = 0; i < width; i++) {

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/few.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/kernels/gemm.h"
-#include "autograd/kernels/low.h"
+#include "autograd/kernels/skinny_gemm.h"
 #include "autograd/kernels/vector.h"
 #include "autograd/ops.h"
 
@@ -16,8 +16,8 @@ enum { ROWS = 64, COLUMNS = 256 }; /* blocks of the loops over y and over b */
 /* What products in bfloat16 read, and where in scratch lies what is made for them. */
 typedef struct Pieces {
     const bf16 *x, *w;
-    bf16 *x_made, *w_made; /* NULL: it is there */
-    bf16 *g, *g_turned;    /* dL/dy [rows, width], and [width, rows] */
+    bf16 *x_made, *w_made;  /* NULL: it is there */
+    bf16 *g, *g_transposed; /* dL/dy [rows, width], and [width, rows] */
 } Pieces;
 
 /* Whether x has bfloat16 numbers; a parameter has, though on a dry tape they are not there yet. */
@@ -33,7 +33,7 @@ static int64_t cut(const Node *n, char *where, Pieces *p)
                   k = n->in[W]->shape.dim[1];
     const int64_t counts[] = {has_bf16(n->in[X]) ? 0 : rows * k, has_bf16(n->in[W]) ? 0 : width * k,
                               n->record ? rows * width : 0, n->record ? rows * width : 0};
-    bf16 **const made[] = {&p->x_made, &p->w_made, &p->g, &p->g_turned};
+    bf16 **const made[] = {&p->x_made, &p->w_made, &p->g, &p->g_transposed};
     int64_t size = 0;
     for (int i = 0; i < 4; i++) {
         if (where) *made[i] = counts[i] ? (bf16 *)(where + size) : NULL;
@@ -67,8 +67,8 @@ static Status shape(Node *n)
 static void narrow_inputs(const Node *n, const Pieces *p)
 {
     const Shape w = n->in[W]->shape;
-    if (p->x_made) low_narrow(p->x_made, n->in[X]->data, shape_rows(n->in[X]->shape), w.dim[1]);
-    if (p->w_made) low_narrow(p->w_made, n->in[W]->data, w.dim[0], w.dim[1]);
+    if (p->x_made) to_bf16_matrix(p->x_made, n->in[X]->data, shape_rows(n->in[X]->shape), w.dim[1]);
+    if (p->w_made) to_bf16_matrix(p->w_made, n->in[W]->data, w.dim[0], w.dim[1]);
 }
 
 /* y = b + residual, for the product to be added to: that costs no more than clearing y. */
@@ -96,30 +96,30 @@ static void forward_low(const Node *n)
     const bool begun = n->in[RESIDUAL];
     Pieces p;
     cut(n, n->scratch, &p);
-    if (!n->record && !n->bf16_result && rows <= FEW_ROWS && n->in[X]->data && n->in[W]->bf16 &&
-        (!begun || n->in[RESIDUAL]->data)) {
-        few_product(&(Few){.rows = rows,
-                           .width = width,
-                           .k = k,
-                           .x = n->in[X]->data,
-                           .w_low = n->in[W]->bf16,
-                           .b = n->in[B] ? n->in[B]->data : NULL,
-                           .residual = begun ? n->in[RESIDUAL]->data : NULL,
-                           .y = n->out->data});
+    if (!n->record && !n->bf16_result && rows <= SKINNY_GEMM_ROWS && n->in[X]->data &&
+        n->in[W]->bf16 && (!begun || n->in[RESIDUAL]->data)) {
+        skinny_gemm(&(SkinnyGemm){.rows = rows,
+                                  .width = width,
+                                  .k = k,
+                                  .x = n->in[X]->data,
+                                  .w_bf16 = n->in[W]->bf16,
+                                  .b = n->in[B] ? n->in[B]->data : NULL,
+                                  .residual = begun ? n->in[RESIDUAL]->data : NULL,
+                                  .y = n->out->data});
         return;
     }
     narrow_inputs(n, &p);
     if (begun) threads_range(rows, ROWS, begin_rows, n);
-    gemm_low(&(GemmLow){.op = GEMM_NT,
-                        .m = rows,
-                        .n = width,
-                        .k = k,
-                        .a = p.x,
-                        .b = p.w,
-                        .bias = n->in[B] && !begun ? n->in[B]->data : NULL,
-                        .c = n->out->data,
-                        .low = n->out->bf16,
-                        .add = begun});
+    gemm_bf16(&(GemmBf16){.op = GEMM_NT,
+                          .m = rows,
+                          .n = width,
+                          .k = k,
+                          .a = p.x,
+                          .b = p.w,
+                          .bias = n->in[B] && !begun ? n->in[B]->data : NULL,
+                          .c = n->out->data,
+                          .c_bf16 = n->out->bf16,
+                          .add = begun});
 }
 
 static void forward(const Node *n)
@@ -131,15 +131,15 @@ static void forward(const Node *n)
         forward_low(n);
         return;
     }
-    if (!n->record && rows <= FEW_ROWS) {
-        few_product(&(Few){.rows = rows,
-                           .width = width,
-                           .k = k,
-                           .x = n->in[X]->data,
-                           .w = n->in[W]->data,
-                           .b = n->in[B] ? n->in[B]->data : NULL,
-                           .residual = n->in[RESIDUAL] ? n->in[RESIDUAL]->data : NULL,
-                           .y = n->out->data});
+    if (!n->record && rows <= SKINNY_GEMM_ROWS) {
+        skinny_gemm(&(SkinnyGemm){.rows = rows,
+                                  .width = width,
+                                  .k = k,
+                                  .x = n->in[X]->data,
+                                  .w = n->in[W]->data,
+                                  .b = n->in[B] ? n->in[B]->data : NULL,
+                                  .residual = n->in[RESIDUAL] ? n->in[RESIDUAL]->data : NULL,
+                                  .y = n->out->data});
         return;
     }
     if (begun) threads_range(rows, ROWS, begin_rows, n);
@@ -167,7 +167,7 @@ VECTOR static void sum_columns(const void *context, int64_t begin, int64_t end, 
     grad_store(n->din[B] + begin, total, count, n->add[B]);
 }
 
-/* g is turned on the way, for oneDNN takes g^T x at three quarters to half the rate of a product as it stands. */
+/* g is transposed on the way, for oneDNN takes g^T x at three quarters to half the rate of a product as it stands. */
 static void backward_low(const Node *n)
 {
     const int64_t rows = shape_rows(n->out->shape), width = shape_last(n->out->shape),
@@ -175,25 +175,26 @@ static void backward_low(const Node *n)
     Pieces p;
     cut(n, n->scratch, &p);
     narrow_inputs(n, &p);
-    low_narrow_turned(n->din[X] ? p.g : NULL, n->din[W] ? p.g_turned : NULL, n->dout, rows, width);
+    to_bf16_transposed(n->din[X] ? p.g : NULL, n->din[W] ? p.g_transposed : NULL, n->dout, rows,
+                       width);
     if (n->din[X])
-        gemm_low(&(GemmLow){.op = GEMM_NN,
-                            .m = rows,
-                            .n = k,
-                            .k = width,
-                            .a = p.g,
-                            .b = p.w,
-                            .c = n->din[X],
-                            .add = n->add[X]});
+        gemm_bf16(&(GemmBf16){.op = GEMM_NN,
+                              .m = rows,
+                              .n = k,
+                              .k = width,
+                              .a = p.g,
+                              .b = p.w,
+                              .c = n->din[X],
+                              .add = n->add[X]});
     if (n->din[W])
-        gemm_low(&(GemmLow){.op = GEMM_NN,
-                            .m = width,
-                            .n = k,
-                            .k = rows,
-                            .a = p.g_turned,
-                            .b = p.x,
-                            .c = n->din[W],
-                            .add = n->add[W]});
+        gemm_bf16(&(GemmBf16){.op = GEMM_NN,
+                              .m = width,
+                              .n = k,
+                              .k = rows,
+                              .a = p.g_transposed,
+                              .b = p.x,
+                              .c = n->din[W],
+                              .add = n->add[W]});
 }
 
 static void backward(const Node *n)

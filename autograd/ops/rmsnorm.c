@@ -44,13 +44,14 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
 
     for (int64_t r = begin; r < end; r++) {
         const real *x = bf16_numbers(n->in[0], r * width, width, wide);
-        real *restrict y = bf16_place(n->out, r * width, wide_y);
-        bf16_ask(n->out, r * width, width); /* while x is read, and the next x while y is written */
+        real *restrict y = bf16_output(n->out, r * width, wide_y);
+        bf16_prefetch(n->out, r * width,
+                      width); /* while x is read, and the next x while y is written */
         double square = (double)vector_dot(x, x, width) / (double)width;
         real scale = (real)(1 / sqrt(square + a->eps));
-        bf16_ask(n->in[0], (r + 1) * width, width);
+        bf16_prefetch(n->in[0], (r + 1) * width, width);
         for (int64_t i = 0; i < width; i++) y[i] = w[i] * (x[i] * scale);
-        bf16_written(n->out, r * width, width, y);
+        bf16_output_done(n->out, r * width, width, y);
         if (n->record) ((real *)n->keep)[r] = scale;
     }
 }

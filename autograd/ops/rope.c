@@ -124,7 +124,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
             const int64_t at = (r * a->heads + h) * width;
             const real *x = bf16_numbers(n->in[0], r * from + h * width, width, wide), *c = w.c,
                        *d = w.d;
-            real *restrict y = bf16_place(n->out, at, wide_y), *restrict z = y + half;
+            real *restrict y = bf16_output(n->out, at, wide_y), *restrict z = y + half;
             real s = 1;
             if (a->normalize)
                 s = (real)(1 / sqrt((double)vector_dot(x, x, width) / (double)width + a->eps));
@@ -137,7 +137,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
                 }
             else
                 for (int64_t i = 0; i < width; i++) y[i] = s * x[i];
-            bf16_written(n->out, at, width, y);
+            bf16_output_done(n->out, at, width, y);
         }
     }
 }

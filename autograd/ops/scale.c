@@ -22,9 +22,9 @@ VECTOR static void forward_part(const void *context, int64_t begin, int64_t end,
     for (int64_t at = begin; at < end; at += CHUNK) {
         const int64_t count = end - at < CHUNK ? end - at : CHUNK;
         const real *x = bf16_numbers(n->in[0], at, count, a);
-        real *restrict y = bf16_place(n->out, at, b);
+        real *restrict y = bf16_output(n->out, at, b);
         for (int64_t i = 0; i < count; i++) y[i] = factor * x[i];
-        bf16_written(n->out, at, count, y);
+        bf16_output_done(n->out, at, count, y);
     }
 }
 

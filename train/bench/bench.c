@@ -73,7 +73,7 @@ Status bench_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Ben
     GemmBound bound;
     *out = (BenchResult){.tokens = c->train.batch * c->model.context,
                          .flops = gpt_flops(&c->model, vocab_size),
-                         .core = config_bf16(c) ? gemm_low_core() : gemm_core()};
+                         .core = config_bf16(c) ? gemm_bf16_core() : gemm_core()};
     Status status = probe_open(&probe, c, vocab_size);
     if (status == OK) {
         status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_bf16(c),

@@ -61,7 +61,7 @@ typedef struct BenchResult {
     double seconds;        /* of a step */
     double flops;          /* operations a token, see gpt_flops() */
     double bound_seconds;  /* of the products of a step, measured in turns with steps */
-    const char *core;      /* what makes the products: gemm_core() or gemm_low_core() */
+    const char *core;      /* what makes the products: gemm_core() or gemm_bf16_core() */
     double linear_rate, attention_rate;    /* operations a second in them; attention: useful ones */
     double fastest, slowest;               /* seconds a step: medians of single repeats */
     BoundProduct products[BOUND_PRODUCTS]; /* names, shapes and rates only */

@@ -39,7 +39,7 @@ static void attend(const GemmBound *b, int64_t layer, int64_t sequence, int64_t 
 static void product(GemmOp op, int64_t m, int64_t n, int64_t k, const bf16 *a, const bf16 *b,
                     real *c, bf16 *low)
 {
-    gemm_low(&(GemmLow){.op = op, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .low = low});
+    gemm_bf16(&(GemmBf16){.op = op, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .c_bf16 = low});
 }
 
 /* In bfloat16 each head's rows lie side by side, and scores are there turned: as fast as oneDNN gets. */
@@ -52,14 +52,14 @@ static void attend_low(const GemmBound *b, int64_t layer, int64_t sequence, int6
     const BoundProduct *qkv = &b->products[0], *out = &b->products[1];
     const int64_t keys = b->rows * c->width + (sequence * c->kv_heads + kv_head) * size,
                   values = keys + b->rows * kv;
-    const bf16 *all = qkv->low_y + layer * b->rows * ld, *k = all + keys, *v = all + values;
-    bf16 *p = b->low_scores + omp_get_thread_num() * b->query_block * c->context;
+    const bf16 *all = qkv->y_bf16 + layer * b->rows * ld, *k = all + keys, *v = all + values;
+    bf16 *p = b->scores_bf16 + omp_get_thread_num() * b->query_block * c->context;
 
     for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++)
         for (int64_t i = 0; i < c->context; i += b->query_block) {
             const int64_t left = c->context - i, m = left < b->query_block ? left : b->query_block,
                           n = i + m, at = (sequence * c->heads + head) * size + i * width;
-            const bf16 *dy = out->low_x + layer * b->rows * c->width + at;
+            const bf16 *dy = out->x_bf16 + layer * b->rows * c->width + at;
             if (!backward) {
                 product(GEMM_NT, m, n, width, all + at, k, NULL, p);
                 product(GEMM_NN, m, width, n, p, v, out->x + layer * b->rows * c->width + at, NULL);

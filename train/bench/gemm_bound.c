@@ -22,7 +22,7 @@ typedef struct Call {
     const real *a, *b;
     int64_t lda, ldb;
     real *c;
-    const bf16 *low_a, *low_b; /* instead of a and b: rows side by side */
+    const bf16 *a_bf16, *b_bf16; /* instead of a and b: rows side by side */
 } Call;
 
 /* In bfloat16 as training does it, dy turned for dw: what the numbers are does not matter. */
@@ -32,35 +32,37 @@ static Call call_of(const GemmBound *b, const BoundProduct *p, int direction, in
                   y_at = layer * b->rows * p->out;
     real *w = p->w + w_at, *dw = p->dw + w_at, *x = p->x + x_at, *y = p->y + y_at;
     if (b->low) {
-        const bf16 *low_w = p->low_w + w_at, *low_x = p->low_x + x_at, *low_y = p->low_y + y_at;
+        const bf16 *w_bf16 = p->w_bf16 + w_at, *x_bf16 = p->x_bf16 + x_at,
+                   *y_bf16 = p->y_bf16 + y_at;
         if (direction == FORWARD)
-            return (Call){.op = GEMM_NT, b->rows, p->out, p->in, .c = y, .low_a = low_x, low_w};
+            return (Call){.op = GEMM_NT, b->rows, p->out, p->in, .c = y, .a_bf16 = x_bf16, w_bf16};
         if (direction == DX)
-            return (Call){.op = GEMM_NN, b->rows, p->in, p->out, .c = b->dx, .low_a = low_y, low_w};
-        return (Call){.op = GEMM_NN, p->out, p->in, b->rows, .c = dw, .low_a = low_y, low_x};
+            return (
+                Call){.op = GEMM_NN, b->rows, p->in, p->out, .c = b->dx, .a_bf16 = y_bf16, w_bf16};
+        return (Call){.op = GEMM_NN, p->out, p->in, b->rows, .c = dw, .a_bf16 = y_bf16, x_bf16};
     }
     if (direction == FORWARD)
-        return (Call){GEMM_NT, b->rows, p->out, p->in, x, w, p->in, p->in, y, .low_a = NULL};
+        return (Call){GEMM_NT, b->rows, p->out, p->in, x, w, p->in, p->in, y, .a_bf16 = NULL};
     if (direction == DX)
-        return (Call){GEMM_NN, b->rows, p->in, p->out, y, w, p->out, p->in, b->dx, .low_a = NULL};
-    return (Call){GEMM_TN, p->out, p->in, b->rows, y, x, p->out, p->in, dw, .low_a = NULL};
+        return (Call){GEMM_NN, b->rows, p->in, p->out, y, w, p->out, p->in, b->dx, .a_bf16 = NULL};
+    return (Call){GEMM_TN, p->out, p->in, b->rows, y, x, p->out, p->in, dw, .a_bf16 = NULL};
 }
 
 static void multiply_low(const Call *c, int64_t begin, int64_t end)
 {
-    gemm_low(&(GemmLow){.op = c->op,
-                        .m = end - begin,
-                        .n = c->n,
-                        .k = c->k,
-                        .a = c->low_a + begin * c->k,
-                        .b = c->low_b,
-                        .c = c->c + begin * c->n});
+    gemm_bf16(&(GemmBf16){.op = c->op,
+                          .m = end - begin,
+                          .n = c->n,
+                          .k = c->k,
+                          .a = c->a_bf16 + begin * c->k,
+                          .b = c->b_bf16,
+                          .c = c->c + begin * c->n});
 }
 
 static void part(const Call *c, int way, int64_t begin, int64_t end)
 {
     if (begin >= end) return;
-    if (c->low_a)
+    if (c->a_bf16)
         multiply_low(c, begin, end);
     else if (way == BY_ROWS)
         gemm(c->op, end - begin, c->n, c->k, c->a + (c->op == GEMM_TN ? begin : begin * c->lda),
@@ -75,7 +77,7 @@ static void multiply(const GemmBound *b, const BoundProduct *p, int direction, i
 {
     const Call c = call_of(b, p, direction, layer);
     if (way == SPREAD) {
-        if (c.low_a)
+        if (c.a_bf16)
             multiply_low(&c, 0, c.m);
         else
             gemm(c.op, c.m, c.n, c.k, c.a, c.lda, c.b, c.ldb, c.c, c.n, false);
@@ -180,7 +182,7 @@ static real *numbers(Arena *a, int64_t count)
     return x;
 }
 
-static bf16 *low_numbers(Arena *a, int64_t count)
+static bf16 *numbers_bf16(Arena *a, int64_t count)
 {
     bf16 *x = arena_take(a, count * (int64_t)sizeof *x);
     for (int64_t i = 0; x && i < count; i++)
@@ -190,10 +192,10 @@ static bf16 *low_numbers(Arena *a, int64_t count)
 
 static Status make_low(GemmBound *b, BoundProduct *p, int64_t layers)
 {
-    p->low_w = low_numbers(&b->arena, layers * p->out * p->in);
-    p->low_x = low_numbers(&b->arena, layers * b->rows * p->in);
-    p->low_y = low_numbers(&b->arena, layers * b->rows * p->out);
-    return p->low_w && p->low_x && p->low_y ? OK : FAIL(E_NOMEM, "matrices of one step");
+    p->w_bf16 = numbers_bf16(&b->arena, layers * p->out * p->in);
+    p->x_bf16 = numbers_bf16(&b->arena, layers * b->rows * p->in);
+    p->y_bf16 = numbers_bf16(&b->arena, layers * b->rows * p->out);
+    return p->w_bf16 && p->x_bf16 && p->y_bf16 ? OK : FAIL(E_NOMEM, "matrices of one step");
 }
 
 static Status make(GemmBound *b)
@@ -223,8 +225,9 @@ static Status make(GemmBound *b)
     b->dx = numbers(&b->arena, b->rows * widest);
     b->dqkv = numbers(&b->arena, b->rows * qkv);
     b->scores = numbers(&b->arena, b->threads * 2 * INT64_C(256) * c->context);
-    if (b->low) b->low_scores = low_numbers(&b->arena, b->threads * 2 * INT64_C(256) * c->context);
-    if (!b->dx || !b->dqkv || !b->scores || (b->low && !b->low_scores))
+    if (b->low)
+        b->scores_bf16 = numbers_bf16(&b->arena, b->threads * 2 * INT64_C(256) * c->context);
+    if (!b->dx || !b->dqkv || !b->scores || (b->low && !b->scores_bf16))
         return FAIL(E_NOMEM, "matrices of one step");
     b->attention_operations =
         6.0 * (double)b->rows * (double)c->context * (double)c->width * (double)c->layers;

@@ -4,7 +4,7 @@
  * w^T, dx = dy w and dw = dy^T x, with weights and activations of their own for each layer; of
  * attention q k^T, p v and the four of backward, causal, in blocks of queries. All go through gemm(),
  * each in whichever way of using the threads is fastest here: spread by gemm() itself, or cut by
- * rows or by columns; those of bfloat16 through gemm_low(), whole or by rows. A step that is as fast as this has spent no time on anything else. */
+ * rows or by columns; those of bfloat16 through gemm_bf16(), whole or by rows. A step that is as fast as this has spent no time on anything else. */
 #ifndef TRAIN_BENCH_GEMM_BOUND_H
 #define TRAIN_BENCH_GEMM_BOUND_H
 
@@ -14,10 +14,10 @@
 typedef struct BoundProduct {
     const char *name; /* "qkv", "out", "up", "down", "head" */
     int64_t out, in;
-    real *w, *dw, *x, *y;        /* [layers][...] */
-    bf16 *low_w, *low_x, *low_y; /* the same, or NULL */
-    int way[3];                  /* of forward, dx, dw: how threads share it */
-    double rate[3];              /* operations a second, alone */
+    real *w, *dw, *x, *y;           /* [layers][...] */
+    bf16 *w_bf16, *x_bf16, *y_bf16; /* the same, or NULL */
+    int way[3];                     /* of forward, dx, dw: how threads share it */
+    double rate[3];                 /* operations a second, alone */
 } BoundProduct;
 
 enum { BOUND_PRODUCTS = 5 };
@@ -30,7 +30,7 @@ typedef struct GemmBound {
     int threads;
     BoundProduct products[BOUND_PRODUCTS]; /* the last one is the head */
     real *dx, *dqkv, *scores;
-    bf16 *low_scores;
+    bf16 *scores_bf16;
     int64_t query_block;
     double attention_rate[2]; /* useful operations a second, alone: of forward, of backward */
     double linear_operations, attention_operations; /* of a step */

@@ -63,7 +63,7 @@ bool config_bf16(const Config *c)
 
 static Status check_precision(const Config *c)
 {
-    const char *missing = gemm_low_missing();
+    const char *missing = gemm_bf16_missing();
     if (!config_bf16(c) || c->train.precision_fallback || !missing) return OK;
     return FAIL(E_CONFIG,
                 "train.precision = bfloat16: %s; train.precision_fallback = true computes the same "

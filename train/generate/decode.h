@@ -11,7 +11,7 @@
 #ifndef TRAIN_GENERATE_DECODE_H
 #define TRAIN_GENERATE_DECODE_H
 
-#include "autograd/kernels/few.h"
+#include "autograd/kernels/skinny_gemm.h"
 #include "layers/gpt.h"
 
 typedef struct Decoder {
@@ -27,7 +27,7 @@ typedef struct Decoder {
     int64_t prompt;       /* so many tokens of the window see each other */
 } Decoder;
 
-enum { DECODER_STREAMS_MAX = FEW_ROWS };
+enum { DECODER_STREAMS_MAX = SKINNY_GEMM_ROWS };
 
 /* Borrows the model, whose numbers may change as long as decoder_restart() follows. d is to be closed
  * whatever this returns. streams: 1 to DECODER_STREAMS_MAX. */

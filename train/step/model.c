@@ -13,5 +13,5 @@ Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool f
 
 const char *model_core(const Params *p)
 {
-    return p->bf16 ? gemm_low_core() : gemm_core();
+    return p->bf16 ? gemm_bf16_core() : gemm_core();
 }

@@ -8,7 +8,7 @@
  * and p. */
 Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool for_training);
 
-/* What multiplies matrices for such parameters: gemm_core() or gemm_low_core(). */
+/* What multiplies matrices for such parameters: gemm_core() or gemm_bf16_core(). */
 const char *model_core(const Params *p);
 
 #endif

@@ -7,7 +7,7 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
 #include "autograd/kernels/gemm.h"
-#include "tests/low_models.h"
+#include "tests/variants.h"
 #include "tests/written.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/plan/plan.h"
@@ -21,7 +21,7 @@ static void setup(void)
     written(documents, "d.h5");
 }
 
-TestSuite(low, .init = setup, .fini = temporary_close);
+TestSuite(bf16, .init = setup, .fini = temporary_close);
 
 static float from_bits(uint32_t bits)
 {
@@ -30,7 +30,7 @@ static float from_bits(uint32_t bits)
     return x;
 }
 
-Test(low, rounds_to_the_nearest_and_ties_to_even)
+Test(bf16, rounds_to_the_nearest_and_ties_to_even)
 {
     static const struct {
         uint32_t from;
@@ -63,11 +63,11 @@ static real *numbers(int64_t count, const char *stream)
     return x;
 }
 
-Test(low, rows_are_narrowed_and_turned)
+Test(bf16, rows_are_rounded_and_transposed)
 {
     enum { MOST = 83, STEP = 90 };
     static const int sizes[] = {1, 15, 16, 17, 31, 32, 33, 64, 83};
-    static bf16 y[MOST * MOST], turned[MOST * STEP], again[MOST * STEP];
+    static bf16 y[MOST * MOST], transposed[MOST * STEP], again[MOST * STEP];
     real *x = numbers(MOST * MOST, "x");
     x[0] = (real)NAN;
     x[40] = (real)-INFINITY;
@@ -75,44 +75,45 @@ Test(low, rows_are_narrowed_and_turned)
         for (int j = 0; j < 9; j++) {
             const int rows = sizes[i], width = sizes[j];
             memset(y, 1, sizeof y);
-            memset(turned, 1, sizeof turned);
-            bf16_narrow_rows(y, turned, STEP, x, rows, width);
+            memset(transposed, 1, sizeof transposed);
+            to_bf16_rows(y, transposed, STEP, x, rows, width);
             memset(again, 1, sizeof again);
-            bf16_turn(again, STEP, y, rows, width, width);
+            bf16_transpose(again, STEP, y, rows, width, width);
             for (int r = 0; r < rows; r++)
                 for (int c = 0; c < width; c++) {
                     const bf16 one = bf16_of(x[r * width + c]);
                     cr_assert_eq(y[r * width + c], one, "%d x %d: %d %d", rows, width, r, c);
-                    cr_assert_eq(turned[c * STEP + r], one, "%d x %d: %d %d", rows, width, r, c);
+                    cr_assert_eq(transposed[c * STEP + r], one, "%d x %d: %d %d", rows, width, r,
+                                 c);
                 }
-            cr_assert(!memcmp(turned, again, sizeof turned), "%d x %d", rows, width);
-            bf16_narrow_rows(again, NULL, 0, x, rows, width);
+            cr_assert(!memcmp(transposed, again, sizeof transposed), "%d x %d", rows, width);
+            to_bf16_rows(again, NULL, 0, x, rows, width);
             cr_assert(!memcmp(y, again, (size_t)(rows * width) * sizeof *y));
         }
     free(x);
 }
 
 /* The largest error of a product, over what rounding of a float32 sum allows: (k + 2) 2^-24 times the sum of
- * absolute products, and, of a low result, 2^-8 of it. */
-static double worst(GemmOp op, int64_t m, int64_t n, int64_t k, bool low, bool add)
+ * absolute products, and, of a bfloat16 result, 2^-8 of it. */
+static double worst(GemmOp op, int64_t m, int64_t n, int64_t k, bool is_bf16, bool add)
 {
     real *a = numbers(m * k, "a"), *b = numbers(k * n, "b"), *c = numbers(m * n, "c"),
          *bias = numbers(n, "bias"), *before = numbers(m * n, "c");
     bf16 *x = malloc((size_t)(m * k) * sizeof *x), *y = malloc((size_t)(k * n) * sizeof *y),
          *z = malloc((size_t)(m * n) * sizeof *z);
     double most = 0;
-    bf16_narrow(x, a, m * k);
-    bf16_narrow(y, b, k * n);
-    gemm_low(&(GemmLow){.op = op,
-                        .m = m,
-                        .n = n,
-                        .k = k,
-                        .a = x,
-                        .b = y,
-                        .bias = add ? NULL : bias,
-                        .c = low ? NULL : c,
-                        .low = low ? z : NULL,
-                        .add = add});
+    to_bf16(x, a, m * k);
+    to_bf16(y, b, k * n);
+    gemm_bf16(&(GemmBf16){.op = op,
+                          .m = m,
+                          .n = n,
+                          .k = k,
+                          .a = x,
+                          .b = y,
+                          .bias = add ? NULL : bias,
+                          .c = is_bf16 ? NULL : c,
+                          .c_bf16 = is_bf16 ? z : NULL,
+                          .add = add});
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double sum = add ? (double)before[i * n + j] : (double)bias[j], size = fabs(sum);
@@ -122,9 +123,9 @@ static double worst(GemmOp op, int64_t m, int64_t n, int64_t k, bool low, bool a
                 sum += one;
                 size += fabs(one);
             }
-            const double got = low ? (double)bf16_real(z[i * n + j]) : (double)c[i * n + j],
+            const double got = is_bf16 ? (double)bf16_real(z[i * n + j]) : (double)c[i * n + j],
                          bound = (double)(k + 2) * 0x1p-24 * size +
-                                 (low ? BF16_ROUNDING * fabs(sum) : 0);
+                                 (is_bf16 ? BF16_ROUNDING * fabs(sum) : 0);
             if (fabs(got - sum) / bound > most) most = fabs(got - sum) / bound;
         }
     free(a);
@@ -150,16 +151,16 @@ static void products(void)
                               (int)op, how);
 }
 
-Test(low, products_are_right_to_rounding)
+Test(bf16, products_are_right_to_rounding)
 {
     products();
 }
 
-Test(low, products_are_right_without_instructions)
+Test(bf16, products_are_right_without_instructions)
 {
     setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
-    cr_assert_neq(gemm_low_missing(), NULL);
-    cr_assert_eq(strncmp(gemm_low_core(), "float32 (", 9), 0);
+    cr_assert_neq(gemm_bf16_missing(), NULL);
+    cr_assert_eq(strncmp(gemm_bf16_core(), "float32 (", 9), 0);
     products();
 }
 
@@ -171,7 +172,7 @@ typedef struct Outcome {
 
 static void configure(Config *c, int model, const char *precision, const char *recompute)
 {
-    MUST(low_model(c, model, in_temporary("d.h5"), precision, recompute));
+    MUST(variant_load(c, model, in_temporary("d.h5"), precision, recompute));
 }
 
 static real *copy(const real *x, int64_t count)
@@ -207,36 +208,36 @@ static void drop(Outcome *o)
  * quadrature, each by 0.42 u in the mean. A block has 4 weights, 8 results, rope included, and 4 gradients
  * that products read; the head 3: sqrt(N) 0.42 u is 0.012, and 0.002 to 0.010 was found. u for 0.42 u: what
  * a model makes larger on the way. */
-Test(low, gradients_are_near_those_in_double)
+Test(bf16, gradients_are_near_those_in_double)
 {
     char command[PATH_MAX * 2];
     cr_assert(getenv("GRADIENTS64"), "run by ctest, or with GRADIENTS64=build/gradients64");
     snprintf(command, sizeof command, "'%s' '%s'", getenv("GRADIENTS64"), in_temporary("d.h5"));
     FILE *exact = popen(command, "r");
     cr_assert_not_null(exact);
-    for (int i = 0; i < LOW_MODELS; i++) {
-        Outcome low = outcome_of(i, "train.precision=bfloat16", "train.recompute=off", 1);
+    for (int i = 0; i < VARIANTS; i++) {
+        Outcome rounded = outcome_of(i, "train.precision=bfloat16", "train.recompute=off", 1);
         const double bound = sqrt(16 * 3 + 3) * BF16_ROUNDING;
         double far = 0, size = 0, loss, g;
         cr_assert_eq(fread(&loss, sizeof loss, 1, exact), 1);
-        for (int64_t j = 0; j < low.count; j++) {
+        for (int64_t j = 0; j < rounded.count; j++) {
             cr_assert_eq(fread(&g, sizeof g, 1, exact), 1);
-            const double d = (double)low.grad[j] - g;
+            const double d = (double)rounded.grad[j] - g;
             far += d * d;
             size += g * g;
         }
         cr_expect_lt(sqrt(far), bound * sqrt(size), "%d: %g of %g", i, sqrt(far), sqrt(size));
-        cr_expect_gt(sqrt(far), 1e-4 * sqrt(size), "%d is not low", i);
-        cr_expect_lt(fabs(low.loss - loss), 4 * BF16_ROUNDING, "%d", i);
-        drop(&low);
+        cr_expect_gt(sqrt(far), 1e-4 * sqrt(size), "%d is not rounded", i);
+        cr_expect_lt(fabs(rounded.loss - loss), 4 * BF16_ROUNDING, "%d", i);
+        drop(&rounded);
     }
     cr_expect_eq(fgetc(exact), EOF);
     cr_expect_eq(pclose(exact), 0);
 }
 
-Test(low, neither_threads_nor_recomputing_change_a_bit)
+Test(bf16, neither_threads_nor_recomputing_change_a_bit)
 {
-    for (int i = 0; i < LOW_MODELS; i++) {
+    for (int i = 0; i < VARIANTS; i++) {
         Outcome one = outcome_of(i, "train.precision=bfloat16", "train.recompute=off", 1);
         for (int threads = 2; threads <= 3; threads++) {
             Outcome two =
@@ -253,9 +254,9 @@ Test(low, neither_threads_nor_recomputing_change_a_bit)
 }
 
 /* As in float32, and not within a tenth: oneDNN's own memory is not the tape's. */
-Test(low, plan_knows_what_tapes_take)
+Test(bf16, plan_knows_what_tapes_take)
 {
-    for (int i = 0; i < LOW_MODELS; i++) {
+    for (int i = 0; i < VARIANTS; i++) {
         static Config c;
         Run r;
         Plan p;
@@ -272,7 +273,7 @@ Test(low, plan_knows_what_tapes_take)
     }
 }
 
-Test(low, is_refused_where_it_is_missing)
+Test(bf16, is_refused_where_it_is_missing)
 {
     static Config c;
     setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
@@ -283,7 +284,7 @@ Test(low, is_refused_where_it_is_missing)
     MUST(config_load(&c, NULL, 2, settings));
 }
 
-Test(low, poison_is_traced)
+Test(bf16, poison_is_traced)
 {
     static Config c;
     Run r;

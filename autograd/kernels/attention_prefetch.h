@@ -2,8 +2,8 @@
  * is worked on. The heads of a row lie side by side, so the processor does not foresee which parts of rows
  * are next; and a unit of few rows is done before its own rows could come, so they are asked for in the unit
  * before. */
-#ifndef AUTOGRAD_KERNELS_ATTENTION_AHEAD_H
-#define AUTOGRAD_KERNELS_ATTENTION_AHEAD_H
+#ifndef AUTOGRAD_KERNELS_ATTENTION_PREFETCH_H
+#define AUTOGRAD_KERNELS_ATTENTION_PREFETCH_H
 
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
@@ -13,28 +13,28 @@ enum {
 }; /* keys of a unit that is asked for in the one before: they stay in the cache */
 
 /* A strip of rows from `row` on, below `end`, that will be read, or written. */
-INLINE void ahead(const AttentionUnit *u, AttentionMatrix x, int64_t row, int64_t end,
-                  int64_t column, bool write)
+INLINE void prefetch_strip(const AttentionUnit *u, AttentionMatrix x, int64_t row, int64_t end,
+                           int64_t column, bool write)
 {
     for (int64_t i = row; x.data && i < row + STRIP && i < end; i++)
         if (write)
-            AHEAD(x.data + i * x.step + column, u->head_width, 1);
+            PREFETCH(x.data + i * x.step + column, u->head_width, 1);
         else
-            AHEAD(x.data + i * x.step + column, u->head_width, 0);
+            PREFETCH(x.data + i * x.step + column, u->head_width, 0);
 }
 
-/* The last of the heads that read the same keys asks for the next unit's rows: */
-INLINE bool asks_next(const AttentionUnit *u, int64_t head)
+/* The last of the heads that read the same keys prefetches the next unit's rows: */
+INLINE bool prefetches_next(const AttentionUnit *u, int64_t head)
 {
     return u->next && u->next->keys <= NEXT_MAX && head == u->group - 1;
 }
 
 /* with each of its strips for as large a part of the rows. */
-INLINE void ahead_next(const AttentionUnit *u, AttentionMatrix x, int64_t rows, int64_t row)
+INLINE void prefetch_next(const AttentionUnit *u, AttentionMatrix x, int64_t rows, int64_t row)
 {
     const int64_t strips = (u->queries + STRIP - 1) / STRIP, part = (rows + strips - 1) / strips;
     const int64_t begin = row / STRIP * part, end = begin + part < rows ? begin + part : rows;
-    for (int64_t i = begin; i < end; i++) AHEAD(x.data + i * x.step, u->head_width, 0);
+    for (int64_t i = begin; i < end; i++) PREFETCH(x.data + i * x.step, u->head_width, 0);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* Inside the attention kernels: which weights dropout drops. */
-#ifndef AUTOGRAD_KERNELS_ATTENTION_DROP_H
-#define AUTOGRAD_KERNELS_ATTENTION_DROP_H
+#ifndef AUTOGRAD_KERNELS_ATTENTION_DROPOUT_H
+#define AUTOGRAD_KERNELS_ATTENTION_DROPOUT_H
 
 #include "autograd/kernels/attention_tile.h"
 

@@ -1,11 +1,11 @@
 #define VECTOR_BYTES 16
 #define ROWS         2
-#define COLUMNS_NAME few_columns_plain
+#define COLUMNS_NAME skinny_gemm_columns_plain
 
-#include "autograd/kernels/few.h"
+#include "autograd/kernels/skinny_gemm.h"
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/few_tile.h"
+#include "autograd/kernels/skinny_gemm_tile.h"
 #include "autograd/kernels/vector.h"
 
 /* One thread where waking another would cost more than it brings: below so many numbers of w, each counted
@@ -16,14 +16,14 @@ static void block(const void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
     if (VECTOR_HAS_AVX512)
-        few_columns_avx512(context, begin, end);
+        skinny_gemm_columns_avx512(context, begin, end);
     else if (VECTOR_HAS_AVX2)
-        few_columns_avx2(context, begin, end);
+        skinny_gemm_columns_avx2(context, begin, end);
     else
-        few_columns_plain(context, begin, end);
+        skinny_gemm_columns_plain(context, begin, end);
 }
 
-void few_product(const Few *f)
+void skinny_gemm(const SkinnyGemm *f)
 {
     const int64_t blocks = (int64_t)threads_team() * BLOCKS_A_THREAD,
                   part = ((f->width + blocks - 1) / blocks + GRAIN - 1) / GRAIN * GRAIN;

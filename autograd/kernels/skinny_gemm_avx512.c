@@ -1,4 +1,4 @@
-#include "autograd/kernels/few.h"
+#include "autograd/kernels/skinny_gemm.h"
 
 #ifdef __x86_64__
 /* As in attention_avx512.c. */
@@ -11,14 +11,14 @@
 
 #define VECTOR_BYTES 64
 #define ROWS         4
-#define COLUMNS_NAME few_columns_avx512
-#include "autograd/kernels/few_tile.h"
+#define COLUMNS_NAME skinny_gemm_columns_avx512
+#include "autograd/kernels/skinny_gemm_tile.h"
 
 #ifdef __clang__
 #pragma clang attribute pop
 #endif
 #else
-void few_columns_avx512(const Few *f, int64_t begin, int64_t end)
+void skinny_gemm_columns_avx512(const SkinnyGemm *f, int64_t begin, int64_t end)
 {
     (void)f;
     (void)begin;

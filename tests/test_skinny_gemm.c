@@ -8,7 +8,7 @@
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
-#include "autograd/kernels/few.h"
+#include "autograd/kernels/skinny_gemm.h"
 #include "autograd/kernels/vector.h"
 
 typedef struct Sizes {
@@ -28,48 +28,48 @@ static real *draw(int64_t count, const char *stream)
     return x;
 }
 
-/* low: w is rounded, so that w_low is the same. */
-static Few open_few(Sizes s, bool b, bool residual, bool low)
+/* has_bf16: w is rounded, so that w_bf16 is the same. */
+static SkinnyGemm open_case(Sizes s, bool b, bool residual, bool has_bf16)
 {
-    Few f = {.rows = s.rows,
-             .width = s.width,
-             .k = s.k,
-             .x = draw(s.rows * s.k, "x"),
-             .w = draw(s.width * s.k, "w"),
-             .b = b ? draw(s.width, "b") : NULL,
-             .residual = residual ? draw(s.rows * s.width, "residual") : NULL,
-             .y = draw(s.rows * s.width, "y")};
-    bf16 *w_low = low ? malloc((size_t)(s.width * s.k) * sizeof *w_low) : NULL;
-    if (low) bf16_narrow(w_low, f.w, s.width * s.k);
-    if (low) bf16_widen((real *)f.w, w_low, s.width * s.k);
-    f.w_low = w_low;
+    SkinnyGemm f = {.rows = s.rows,
+                    .width = s.width,
+                    .k = s.k,
+                    .x = draw(s.rows * s.k, "x"),
+                    .w = draw(s.width * s.k, "w"),
+                    .b = b ? draw(s.width, "b") : NULL,
+                    .residual = residual ? draw(s.rows * s.width, "residual") : NULL,
+                    .y = draw(s.rows * s.width, "y")};
+    bf16 *w_bf16 = has_bf16 ? malloc((size_t)(s.width * s.k) * sizeof *w_bf16) : NULL;
+    if (has_bf16) to_bf16(w_bf16, f.w, s.width * s.k);
+    if (has_bf16) from_bf16((real *)f.w, w_bf16, s.width * s.k);
+    f.w_bf16 = w_bf16;
     return f;
 }
 
-/* The product reads only w_low if that is there. */
-static Few without_w(Few f)
+/* The product reads only w_bf16 if that is there. */
+static SkinnyGemm without_w(SkinnyGemm f)
 {
-    if (f.w_low) f.w = NULL;
+    if (f.w_bf16) f.w = NULL;
     return f;
 }
 
-static void product(const Few *f)
+static void product(const SkinnyGemm *f)
 {
-    const Few g = without_w(*f);
-    few_product(&g);
+    const SkinnyGemm g = without_w(*f);
+    skinny_gemm(&g);
 }
 
-static void close_few(const Few *f)
+static void close_case(const SkinnyGemm *f)
 {
     free((real *)f->x);
     free((real *)f->w);
-    free((bf16 *)f->w_low);
+    free((bf16 *)f->w_bf16);
     free((real *)f->b);
     free((real *)f->residual);
     free(f->y);
 }
 
-static double worst(const Few *f)
+static double worst(const SkinnyGemm *f)
 {
     double off = 0;
     for (int64_t i = 0; i < f->rows; i++)
@@ -83,41 +83,42 @@ static double worst(const Few *f)
     return off;
 }
 
-Test(few, agrees_with_loops)
+Test(skinny_gemm, agrees_with_loops)
 {
     for (int i = 0; i < SIZES; i++)
         for (int with = 0; with < 8; with++) {
-            const Few f = open_few(sizes[i], with & 1, with & 2, with & 4);
+            const SkinnyGemm f = open_case(sizes[i], with & 1, with & 2, with & 4);
             product(&f);
             cr_expect_lt(worst(&f), 1e-4, "sizes %d, with %d", i, with);
-            close_few(&f);
+            close_case(&f);
         }
 }
 
-Test(few, each_version_agrees_with_loops)
+Test(skinny_gemm, each_version_agrees_with_loops)
 {
     for (int i = 0; i < SIZES; i++)
         for (int which = 0; which < 6; which++) {
             const int version = which % 3;
             if ((version == 1 && !VECTOR_HAS_AVX2) || (version == 2 && !VECTOR_HAS_AVX512))
                 continue;
-            const Few f = open_few(sizes[i], true, true, which >= 3), g = without_w(f);
-            FewColumns *const all[] = {few_columns_plain, few_columns_avx2, few_columns_avx512};
+            const SkinnyGemm f = open_case(sizes[i], true, true, which >= 3), g = without_w(f);
+            SkinnyGemmColumns *const all[] = {skinny_gemm_columns_plain, skinny_gemm_columns_avx2,
+                                              skinny_gemm_columns_avx512};
             all[version](&g, 0, f.width);
             cr_expect_lt(worst(&f), 1e-4, "sizes %d, version %d", i, which);
-            close_few(&f);
+            close_case(&f);
         }
 }
 
-Test(few, a_row_is_the_same_alone)
+Test(skinny_gemm, a_row_is_the_same_alone)
 {
     for (int which = 0; which < 2 * SIZES; which++) {
         const int i = which / 2;
-        const Few f = open_few(sizes[i], true, true, which % 2);
+        const SkinnyGemm f = open_case(sizes[i], true, true, which % 2);
         real *one = draw(f.width, "one");
         product(&f);
         for (int64_t r = 0; r < f.rows; r++) {
-            Few alone = f;
+            SkinnyGemm alone = f;
             alone.rows = 1;
             alone.x += r * f.k;
             alone.residual += r * f.width;
@@ -127,15 +128,15 @@ Test(few, a_row_is_the_same_alone)
                          "sizes %d, row %d", i, (int)r);
         }
         free(one);
-        close_few(&f);
+        close_case(&f);
     }
 }
 
-Test(few, threads_change_no_bit)
+Test(skinny_gemm, threads_change_no_bit)
 {
     for (int which = 0; which < 2 * SIZES; which++) {
         const int i = which / 2;
-        const Few f = open_few(sizes[i], true, false, which % 2);
+        const SkinnyGemm f = open_case(sizes[i], true, false, which % 2);
         const size_t size = (size_t)(f.rows * f.width) * sizeof *f.y;
         real *first = draw(f.rows * f.width, "first");
         threads_set(1);
@@ -148,6 +149,6 @@ Test(few, threads_change_no_bit)
             cr_expect_eq(memcmp(first, f.y, size), 0, "sizes %d, %d threads", i, threads);
         }
         free(first);
-        close_few(&f);
+        close_case(&f);
     }
 }

@@ -1,4 +1,4 @@
-#include "autograd/kernels/few.h"
+#include "autograd/kernels/skinny_gemm.h"
 
 #ifdef __x86_64__
 /* As in attention_avx2.c. */
@@ -10,14 +10,14 @@
 
 #define VECTOR_BYTES 32
 #define ROWS         2
-#define COLUMNS_NAME few_columns_avx2
-#include "autograd/kernels/few_tile.h"
+#define COLUMNS_NAME skinny_gemm_columns_avx2
+#include "autograd/kernels/skinny_gemm_tile.h"
 
 #ifdef __clang__
 #pragma clang attribute pop
 #endif
 #else
-void few_columns_avx2(const Few *f, int64_t begin, int64_t end)
+void skinny_gemm_columns_avx2(const SkinnyGemm *f, int64_t begin, int64_t end)
 {
     (void)f;
     (void)begin;

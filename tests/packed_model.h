@@ -60,7 +60,7 @@ static void losses_of(const char *const settings[], double loss[TOKENS])
     for (int64_t i = 0; i < batches_eval_count(&r.train); i++) {
         double sum;
         MUST(batches_eval(&r.train, i, &r.batch));
-        MUST(lanes_loss(r.lanes, &r.model, &r.batch, &sum, row_loss));
+        MUST(microbatches_loss(r.microbatches, &r.model, &r.batch, &sum, row_loss));
         for (int64_t k = 0; k < rows; k++)
             if (r.batch.origins[k] >= 0)
                 loss[r.batch.origins[k]] = (double)row_loss[k];
@@ -160,13 +160,13 @@ Test(packed_model, prompts_see_all_of_themselves)
 /* The gradient of a step on all documents. */
 static real *gradient_of(const char *const settings[], Run *r, Config *c)
 {
-    LaneTask task = {.model = &r->model, .batch = &r->batch};
+    StepTask task = {.model = &r->model, .batch = &r->batch};
     double loss;
     configure(c, settings);
     MUST(run_open(r, c));
     MUST(batches_fill(&r->train, 1, &r->batch));
     cr_assert_eq(r->train.windows, c->train.batch);
-    MUST(lanes_step(r->lanes, &task, &loss));
+    MUST(microbatches_step(r->microbatches, &task, &loss));
     r->loss = loss;
     return r->params.grad;
 }
@@ -219,7 +219,7 @@ Test(packed_model, threads_change_nothing)
 }
 
 /* Accumulation and lanes of unlike many loss tokens: the gradient is that of the whole batch. */
-Test(packed_model, leaves_change_nothing)
+Test(packed_model, microbatches_change_nothing)
 {
     static const char *const lanes[] = {"train.lanes=2", "train.lanes=4", "train.lanes=7"};
     for (int weights = 0; weights < 2; weights++) {
@@ -259,10 +259,10 @@ Test(packed_model, weights_are_the_closed_form)
         configure(&c, SETTINGS("train.batch=1", "data.objective=prefix", "data.pack_depth=1"));
         MUST(run_open(&one, &c));
         for (int k = 0; k < 3; k++) {
-            const LaneTask task = {.model = &one.model, .batch = &one.batch};
+            const StepTask task = {.model = &one.model, .batch = &one.batch};
             MUST(batches_fill(&one.train, k + 1, &one.batch));
             cr_assert_eq(one.batch.loss_tokens, (int64_t)losses[k]);
-            MUST(lanes_step(one.lanes, &task, &one.loss));
+            MUST(microbatches_step(one.microbatches, &task, &one.loss));
             const double share = weights ? 1.0 / 3 : losses[k] / 14;
             for (int64_t i = 0; i < one.params.count; i++)
                 sum[i] += share * (double)one.params.grad[i];
@@ -284,7 +284,7 @@ Test(packed_model, weights_are_the_closed_form)
 static void rows_of(Run *r, const Batch *b, real *row_loss)
 {
     double sum;
-    MUST(lanes_loss(r->lanes, &r->model, b, &sum, row_loss));
+    MUST(microbatches_loss(r->microbatches, &r->model, b, &sum, row_loss));
 }
 
 /* Intervals of documents without prompts say what causal attention does without them: the same bits. */
@@ -392,14 +392,14 @@ Test(packed_model, empty_rows_are_nothing)
     written(one, "d.h5");
     configure(&c, SETTINGS("train.batch=2", "data.objective=prefix", "train.lanes=1"));
     MUST(run_open(&r, &c));
-    LaneTask task = {.model = &r.model, .batch = &r.batch};
+    StepTask task = {.model = &r.model, .batch = &r.batch};
     const size_t size = (size_t)r.params.count * sizeof(real);
     real *grad = malloc(size);
     MUST(batches_fill(&r.train, 1, &r.batch));
-    MUST(lanes_step(r.lanes, &task, &loss));
+    MUST(microbatches_step(r.microbatches, &task, &loss));
     memcpy(grad, r.params.grad, size);
     for (int i = 9; i < 33; i++) r.batch.inputs[i] = r.batch.inputs[33 + i] = i % 29;
-    MUST(lanes_step(r.lanes, &task, &again));
+    MUST(microbatches_step(r.microbatches, &task, &again));
     cr_assert_eq(loss, again);
     cr_assert_arr_eq(grad, r.params.grad, size);
     free(grad);
@@ -423,8 +423,8 @@ Test(packed_model, no_gradient_crosses_either)
             if (i < 9) r.batch.targets[i] = -1;
             r.batch.inputs[i] = i < 9 ? 1 : r.batch.inputs[i] == 1 ? 2 : r.batch.inputs[i];
         }
-        const LaneTask task = {.model = &r.model, .batch = &r.batch};
-        MUST(lanes_step(r.lanes, &task, &loss));
+        const StepTask task = {.model = &r.model, .batch = &r.batch};
+        MUST(microbatches_step(r.microbatches, &task, &loss));
         const real *grad = r.params.grad + (r.model.embed->data - r.params.value);
         for (int64_t i = 0; i < c.model.width; i++)
             most = fmax(most, fabs((double)grad[c.model.width + i]));

@@ -91,7 +91,7 @@ ParameterizedTest(int *which, account, the_tape_counts_what_the_formula_says)
     snprintf(path, sizeof path, "data.path=%s", in_temporary("d.h5"));
     MUST(config_load(&c, NULL, count, overrides));
     MUST(run_open(&r, &c));
-    lanes_profile(r.lanes, &profile);
+    microbatches_profile(r.microbatches, &profile);
     double tape = 0, tokens = 0;
     for (int step = 1; step <= 3; step++) {
         profile.count = 0;

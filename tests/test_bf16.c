@@ -265,7 +265,8 @@ Test(bf16, plan_knows_what_tapes_take)
         MUST(run_open(&r, &c));
         MUST(run_measure(&r));
         MUST(plan_make(&p, &c, r.dataset.vocab_size));
-        const double most = (double)lanes_memory(r.lanes), planned = (double)p.activation_size;
+        const double most = (double)microbatches_memory(r.microbatches),
+                     planned = (double)p.activation_size;
         cr_expect_lt(fabs(planned - most), 0.1 * most, "%d: %g, %g", i, planned, most);
         cr_expect_eq(p.value_size, r.params.count * 6);
         plan_close(&p);
@@ -295,9 +296,10 @@ Test(bf16, poison_is_traced)
         const TapePoison poison = {ops[i], NULL, false, 0};
         TapeFinding found;
         MUST(batches_fill(&r.train, 1, &r.batch));
-        MUST(lanes_trace(r.lanes,
-                         &(LaneTask){.model = &r.model, .batch = &r.batch, .poison = &poison},
-                         &found));
+        MUST(
+            microbatches_trace(r.microbatches,
+                               &(StepTask){.model = &r.model, .batch = &r.batch, .poison = &poison},
+                               &found));
         cr_expect(found.found && !found.in_backward && !strcmp(found.op, ops[i]), "%s", ops[i]);
     }
     run_close(&r);

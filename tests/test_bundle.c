@@ -259,7 +259,7 @@ static void make(Bundle *b)
     snprintf(b->folder, sizeof b->folder, "%s", temporary);
     open_way(3, NULL);
     MUST(batches_fill(&run.train, 3, &run.batch));
-    MUST(lanes_loss(run.lanes, &run.model, &run.batch, &sum, row_loss));
+    MUST(microbatches_loss(run.microbatches, &run.model, &run.batch, &sum, row_loss));
     MUST(bundle_documents(b, &run, row_loss));
     int64_t named = 0;
     for (const Param *p = run.params.first; p; p = p->next) named++;

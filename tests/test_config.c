@@ -181,7 +181,7 @@ Test(config, an_empty_file_is_all_defaults)
     cr_assert_eq(c.optim.min_lr, 1e-4);
     cr_assert_eq(c.optim.decay_steps, 2000);
     cr_assert_str_eq(c.train.lanes, "2");
-    cr_assert_eq(config_leaves(&c), 2);
+    cr_assert_eq(config_microbatches(&c), 2);
 }
 
 Test(config, keeps_quotes_words)

@@ -218,7 +218,7 @@ Test(golden, all_cases_are_there)
 }
 
 /* The two whole cases come first: gpt2, llama. */
-Test(golden, accumulation_and_lanes_agree_too)
+Test(golden, microbatches_agree_too)
 {
     for (int index = 0; index < 2; index++) {
         run_case(index, 2, (const char *[]){"train.accumulate=2", "train.lanes=2"});

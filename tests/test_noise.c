@@ -1,4 +1,4 @@
-/* The gradient noise scale: unbiased where the truth is known; and that lanes measure what it is made of. */
+/* The gradient noise scale: unbiased where the truth is known; and that micro-batches measure what it is made of. */
 #include "tests/support.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "train/run/run.h"
 #include "train/step/noise.h"
 
-enum { SEQUENCES = 7, CONTEXT = 4, TOKENS = SEQUENCES * CONTEXT, WIDTH = 6, LEAVES = 3 };
+enum { SEQUENCES = 7, CONTEXT = 4, TOKENS = SEQUENCES * CONTEXT, WIDTH = 6, MICROBATCHES = 3 };
 
 static int32_t targets[TOKENS];
 static const Batch batch = {.sequences = SEQUENCES, .context = CONTEXT, .targets = targets};
@@ -18,12 +18,12 @@ static const Batch batch = {.sequences = SEQUENCES, .context = CONTEXT, .targets
 static void draw(uint64_t number, double tokens, const double mean[WIDTH], NoiseScale *n)
 {
     const Rng rng = rng_stream(3, "noise");
-    double squares[LEAVES], whole[WIDTH] = {0}, square = 0;
+    double squares[MICROBATCHES], whole[WIDTH] = {0}, square = 0;
     NoiseSample s;
-    for (int k = 0; k < LEAVES; k++) {
+    for (int k = 0; k < MICROBATCHES; k++) {
         double part[WIDTH] = {0};
-        for (int r = k * SEQUENCES / LEAVES * CONTEXT; r < (k + 1) * SEQUENCES / LEAVES * CONTEXT;
-             r++)
+        for (int r = k * SEQUENCES / MICROBATCHES * CONTEXT;
+             r < (k + 1) * SEQUENCES / MICROBATCHES * CONTEXT; r++)
             for (int i = 0; targets[r] >= 0 && i < WIDTH; i++)
                 part[i] += (mean[i] +
                             (i + 1) * rng_normal(rng, number * TOKENS + (uint64_t)r, (uint32_t)i)) /
@@ -35,8 +35,8 @@ static void draw(uint64_t number, double tokens, const double mean[WIDTH], Noise
         }
     }
     for (int i = 0; i < WIDTH; i++) square += whole[i] * whole[i];
-    noise_sample(&batch, LEAVES, squares, &s);
-    cr_assert_eq(s.leaves, LEAVES);
+    noise_sample(&batch, MICROBATCHES, squares, &s);
+    cr_assert_eq(s.microbatches, MICROBATCHES);
     noise_add(n, &s, sqrt(square), tokens);
 }
 
@@ -62,7 +62,7 @@ Test(noise, is_unbiased)
                        noise_scale(&all));
 }
 
-Test(noise, is_not_known_of_one_leaf)
+Test(noise, is_not_known_of_one_microbatch)
 {
     NoiseScale n = {0};
     NoiseSample s;
@@ -77,23 +77,23 @@ Test(noise, is_not_known_of_one_leaf)
     cr_expect_float_eq(noise_scale(&n), TOKENS * (6 - 4) / (2 * 4 - 6.0), 1e-9);
 }
 
-/* Mean of |gradient|^2 over leaves, each run alone, by their shares. */
-static double by_hand(Run *r, int64_t leaves, const LaneTask *task)
+/* Mean of |gradient|^2 over microbatches, each run alone, by their shares. */
+static double by_hand(Run *r, int64_t microbatches, const StepTask *task)
 {
     const int64_t rows = r->batch.sequences * r->batch.context, all = r->batch.loss_tokens;
     int32_t *kept = malloc((size_t)rows * sizeof *kept);
     double sum = 0;
     memcpy(kept, r->batch.targets, (size_t)rows * sizeof *kept);
-    for (int64_t k = 0; k < leaves; k++) {
-        const int64_t from = k * r->batch.sequences / leaves * r->batch.context,
-                      to = (k + 1) * r->batch.sequences / leaves * r->batch.context;
+    for (int64_t k = 0; k < microbatches; k++) {
+        const int64_t from = k * r->batch.sequences / microbatches * r->batch.context,
+                      to = (k + 1) * r->batch.sequences / microbatches * r->batch.context;
         double loss;
         r->batch.loss_tokens = 0;
         for (int64_t i = 0; i < rows; i++) {
             r->batch.targets[i] = i >= from && i < to ? kept[i] : -1;
             r->batch.loss_tokens += r->batch.targets[i] >= 0;
         }
-        MUST(lanes_step(r->lanes, task, &loss));
+        MUST(microbatches_step(r->microbatches, task, &loss));
         sum += squares_of_all(r->params.grad, r->params.count) * (double)r->batch.loss_tokens /
                (double)all;
     }
@@ -103,7 +103,7 @@ static double by_hand(Run *r, int64_t leaves, const LaneTask *task)
     return sum;
 }
 
-Test(noise, is_made_of_the_leaves_gradients)
+Test(noise, is_made_of_the_microbatches_gradients)
 {
     static const char *const lanes[] = {"train.lanes=2", "train.lanes=3", "train.lanes=5",
                                         "train.lanes=7"};
@@ -121,14 +121,14 @@ Test(noise, is_made_of_the_leaves_gradients)
             MUST(batches_fill(&r.train, 1, &r.batch));
             for (int row = 3; row < 40; row += 4) r.batch.targets[row] = -1;
             r.batch.loss_tokens -= 10;
-            LaneTask task = {.model = &r.model, .batch = &r.batch, .step = 1};
+            StepTask task = {.model = &r.model, .batch = &r.batch, .step = 1};
             double loss;
-            if (threads == 1) hand = by_hand(&r, config_leaves(&c), &task);
-            MUST(lanes_step(r.lanes, &task, &loss));
+            if (threads == 1) hand = by_hand(&r, config_microbatches(&c), &task);
+            MUST(microbatches_step(r.microbatches, &task, &loss));
             real *plain = malloc((size_t)r.params.count * sizeof *plain);
             memcpy(plain, r.params.grad, (size_t)r.params.count * sizeof *plain);
             task.noise = threads == 1 ? &first : &s;
-            MUST(lanes_step(r.lanes, &task, &loss));
+            MUST(microbatches_step(r.microbatches, &task, &loss));
             cr_expect(!memcmp(plain, r.params.grad, (size_t)r.params.count * sizeof *plain),
                       "%s: measuring changes no bit", lanes[i]);
             free(plain);
@@ -137,7 +137,7 @@ Test(noise, is_made_of_the_leaves_gradients)
                           lanes[i], threads, s.squares, first.squares);
             run_close(&r);
         }
-        cr_expect_eq(first.leaves, config_leaves(&c));
+        cr_expect_eq(first.microbatches, config_microbatches(&c));
         cr_expect_float_eq(first.squares / hand, 1, 1e-4, "%s: %.9g, not %.9g", lanes[i],
                            first.squares, hand);
     }

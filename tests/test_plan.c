@@ -101,7 +101,7 @@ ParameterizedTest(int *which, plan, estimates_the_memory_of_activations)
     double seconds;
     cr_assert_eq(probe_open(&probe, &c, 1000), OK, "%s", error_message());
     cr_assert_eq(probe_step(&probe, &seconds), OK, "%s", error_message());
-    const double truth = (double)lanes_memory(probe.lanes);
+    const double truth = (double)microbatches_memory(probe.microbatches);
     cr_expect(estimate > 0.9 * truth && estimate < 1.1 * truth, "estimate %.2f MB, truth %.2f MB",
               1e-6 * estimate, 1e-6 * truth);
     probe_close(&probe);

@@ -31,12 +31,12 @@ static void open_run(Run *r, Config *c, const char *const more[])
     MUST(batches_fill(&r->train, 1, &r->batch));
 }
 
-static LaneStats measure(Run *r, double *activation, double *max_logit)
+static StepStats measure(Run *r, double *activation, double *max_logit)
 {
-    LaneStats s = {.activation = activation, .max_logit = max_logit};
-    const LaneTask task = {.model = &r->model, .batch = &r->batch, .step = 1, .stats = &s};
+    StepStats s = {.activation = activation, .max_logit = max_logit};
+    const StepTask task = {.model = &r->model, .batch = &r->batch, .step = 1, .stats = &s};
     double loss;
-    MUST(lanes_step(r->lanes, &task, &loss));
+    MUST(microbatches_step(r->microbatches, &task, &loss));
     return s;
 }
 

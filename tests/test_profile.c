@@ -6,7 +6,7 @@
 #include "autograd/base/threads.h"
 #include "train/plan/probe.h"
 
-enum { LAYERS = 2, WIDTH = 48, CONTEXT = 40, BATCH = 6, VOCAB = 50, LEAVES = 3 };
+enum { LAYERS = 2, WIDTH = 48, CONTEXT = 40, BATCH = 6, VOCAB = 50, MICROBATCHES = 3 };
 
 static Config config;
 static Probe probe;
@@ -45,7 +45,7 @@ static ProfileRow all_of(const char *name, ProfilePass pass)
     return sum;
 }
 
-/* One thread: ops spread over it; 2: lanes; 8: fewer leaves than threads, so ops spread again. */
+/* One thread: ops spread over it; 2: micro-batches on two threads; 8: fewer microbatches than threads, so ops spread again. */
 static const int teams[] = {1, 2, 8};
 
 Test(profile, counts_the_work_of_a_step)
@@ -64,8 +64,8 @@ Test(profile, counts_the_work_of_a_step)
                          head = all_of("cross_entropy", PASS_FORWARD),
                          update = all_of("optimizer", PASS_NONE),
                          sum = all_of("sum of gradients", PASS_NONE);
-        cr_expect_eq(forward.calls, 4 * LAYERS * LEAVES);
-        cr_expect_eq(backward.calls, 4 * LAYERS * LEAVES);
+        cr_expect_eq(forward.calls, 4 * LAYERS * MICROBATCHES);
+        cr_expect_eq(backward.calls, 4 * LAYERS * MICROBATCHES);
         cr_expect_float_eq(forward.work.operations, 2 * rows * LAYERS * block, 1);
         cr_expect_float_eq(backward.work.operations, 4 * rows * LAYERS * block, 1);
         cr_expect_float_eq(head.work.operations, 6 * rows * VOCAB * WIDTH, 1);
@@ -73,8 +73,8 @@ Test(profile, counts_the_work_of_a_step)
                            LAYERS * BATCH * 4.0 * WIDTH * CONTEXT * (CONTEXT + 1) / 2, 1);
         cr_expect_float_eq(attend_back.work.operations, 2 * attend.work.operations, 1);
         cr_expect_float_eq(update.work.bytes, 7 * parameters, 1);
-        cr_expect_eq(sum.calls, LEAVES - 1);
-        cr_expect_float_eq(sum.work.bytes, (LEAVES - 1) * 3 * parameters, 1);
+        cr_expect_eq(sum.calls, MICROBATCHES - 1);
+        cr_expect_float_eq(sum.work.bytes, (MICROBATCHES - 1) * 3 * parameters, 1);
         probe_close(&probe);
     }
 }

@@ -33,14 +33,14 @@ static Outcome outcome_of(int variant, const char *recompute, int threads)
     threads_set(threads);
     MUST(variant_load(&c, variant, in_temporary("d.h5"), "train.precision=float32", recompute));
     MUST(run_open(&r, &c));
-    LaneStats stats = {.activation = o.activation, .entropy = o.entropy, .max_logit = o.max_logit};
-    const LaneTask task = {
+    StepStats stats = {.activation = o.activation, .entropy = o.entropy, .max_logit = o.max_logit};
+    const StepTask task = {
         .model = &r.model, .batch = &r.batch, .step = 7, .dropout = true, .stats = &stats};
     MUST(batches_fill(&r.train, 1, &r.batch));
-    MUST(lanes_step(r.lanes, &task, &o.loss));
+    MUST(microbatches_step(r.microbatches, &task, &o.loss));
     o.log_z = stats.log_z;
     o.count = r.params.count;
-    o.memory = lanes_memory(r.lanes);
+    o.memory = microbatches_memory(r.microbatches);
     o.grad = malloc((size_t)o.count * sizeof *o.grad);
     memcpy(o.grad, r.params.grad, (size_t)o.count * sizeof *o.grad);
     run_close(&r);

@@ -1,4 +1,4 @@
-/* What holds of a run whatever it trains: leaves, lanes and threads change nothing, memory is steady, and
+/* What holds of a run whatever it trains: micro-batches and threads change nothing, memory is steady, and
  * a number that is not finite is found. */
 #include <math.h>
 #include <omp.h>
@@ -137,9 +137,9 @@ Test(run, memory_is_steady_after_the_first_step)
     threads_set(2);
     open_run(&r, &c, SETTINGS("train.lanes=2"));
     steps(&r, 1);
-    const int64_t memory = lanes_memory(r.lanes);
+    const int64_t memory = microbatches_memory(r.microbatches);
     steps(&r, 10);
-    cr_assert_eq(lanes_memory(r.lanes), memory);
+    cr_assert_eq(microbatches_memory(r.microbatches), memory);
     run_close(&r);
 }
 

@@ -1,4 +1,4 @@
-/* Where a number that is not finite came from: of every op, forward and backward, in any leaf. */
+/* Where a number that is not finite came from: of every op, forward and backward, in any microbatch. */
 #include "tests/support.h"
 
 #include <math.h>
@@ -27,9 +27,9 @@ static void open_run(Run *r, Config *c, const Place *p, const char *const more[]
     MUST(batches_fill(&r->train, 1, &r->batch));
 }
 
-static LaneTask task_of(const Run *r)
+static StepTask task_of(const Run *r)
 {
-    return (LaneTask){.model = &r->model, .batch = &r->batch, .step = 1, .dropout = true};
+    return (StepTask){.model = &r->model, .batch = &r->batch, .step = 1, .dropout = true};
 }
 
 static bool is_same(const char *a, const char *b)
@@ -48,19 +48,20 @@ static void expect(const TapeFinding *f, const TapePoison *want, const char *par
               f->parameter ? f->parameter : "no parameter");
 }
 
-/* Poisons one leaf after the other. */
+/* Poisons one microbatch after the other. */
 static void trace(Run *r, const TapePoison *poison, const char *parameter)
 {
-    LaneTask task = task_of(r);
+    StepTask task = task_of(r);
     TapeFinding f;
     double loss;
     task.poison = poison;
-    for (task.poison_leaf = 0; task.poison_leaf < config_leaves(r->config); task.poison_leaf++) {
-        MUST(lanes_step(r->lanes, &task, &loss));
+    for (task.poison_microbatch = 0; task.poison_microbatch < config_microbatches(r->config);
+         task.poison_microbatch++) {
+        MUST(microbatches_step(r->microbatches, &task, &loss));
         cr_assert(!isfinite(loss) || !isfinite(grad_norm(&r->params, NULL)) ||
                       !strcmp(poison->op, "dropout"), /* it may hit what is dropped */
                   "%s in %s is lost", poison->op, poison->scope);
-        MUST(lanes_trace(r->lanes, &task, &f));
+        MUST(microbatches_trace(r->microbatches, &task, &f));
         expect(&f, poison, parameter);
     }
 }
@@ -148,7 +149,7 @@ Test(trace, names_every_op_forward_and_backward)
     place_remove(&place);
 }
 
-/* Any of it, in any of the matrices that are joined for speed; forward, and by a leaf of its own. */
+/* Any of it, in any of the matrices that are joined for speed; forward, and by a microbatch of its own. */
 Test(trace, names_every_parameter_with_a_bad_value)
 {
     const Place place = place_make();
@@ -156,16 +157,16 @@ Test(trace, names_every_parameter_with_a_bad_value)
         Config c;
         Run r;
         open_run(&r, &c, &place, models[m]);
-        const LaneTask task = task_of(&r);
+        const StepTask task = task_of(&r);
         TapeFinding f;
-        MUST(lanes_trace(r.lanes, &task, &f));
+        MUST(microbatches_trace(r.microbatches, &task, &f));
         cr_assert_not(f.found);
         for (const Param *one = r.params.first; one; one = one->next)
             for (int last = 0; last < 2; last++) {
                 real *bad = one->tensor.data + (last ? shape_count(one->tensor.shape) - 1 : 0);
                 const real good = *bad;
                 *bad = last ? (real)NAN : -(real)INFINITY;
-                MUST(lanes_trace(r.lanes, &task, &f));
+                MUST(microbatches_trace(r.microbatches, &task, &f));
                 *bad = good;
                 cr_assert(f.found && !f.in_backward && is_same(f.parameter, one->name),
                           "%s: found %d, %s", one->name, f.found, f.parameter);
@@ -186,11 +187,11 @@ Test(trace, names_the_op_that_overflows)
     Run r;
     TapeFinding f;
     open_run(&r, &c, &place, plain);
-    const LaneTask task = task_of(&r);
+    const StepTask task = task_of(&r);
     const Tensor *up = r.model.blocks[1].mlp.up;
     const real huge = sizeof(real) == 4 ? (real)3e38 : (real)1.7e308;
     for (int64_t i = 0; i < shape_count(up->shape); i++) up->data[i] = i % 2 ? huge : -huge;
-    MUST(lanes_trace(r.lanes, &task, &f));
+    MUST(microbatches_trace(r.microbatches, &task, &f));
     expect(&f, &(TapePoison){"linear", "blocks.1.mlp", false, 0}, NULL);
     run_close(&r);
     place_remove(&place);

@@ -1,7 +1,7 @@
 /* Threads: how many there are, and a loop over blocks of work.
  *
- * Two uses, never nested: leaves of a batch, each serial on its thread (train/step/lanes.h), or, when there
- * are fewer leaves than threads, the blocks of one op. Whatever runs here gives the same bits on any
+ * Two uses, never nested: microbatches of a batch, each serial on its thread (train/step/microbatches.h), or, when there
+ * are fewer microbatches than threads, the blocks of one op. Whatever runs here gives the same bits on any
  * number of threads, because what a block is does not depend on how many threads there are. */
 #ifndef AUTOGRAD_BASE_THREADS_H
 #define AUTOGRAD_BASE_THREADS_H

@@ -71,7 +71,7 @@ static Status check_precision(const Config *c)
                 missing);
 }
 
-int64_t config_leaves(const Config *c)
+int64_t config_microbatches(const Config *c)
 {
     return c->train.accumulate * strtoll(c->train.lanes, NULL, 10);
 }

@@ -97,6 +97,6 @@ bool config_recompute(const Config *c); /* whether train.recompute says so */
 bool config_bf16(const Config *c);      /* whether train.precision is bfloat16 */
 
 /* Leaves of the resolved config: accumulate x lanes. */
-int64_t config_leaves(const Config *c);
+int64_t config_microbatches(const Config *c);
 
 #endif

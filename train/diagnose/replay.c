@@ -137,8 +137,8 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
 {
     Arena arena = {0};
     const int64_t layers = c->model.layers;
-    LaneStats stats = {.max_logit = arena_zero(&arena, layers * (int64_t)sizeof(double))};
-    const LaneTask task = {.model = &r->model,
+    StepStats stats = {.max_logit = arena_zero(&arena, layers * (int64_t)sizeof(double))};
+    const StepTask task = {.model = &r->model,
                            .batch = &r->batch,
                            .step = (uint64_t)r->step + 1,
                            .dropout = true,
@@ -148,7 +148,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
     double sum = 0;
     if (!stats.max_logit) return FAIL(E_NOMEM, "a replay");
     Status status = fill(c, r, p->draw[batch]);
-    if (status == OK) status = lanes_step(r->lanes, &task, &out->loss);
+    if (status == OK) status = microbatches_step(r->microbatches, &task, &out->loss);
     if (status == OK) {
         out->max_logit = -INFINITY;
         for (int64_t i = 0; i < layers; i++)
@@ -158,7 +158,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
                    clip_scale(out->grad_norm, c->optim.clip), r->step + 1, NULL);
         status = fill(c, r, p->draw[BATCH_CLEAN]);
     }
-    if (status == OK) status = lanes_loss(r->lanes, &r->model, &r->batch, &sum, NULL);
+    if (status == OK) status = microbatches_loss(r->microbatches, &r->model, &r->batch, &sum, NULL);
     out->after = sum / (double)r->batch.loss_tokens;
     arena_free(&arena);
     return status;

@@ -14,7 +14,7 @@
 #include "train/monitor/history.h"
 #include "train/monitor/tally.h"
 #include "train/monitor/zclip.h"
-#include "train/step/lanes.h"
+#include "train/step/microbatches.h"
 
 enum {
     MONITOR_HISTORY = 64, /* rows kept, if they are not too long */
@@ -86,7 +86,7 @@ typedef struct Monitor {
     int64_t *block_of; /* [named parameters]: -1: of no block */
 
     /* Of the step at hand. */
-    LaneStats stats;      /* to be filled while measuring, if telemetry is on */
+    StepStats stats;      /* to be filled while measuring, if telemetry is on */
     double *norms;        /* [named parameters] of the gradient, likewise */
     UpdateStats *updates; /* [named parameters] of the update, likewise */
     int64_t params, rows;

@@ -30,9 +30,9 @@ static int64_t floor_log2(int64_t n)
     return j;
 }
 
-/* The bytes that the tape of a leaf needs: the leaf is run through the model with shapes alone. */
-static Status leaf_size(const Config *c, const Gpt *model, int tensors, int64_t sequences,
-                        int64_t *size)
+/* The bytes that the tape of a microbatch needs: the microbatch is run through the model with shapes alone. */
+static Status microbatch_size(const Config *c, const Gpt *model, int tensors, int64_t sequences,
+                              int64_t *size)
 {
     const int64_t rows = sequences * c->model.context;
     Tape t = {.dry = true};
@@ -64,20 +64,21 @@ static Status count_bytes(Plan *p, Gpt *model)
 {
     const Config *c = p->config;
     const int threads = threads_count();
-    const bool side_by_side = p->leaves >= threads;
-    const int64_t sequences = (c->train.batch + p->leaves - 1) / p->leaves,
+    const bool side_by_side = p->microbatches >= threads;
+    const int64_t sequences = (c->train.batch + p->microbatches - 1) / p->microbatches,
                   tapes = side_by_side ? threads : 1;
     p->value_size = p->parameters * (int64_t)(sizeof(real) + (model->bf16 ? sizeof(bf16) : 0));
-    p->gradient_size = p->parameters * (int64_t)sizeof(real) *
-                       least(p->leaves, floor_log2(p->leaves) + (side_by_side ? threads : 1));
+    p->gradient_size =
+        p->parameters * (int64_t)sizeof(real) *
+        least(p->microbatches, floor_log2(p->microbatches) + (side_by_side ? threads : 1));
     p->optimizer_size = 2 * p->parameters * (int64_t)sizeof(real);
     p->image_size = CHECKPOINT_MEMORY;
 
-    if (side_by_side) threads_set(1); /* as an op sees it, on a lane */
-    Status status = leaf_size(c, model, p->params.tensors, sequences, &p->kept_size);
+    if (side_by_side) threads_set(1); /* as an op sees it, in a micro-batch */
+    Status status = microbatch_size(c, model, p->params.tensors, sequences, &p->kept_size);
     model->recompute = true;
     if (status == OK)
-        status = leaf_size(c, model, p->params.tensors, sequences, &p->recomputed_size);
+        status = microbatch_size(c, model, p->params.tensors, sequences, &p->recomputed_size);
     threads_set(threads);
     p->kept_size *= tapes;
     p->recomputed_size *= tapes;
@@ -102,7 +103,7 @@ Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
     p->parameters_non_embedding = p->parameters - p->account.params_embedding;
     p->flops_per_token = p->account.flops[FLOPS_PRODUCTS];
     p->tokens_per_step = c->train.batch * c->model.context;
-    p->leaves = config_leaves(c);
+    p->microbatches = config_microbatches(c);
     model.bf16 = config_bf16(c);
     TRY(count_bytes(p, &model));
     total(p);
@@ -145,7 +146,7 @@ static Status time_steps(Probe *probe, double *seconds)
     return OK;
 }
 
-/* The config with fewer sequences a step, in leaves of as many as before where that goes. */
+/* The config with fewer sequences a step, in microbatches of as many as before where that goes. */
 static void shorten(const Plan *p, Config *c)
 {
     const double step = p->flops_per_token * (double)p->tokens_per_step;
@@ -154,7 +155,8 @@ static void shorten(const Plan *p, Config *c)
     if (batch < threads_count()) batch = least(threads_count(), c->train.batch);
     c->train.batch = batch;
     c->train.accumulate = 1;
-    snprintf(c->train.lanes, sizeof c->train.lanes, "%lld", (long long)least(p->leaves, batch));
+    snprintf(c->train.lanes, sizeof c->train.lanes, "%lld",
+             (long long)least(p->microbatches, batch));
 }
 
 Status plan_measure(Plan *p)

@@ -15,11 +15,11 @@ typedef struct Plan {
     int64_t parameters;
     int64_t parameters_non_embedding; /* without embed, positions and head */
     double flops_per_token;           /* see gpt_flops() */
-    int64_t tokens_per_step, leaves;
+    int64_t tokens_per_step, microbatches;
 
     /* Bytes. */
     int64_t value_size;
-    int64_t gradient_size;   /* of all blocks that are alive at once: see train/step/lanes.h */
+    int64_t gradient_size; /* of all blocks that are alive at once: see train/step/microbatches.h */
     int64_t optimizer_size;  /* m and v */
     int64_t activation_size; /* of the tapes of all threads, by their shapes */
     int64_t kept_size;       /* what that is with train.recompute = off, */

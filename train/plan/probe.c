@@ -35,12 +35,12 @@ Status probe_open(Probe *p, const Config *c, int64_t vocab_size)
     TRY(make_stream(p, vocab_size));
     TRY(model_open(&p->model, &p->params, c, vocab_size, true));
     params_init(&p->params, (uint64_t)c->train.seed);
-    return lanes_open(&p->lanes, &p->params, config_leaves(c));
+    return microbatches_open(&p->microbatches, &p->params, config_microbatches(c));
 }
 
 void probe_close(Probe *p)
 {
-    lanes_close(p->lanes);
+    microbatches_close(p->microbatches);
     params_free(&p->params);
     arena_free(&p->arena);
     *p = (Probe){0};
@@ -75,7 +75,7 @@ Status probe_step(Probe *p, double *seconds)
 {
     const Config *c = p->config;
     NoiseSample noise;
-    const LaneTask task = {.model = &p->model,
+    const StepTask task = {.model = &p->model,
                            .batch = &p->batch,
                            .step = (uint64_t)p->step + 1,
                            .dropout = true,
@@ -84,10 +84,10 @@ Status probe_step(Probe *p, double *seconds)
                            .noise = &noise};
     const double begin = clock_seconds(), block = (double)p->params.count * sizeof(real);
     double now = begin;
-    lanes_profile(p->lanes, p->profile);
+    microbatches_profile(p->microbatches, p->profile);
     fill(p);
     mark(p, "batch", now, 0);
-    TRY(lanes_step(p->lanes, &task, &p->loss));
+    TRY(microbatches_step(p->microbatches, &task, &p->loss));
     now = clock_seconds();
     const double norm = grad_norm(&p->params, NULL);
     now = mark(p, "norm of gradients", now, block);

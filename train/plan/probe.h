@@ -6,7 +6,7 @@
 #define TRAIN_PLAN_PROBE_H
 
 #include "train/config/config.h"
-#include "train/step/lanes.h"
+#include "train/step/microbatches.h"
 
 typedef struct Probe {
     const Config *config;
@@ -14,7 +14,7 @@ typedef struct Probe {
     Batch batch;
     Params params;
     Gpt model;
-    Lanes *lanes;
+    Microbatches *microbatches;
     int32_t *stream; /* [windows of 8 batches] */
     int64_t step;
     double loss;      /* of the last step */

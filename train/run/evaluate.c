@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "data/tokenizer.h"
-#include "train/step/lanes.h"
+#include "train/step/microbatches.h"
 #include "train/support/clock.h"
 
 static void show(const EvaluateOptions *o, int64_t i, int64_t count, double *shown)
@@ -70,7 +70,7 @@ typedef struct Evaluator {
     Arena arena;
     Batches batches;
     Batch batch;
-    Lanes *lanes;
+    Microbatches *microbatches;
     int64_t *sizes;
     real *row_loss; /* NULL: not wanted */
 } Evaluator;
@@ -89,7 +89,7 @@ static Status open_evaluator(Evaluator *e, Params *p, const Config *c, const Dat
         e->row_loss = arena_take(&e->arena, rows * (int64_t)sizeof *e->row_loss);
         if (!e->row_loss) return FAIL(E_NOMEM, "losses of %lld rows", (long long)rows);
     }
-    return lanes_open(&e->lanes, p, config_leaves(c));
+    return microbatches_open(&e->microbatches, p, config_microbatches(c));
 }
 
 static Status run(Evaluator *e, const Gpt *model, const EvaluateOptions *o, Evaluation *out)
@@ -102,7 +102,7 @@ static Status run(Evaluator *e, const Gpt *model, const EvaluateOptions *o, Eval
         if (o->stop && *o->stop) return FAIL(E_INTERRUPTED, "eval");
         show(o, i, count, &shown);
         TRY(batches_eval(&e->batches, i, b));
-        TRY(lanes_loss(e->lanes, model, b, &sum, e->row_loss));
+        TRY(microbatches_loss(e->microbatches, model, b, &sum, e->row_loss));
         total += sum;
         out->tokens += b->loss_tokens;
         if (e->row_loss) tell_apart(o, e->batches.split, b, e->row_loss);
@@ -124,7 +124,7 @@ Status evaluate(const Gpt *model, Params *p, const Config *c, const Dataset *d, 
     *out = (Evaluation){0};
     Status status = open_evaluator(&e, p, c, d, split, o);
     if (status == OK) status = run(&e, model, o, out);
-    lanes_close(e.lanes);
+    microbatches_close(e.microbatches);
     batches_close(&e.batches);
     arena_free(&e.arena);
     out->seconds = clock_seconds() - begin;

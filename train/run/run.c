@@ -31,7 +31,7 @@ static Status open_parts(Run *r, const Config *c)
                                      .layers = c->model.layers,
                                      .rows = batch * context},
                      &r->params));
-    return lanes_open(&r->lanes, &r->params, config_leaves(c));
+    return microbatches_open(&r->microbatches, &r->params, config_microbatches(c));
 }
 
 Status run_open(Run *r, const Config *c)
@@ -42,7 +42,7 @@ Status run_open(Run *r, const Config *c)
 
 void run_close(Run *r)
 {
-    lanes_close(r->lanes);
+    microbatches_close(r->microbatches);
     params_free(&r->params);
     batches_close(&r->train);
     batches_close(&r->val);
@@ -52,13 +52,13 @@ void run_close(Run *r)
 }
 
 /* Where a number that is not finite came from; as a part of the judgement. */
-static void trace(Run *r, const LaneTask *task)
+static void trace(Run *r, const StepTask *task)
 {
     Judgement *j = &r->monitor.judgement;
     const TapeFinding *f = &r->finding;
     char value[32], place[256] = "though every part of it is finite: its sum overflows";
     text_real(isfinite(r->loss) ? r->grad_norm : r->loss, value);
-    const Status status = lanes_trace(r->lanes, task, &r->finding);
+    const Status status = microbatches_trace(r->microbatches, task, &r->finding);
     if (status != OK)
         snprintf(place, sizeof place, "and where it began cannot be told: %.200s", error_message());
     else if (f->found)
@@ -79,7 +79,7 @@ Status run_measure(Run *r)
     const int64_t draw = monitor_next_draw(m, r->draw);
     r->poisoned = *r->fault.op && inject_is_due(&c->monitor, draw);
     const TapePoison poison = {r->fault.op, r->fault.scope, r->fault.in_backward, 0};
-    const LaneTask task = {.model = &r->model,
+    const StepTask task = {.model = &r->model,
                            .batch = &r->batch,
                            .step = (uint64_t)r->step + 1,
                            .dropout = true,
@@ -92,7 +92,7 @@ Status run_measure(Run *r)
     r->finding = (TapeFinding){0};
     TRY(batches_fill(&r->train, draw, &r->batch));
     TRY(inject_batch(&c->monitor, &r->train, draw, &r->batch));
-    TRY(lanes_step(r->lanes, &task, &r->loss));
+    TRY(microbatches_step(r->microbatches, &task, &r->loss));
     inject_gradient(&c->monitor, draw, &r->params);
     r->grad_norm = grad_norm(&r->params, telemetry ? m->norms : NULL);
     if (!r->batch.loss_tokens && isfinite(r->loss) && isfinite(r->grad_norm))
@@ -157,7 +157,7 @@ Status run_val_loss(Run *r, double *loss)
     for (int64_t i = 0; i < count; i++) {
         double sum;
         TRY(batches_eval(&r->val, i * all / count, &r->batch));
-        TRY(lanes_loss(r->lanes, &r->model, &r->batch, &sum, NULL));
+        TRY(microbatches_loss(r->microbatches, &r->model, &r->batch, &sum, NULL));
         total += sum;
         tokens += r->batch.loss_tokens;
     }

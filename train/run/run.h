@@ -8,7 +8,7 @@
 #include "train/config/config.h"
 #include "train/monitor/inject.h"
 #include "train/monitor/monitor.h"
-#include "train/step/lanes.h"
+#include "train/step/microbatches.h"
 
 typedef struct Run {
     const Config *config;
@@ -19,7 +19,7 @@ typedef struct Run {
     Batch batch;
     Params params;
     Gpt model;
-    Lanes *lanes;
+    Microbatches *microbatches;
     Monitor monitor;
     InjectPlace fault; /* monitor.inject = nan */
 
@@ -33,7 +33,7 @@ typedef struct Run {
     /* Of the last batch. */
     double loss;         /* before any update on it */
     double grad_norm;    /* before clipping */
-    NoiseSample sample;  /* of the leaves' gradients */
+    NoiseSample sample;  /* of the microbatches' gradients */
     TapeFinding finding; /* where what is not finite came from, if something was */
     bool poisoned;       /* monitor.inject = nan was due */
     double lr;           /* of the last update */

@@ -11,25 +11,26 @@ static double weight_of(const Batch *b, int64_t first, int64_t end)
     return sum;
 }
 
-void noise_sample(const Batch *b, int64_t leaves, const double *squares, NoiseSample *out)
+void noise_sample(const Batch *b, int64_t microbatches, const double *squares, NoiseSample *out)
 {
     *out = (NoiseSample){0};
-    if (leaves < 2) return;
+    if (microbatches < 2) return;
     const double all = weight_of(b, 0, b->sequences);
-    for (int64_t k = 0; k < leaves; k++) {
-        const double one = weight_of(b, k * b->sequences / leaves, (k + 1) * b->sequences / leaves);
+    for (int64_t k = 0; k < microbatches; k++) {
+        const double one =
+            weight_of(b, k * b->sequences / microbatches, (k + 1) * b->sequences / microbatches);
         if (!(one > 0)) continue;
-        out->leaves++;
+        out->microbatches++;
         out->squares += squares[k] * all / one;
     }
 }
 
 void noise_add(NoiseScale *n, const NoiseSample *s, double grad_norm, double tokens)
 {
-    const double leaves = (double)s->leaves, square = grad_norm * grad_norm;
-    if (s->leaves < 2 || !isfinite(s->squares) || !isfinite(square)) return;
-    const double trace = tokens * (s->squares - square) / (leaves - 1),
-                 length = (leaves * square - s->squares) / (leaves - 1);
+    const double microbatches = (double)s->microbatches, square = grad_norm * grad_norm;
+    if (s->microbatches < 2 || !isfinite(s->squares) || !isfinite(square)) return;
+    const double trace = tokens * (s->squares - square) / (microbatches - 1),
+                 length = (microbatches * square - s->squares) / (microbatches - 1);
     n->trace = NOISE_MEMORY * n->trace + (1 - NOISE_MEMORY) * trace;
     n->square = NOISE_MEMORY * n->square + (1 - NOISE_MEMORY) * length;
 }

@@ -2,7 +2,7 @@
  * appendix A.1). G is the true gradient, Sigma the covariance of a single token's. Batches much smaller than
  * it waste updates, much larger ones tokens.
  *
- * The leaves of a batch are its small batches: leaf k of L has the share w_k of the batch's M tokens, and its
+ * The microbatches of a batch are its small batches: microbatch k of L has the share w_k of the batch's M tokens, and its
  * gradient G_k, of its own mean loss, has E |G_k|^2 = |G|^2 + tr(Sigma) / (w_k M). With Q = sum of w_k |G_k|^2
  * and the batch's gradient G_b these are unbiased, whatever the shares:
  *
@@ -17,10 +17,10 @@
 
 #define NOISE_MEMORY 0.99
 
-/* Of the leaves of one batch. */
+/* Of the microbatches of one batch. */
 typedef struct NoiseSample {
-    int64_t leaves; /* that have a loss: L */
-    double squares; /* Q */
+    int64_t microbatches; /* that have a loss: L */
+    double squares;       /* Q */
 } NoiseSample;
 
 enum { NOISE_NUMBERS = 2 };
@@ -30,15 +30,15 @@ typedef struct NoiseScale {
     double trace, square; /* weighted sums of the two estimates */
 } NoiseScale;
 
-/* squares: [leaves], of each leaf's gradient times its share of the weight of all losses, as lanes sum them
- * (train/step/lanes.h). */
-void noise_sample(const Batch *b, int64_t leaves, const double *squares, NoiseSample *out);
+/* squares: [microbatches], of each microbatch's gradient times its share of the weight of all losses, as microbatches_step() sums them
+ * (train/step/microbatches.h). */
+void noise_sample(const Batch *b, int64_t microbatches, const double *squares, NoiseSample *out);
 
-/* An update was made on a gradient this long, of so many tokens. Nothing is learnt from a single leaf, or
+/* An update was made on a gradient this long, of so many tokens. Nothing is learnt from a single microbatch, or
  * from what is not finite. */
 void noise_add(NoiseScale *n, const NoiseSample *s, double grad_norm, double tokens);
 
-/* NAN: not known (a single leaf; or so noisy that |G|^2 cannot be told from 0). */
+/* NAN: not known (a single microbatch; or so noisy that |G|^2 cannot be told from 0). */
 double noise_scale(const NoiseScale *n);
 
 /* For checkpoints; numbers NULL: nothing is known. */

@@ -1,4 +1,4 @@
-#include "train/step/lane_sum.h"
+#include "train/step/gradient_sum.h"
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/squares.h"
@@ -11,7 +11,7 @@ static int64_t blocks_of(int64_t count)
     return (count + BLOCK - 1) / BLOCK;
 }
 
-int64_t lane_sum_work(int64_t count)
+int64_t gradient_sum_work(int64_t count)
 {
     return 2 * blocks_of(count);
 }
@@ -50,8 +50,8 @@ static double sum_of(const double *x, int64_t count)
     return sum;
 }
 
-void lane_sum(real *to, const real *from, int64_t count, double *work, double *to_squares,
-              double *from_squares)
+void gradient_sum(real *to, const real *from, int64_t count, double *work, double *to_squares,
+                  double *from_squares)
 {
     const int64_t blocks = blocks_of(count);
     const Sum s = {to, from, to_squares ? work : NULL, from_squares ? work + blocks : NULL};

@@ -1,22 +1,22 @@
-#include "train/step/lane_stats.h"
+#include "train/step/microbatch_stats.h"
 
 #include <math.h>
 
-LeafStats *leaf_stats_take(Arena *a, int64_t leaves, int64_t layers)
+MicrobatchStats *microbatch_stats_take(Arena *a, int64_t microbatches, int64_t layers)
 {
     enum { KINDS = 4 };
-    LeafStats *s = arena_zero(a, leaves * (int64_t)sizeof *s);
-    double *numbers = arena_zero(a, leaves * KINDS * layers * (int64_t)sizeof *numbers);
+    MicrobatchStats *s = arena_zero(a, microbatches * (int64_t)sizeof *s);
+    double *numbers = arena_zero(a, microbatches * KINDS * layers * (int64_t)sizeof *numbers);
     if (!s || !numbers) return NULL;
-    for (int64_t i = 0; i < leaves; i++) {
+    for (int64_t i = 0; i < microbatches; i++) {
         double **const parts[KINDS] = {&s[i].squares, &s[i].entropy, &s[i].counts, &s[i].max_logit};
         for (int k = 0; k < KINDS; k++, numbers += layers) *parts[k] = numbers;
     }
     return s;
 }
 
-void leaf_stats_ask(LeafStats *s, const LaneStats *wanted, const Gpt *g, Tape *t, GptInput *in,
-                    CrossEntropy *loss)
+void microbatch_stats_ask(MicrobatchStats *s, const StepStats *wanted, const Gpt *g, Tape *t,
+                          GptInput *in, CrossEntropy *loss)
 {
     const int64_t layers = g->config->layers, heads = g->config->heads;
     const bool attention = wanted->entropy || wanted->max_logit;
@@ -35,7 +35,8 @@ void leaf_stats_ask(LeafStats *s, const LaneStats *wanted, const Gpt *g, Tape *t
     }
 }
 
-void leaf_stats_sum(LeafStats *s, const LaneStats *wanted, const Gpt *g, const GptInput *in)
+void microbatch_stats_sum(MicrobatchStats *s, const StepStats *wanted, const Gpt *g,
+                          const GptInput *in)
 {
     const int64_t layers = g->config->layers, heads = g->config->heads;
     s->log_z = 0;
@@ -53,16 +54,16 @@ void leaf_stats_sum(LeafStats *s, const LaneStats *wanted, const Gpt *g, const G
     }
 }
 
-void leaf_stats_join(const LeafStats *s, int64_t leaves, const Gpt *g, const Batch *b,
-                     LaneStats *out)
+void microbatch_stats_join(const MicrobatchStats *s, int64_t microbatches, const Gpt *g,
+                           const Batch *b, StepStats *out)
 {
     const double numbers = (double)(b->sequences * b->context * g->config->width);
     double log_z = 0;
-    for (int64_t k = 0; k < leaves; k++) log_z += s[k].log_z;
+    for (int64_t k = 0; k < microbatches; k++) log_z += s[k].log_z;
     out->log_z = b->loss_tokens ? log_z / (double)b->loss_tokens : 0;
     for (int64_t i = 0; i < g->config->layers; i++) {
         double squares = 0, entropy = 0, counts = 0, max = -INFINITY;
-        for (int64_t k = 0; k < leaves; k++) {
+        for (int64_t k = 0; k < microbatches; k++) {
             squares += s[k].squares[i];
             entropy += s[k].entropy[i];
             counts += s[k].counts[i];

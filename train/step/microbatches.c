@@ -1,4 +1,4 @@
-#include "train/step/lanes.h"
+#include "train/step/microbatches.h"
 
 #include <math.h>
 #include <omp.h>
@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
-#include "train/step/lane_stats.h"
-#include "train/step/lane_sum.h"
+#include "train/step/gradient_sum.h"
+#include "train/step/microbatch_stats.h"
 
 enum { BUSY = -1 };
 
@@ -16,27 +16,29 @@ typedef struct Worker {
     Tape tape;
     bool *written;
     Profile profile; /* of this pass, if there is to be one */
-    double *sums;    /* of lane_sum() */
+    double *sums;    /* of gradient_sum() */
 } Worker;
 
-struct Lanes {
+struct Microbatches {
     Arena arena;
     Params *params;
     Profile *profile; /* NULL: not wanted */
-    int64_t leaves;
+    int64_t microbatches;
     int workers_max;
     Worker *workers;
-    double *leaf_loss, *leaf_squares;
-    LeafStats *leaf_stats; /* [leaves]; NULL until they are wanted */
+    double *losses, *squares;
+    MicrobatchStats *stats; /* [microbatches]; NULL until they are wanted */
     /* The tree. Guarded by lock while threads run. */
     pthread_mutex_t lock;
-    int *level;   /* [leaves]: this leaf's block sums 2^level leaves; BUSY: nobody may touch it */
-    real **block; /* [leaves] */
+    int *
+        level; /* [microbatches]: this microbatch's block sums 2^level microbatches; BUSY: nobody may touch it */
+    real **block; /* [microbatches] */
     real **pool;  /* [pool_count]: blocks beside the run's own */
     int64_t pool_count;
     real **spare; /* those that nobody uses now */
     int64_t spares;
-    int64_t begun, next; /* the leaves that workers begin with; the first that nobody has taken */
+    int64_t begun,
+        next; /* the microbatches that workers begin with; the first that nobody has taken */
     Status status;
     char message[512];
 };
@@ -48,58 +50,58 @@ static int floor_log2(int64_t n)
     return j;
 }
 
-static Status open_parts(Lanes *l)
+static Status open_parts(Microbatches *l)
 {
-    /* A leaf that is late keeps at most one finished block a level waiting for it. */
-    int64_t extra = (int64_t)l->workers_max * (floor_log2(l->leaves) + 1);
-    if (extra > l->leaves - 1) extra = l->leaves - 1;
+    /* A microbatch that is late keeps at most one finished block a level waiting for it. */
+    int64_t extra = (int64_t)l->workers_max * (floor_log2(l->microbatches) + 1);
+    if (extra > l->microbatches - 1) extra = l->microbatches - 1;
     l->workers = arena_zero(&l->arena, l->workers_max * (int64_t)sizeof *l->workers);
-    l->leaf_loss = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->leaf_loss);
-    l->leaf_squares = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->leaf_squares);
-    l->level = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->level);
-    l->block = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->block);
-    l->pool = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->pool);
-    l->spare = arena_zero(&l->arena, l->leaves * (int64_t)sizeof *l->spare);
-    if (!l->workers || !l->leaf_loss || !l->leaf_squares || !l->level || !l->block || !l->pool ||
-        !l->spare)
-        return FAIL(E_NOMEM, "lanes");
+    l->losses = arena_zero(&l->arena, l->microbatches * (int64_t)sizeof *l->losses);
+    l->squares = arena_zero(&l->arena, l->microbatches * (int64_t)sizeof *l->squares);
+    l->level = arena_zero(&l->arena, l->microbatches * (int64_t)sizeof *l->level);
+    l->block = arena_zero(&l->arena, l->microbatches * (int64_t)sizeof *l->block);
+    l->pool = arena_zero(&l->arena, l->microbatches * (int64_t)sizeof *l->pool);
+    l->spare = arena_zero(&l->arena, l->microbatches * (int64_t)sizeof *l->spare);
+    if (!l->workers || !l->losses || !l->squares || !l->level || !l->block || !l->pool || !l->spare)
+        return FAIL(E_NOMEM, "micro-batches");
     for (int i = 0; i < l->workers_max; i++) {
         Worker *w = &l->workers[i];
         w->written = arena_zero(&l->arena, l->params->tensors);
-        w->sums = arena_zero(&l->arena, lane_sum_work(l->params->count) * (int64_t)sizeof *w->sums);
-        if (!w->written || !w->sums) return FAIL(E_NOMEM, "lanes");
+        w->sums =
+            arena_zero(&l->arena, gradient_sum_work(l->params->count) * (int64_t)sizeof *w->sums);
+        if (!w->written || !w->sums) return FAIL(E_NOMEM, "micro-batches");
     }
     for (int64_t i = 0; l->params->grad && i < extra; i++) {
         /* Untouched until a step needs it: what is never needed costs no memory. */
         real *block = arena_take(&l->arena, l->params->count * (int64_t)sizeof *block);
         if (!block)
-            return FAIL(E_NOMEM, "gradients of %lld leaves, %lld numbers each", (long long)extra,
-                        (long long)l->params->count);
+            return FAIL(E_NOMEM, "gradients of %lld microbatches, %lld numbers each",
+                        (long long)extra, (long long)l->params->count);
         l->pool[l->pool_count++] = block;
     }
     return OK;
 }
 
-Status lanes_open(Lanes **out, Params *p, int64_t leaves)
+Status microbatches_open(Microbatches **out, Params *p, int64_t microbatches)
 {
     Arena arena = {0};
-    Lanes *l = arena_zero(&arena, sizeof *l);
+    Microbatches *l = arena_zero(&arena, sizeof *l);
     *out = NULL;
-    if (!l) return FAIL(E_NOMEM, "lanes");
+    if (!l) return FAIL(E_NOMEM, "micro-batches");
     l->arena = arena;
     l->params = p;
-    l->leaves = leaves;
+    l->microbatches = microbatches;
     l->workers_max = threads_count();
     pthread_mutex_init(&l->lock, NULL);
     Status status = open_parts(l);
     if (status == OK)
         *out = l;
     else
-        lanes_close(l);
+        microbatches_close(l);
     return status;
 }
 
-void lanes_close(Lanes *l)
+void microbatches_close(Microbatches *l)
 {
     if (!l) return;
     for (int i = 0; l->workers && i < l->workers_max; i++) tape_free(&l->workers[i].tape);
@@ -108,20 +110,21 @@ void lanes_close(Lanes *l)
     arena_free(&arena);
 }
 
-/* One pass of a leaf over the model. */
+/* One pass of a microbatch over the model. */
 typedef struct Pass {
-    Lanes *l;
-    const LaneTask *task;
-    int64_t leaves;
+    Microbatches *l;
+    const StepTask *task;
+    int64_t microbatches;
     bool record, check;
     double scale;
     real *row_loss;   /* [rows of the batch] or NULL */
-    LaneStats *stats; /* NULL: not wanted */
+    StepStats *stats; /* NULL: not wanted */
     TapeFinding *finding;
 } Pass;
 
-/* The leaf's part of the batch as the model reads it. */
-static Status leaf_input(Tape *t, const LaneTask *task, int64_t first, int64_t end, GptInput *in)
+/* The microbatch's part of the batch as the model reads it. */
+static Status microbatch_input(Tape *t, const StepTask *task, int64_t first, int64_t end,
+                               GptInput *in)
 {
     const Batch *b = task->batch;
     const int32_t from = b->segment_index[first], to = b->segment_index[end];
@@ -143,21 +146,22 @@ static Status leaf_input(Tape *t, const LaneTask *task, int64_t first, int64_t e
     return OK;
 }
 
-static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
+static Status run_microbatch(const Pass *pass, Worker *w, int64_t microbatch, real *grads)
 {
-    Lanes *l = pass->l;
-    const LaneTask *task = pass->task;
+    Microbatches *l = pass->l;
+    const StepTask *task = pass->task;
     const Batch *b = task->batch;
-    const int64_t first = leaf * b->sequences / pass->leaves,
-                  end = (leaf + 1) * b->sequences / pass->leaves, row = first * b->context;
+    const int64_t first = microbatch * b->sequences / pass->microbatches,
+                  end = (microbatch + 1) * b->sequences / pass->microbatches,
+                  row = first * b->context;
     Tape *t = &w->tape;
     GptInput in;
 
     tape_reset(t);
     t->check = pass->check;
     t->profile = l->profile ? &w->profile : NULL;
-    if (leaf == task->poison_leaf) t->poison = task->poison;
-    TRY(leaf_input(t, task, first, end, &in));
+    if (microbatch == task->poison_microbatch) t->poison = task->poison;
+    TRY(microbatch_input(t, task, first, end, &in));
     real *row_loss =
         pass->row_loss ? pass->row_loss + row : tape_take(t, in.rows * (int64_t)sizeof *row_loss);
     if (pass->record) {
@@ -170,8 +174,8 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
                          .z_loss = task->z_loss,
                          .smoothing = task->smoothing,
                          .row_loss = row_loss};
-    LeafStats *stats = pass->stats ? &l->leaf_stats[leaf] : NULL;
-    if (stats) leaf_stats_ask(stats, pass->stats, task->model, t, &in, &loss);
+    MicrobatchStats *stats = pass->stats ? &l->stats[microbatch] : NULL;
+    if (stats) microbatch_stats_ask(stats, pass->stats, task->model, t, &in, &loss);
     Tensor *objective = gpt_loss(task->model, t, &in, &loss);
     Status status = t->status;
     if (status == OK && pass->record) status = tape_backward(t, objective);
@@ -182,72 +186,73 @@ static Status run_leaf(const Pass *pass, Worker *w, int64_t leaf, real *grads)
     for (int64_t i = 0; i < in.rows; i++) sum += (double)row_loss[i];
     /* What is trained on holds more than the loss, z-loss for one: it may overflow alone. */
     if (pass->record && isfinite(sum) && !isfinite(objective->data[0])) sum = NAN;
-    l->leaf_loss[leaf] = sum;
-    if (stats) leaf_stats_sum(stats, pass->stats, task->model, &in);
+    l->losses[microbatch] = sum;
+    if (stats) microbatch_stats_sum(stats, pass->stats, task->model, &in);
     if (pass->record) params_zero_unwritten(l->params, w->written, grads);
     return OK;
 }
 
-/* Adds the block of leaf to + 2^level, and what has been added to that, to leaf to's. */
+/* Adds the block of microbatch to + 2^level, and what has been added to that, to microbatch to's. */
 static void add_blocks(const Pass *pass, Worker *w, int64_t to, int level)
 {
-    Lanes *l = pass->l;
+    Microbatches *l = pass->l;
     const int64_t from = to + (INT64_C(1) << level), count = l->params->count;
     const double begin = l->profile ? profile_clock() : 0;
-    const bool measure = pass->task->noise, is_leaf = !level || from + 1 == pass->leaves;
-    lane_sum(l->block[to], l->block[from], count, w->sums,
-             measure && !level ? &l->leaf_squares[to] : NULL,
-             measure && is_leaf ? &l->leaf_squares[from] : NULL);
+    const bool measure = pass->task->noise,
+               is_microbatch = !level || from + 1 == pass->microbatches;
+    gradient_sum(l->block[to], l->block[from], count, w->sums,
+                 measure && !level ? &l->squares[to] : NULL,
+                 measure && is_microbatch ? &l->squares[from] : NULL);
     if (l->profile)
         profile_call(&w->profile, "sum of gradients", begin, 3 * (double)count * sizeof(real));
 }
 
-/* Takes a leaf, or none: -1. wanted: which one, or -1 for the next. */
-static int64_t take_leaf(const Pass *pass, int64_t wanted, real **grads)
+/* Takes a microbatch, or none: -1. wanted: which one, or -1 for the next. */
+static int64_t take_microbatch(const Pass *pass, int64_t wanted, real **grads)
 {
-    Lanes *l = pass->l;
+    Microbatches *l = pass->l;
     pthread_mutex_lock(&l->lock);
-    int64_t leaf = wanted >= 0 ? wanted : l->next < pass->leaves ? l->next++ : -1;
-    if (l->status != OK) leaf = -1;
-    if (leaf >= 0 && pass->record) {
+    int64_t microbatch = wanted >= 0 ? wanted : l->next < pass->microbatches ? l->next++ : -1;
+    if (l->status != OK) microbatch = -1;
+    if (microbatch >= 0 && pass->record) {
         *grads = l->params->grad;
-        if (leaf) {
+        if (microbatch) {
             INVARIANT(l->spares > 0);
             *grads = l->spare[--l->spares];
         }
-        l->level[leaf] = BUSY;
-        l->block[leaf] = *grads;
+        l->level[microbatch] = BUSY;
+        l->block[microbatch] = *grads;
     }
     pthread_mutex_unlock(&l->lock);
-    return leaf;
+    return microbatch;
 }
 
-/* The leaf is done: adds it to its neighbour if that is done too, and so on up the tree. The last sum is
+/* The microbatch is done: adds it to its neighbour if that is done too, and so on up the tree. The last sum is
  * left: all threads share it (see run_pass). */
-static void fold(const Pass *pass, Worker *w, int64_t leaf)
+static void fold(const Pass *pass, Worker *w, int64_t microbatch)
 {
-    Lanes *l = pass->l;
+    Microbatches *l = pass->l;
     int level = 0;
     pthread_mutex_lock(&l->lock);
-    while ((INT64_C(2) << level) < pass->leaves) {
-        const int64_t bit = INT64_C(1) << level, other = leaf ^ bit;
-        if (other < pass->leaves) {
+    while ((INT64_C(2) << level) < pass->microbatches) {
+        const int64_t bit = INT64_C(1) << level, other = microbatch ^ bit;
+        if (other < pass->microbatches) {
             if (l->level[other] != level) break; /* whoever finishes that one goes on from here */
-            const int64_t to = leaf < other ? leaf : other, from = to + bit;
+            const int64_t to = microbatch < other ? microbatch : other, from = to + bit;
             l->level[other] = BUSY;
             pthread_mutex_unlock(&l->lock);
             add_blocks(pass, w, to, level);
             pthread_mutex_lock(&l->lock);
             l->spare[l->spares++] = l->block[from];
-            leaf = to;
+            microbatch = to;
         }
         level++;
     }
-    l->level[leaf] = level;
+    l->level[microbatch] = level;
     pthread_mutex_unlock(&l->lock);
 }
 
-static void fail(Lanes *l, Status status)
+static void fail(Microbatches *l, Status status)
 {
     pthread_mutex_lock(&l->lock);
     if (l->status == OK) {
@@ -257,33 +262,33 @@ static void fail(Lanes *l, Status status)
     pthread_mutex_unlock(&l->lock);
 }
 
-/* Each worker begins with the leaf of its own number, so that each arena has grown after one step. OpenMP
- * may give fewer workers than were asked for (OMP_THREAD_LIMIT): those take the others' first leaves too. */
+/* Each worker begins with the microbatch of its own number, so that each arena has grown after one step. OpenMP
+ * may give fewer workers than were asked for (OMP_THREAD_LIMIT): those take the others' first microbatches too. */
 static void work(const Pass *pass, int number, int team)
 {
     const int64_t begun = pass->l->begun;
     real *grads = NULL;
     for (int64_t own = number;; own += team) {
-        const int64_t leaf = take_leaf(pass, own < begun ? own : -1, &grads);
-        if (leaf < 0) return;
-        Status status = run_leaf(pass, &pass->l->workers[number], leaf, grads);
+        const int64_t microbatch = take_microbatch(pass, own < begun ? own : -1, &grads);
+        if (microbatch < 0) return;
+        Status status = run_microbatch(pass, &pass->l->workers[number], microbatch, grads);
         if (status != OK)
             fail(pass->l, status);
         else if (pass->record)
-            fold(pass, &pass->l->workers[number], leaf);
+            fold(pass, &pass->l->workers[number], microbatch);
     }
 }
 
 static Status run_pass(const Pass *pass, double *sum)
 {
-    Lanes *l = pass->l;
+    Microbatches *l = pass->l;
     const int threads = l->workers_max;
-    const bool parallel = threads > 1 && pass->leaves >= threads && !pass->check;
+    const bool parallel = threads > 1 && pass->microbatches >= threads && !pass->check;
     l->begun = l->next = parallel ? threads : 1;
     l->status = OK;
     l->spares = l->pool_count;
     memcpy(l->spare, l->pool, (size_t)l->pool_count * sizeof *l->pool);
-    for (int64_t i = 0; i < pass->leaves; i++) l->level[i] = BUSY;
+    for (int64_t i = 0; i < pass->microbatches; i++) l->level[i] = BUSY;
     for (int i = 0; l->profile && i < threads; i++) l->workers[i].profile.count = 0;
 
     if (parallel) {
@@ -293,12 +298,12 @@ static Status run_pass(const Pass *pass, double *sum)
         work(pass, 0, 1);
     if (l->status != OK) return error_adopt(l->status, l->message);
 
-    if (pass->record && pass->leaves > 1)
-        add_blocks(pass, &l->workers[0], 0, floor_log2(pass->leaves - 1));
+    if (pass->record && pass->microbatches > 1)
+        add_blocks(pass, &l->workers[0], 0, floor_log2(pass->microbatches - 1));
     for (int i = 0; l->profile && i < threads; i++)
         profile_merge(l->profile, &l->workers[i].profile);
     *sum = 0;
-    for (int64_t i = 0; i < pass->leaves; i++) *sum += l->leaf_loss[i];
+    for (int64_t i = 0; i < pass->microbatches; i++) *sum += l->losses[i];
     return OK;
 }
 
@@ -309,45 +314,47 @@ static double share(const Batch *b)
     return sum > 0 ? 1 / sum : 0;
 }
 
-Status lanes_step(Lanes *l, const LaneTask *task, double *loss)
+Status microbatches_step(Microbatches *l, const StepTask *task, double *loss)
 {
     const Pass pass = {.l = l,
                        .task = task,
-                       .leaves = l->leaves,
+                       .microbatches = l->microbatches,
                        .record = true,
                        .scale = share(task->batch),
                        .row_loss = task->stats ? task->stats->row_loss : NULL,
                        .stats = task->stats};
     const int64_t tokens = task->batch->loss_tokens;
-    INVARIANT(l->params->grad && l->leaves <= task->batch->sequences);
-    if (task->stats && !l->leaf_stats) {
-        l->leaf_stats = leaf_stats_take(&l->arena, l->leaves, task->model->config->layers);
-        if (!l->leaf_stats) return FAIL(E_NOMEM, "statistics of lanes");
+    INVARIANT(l->params->grad && l->microbatches <= task->batch->sequences);
+    if (task->stats && !l->stats) {
+        l->stats = microbatch_stats_take(&l->arena, l->microbatches, task->model->config->layers);
+        if (!l->stats) return FAIL(E_NOMEM, "statistics of micro-batches");
     }
     TRY(run_pass(&pass, loss));
     *loss *= tokens ? 1 / (double)tokens : 0;
-    if (task->noise) noise_sample(task->batch, l->leaves, l->leaf_squares, task->noise);
+    if (task->noise) noise_sample(task->batch, l->microbatches, l->squares, task->noise);
     if (task->stats)
-        leaf_stats_join(l->leaf_stats, l->leaves, task->model, task->batch, task->stats);
+        microbatch_stats_join(l->stats, l->microbatches, task->model, task->batch, task->stats);
     return OK;
 }
 
-Status lanes_loss(Lanes *l, const Gpt *model, const Batch *batch, double *sum, real *row_loss)
+Status microbatches_loss(Microbatches *l, const Gpt *model, const Batch *batch, double *sum,
+                         real *row_loss)
 {
-    const LaneTask task = {.model = model, .batch = batch};
+    const StepTask task = {.model = model, .batch = batch};
     const Pass pass = {.l = l,
                        .task = &task,
-                       .leaves = l->leaves < batch->sequences ? l->leaves : batch->sequences,
+                       .microbatches =
+                           l->microbatches < batch->sequences ? l->microbatches : batch->sequences,
                        .row_loss = row_loss};
     return run_pass(&pass, sum);
 }
 
-Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding)
+Status microbatches_trace(Microbatches *l, const StepTask *task, TapeFinding *finding)
 {
     double sum;
     const Pass pass = {.l = l,
                        .task = task,
-                       .leaves = l->leaves,
+                       .microbatches = l->microbatches,
                        .record = true,
                        .check = true,
                        .scale = share(task->batch),
@@ -359,12 +366,12 @@ Status lanes_trace(Lanes *l, const LaneTask *task, TapeFinding *finding)
     return OK;
 }
 
-void lanes_profile(Lanes *l, Profile *p)
+void microbatches_profile(Microbatches *l, Profile *p)
 {
     l->profile = p;
 }
 
-int64_t lanes_memory(const Lanes *l)
+int64_t microbatches_memory(const Microbatches *l)
 {
     int64_t size = 0;
     for (int i = 0; i < l->workers_max; i++)

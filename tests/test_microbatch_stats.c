@@ -1,4 +1,4 @@
-/* What lanes measure on the way: against one tape that runs the whole batch, and on any threads. */
+/* What micro-batches measure on the way: against one tape that runs the whole batch, and on any threads. */
 #include "tests/support.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 enum { LAYERS = 2, HEADS = 2, ROWS = 6 * 16 };
 
 typedef struct Measures {
-    LaneStats lanes;
+    StepStats got;
     real row_loss[ROWS];
     double activation[LAYERS], entropy[LAYERS], max_logit[LAYERS], loss;
 } Measures;
@@ -18,10 +18,10 @@ typedef struct Measures {
 static void ask(Measures *m)
 {
     memset(m, 0, sizeof *m);
-    m->lanes = (LaneStats){.row_loss = m->row_loss,
-                           .activation = m->activation,
-                           .entropy = m->entropy,
-                           .max_logit = m->max_logit};
+    m->got = (StepStats){.row_loss = m->row_loss,
+                         .activation = m->activation,
+                         .entropy = m->entropy,
+                         .max_logit = m->max_logit};
 }
 
 /* Opened, with weights large enough that attention is not even, and a batch. */
@@ -37,9 +37,9 @@ static void open_run(Run *r, Config *c, const Place *p, const char *const more[]
 
 static void measure(Run *r, Measures *m)
 {
-    const LaneTask task = {.model = &r->model, .batch = &r->batch, .step = 1, .stats = &m->lanes};
+    const StepTask task = {.model = &r->model, .batch = &r->batch, .step = 1, .stats = &m->got};
     ask(m);
-    MUST(lanes_step(r->lanes, &task, &m->loss));
+    MUST(microbatches_step(r->microbatches, &task, &m->loss));
 }
 
 /* The same from the numbers themselves. */
@@ -88,8 +88,8 @@ static void measure_by_hand(Run *r, Measures *m)
         m->entropy[i] = sum / ROWS / HEADS;
         m->max_logit[i] = max;
     }
-    for (int i = 0; i < ROWS; i++) m->lanes.log_z += (double)row_logz[i];
-    m->lanes.log_z /= (double)b->loss_tokens;
+    for (int i = 0; i < ROWS; i++) m->got.log_z += (double)row_logz[i];
+    m->got.log_z /= (double)b->loss_tokens;
     tape_free(&t);
 }
 
@@ -98,7 +98,7 @@ static void near(double got, double want, const char *what)
     cr_assert(fabs(got - want) <= 1e-4 * fabs(want), "%s: %.9g, not %.9g", what, got, want);
 }
 
-Test(lane_stats, are_those_of_the_whole_batch)
+Test(microbatch_stats, are_those_of_the_whole_batch)
 {
     static const char *const lanes[] = {"train.lanes=1", "train.lanes=2", "train.lanes=5", NULL};
     const Place place = place_make();
@@ -110,7 +110,7 @@ Test(lane_stats, are_those_of_the_whole_batch)
         open_run(&r, &c, &place, more);
         measure_by_hand(&r, &want);
         measure(&r, &got);
-        near(got.lanes.log_z, want.lanes.log_z, "log Z");
+        near(got.got.log_z, want.got.log_z, "log Z");
         for (int k = 0; k < LAYERS; k++) {
             near(got.activation[k], want.activation[k], "activation");
             near(got.entropy[k], want.entropy[k], "entropy");
@@ -129,7 +129,7 @@ Test(lane_stats, are_those_of_the_whole_batch)
 }
 
 /* Nor do they change what is trained; parts may be left out. */
-Test(lane_stats, change_no_bit_and_depend_on_no_threads)
+Test(microbatch_stats, change_no_bit_and_depend_on_no_threads)
 {
     static const char *const more[] = {"train.lanes=4", "model.dropout=0.1", NULL};
     const Place place = place_make();
@@ -138,10 +138,10 @@ Test(lane_stats, change_no_bit_and_depend_on_no_threads)
     Measures want, got;
     threads_set(1);
     open_run(&r, &c, &place, more);
-    const LaneTask task = {.model = &r.model, .batch = &r.batch, .step = 1};
+    const StepTask task = {.model = &r.model, .batch = &r.batch, .step = 1};
     const size_t size = (size_t)r.params.count * sizeof(real);
     double loss;
-    MUST(lanes_step(r.lanes, &task, &loss));
+    MUST(microbatches_step(r.microbatches, &task, &loss));
     real *grad = malloc(size);
     cr_assert_not_null(grad);
     memcpy(grad, r.params.grad, size);
@@ -153,16 +153,16 @@ Test(lane_stats, change_no_bit_and_depend_on_no_threads)
         threads_set(threads);
         open_run(&r, &c, &place, more);
         measure(&r, &got);
-        cr_assert_eq(got.lanes.log_z, want.lanes.log_z);
+        cr_assert_eq(got.got.log_z, want.got.log_z);
         cr_assert_eq(memcmp(got.row_loss, want.row_loss, sizeof got.row_loss), 0);
         cr_assert_eq(memcmp(got.activation, want.activation, sizeof got.activation), 0);
         cr_assert_eq(memcmp(got.entropy, want.entropy, sizeof got.entropy), 0);
         cr_assert_eq(memcmp(got.max_logit, want.max_logit, sizeof got.max_logit), 0);
         cr_assert_eq(memcmp(grad, r.params.grad, size), 0);
-        LaneStats few = {.activation = got.activation};
-        LaneTask part = task;
+        StepStats few = {.activation = got.activation};
+        StepTask part = task;
         part.model = &r.model, part.batch = &r.batch, part.stats = &few;
-        MUST(lanes_step(r.lanes, &part, &loss));
+        MUST(microbatches_step(r.microbatches, &part, &loss));
         cr_assert_eq(memcmp(got.activation, want.activation, sizeof got.activation), 0);
         run_close(&r);
     }

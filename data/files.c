@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
@@ -93,34 +97,122 @@ int file_write_all(int fd, const void *bytes, int64_t size)
     return write_at(fd, bytes, size, -1);
 }
 
+/* Whether the name is a draft's: its last ".tmp." is followed by 16 hexadecimal digits, or, of version 0.1, by the
+ * number of a process, which *pid is then (else 0). */
+static bool is_draft_name(const char *name, long *pid)
+{
+    const char *mark = NULL;
+    for (const char *at = name; (at = strstr(at, ".tmp.")); at++) mark = at;
+    *pid = 0;
+    if (!mark) return false;
+    const size_t length = strlen(mark += 5);
+    if (length == 16 && strspn(mark, "0123456789abcdef") == 16) return true;
+    if (!length || length > 9 || *mark == '0' || strspn(mark, "0123456789") != length) return false;
+    *pid = strtol(mark, NULL, 10);
+    return true;
+}
+
+/* Removes the draft unless its writer is alive, which holds a lock on it. links: symbolic links, too, which
+ * nothing can lock. */
+static void remove_abandoned(const char *path, long pid, bool links)
+{
+    struct stat info;
+    if (pid && pid != getpid() && (!kill((pid_t)pid, 0) || errno != ESRCH)) return;
+    if (lstat(path, &info)) return;
+    if (S_ISLNK(info.st_mode) && links) file_calls->unlink(path);
+    if (!S_ISREG(info.st_mode)) return;
+    const int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return;
+    if (!flock(fd, LOCK_EX | LOCK_NB)) file_calls->unlink(path);
+    close(fd);
+}
+
+static void clean(const char *folder, const char *prefix, bool links)
+{
+    char path[PATH_MAX];
+    long pid;
+    DIR *d = opendir(folder);
+    if (!d) return;
+    for (struct dirent *one; (one = readdir(d));)
+        if (!strncmp(one->d_name, prefix, strlen(prefix)) && is_draft_name(one->d_name, &pid) &&
+            snprintf(path, sizeof path, "%s/%s", folder, one->d_name) < PATH_MAX)
+            remove_abandoned(path, pid, links);
+    closedir(d);
+}
+
+void files_clean(const char *folder, const char *prefix)
+{
+    clean(folder, prefix, true);
+}
+
+static void clean_drafts_of(const char *path)
+{
+    char folder[PATH_MAX], prefix[NAME_MAX + 8];
+    file_folder(path, folder);
+    snprintf(prefix, sizeof prefix, "%s.tmp.", file_name(path));
+    clean(folder, prefix, false);
+}
+
+char *file_draft_name(const char *path, char *out, size_t size)
+{
+    static atomic_uint_fast64_t count;
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number)
+        number =
+            (uint64_t)getpid() << 32 ^ (uint64_t)time(NULL) ^ atomic_fetch_add(&count, 1) << 56;
+    snprintf(out, size, "%s.tmp.%016llx", path, (unsigned long long)number);
+    return out;
+}
+
+/* Makes the draft's file and locks it. Between the two, another process may take it for an abandoned one
+ * and remove it: then once more. 0, or -1 with errno. */
+static int make_locked(Draft *d)
+{
+    struct stat made;
+    for (int i = 0; i < 8; i++) {
+        file_draft_name(d->path, d->temporary, sizeof d->temporary);
+        d->fd = file_calls->open(d->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                                 0666);
+        if (d->fd < 0 && errno == EEXIST) continue;
+        if (d->fd < 0) return -1;
+        const bool locked = !flock(d->fd, LOCK_EX | LOCK_NB);
+        if (!fstat(d->fd, &made) && made.st_nlink > 0) {
+            if (locked) d->lock = fcntl(d->fd, F_DUPFD_CLOEXEC, 3);
+            d->exists = true;
+            return 0;
+        }
+        file_calls->close(d->fd);
+        d->fd = -1;
+    }
+    errno = EEXIST;
+    return -1;
+}
+
+static void drop_lock(Draft *d)
+{
+    if (d->lock >= 0) close(d->lock);
+    d->lock = -1;
+}
+
 Status draft_open(Draft *d, const char *path, int64_t total)
 {
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
     struct stat old;
-    d->fd = -1;
+    d->fd = d->lock = -1;
     d->exists = false;
     d->used = 0;
     d->total = total;
     if (strlen(path) >= sizeof d->path) return FAIL(E_IO, "cannot save: the path is too long");
     strcpy(d->path, path);
     if (!stat(path, &old) && !S_ISREG(old.st_mode))
-        return FAIL(E_ARG, "cannot save %s: it is there and is not a file",
+        return FAIL(E_ARG, "cannot save %s: it exists and is not a regular file",
                     text_escape(path, d->temporary, sizeof d->temporary));
     const int64_t room = total ? room_beside(path) : -1;
     if (room >= 0 && room < total) {
         errno = ENOSPC;
         return fail(path, "not begun", total);
     }
-    snprintf(d->temporary, sizeof d->temporary, "%s.tmp.%ld", path, (long)getpid());
-
-    d->fd = file_calls->open(d->temporary, flags, 0666);
-    if (d->fd < 0 && errno == EEXIST) { /* a dead process had our number, as in a container */
-        file_calls->unlink(d->temporary);
-        d->fd = file_calls->open(d->temporary, flags, 0666);
-    }
-    if (d->fd < 0) return fail(path, "creating a file beside it", total);
-    d->exists = true;
-    return OK;
+    clean_drafts_of(path);
+    return make_locked(d) ? fail(path, "creating a file beside it", total) : OK;
 }
 
 static Status flush(Draft *d)
@@ -191,6 +283,7 @@ Status draft_finish(Draft *d)
     if (file_calls->close(fd) && errno != EINTR) return fail(d->path, "closing", d->total);
     Status status = settle(d->temporary, d->path);
     if (status == OK) d->exists = false;
+    drop_lock(d);
     return status;
 }
 
@@ -198,6 +291,7 @@ void draft_close(Draft *d)
 {
     if (d->fd >= 0) file_calls->close(d->fd);
     if (d->exists) file_calls->unlink(d->temporary);
+    drop_lock(d);
     d->fd = -1;
     d->exists = false;
 }
@@ -265,8 +359,7 @@ static Status settle_link(const char *temporary, const char *path)
 Status file_alias(const char *existing, const char *path)
 {
     char temporary[PATH_MAX + 32];
-    snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
-    file_calls->unlink(temporary);
+    file_draft_name(path, temporary, sizeof temporary);
     if (file_calls->link(existing, temporary)) {
         if (errno == ENOENT) return fail(path, "linking", 0);
         return file_copy(existing, path); /* not every file system has hard links */
@@ -277,8 +370,7 @@ Status file_alias(const char *existing, const char *path)
 Status file_point(const char *target, const char *path)
 {
     char temporary[PATH_MAX + 32];
-    snprintf(temporary, sizeof temporary, "%s.tmp.%ld", path, (long)getpid());
-    file_calls->unlink(temporary);
+    file_draft_name(path, temporary, sizeof temporary);
     if (file_calls->symlink(target, temporary)) return fail(path, "linking", 0);
     return settle_link(temporary, path);
 }
@@ -303,14 +395,25 @@ Status file_remove_folder(const char *path)
     return fail_of("remove", path);
 }
 
-Status file_make_folder(const char *path)
+static Status make_folder(const char *path, int (*look)(const char *, struct stat *))
 {
     struct stat info;
     if (!file_calls->mkdir(path, 0777)) return file_settle(path);
     const int reason = errno; /* some file systems give others than EEXIST */
-    if (!stat(path, &info) && S_ISDIR(info.st_mode)) return OK;
+    if (!look(path, &info) && S_ISDIR(info.st_mode)) return OK;
     errno = reason;
+    if (reason == EEXIST && look == lstat) errno = S_ISLNK(info.st_mode) ? ELOOP : ENOTDIR;
     return fail_of("make", path);
+}
+
+Status file_make_folder(const char *path)
+{
+    return make_folder(path, stat);
+}
+
+Status file_make_own_folder(const char *path)
+{
+    return make_folder(path, lstat);
 }
 
 Status file_make_parents(const char *path)
@@ -325,25 +428,35 @@ Status file_make_parents(const char *path)
     return OK;
 }
 
-static bool is_stale(const char *name)
+/* What keeps a file from being ours to write in place; NULL: nothing. */
+static const char *objection(const struct stat *info)
 {
-    const char *mark = NULL;
-    for (const char *at = name; (at = strstr(at, ".tmp.")); at++) mark = at;
-    if (!mark || mark[5] < '1' || mark[5] > '9') return false;
-    char *end;
-    long pid = strtol(mark + 5, &end, 10);
-    if (*end || pid > INT_MAX) return false;
-    return pid == getpid() || (kill((pid_t)pid, 0) && errno == ESRCH);
+    if (!S_ISREG(info->st_mode)) return "not a regular file";
+    if (info->st_nlink > 1) return "it has another name as well (a hard link)";
+    if (geteuid() && info->st_uid != geteuid()) return "it belongs to another user";
+    return NULL;
 }
 
-void files_clean(const char *folder, const char *prefix)
+static Status refuse(const char *path, const char *why)
 {
-    char path[PATH_MAX];
-    DIR *d = opendir(folder);
-    if (!d) return;
-    for (struct dirent *one; (one = readdir(d));)
-        if (!strncmp(one->d_name, prefix, strlen(prefix)) && is_stale(one->d_name) &&
-            snprintf(path, sizeof path, "%s/%s", folder, one->d_name) < PATH_MAX)
-            file_calls->unlink(path);
-    closedir(d);
+    char name[PATH_MAX];
+    return FAIL(E_IO, "%s: refused to write there: %s", text_escape(path, name, sizeof name), why);
+}
+
+Status file_open_own(const char *path, int flags, int *fd)
+{
+    struct stat info;
+    const int kept = flags & ~O_TRUNC;
+    *fd = file_calls->open(path, kept | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*fd < 0 && errno == ELOOP) return refuse(path, "it is a symbolic link");
+    if (*fd < 0 && errno == ENXIO) return refuse(path, "not a regular file");
+    if (*fd < 0) return fail_of("open", path);
+    const char *why = fstat(*fd, &info) ? strerror(errno) : objection(&info);
+    Status status = why ? refuse(path, why) : OK;
+    if (!why && flags & O_TRUNC && file_calls->ftruncate(*fd, 0)) status = fail_of("empty", path);
+    if (status != OK) {
+        file_calls->close(*fd);
+        *fd = -1;
+    }
+    return status;
 }

@@ -1,8 +1,13 @@
-/* Files that are written whole or not at all, and the few calls of the system that this takes.
+/* Files that are written whole or not at all, and the few system calls that this takes.
  *
- * A draft is written beside the file that it will replace, as "PATH.tmp.PID", and takes its place with
- * rename() once all of it is on the disk: whoever looks sees the old file or the new one. A kill leaves
- * at most a stale draft, which files_clean() removes. */
+ * A draft is written beside the file that it will replace, as "PATH.tmp.RANDOM", and takes its place with
+ * rename() once all of it is on the disk: readers see the old file or the new one. Its writer holds a
+ * lock (flock) on it, so that no other process, of another container or user either, takes it for an
+ * abandoned one. A kill leaves at most an unlocked draft: the next draft_open() of the same path removes
+ * it, as does files_clean().
+ *
+ * Files that are written in place (locks, journals) are opened by file_open_own(): a run's folder may come
+ * from somebody else, and a link in it must not lead our writes to another file. */
 #ifndef DATA_FILES_H
 #define DATA_FILES_H
 
@@ -39,7 +44,7 @@ enum { DRAFT_BUFFER = 1 << 16 };
 
 typedef struct Draft {
     char path[PATH_MAX], temporary[PATH_MAX + 32];
-    int fd;
+    int fd, lock;  /* the same open file twice: the lock lasts until it is in place */
     bool exists;   /* there is a file to remove if it comes to nothing */
     int64_t total; /* bytes that it will have, for messages */
     int64_t used;
@@ -85,13 +90,24 @@ Status file_point(const char *target, const char *path);
 /* Makes path a copy of the file `existing`, whole or not at all: E_IO. */
 Status file_copy(const char *existing, const char *path);
 
+/* Opens a file to write in place; flags as of open(), O_CREAT to make it, O_TRUNC to empty it once it has
+ * proved to be ours. Refuses everything but a regular file of this user with one name: symbolic links are
+ * not followed, and a FIFO or a device does not block. E_IO, which names path and what it is. */
+Status file_open_own(const char *path, int flags, int *fd);
+
+/* "PATH.tmp.RANDOM" for a draft or a link beside path. Returns out. */
+char *file_draft_name(const char *path, char *out, size_t size);
+
 Status file_remove(const char *path); /* E_IO; OK if there is none */
 
 Status
 file_remove_folder(const char *path); /* E_IO; OK if there is none, or if something is in it */
 
-/* Makes the folder unless it is there; what it is to be in is there. E_IO. */
+/* Makes the folder unless it exists; its parent exists. E_IO. */
 Status file_make_folder(const char *path);
+
+/* The same for a folder inside a run or a sweep, where a symbolic link would lead elsewhere: it is refused. */
+Status file_make_own_folder(const char *path);
 
 /* Makes the folders that path is to be in, as far as they are missing. E_IO; E_ARG: too long. */
 Status file_make_parents(const char *path);
@@ -99,7 +115,8 @@ Status file_make_parents(const char *path);
 /* Makes the folder that holds path remember, over a loss of power, that it is there. E_IO. */
 Status file_settle(const char *path);
 
-/* Removes drafts that a dead process left in the folder, of files whose names begin so ("": of any). */
+/* Removes the drafts that dead processes left in the folder, of files whose names begin so ("": of any), and
+ * the links that they were about to put in place: the caller holds the folder's lock. */
 void files_clean(const char *folder, const char *prefix);
 
 /* The folder that holds path ("." if it names none), and the name in it. */

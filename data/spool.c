@@ -25,8 +25,7 @@ Status spool_open(Spool *s, Arena *a, const char *beside, int64_t room)
     *s = (Spool){.fd = -1, .beside = beside, .room = room};
     s->buffer = arena_take(a, room);
     if (!s->buffer) return FAIL(E_NOMEM, "writing %s: %lld bytes", beside, (long long)room);
-    snprintf(path, sizeof path, "%s.spool.tmp.%ld", beside, (long)getpid());
-    file_calls->unlink(path);
+    file_draft_name(beside, path, sizeof path);
     s->fd = file_calls->open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (s->fd < 0 || file_calls->unlink(path)) return fail(s, "making");
     return OK;

@@ -22,9 +22,9 @@ static Status fill_bundle(Session *s, Bundle *b)
     const Judgement *j = &s->run.monitor.judgement;
     char path[BUNDLE_PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/spikes", s->folder);
-    TRY(file_make_folder(path));
+    TRY(file_make_own_folder(path));
     bundle_path(s->folder, j->draw, b->folder);
-    TRY(file_make_folder(b->folder));
+    TRY(file_make_own_folder(b->folder));
     files_clean(b->folder, ""); /* of a run that was killed here */
     b->run = s->folder;
     TRY(bundle_take(b, &s->run));

@@ -44,8 +44,7 @@ Status lines_open(Lines *l, const char *folder, const char *name)
     *l = (Lines){.fd = -1};
     if ((size_t)snprintf(l->path, sizeof l->path, "%s/%s", folder, name) >= sizeof l->path)
         return FAIL(E_ARG, "%s: the path is too long", folder);
-    l->fd = file_calls->open(l->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (l->fd < 0) return fail(l, "");
+    TRY(file_open_own(l->path, O_RDWR | O_CREAT | O_APPEND, &l->fd));
     TRY(find_end(l));
     return l->end ? OK : file_settle(l->path);
 }

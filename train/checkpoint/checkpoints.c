@@ -189,7 +189,7 @@ Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, b
 {
     char path[CHECKPOINT_PATH_MAX];
     const int64_t step = c->info.step;
-    TRY(file_make_folder(folder));
+    TRY(file_make_own_folder(folder));
     TRY(checkpoint_save(checkpoints_path(folder, step, path), c));
     return checkpoints_settle(folder, step, best ? step : 0, keep);
 }

@@ -39,8 +39,8 @@ static void write_text(int file)
 Status lock_take(Lock *l, const char *path)
 {
     *l = (Lock){.file = -1};
-    const int file = file_calls->open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (file < 0) return FAIL(E_IO, "%s: %s", path, strerror(errno));
+    int file;
+    TRY(file_open_own(path, O_RDWR | O_CREAT, &file));
     const bool refused = flock(file, LOCK_EX | LOCK_NB);
     l->missing = refused && errno != EWOULDBLOCK && errno != EINTR;
     read_text(file, l->before);
@@ -65,7 +65,7 @@ void lock_drop(Lock *l)
 char *lock_holder(const char *path, char out[LOCK_TEXT_MAX])
 {
     *out = '\0';
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    const int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file < 0) return out;
     if (flock(file, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK) read_text(file, out);
     close(file);

@@ -32,7 +32,7 @@ Status folder_make(const char *path)
     char checkpoints[FOLDER_PATH_MAX + 32];
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", path);
     TRY(file_make_parents(checkpoints));
-    return file_make_folder(checkpoints);
+    return file_make_own_folder(checkpoints);
 }
 
 Status folder_occupy(const char *path, Lock *l)

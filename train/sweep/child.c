@@ -20,7 +20,7 @@ Status claim_take(const Sweep *s, const SweepRun *r, Lock *claim)
 {
     char path[SWEEP_PATH_MAX];
     *claim = (Lock){.file = -1};
-    TRY(file_make_folder(sweep_run_path(s, r, "", path)));
+    TRY(file_make_own_folder(sweep_run_path(s, r, "", path)));
     TRY(lock_take(claim, sweep_run_path(s, r, "claim", path)));
     if (!claim->missing) return OK;
     lock_drop(claim);
@@ -38,9 +38,7 @@ static Status write_config(const Sweep *s, const Cell *cell, char path[SWEEP_PAT
 static Status open_log(const Sweep *s, const SweepRun *r, const char *name, int how, int *file)
 {
     char path[SWEEP_PATH_MAX];
-    *file = file_calls->open(sweep_run_path(s, r, name, path), O_WRONLY | O_CREAT | O_CLOEXEC | how,
-                             0666);
-    return *file < 0 ? FAIL(E_IO, "%s: %s", path, strerror(errno)) : OK;
+    return file_open_own(sweep_run_path(s, r, name, path), O_WRONLY | O_CREAT | how, file);
 }
 
 static int prepare(const ChildTask *task, const int logs[2], posix_spawn_file_actions_t *actions,

@@ -258,7 +258,7 @@ static Status make_folders(const char *folder)
         }
     TRY(file_make_folder(part));
     snprintf(part, sizeof part, "%.*s/runs", SWEEP_PATH_MAX - 8, folder);
-    return file_make_folder(part);
+    return file_make_own_folder(part);
 }
 
 static Status open_store(Worker *w, const char *folder)

@@ -250,8 +250,7 @@ Status sweep_lock(const char *folder, int *lock)
 {
     char path[SWEEP_PATH_MAX];
     snprintf(path, sizeof path, "%s/sweep.lock", folder);
-    *lock = file_calls->open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (*lock < 0) return FAIL(E_IO, "%s: %s", path, strerror(errno));
+    TRY(file_open_own(path, O_RDWR | O_CREAT, lock));
     while (flock(*lock, LOCK_EX))
         if (errno != EINTR) {
             const int why = errno;

@@ -74,9 +74,9 @@ Status trunk_give(const Sweep *s, const Cell *trunk, const Cell *branch)
     char folder[SWEEP_PATH_MAX], from[CHECKPOINT_PATH_MAX], to[SWEEP_PATH_MAX];
     checkpoints_path(sweep_run_path(s, &trunk->run, "checkpoints", folder), branch->branch, from);
     if (access(from, F_OK)) return OK;
-    TRY(file_make_folder(sweep_run_path(s, &branch->run, "", folder)));
-    TRY(file_make_folder(start_folder(s, branch, "start", folder)));
-    TRY(file_make_folder(start_folder(s, branch, "start/checkpoints", folder)));
+    TRY(file_make_own_folder(sweep_run_path(s, &branch->run, "", folder)));
+    TRY(file_make_own_folder(start_folder(s, branch, "start", folder)));
+    TRY(file_make_own_folder(start_folder(s, branch, "start/checkpoints", folder)));
     TRY(file_copy(sweep_run_path(s, &trunk->run, "metrics.jsonl", folder),
                   start_folder(s, branch, "start/metrics.jsonl", to)));
     return file_alias(from, trunk_start(s, branch, to)); /* last: now it is ready */

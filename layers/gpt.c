@@ -120,12 +120,3 @@ int64_t gpt_cache_count(const GptConfig *c, int64_t capacity)
 {
     return 2 * c->layers * capacity * c->kv_heads * (c->width / c->heads);
 }
-
-double gpt_flops(const GptConfig *c, int64_t vocab_size)
-{
-    const double width = (double)c->width,
-                 kv_width = width / (double)c->heads * (double)c->kv_heads,
-                 mlp = (double)c->mlp_width * (mlp_is_gated(c) ? 3 : 2);
-    const double block = width * (2 * width + 2 * kv_width + mlp) + 2 * (double)c->context * width;
-    return 6 * ((double)c->layers * block + (double)vocab_size * width);
-}

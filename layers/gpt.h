@@ -131,8 +131,4 @@ Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in);
 
 int64_t gpt_cache_count(const GptConfig *c, int64_t capacity);
 
-/* Floating-point operations a token, forward and backward: all matrix products of the forward pass,
- * scores over the full context, times 3. */
-double gpt_flops(const GptConfig *c, int64_t vocab_size);
-
 #endif

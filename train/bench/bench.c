@@ -2,6 +2,7 @@
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
+#include "train/plan/account.h"
 #include "train/plan/probe.h"
 #include "train/support/quantile.h"
 
@@ -72,9 +73,11 @@ Status bench_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Ben
     Probe probe;
     GemmBound bound;
     *out = (BenchResult){.tokens = c->train.batch * c->model.context,
-                         .flops = gpt_flops(&c->model, vocab_size),
                          .core = config_bf16(c) ? gemm_bf16_core() : gemm_core()};
+    Account account = {0};
     Status status = probe_open(&probe, c, vocab_size);
+    if (status == OK) status = account_params(&probe.model, &probe.params, &account);
+    out->flops = account.flops[FLOPS_PRODUCTS];
     if (status == OK) {
         status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_bf16(c),
                                  threads_count());

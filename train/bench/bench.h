@@ -59,7 +59,7 @@ typedef struct BenchOptions {
 typedef struct BenchResult {
     int64_t tokens, steps; /* of a step; of a repeat */
     double seconds;        /* of a step */
-    double flops;          /* operations a token, see gpt_flops() */
+    double flops;          /* a token: FLOPS_PRODUCTS of train/plan/account.h */
     double bound_seconds;  /* of the products of a step, measured in turns with steps */
     const char *core;      /* what makes the products: gemm_core() or gemm_bf16_core() */
     double linear_rate, attention_rate;    /* operations a second in them; attention: useful ones */

@@ -4,6 +4,7 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
+#include "layers/cost.h"
 #include "train/bench/machine.h"
 #include "train/generate/decode.h"
 #include "train/generate/sampler.h"
@@ -106,27 +107,42 @@ static Status measure(Sampler *s, const BenchOptions *o, Sampled *out)
     return OK;
 }
 
+/* FLOPs of reading a whole context; the output layer sees its last row alone, which is left out. */
+static Status prompt_cost(const Gpt *g, double *flops)
+{
+    Arena arena = {0};
+    Cost cost = {0};
+    GptInput in;
+    const int32_t *targets;
+    Status status = cost_windows(g, 1, COST_CAUSAL, &arena, &in, &targets);
+    int32_t *none = status == OK ? arena_take(&arena, in.rows * (int64_t)sizeof *none) : NULL;
+    if (status == OK && !none) status = FAIL(E_NOMEM, "a prompt");
+    for (int64_t i = 0; none && i < in.rows; i++) none[i] = -1;
+    if (status == OK) status = cost_forward(g, &in, none, &cost);
+    arena_free(&arena);
+    *flops = cost.weights + cost.scores;
+    return status;
+}
+
 Status sampled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Sampled *out)
 {
     Sampler s;
+    Account account;
+    double flops = 0;
     const int64_t context = c->model.context, wanted = o->steps ? o->steps : TOKENS;
     *out = (Sampled){.tokens = wanted < context ? wanted : context - 1, .prompt = context};
     if (out->tokens < 1) out->tokens = 1;
     Status status = sampler_open(&s, c, vocab_size);
+    if (status == OK) status = account_params(&s.model, &s.params, &account);
+    if (status == OK) status = prompt_cost(&s.model, &flops);
     if (status == OK) {
         /* Of tables, a token reads a row. */
-        double weights = (double)s.params.count;
-        if (s.model.place && s.model.place->name)
-            weights -= (double)shape_count(s.model.place->shape);
-        if (s.model.head != s.model.embed) weights -= (double)shape_count(s.model.embed->shape);
+        const double weights = (double)(account.params - account.params_lookup);
         out->streams = s.decoder.cache.streams;
         out->bytes = (config_bf16(c) ? sizeof(bf16) : sizeof(real)) * weights +
                      sizeof(real) * (double)gpt_cache_count(&c->model, 1) * (double)out->tokens / 2;
         status = measure(&s, o, out);
-        /* Without the head, and half of the square of scores. */
-        const double work = gpt_flops(&c->model, 0) / 3 -
-                            2 * (double)c->model.layers * (double)context * (double)c->model.width;
-        out->prompt_work = work * out->prompt_rate;
+        out->prompt_work = flops / (double)context * out->prompt_rate;
     }
     sampler_close(&s);
     return status;

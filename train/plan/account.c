@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "layers/mlp.h"
+#include "layers/cost.h"
 
 #define X(constant, name, text) name,
 static const char *const names[] = {FLOPS_LIST(X)};
@@ -36,41 +36,20 @@ static bool begins(const Param *one, const char *with)
     return !strncmp(one->name, with, strlen(with));
 }
 
-/* Numbers of a block's matrices. */
-static double block_matrices(const GptConfig *c)
+Status account_batch(const Gpt *g, const Batch *b, double *flops)
 {
-    const double width = (double)c->width,
-                 kv_width = width / (double)c->heads * (double)c->kv_heads;
-    return width * (2 * width + 2 * kv_width + (double)c->mlp_width * (mlp_is_gated(c) ? 3 : 2));
-}
-
-/* Of rows of which `losses` have a loss, and that see `pairs` keys in all. */
-static double operations(const GptConfig *c, int64_t vocab_size, double rows, double losses,
-                         double pairs)
-{
-    const double width = (double)c->width, layers = (double)c->layers;
-    const double forward = 2 * rows * layers * block_matrices(c) + 4 * pairs * width * layers +
-                           2 * losses * (double)vocab_size * width;
-    return 3 * forward;
-}
-
-/* Keys that the rows of a batch see, all together. */
-static double count_pairs(const Batch *b)
-{
-    double pairs = 0;
-    for (int64_t i = 0; b->has_intervals && i < b->sequences * b->context; i++)
-        if (b->end[i] > b->first[i]) pairs += b->end[i] - b->first[i];
-    for (int64_t s = 0; !b->has_intervals && s < b->segment_index[b->sequences]; s++) {
-        const double length = b->segment_starts[s + 1] - b->segment_starts[s];
-        pairs += length * (length + 1) / 2;
-    }
-    return pairs;
-}
-
-double account_batch(const GptConfig *c, int64_t vocab_size, const Batch *b)
-{
-    return operations(c, vocab_size, (double)(b->sequences * b->context), (double)b->loss_tokens,
-                      count_pairs(b));
+    Cost cost;
+    const GptInput in = {.rows = b->sequences * b->context,
+                         .tokens = b->inputs,
+                         .positions = b->positions,
+                         .attention = {.segments = b->segment_index[b->sequences],
+                                       .queries = b->segment_starts,
+                                       .keys = b->segment_starts,
+                                       .first = b->has_intervals ? b->first : NULL,
+                                       .end = b->has_intervals ? b->end : NULL}};
+    TRY(cost_forward(g, &in, b->targets, &cost));
+    *flops = 3 * (cost.weights + cost.scores);
+    return OK;
 }
 
 double account_profile(const Profile *p)
@@ -82,24 +61,39 @@ double account_profile(const Profile *p)
     return sum;
 }
 
-void account_params(const GptConfig *c, int64_t vocab_size, const Params *p, Account *a)
+/* Forward FLOPs a token of windows of the whole context. */
+static Status window_cost(const Gpt *g, CostRows rows, Cost *cost)
 {
-    const double context = (double)c->context, scores = (double)(c->layers * c->width);
-    int64_t unused = 0; /* by products: rows are looked up */
+    Arena arena = {0};
+    GptInput in;
+    const int32_t *targets;
+    Status status = cost_windows(g, 1, rows, &arena, &in, &targets);
+    if (status == OK) status = cost_forward(g, &in, targets, cost);
+    arena_free(&arena);
+    cost->weights /= (double)g->config->context;
+    cost->scores /= (double)g->config->context;
+    return status;
+}
+
+Status account_params(const Gpt *g, const Params *p, Account *a)
+{
+    Cost full = {0}, causal = {0};
     *a = (Account){0};
+    TRY(window_cost(g, COST_FULL, &full));
+    TRY(window_cost(g, COST_CAUSAL, &causal));
     for (const Param *one = p->first; one; one = one->next) {
         const int64_t count = shape_count(one->tensor.shape);
-        const bool is_looked_up = begins(one, "positions.") || begins(one, "embed.");
+        const bool is_embedding = begins(one, "embed."), is_position = begins(one, "positions.");
         a->params += count;
-        if (is_looked_up || begins(one, "head.")) a->params_embedding += count;
-        if (begins(one, "positions.") || (begins(one, "embed.") && !c->tied)) unused += count;
+        if (is_embedding || is_position || begins(one, "head.")) a->params_embedding += count;
+        if (is_position || (is_embedding && !g->config->tied)) a->params_lookup += count;
     }
     a->flops[FLOPS_6N] = 6 * (double)a->params;
     a->flops[FLOPS_NON_EMBEDDING] = 6 * (double)(a->params - a->params_embedding);
-    a->flops[FLOPS_ATTENTION] = 6 * (double)(a->params - unused) + 12 * scores * context;
-    a->flops[FLOPS_PRODUCTS] = gpt_flops(c, vocab_size);
-    a->flops[FLOPS_EXACT] =
-        operations(c, vocab_size, context, context, context * (context + 1) / 2) / context;
+    a->flops[FLOPS_ATTENTION] = 6 * (double)(a->params - a->params_lookup) + 3 * full.scores;
+    a->flops[FLOPS_PRODUCTS] = 3 * (full.weights + full.scores);
+    a->flops[FLOPS_EXACT] = 3 * (causal.weights + causal.scores);
+    return OK;
 }
 
 Status account_model(const GptConfig *c, int64_t vocab_size, Account *a)
@@ -107,18 +101,19 @@ Status account_model(const GptConfig *c, int64_t vocab_size, Account *a)
     Params p = {0};
     Gpt g;
     gpt_init(&g, &p, c, vocab_size, 0);
-    const Status status = p.status;
-    if (status == OK) account_params(c, vocab_size, &p, a);
+    Status status = p.status;
+    if (status == OK) status = account_params(&g, &p, a);
     params_free(&p);
     return status;
 }
 
-static Status mean_of(const GptConfig *c, const Batches *b, int64_t draws, Batch *batch, Account *a)
+static Status mean_of(const Gpt *g, const Batches *b, int64_t draws, Batch *batch, Account *a)
 {
-    double sum = 0, tokens = 0;
+    double sum = 0, tokens = 0, one = 0;
     for (int64_t draw = 1; draw <= draws; draw++) {
         TRY(batches_fill(b, draw, batch));
-        sum += account_batch(c, b->dataset->vocab_size, batch);
+        TRY(account_batch(g, batch, &one));
+        sum += one;
         tokens += (double)batch->loss_tokens;
     }
     if (tokens > 0) a->flops[FLOPS_EXACT] = sum / tokens;
@@ -129,9 +124,14 @@ Status account_data(const GptConfig *c, const Batches *b, int64_t draws, Account
 {
     const int64_t epoch = (b->windows + b->sequences - 1) / b->sequences;
     Arena arena = {0};
+    Params p = {0};
+    Gpt g;
     Batch batch;
-    Status status = batch_alloc(&batch, &arena, b->sequences, b->context);
-    if (status == OK) status = mean_of(c, b, draws < epoch ? draws : epoch, &batch, a);
+    gpt_init(&g, &p, c, b->dataset->vocab_size, 0);
+    Status status = p.status;
+    if (status == OK) status = batch_alloc(&batch, &arena, b->sequences, b->context);
+    if (status == OK) status = mean_of(&g, b, draws < epoch ? draws : epoch, &batch, a);
+    params_free(&p);
     arena_free(&arena);
     return status;
 }

@@ -1,18 +1,19 @@
-/* Accounting: how large a model is, and what a token of training costs, by conventions that have names.
+/* Accounting: the size of a model, and the FLOPs of training it by five conventions.
  *
- * A convention's number is floating-point operations a token, forward and backward, of matrix products only.
+ * Each convention gives the FLOPs of matrix products a token, forward and backward.
  * N: parameters, L: layers, H: heads, Q: head width, T: context.
  *
  *   6N                  N: all                                          Hoffmann et al. 2022, 2203.15556
  *   6N_non_embedding    N: without embeddings, positions and head       Kaplan et al. 2020, 2001.08361
  *   6N+12LHQT           N: without positions and, if untied, embed      Chowdhery et al. 2022, 2204.02311, app. B
- *   products            each product of the forward pass, scores over the full context, times 3
- *                       (gpt_flops(); Hoffmann et al. 2022, app. F)
- *   exact               what the ops themselves count of the batches at hand (OpWork.operations): of scores
- *                       those that the masks let through, of the output layer the rows that have a loss; a
- *                       token is one that has a loss. train.recompute's second forward is not counted
+ *   products            all products of the forward pass, scores over the full context, times 3
+ *                       (Hoffmann et al. 2022, app. F)
+ *   exact               all products of the batches at hand: scores of the keys that the masks let a row
+ *                       see, the output layer for rows that have a loss; a token is one that has a loss
  *
- * 6N is wrong where models are small: there scores and the output layer are most of the work. */
+ * No convention counts the second forward pass of train.recompute. The last three come from the ops' own
+ * counts (layers/cost.h). 6N is wrong where models are small: there scores and the output layer are most of
+ * the work. */
 #ifndef TRAIN_PLAN_ACCOUNT_H
 #define TRAIN_PLAN_ACCOUNT_H
 
@@ -35,6 +36,7 @@ typedef enum FlopsKind { FLOPS_LIST(X) FLOPS_COUNT } FlopsKind;
 typedef struct Account {
     int64_t params;
     int64_t params_embedding;  /* of these: embed, positions, and head if untied */
+    int64_t params_lookup;     /* of these: positions, and embed if untied; no product reads them */
     double flops[FLOPS_COUNT]; /* a token; exact: of whole causal windows, until account_data() */
 } Account;
 
@@ -42,18 +44,20 @@ const char *flops_name(FlopsKind kind);
 const char *flops_text(FlopsKind kind);
 bool flops_find(const char *name, FlopsKind *kind); /* false: there is no such convention */
 
-/* From shapes alone; c is resolved. E_NOMEM. */
+/* c is resolved. Needs no memory for parameters. E_NOMEM. */
 Status account_model(const GptConfig *c, int64_t vocab_size, Account *a);
 
-/* The same of declared parameters. */
-void account_params(const GptConfig *c, int64_t vocab_size, const Params *p, Account *a);
+/* The same of a model whose parameters are declared in p. */
+Status account_params(const Gpt *g, const Params *p, Account *a);
 
-/* Sets exact to what the training batches cost: the mean over the first `draws` of them (fewer than that make
- * an epoch: of an epoch). E_DATA, E_CONFIG, E_NOMEM. */
+/* Sets `exact` to the mean over the first `draws` training batches, or over an epoch if that is shorter.
+ * E_DATA, E_CONFIG, E_NOMEM. */
 Status account_data(const GptConfig *c, const Batches *b, int64_t draws, Account *a);
 
-/* Operations of one batch, forward and backward, by formula: equal to account_profile() of a step on it. */
-double account_batch(const GptConfig *c, int64_t vocab_size, const Batch *b);
+/* FLOPs of one batch, forward and backward. E_NOMEM. */
+Status account_batch(const Gpt *g, const Batch *b, double *flops);
+
+/* FLOPs of the forward and backward passes that a profile has seen. */
 double account_profile(const Profile *p);
 
 #endif

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "autograd/base/threads.h"
+#include "layers/cost.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/plan/probe.h"
 #include "train/support/quantile.h"
@@ -30,28 +31,20 @@ static int64_t floor_log2(int64_t n)
     return j;
 }
 
-/* The bytes that the tape of a microbatch needs: the microbatch is run through the model with shapes alone. */
-static Status microbatch_size(const Config *c, const Gpt *model, int tensors, int64_t sequences,
-                              int64_t *size)
+/* The bytes that the tape of a micro-batch needs, by a pass over the model with shapes alone. */
+static Status microbatch_size(const Gpt *model, int tensors, int64_t sequences, int64_t *size)
 {
-    const int64_t rows = sequences * c->model.context;
+    GptInput in;
+    const int32_t *targets;
     Tape t = {.dry = true};
     tape_reset(&t);
-    int32_t *zeros = tape_take(&t, rows * (int64_t)sizeof *zeros),
-            *starts = tape_take(&t, (sequences + 1) * (int64_t)sizeof *starts);
     bool *written = tape_take(&t, tensors);
+    if (t.status == OK)
+        t.status = cost_windows(model, sequences, COST_CAUSAL, &t.arena, &in, &targets);
     if (t.status == OK) {
-        memset(zeros, 0, (size_t)rows * sizeof *zeros);
-        for (int64_t i = 0; i <= sequences; i++) starts[i] = (int32_t)(i * c->model.context);
-        const GptInput in = {.rows = rows,
-                             .tokens = zeros,
-                             .positions = zeros,
-                             .attention = {.segments = sequences,
-                                           .queries = starts,
-                                           .keys = starts},
-                             .dropout = true};
+        in.dropout = true;
         tape_record(&t, NULL, written);
-        Tensor *loss = gpt_loss(model, &t, &in, &(CrossEntropy){.targets = zeros, .scale = 1});
+        Tensor *loss = gpt_loss(model, &t, &in, &(CrossEntropy){.targets = targets, .scale = 1});
         t.status = tape_backward(&t, loss);
     }
     const Status status = t.status;
@@ -75,10 +68,10 @@ static Status count_bytes(Plan *p, Gpt *model)
     p->image_size = CHECKPOINT_MEMORY;
 
     if (side_by_side) threads_set(1); /* as an op sees it, in a micro-batch */
-    Status status = microbatch_size(c, model, p->params.tensors, sequences, &p->kept_size);
+    Status status = microbatch_size(model, p->params.tensors, sequences, &p->kept_size);
     model->recompute = true;
     if (status == OK)
-        status = microbatch_size(c, model, p->params.tensors, sequences, &p->recomputed_size);
+        status = microbatch_size(model, p->params.tensors, sequences, &p->recomputed_size);
     threads_set(threads);
     p->kept_size *= tapes;
     p->recomputed_size *= tapes;
@@ -98,7 +91,7 @@ Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
     *p = (Plan){.config = c, .vocab_size = vocab_size};
     gpt_init(&model, &p->params, &c->model, vocab_size, 0);
     TRY(p->params.status);
-    account_params(&c->model, vocab_size, &p->params, &p->account);
+    TRY(account_params(&model, &p->params, &p->account));
     p->parameters = p->account.params;
     p->parameters_non_embedding = p->parameters - p->account.params_embedding;
     p->flops_per_token = p->account.flops[FLOPS_PRODUCTS];

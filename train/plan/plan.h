@@ -14,7 +14,7 @@ typedef struct Plan {
     Account account;
     int64_t parameters;
     int64_t parameters_non_embedding; /* without embed, positions and head */
-    double flops_per_token;           /* see gpt_flops() */
+    double flops_per_token;           /* FLOPS_PRODUCTS of the account */
     int64_t tokens_per_step, microbatches;
 
     /* Bytes. */

@@ -664,6 +664,24 @@ static void try_all(void *shared)
     done[7] = !unlink("/tmp/there is no such file") || errno == ENOENT;
 }
 
+static int inherited; /* a descriptor that the parent has open */
+
+/* What code that took the child over would do with its parent's descriptors and with memory. */
+static void try_escape(void *shared)
+{
+    int *done = shared;
+    const int how = MAP_PRIVATE | MAP_ANONYMOUS, both = PROT_READ | PROT_WRITE;
+    char *code = mmap(NULL, 4096, both, how, -1, 0);
+    done[0] = code != MAP_FAILED;
+    done[1] = mmap(NULL, 4096, both, MAP_SHARED, inherited, 0) != MAP_FAILED;
+    done[2] = write(inherited, "escaped", 7) >= 0;
+    done[3] = mmap(NULL, 4096, both | PROT_EXEC, how, -1, 0) != MAP_FAILED;
+    done[4] = !mprotect(code, 4096, PROT_READ | PROT_EXEC);
+    done[5] = fcntl(inherited, F_GETFD) >= 0;
+    done[6] = fcntl(1, F_GETFD) >= 0;
+    done[7] = !mprotect(code, 4096, PROT_READ);
+}
+
 static Status run(void (*work)(void *), int *done, int64_t seconds)
 {
     void *shared;
@@ -701,6 +719,19 @@ Test(guard, leaves_its_child_little)
     cr_expect_eq(done[1], 0, "memory");
     cr_expect_eq(done[2], 0, "a file");
     for (int i = 3; i < 8; i++) cr_expect(!IS_BARRED || !done[i], "call %d was allowed", i);
+}
+
+Test(guard, gives_its_child_no_descriptor_and_no_code)
+{
+    int done[8];
+    char text[8] = "";
+    inherited = open(in_temporary("precious"), O_RDWR | O_CREAT, 0600);
+    cr_assert(inherited >= 0 && !ftruncate(inherited, 4096));
+    cr_expect_eq(run(try_escape, done, 2), OK, "%s", error_message());
+    cr_expect(done[0] && (!IS_BARRED || done[7]), "anonymous memory is the child's");
+    for (int i = 1; i < 7; i++) cr_expect(!IS_BARRED || !done[i], "attempt %d was allowed", i);
+    cr_expect(pread(inherited, text, 7, 0) == 7 && (!IS_BARRED || !*text));
+    close(inherited);
 }
 
 /* SIGCHLD may be ignored by whoever started the program. */

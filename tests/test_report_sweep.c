@@ -69,7 +69,7 @@ static char *page_of_store(int64_t count)
     long bytes;
     snprintf(s.folder, sizeof s.folder, "%s", temporary);
     MUST(sweep_store_write(&s));
-    MUST(report_sweep(temporary, in_temporary("1.html"), NULL, NULL));
+    MUST(report_sweep(temporary, in_temporary("1.html"), NULL, NULL, NULL));
     char *page = (char *)file_bytes(in_temporary("1.html"), &bytes);
     page[bytes] = '\0';
     for (const char *at = page; (at = strstr(at, "href=\"")); at++) cr_assert_eq(at[6], '#');
@@ -174,5 +174,5 @@ Test(report_sweep, says_why_there_is_no_law)
 
 Test(report_sweep, needs_a_store)
 {
-    cr_assert_eq(report_sweep(in_temporary("nothing"), NULL, NULL, NULL), E_DATA);
+    cr_assert_eq(report_sweep(in_temporary("nothing"), NULL, NULL, NULL, NULL), E_DATA);
 }

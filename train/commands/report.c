@@ -61,13 +61,17 @@ static Status report_of_sweep(const Wish *w)
 {
     char folder[SWEEP_PATH_MAX], path[SWEEP_PATH_MAX + 16];
     Sweep s = {0};
-    TRY(report_sweep(w->runs[0], w->output, w->svg, w->json ? NULL : stdout));
+    json_t *faults = NULL;
+    TRY(report_sweep(w->runs[0], w->output, w->svg, w->json ? NULL : stdout,
+                     w->json ? &faults : NULL));
     if (!w->json) return OK;
     TRY(sweep_locate(w->runs[0], folder));
     snprintf(path, sizeof path, "%s/report.html", folder);
     const Status status = sweep_store_read(w->runs[0], &s);
     json_t *root = status == OK ? table_json(&s) : NULL;
     if (root) json_object_set_new(root, "report", json_text(w->output ? w->output : path));
+    if (root && faults) json_object_set(root, "faults", faults);
+    json_decref(faults);
     sweep_close(&s);
     TRY(status);
     return json_print(root);

@@ -57,7 +57,8 @@ const char *const html_page_style[] = {
     ".wide{overflow-x:auto}table{border-collapse:collapse;overflow-wrap:normal;font-size:.9rem;"
     "font-variant-numeric:tabular-nums}th,td{padding:.28rem .8rem .28rem 0;text-align:left;"
     "vertical-align:top;border-bottom:1px solid var(--line)}th{font-weight:600;"
-    "color:var(--soft);white-space:nowrap}td.n,th.n{text-align:right}td.n{white-space:nowrap}"
+    "color:var(--soft);white-space:nowrap}td.n,th.n{text-align:right}td.n,.whole{white-space:"
+    "nowrap}"
     "tr.best td{font-weight:600}tbody tr:target{background:var(--panel)}\n",
     "td .swatch{display:inline-block;width:.75rem;height:.75rem;border-radius:50%;"
     "background:var(--c);margin-right:.5rem;vertical-align:-.05rem}\n",

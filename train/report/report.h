@@ -8,10 +8,12 @@
  * gets each of its plots as a file of its own, or NULL. E_IO, E_NOMEM. */
 Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg);
 
-/* The page of a sweep: losses by size and budget, the laws fitted to them with intervals and residuals, losses
- * by learning rate, and its runs. path: NULL: SWEEP/report.html; where it went is printed to out. E_DATA if there
- * is no store. */
-Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out);
+/* Writes the page of a sweep: losses by size and budget, the laws fitted to them with intervals and residuals,
+ * losses by learning rate, and its runs; of a sweep that injects faults, their curves, effects, causes and
+ * explanations instead. path: NULL: SWEEP/report.html. out: the path is printed there; NULL: it is not. faults:
+ * gets an array with an object per run if the sweep injects faults; NULL: not wanted. E_DATA: there is no store. */
+Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out,
+                    json_t **faults);
 
 /* What `capstan train` does at its end: writes RUN/report.html, prints the loss as a curve in a line of text, and
  * the page's path to out (NULL: does not). with_samples: the model, unless it is large, writes some. */

@@ -133,6 +133,19 @@ void sweep_runs(Page *p, const SweepPage *s)
     fputs("</tbody></table></div>\n", p->out);
 }
 
+/* Of a sweep that looks for the best size or learning rate. */
+static void sections(Page *p, const SweepPage *s)
+{
+    sweep_isoflops(p, s);
+    sweep_envelope(p, s);
+    fputs("<div class=\"plots\">\n", p->out);
+    sweep_compute(p, s);
+    if (s->has_law) residuals(p, s);
+    sweep_rates(p, s);
+    fputs("</div>\n", p->out);
+    sweep_laws(p, s);
+}
+
 static void write_page(Page *p, const void *what)
 {
     const SweepPage *s = what;
@@ -148,14 +161,10 @@ static void write_page(Page *p, const void *what)
     html_print(p->out, ". Operations are counted by the convention %s%s%s.</p>\n", s->sweep.flops,
                flops_find(s->sweep.flops, &kind) ? ": " : "",
                flops_find(s->sweep.flops, &kind) ? flops_text(kind) : "");
-    sweep_isoflops(p, s);
-    sweep_envelope(p, s);
-    fputs("<div class=\"plots\">\n", p->out);
-    sweep_compute(p, s);
-    if (s->has_law) residuals(p, s);
-    sweep_rates(p, s);
-    fputs("</div>\n", p->out);
-    sweep_laws(p, s);
+    if (s->faults)
+        sweep_faults(p, s);
+    else
+        sections(p, s);
     sweep_runs(p, s);
     html_print(p->out,
                "<details><summary>What the grid is made of</summary><pre>%s</pre></details>\n",
@@ -176,10 +185,16 @@ static Status fit(SweepPage *s, LawKind law, const Points *points, bool *found, 
     return status == E_NOMEM ? E_NOMEM : OK;
 }
 
-static Status read_all(SweepPage *s, const char *sweep)
+static Status read_faults(SweepPage *s)
+{
+    s->faults = arena_zero(&s->arena, s->sweep.count * (int64_t)sizeof *s->faults);
+    if (!s->faults) return FAIL(E_NOMEM, "the faults of a sweep");
+    return faults_read(&s->sweep, s->faults);
+}
+
+static Status read_laws(SweepPage *s, const char *sweep)
 {
     Points curves = {0};
-    TRY(sweep_store_read(sweep, &s->sweep));
     const Status status = points_read_sweep(&s->points, sweep, &s->arena);
     if (status != OK) {
         if (status != E_DATA) return status;
@@ -194,7 +209,14 @@ static Status read_all(SweepPage *s, const char *sweep)
     return fit_predict_all(&s->law, s->points.held, s->points.held_count, &s->arena, &s->held);
 }
 
-Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out)
+static Status read_all(SweepPage *s, const char *sweep)
+{
+    TRY(sweep_store_read(sweep, &s->sweep));
+    return faults_are_injected(&s->sweep) ? read_faults(s) : read_laws(s, sweep);
+}
+
+Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out,
+                    json_t **faults)
 {
     char usual[SWEEP_PATH_MAX + 16];
     SweepPage s = {.has_law = false};
@@ -202,6 +224,11 @@ Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *
     snprintf(usual, sizeof usual, "%s/report.html", s.sweep.folder);
     if (status == OK) status = page_make(path ? path : usual, svg, write_page, &s);
     if (status == OK && out) fprintf(out, "report: %s\n", path ? path : usual);
+    if (status == OK && faults && s.faults) {
+        *faults = faults_json(s.faults, s.sweep.count);
+        if (!*faults) status = FAIL(E_NOMEM, "the faults of a sweep");
+    }
+    if (s.faults) faults_close(s.faults, s.sweep.count);
     sweep_close(&s.sweep);
     arena_free(&s.arena);
     return status;

@@ -4,6 +4,7 @@
 
 #include "train/plan/account.h"
 #include "train/report/page.h"
+#include "train/report/sweep_faults.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/points.h"
 #include "train/sweep/store.h"
@@ -24,6 +25,7 @@ typedef struct SweepPage {
     FitPrediction *held; /* [points.held_count]: what the law says of them; NULL: there is no law */
     SweepCurve *curves;  /* [curve_count] */
     int64_t curve_count;
+    FaultRun *faults; /* [sweep.count]; NULL: the sweep injects no faults */
     bool has_law, has_minima, has_envelope;
     FitResult law, minima, envelope;                    /* chinchilla; approaches 2 and 1 */
     char no_law[512], no_minima[512], no_envelope[512]; /* why not */
@@ -46,6 +48,7 @@ void sweep_compute(Page *p, const SweepPage *s);
 void sweep_envelope(Page *p, const SweepPage *s);
 void sweep_laws(Page *p, const SweepPage *s);
 void sweep_rates(Page *p, const SweepPage *s);
+void sweep_faults(Page *p, const SweepPage *s);
 void sweep_runs(Page *p, const SweepPage *s);
 
 #endif

@@ -1,8 +1,9 @@
 /* The ops: all that a model can be made of.
  *
- * Shapes are written [outer, inner]; "..." is any number of leading dimensions, and rows are the runs of
- * the last dimension. Each returns a tensor on tape t, or NULL once t has a fault (tape.h). Pointers in
- * attributes are borrowed until tape_reset(). Formulas and sources stand in the op's own file. */
+ * Shapes are written [outer, inner]; "..." is any number of leading dimensions, and rows are the
+ * runs of the last dimension. Each returns a tensor on tape t, or NULL once t has a fault (tape.h).
+ * Pointers in attributes are borrowed until tape_reset(). Formulas and sources stand in the op's
+ * own file. */
 #ifndef AUTOGRAD_OPS_H
 #define AUTOGRAD_OPS_H
 
@@ -28,16 +29,17 @@
 typedef enum Activation { ACTIVATION_LIST(X) } Activation;
 #undef X
 
-/* gelu (tanh form), relu, relu2 (relu squared), silu of each element of x [...]: [...]. swiglu, geglu: x
- * [..., 2 n] holds gate and up side by side, result act(gate) * up [..., n]. E_SHAPE if 2 n is odd. */
+/* gelu (tanh form), relu, relu2 (relu squared), silu of each element of x [...]: [...]. swiglu,
+ * geglu: x [..., 2 n] holds gate and up side by side, result act(gate) * up [..., n]. E_SHAPE if 2
+ * n is odd. */
 Tensor *ag_activation(Tape *t, Tensor *x, Activation kind);
 
 /* x + y, both [...]. E_SHAPE if they differ. */
 Tensor *ag_add(Tape *t, Tensor *x, Tensor *y);
 
-/* Dropping out: each number is 0 with probability rate, else divided by 1 - rate. What is dropped is a
- * function of (rng, step, place in the batch) alone, so no mask is stored and lanes do not matter.
- * Backward asks the same function again. */
+/* Dropping out: each number is 0 with probability rate, else divided by 1 - rate. What is dropped
+ * is a function of (rng, step, place in the batch) alone, so no mask is stored and lanes do not
+ * matter. Backward asks the same function again. */
 typedef struct Dropout {
     Rng rng; /* a stream for each place in the model */
     uint64_t
@@ -49,28 +51,28 @@ typedef struct Dropout {
 /* dropout(x) [..., n], plus residual [..., n] if it is not NULL. E_SHAPE if they differ. */
 Tensor *ag_dropout(Tape *t, Tensor *x, Tensor *residual, const Dropout *d);
 
-/* Which keys a row of attention sees. A segment is a run of queries and a run of keys that have nothing
- * to do with any other: a document, or a whole sequence. Its last query stands at its last key, so with
- * fewer queries than keys (a KV cache) the first queries' keys are already there. */
+/* Which keys a row of attention sees. A segment is a run of queries and a run of keys that have
+ * nothing to do with any other: a document, or a whole sequence. Its last query stands at its last
+ * key, so with fewer queries than keys (a KV cache) the first queries' keys are already there. */
 typedef struct AttentionRows {
     int64_t segments;
     const int32_t
         *queries;        /* [segments + 1]: segment s has query rows queries[s] .. queries[s + 1] */
     const int32_t *keys; /* [segments + 1]: likewise; more keys than queries, or as many */
     /* [query rows]: row i sees the key rows [first[i], end[i]) of its segment, counted from the
-     * segment's first key; an empty interval gives a row of zeros. NULL: causal, that is [0, own place
-     * + 1). */
+     * segment's first key; an empty interval gives a row of zeros. NULL: causal, that is [0, own
+     * place + 1). */
     const int32_t *first, *end;
-    /* [segments]: where a segment's keys end; then segments lie anywhere in k, rows of k may belong to none,
-     * and nothing may want a gradient. NULL: where the next one's begin. */
+    /* [segments]: where a segment's keys end; then segments lie anywhere in k, rows of k may belong
+     * to none, and nothing may want a gradient. NULL: where the next one's begin. */
     const int32_t *key_ends;
 } AttentionRows;
 
 /* What attention tells about itself: written in forward, if asked for. */
 typedef struct AttentionStats {
     real *max_logit; /* [heads]: largest scaled score any row saw; -inf if none */
-    /* [heads]: sum over the rows that see a key of the entropy of their weights, before dropout, in nats;
-     * [1]: how many rows that are. NULL: not wanted, both of them. */
+    /* [heads]: sum over the rows that see a key of the entropy of their weights, before dropout, in
+     * nats; [1]: how many rows that are. NULL: not wanted, both of them. */
     double *entropy;
     int64_t *rows;
 } AttentionStats;
@@ -87,8 +89,9 @@ typedef struct Attention {
     AttentionStats stats;
 } Attention;
 
-/* softmax(scale q k^T) v for each head: [queries, heads * head_width]. q [queries, ...], k [keys, ...], v
- * [keys, ...] may be columns of one tensor given three times. E_SHAPE if columns or rows do not fit. */
+/* softmax(scale q k^T) v for each head: [queries, heads * head_width]. q [queries, ...], k [keys,
+ * ...], v [keys, ...] may be columns of one tensor given three times. E_SHAPE if columns or rows do
+ * not fit. */
 Tensor *ag_attention(Tape *t, Tensor *q, Tensor *k, Tensor *v, const Attention *a);
 
 typedef struct CrossEntropy {
@@ -97,27 +100,27 @@ typedef struct CrossEntropy {
     double scale;           /* 1 / (sum of weights over the whole update) makes it a mean */
     double z_loss;          /* adds z_loss * log(Z)^2 (Chowdhery et al. 2022, section 5) */
     double smoothing;       /* of labels (Szegedy et al. 2016, section 7) */
-    /* Out, each [rows] or NULL: the plain cross-entropy in nats, and log Z, of each row; 0 where the
-     * target is -1. */
+    /* Out, each [rows] or NULL: the plain cross-entropy in nats, and log Z, of each row; 0 where
+     * the target is -1. */
     real *row_loss, *row_logz;
 } CrossEntropy;
 
-/* The output layer and its loss at once: logits x w^T, x [rows, C], w [V, C], never exist as a whole.
- * Result [], scale * sum of weight * (cross-entropy + z-loss, smoothed): hand it to tape_backward() and
- * to nothing else. E_ARG if a target is not in [-1, V). */
+/* The output layer and its loss at once: logits x w^T, x [rows, C], w [V, C], never exist as a
+ * whole. Result [], scale * sum of weight * (cross-entropy + z-loss, smoothed): hand it to
+ * tape_backward() and to nothing else. E_ARG if a target is not in [-1, V). */
 Tensor *ag_cross_entropy(Tape *t, Tensor *x, Tensor *w, const CrossEntropy *c);
 
-/* Rows of weight [V, C], tokens[i] the i-th: [rows, C]. If place is not NULL, plus row positions[i] of
- * place [P, C] (learned positions, or a table). E_ARG if a token or position is not there. */
+/* Rows of weight [V, C], tokens[i] the i-th: [rows, C]. If place is not NULL, plus row positions[i]
+ * of place [P, C] (learned positions, or a table). E_ARG if a token or position is not there. */
 Tensor *ag_embedding(Tape *t, Tensor *weight, Tensor *place, const int32_t *tokens,
                      const int32_t *positions, int64_t rows);
 
-/* Each row of x [..., n] shifted to mean 0, scaled to variance 1, times w [n], plus b [n] unless it is
- * NULL: [..., n]. eps is added to the variance. E_SHAPE if w or b is not [n]. */
+/* Each row of x [..., n] shifted to mean 0, scaled to variance 1, times w [n], plus b [n] unless it
+ * is NULL: [..., n]. eps is added to the variance. E_SHAPE if w or b is not [n]. */
 Tensor *ag_layernorm(Tape *t, Tensor *x, Tensor *w, Tensor *b, double eps);
 
-/* x [..., k] times the transpose of w [n, k], plus b [n] and residual [..., n] unless they are NULL:
- * [..., n]. E_SHAPE if they do not fit. */
+/* x [..., k] times the transpose of w [n, k], plus b [n] and residual [..., n] unless they are
+ * NULL: [..., n]. E_SHAPE if they do not fit. */
 Tensor *ag_linear(Tape *t, Tensor *x, Tensor *w, Tensor *b, Tensor *residual);
 
 /* Each row of x [..., n] over its root mean square, times w [n]: [..., n]. eps is added to the mean
@@ -134,8 +137,8 @@ typedef struct Rope {
 } Rope;
 
 /* Queries and keys as attention wants them: the first heads * head_width columns of x [rows, n],
- * normalised and rotated: [rows, heads * head_width]. E_SHAPE if x has too few columns, or if head_width
- * is odd and rotate is set. */
+ * normalised and rotated: [rows, heads * head_width]. E_SHAPE if x has too few columns, or if
+ * head_width is odd and rotate is set. */
 Tensor *ag_rope(Tape *t, Tensor *x, const Rope *r);
 
 /* factor x: [...]. */

@@ -1,9 +1,9 @@
 /* Parameters: every number that is trained, in one block, each run of it named.
  *
- * A layer declares its parameters; params_alloc() then lays all of them out, in the order declared and
- * without gaps, as value and, for training, grad, m and v. So clipping, AdamW and the checkpoint are
- * loops over one array or one list of names, and know no layer. Like a tape, Params remembers its
- * first fault, and params_alloc() hands it out. */
+ * A layer declares its parameters; params_alloc() then lays all of them out, in the order declared
+ * and without gaps, as value and, for training, grad, m and v. So clipping, AdamW and the
+ * checkpoint are loops over one array or one list of names, and know no layer. Like a tape, Params
+ * remembers its first fault, and params_alloc() hands it out. */
 #ifndef AUTOGRAD_PARAMS_H
 #define AUTOGRAD_PARAMS_H
 
@@ -51,9 +51,9 @@ Tensor *params_vector(Params *p, const char *prefix, const char *name, int64_t l
 /* Sets the rate of the parameter declared last, x. */
 void params_rate(Params *p, const Tensor *x, double rate);
 
-/* The parameters first .. last as one, joined along the first dimension: a fused projection. They must
- * be declared one after the other and agree in the other dimension (E_SHAPE), and are from then on only
- * used through the span; names, initial values and checkpoints stay theirs. */
+/* The parameters first .. last as one, joined along the first dimension: a fused projection. They
+ * must be declared one after the other and agree in the other dimension (E_SHAPE), and are from
+ * then on only used through the span; names, initial values and checkpoints stay theirs. */
 Tensor *params_span(Params *p, Tensor *first, Tensor *last);
 
 /* A tensor that lives as long as the parameters but is not one: a table. Cleared; there at once. */

@@ -1,8 +1,9 @@
 /* A profile: where the time of a computation goes, by op, pass and matrix.
  *
- * Time is that of threads: a second in which two threads were at work on something counts two. So the
- * profiles of lanes can be added up, and what is missing from threads x elapsed time is time in which
- * threads waited. Costs two looks at the clock for each line added; a profile belongs to one thread. */
+ * Time is that of threads: a second in which two threads were at work on something counts two. So
+ * the profiles of lanes can be added up, and what is missing from threads x elapsed time is time in
+ * which threads waited. Costs two looks at the clock for each line added; a profile belongs to one
+ * thread. */
 #ifndef AUTOGRAD_PROFILE_H
 #define AUTOGRAD_PROFILE_H
 
@@ -35,11 +36,12 @@ double profile_clock(void); /* seconds, monotonic */
 
 const char *pass_text(ProfilePass pass);
 
-/* Adds to the row of this name, pass and matrix, made if need be; to one called "other" when there is no
- * room for one more. */
+/* Adds to the row of this name, pass and matrix, made if need be; to one called "other" when there
+ * is no room for one more. */
 void profile_add(Profile *p, const ProfileRow *row);
 
-/* One call that began at `begin` and has just ended; bytes: moved. All threads are taken up by it. */
+/* One call that began at `begin` and has just ended; bytes: moved. All threads are taken up by
+ * it. */
 void profile_call(Profile *p, const char *name, double begin, double bytes);
 
 /* The same for a pass of a node. */

@@ -1,9 +1,46 @@
+/* How a tape works.
+ *
+ * Recording. tape_apply() computes at once: the op's shape rule says how large the result is and
+ * what memory the op needs, forward fills it, and, if an input wants a gradient, the node joins a
+ * list, newest first. A node comes after the nodes that made its inputs, so the list is sorted
+ * already and backward just walks it:
+ *
+ *     x = ag_embedding(t, table, NULL, tokens, NULL, 6);     [6, 5]
+ *     y = ag_layernorm(t, x, w, b, 1e-5);                    [6, 5]
+ *     z = ag_activation(t, y, ACTIVATION_gelu);              [6, 5]
+ *     loss = ag_cross_entropy(t, z, head, &targets);         []
+ *
+ *     t->last: cross_entropy -> activation -> layernorm -> embedding -> NULL        (Node.before)
+ *
+ * Memory. Results, and what nodes keep for backward, lie in the arena until tape_reset(). Scratch
+ * is one piece that all nodes share, as large as the largest wish. Gradients of parameters go to
+ * the block of tape_record(). Gradients of results share one region, which tape_plan.c lays out
+ * before anything is computed. Here, with 30 numbers rounded up to 32 and the loss's one to 16:
+ *
+ *     backward of      reads            writes                          then free
+ *     cross_entropy    loss at 0        z at 16                         loss
+ *     activation       z at 16          y at 48 (0 to 16 is too short)  z
+ *     layernorm        y at 48          x at 0; w, b in the block       y
+ *     embedding        x at 0           table in the block              x
+ *
+ * The region takes 80 numbers, not 112. (cross_entropy is special: it writes the gradient of head
+ * in forward, Op.grad_in_forward.)
+ *
+ * Backward. run_backward() walks the same way. A tensor that several nodes used gets the sum of
+ * their gradients: the first one writes, the others add (Node.add). So does a parameter, whose
+ * first write is known by Tape.written.
+ *
+ * Segments. Between tape_segment_begin() and tape_segment_end() results and what is kept go to a
+ * second arena, which the next segment overwrites; only the segment's own result moves to the first
+ * one. When backward reaches a segment, it runs forward again for the nodes that backward needs
+ * (mark_recompute()), which puts them into that arena once more. So memory holds one segment and a
+ * result of each, for a second forward. */
 #include "autograd/tape.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "autograd/kernels/bf16.h"
+#include "autograd/tape_check.h"
+#include "autograd/tape_plan.h"
 
 static void *take(Tape *t, Arena *a, int64_t size)
 {
@@ -28,7 +65,7 @@ void tape_scope(Tape *t, const char *scope)
     t->scope = scope;
 }
 
-/* All of a tensor but its numbers. */
+/* A tensor without its numbers. */
 static Tensor *tensor_new(Tape *t)
 {
     Tensor *x = tape_take(t, sizeof *x);
@@ -36,8 +73,8 @@ static Tensor *tensor_new(Tape *t)
     return x;
 }
 
-/* Memory for numbers, inner ones of the open segment or not; on a dry tape a place that nobody may look
- * at. */
+/* Memory for numbers, in the arena of the open segment if is_inner. A dry tape only counts the
+ * bytes and returns a pointer that nobody may follow. */
 static void *take_numbers(Tape *t, int64_t size, bool is_inner)
 {
     if (t->dry) {
@@ -68,44 +105,6 @@ Tensor *tape_wrap(Tape *t, Shape shape, real *data)
     x->shape = shape;
     x->data = data;
     return x;
-}
-
-/* Remembers the first place where the numbers of x, or of its gradient, at data, are not all finite. data
- * NULL: the bfloat16 ones of x. */
-static void check(Tape *t, const Node *n, const Tensor *x, bool in_backward, const real *data)
-{
-    const int64_t count = shape_count(x->shape);
-    int64_t i = 0;
-    if (!t->check || t->finding.found) return;
-    while (i < count && isfinite(data ? data[i] : bf16_real(x->bf16[i]))) i++;
-    if (i < count)
-        t->finding =
-            (TapeFinding){true, in_backward, n->op->name, n->scope, x->name, x->offset + i};
-}
-
-static bool is_poisoned(const Tape *t, const Node *n, bool in_backward)
-{
-    const TapePoison *p = t->poison;
-    return p && p->in_backward == in_backward && (!p->op || !strcmp(p->op, n->op->name)) &&
-           (!p->scope || !strcmp(p->scope, n->scope));
-}
-
-static void poison(Tape *t, const Tensor *x, real *data)
-{
-    const int64_t middle = shape_count(x->shape) / 2;
-    if (data)
-        data[middle] = (real)NAN;
-    else
-        x->bf16[middle] = bf16_of((real)NAN);
-    t->poison = NULL;
-}
-
-/* The gradients that n has just computed. */
-static void poison_gradients(Tape *t, const Node *n)
-{
-    for (int i = 0; i < n->op->inputs && is_poisoned(t, n, true); i++)
-        if (n->din[i] && (!t->poison->input || t->poison->input == i + 1))
-            poison(t, n->in[i], n->din[i]);
 }
 
 static Status ensure_scratch(Tape *t, int64_t size)
@@ -160,11 +159,69 @@ static bool take_results(Tape *t, Node *n)
     return t->status == OK;
 }
 
-/* Whether x may be an input now. */
+/* Whether the numbers of x are still there: those of a segment that has ended are not, but for its
+ * result. */
 static bool is_there(const Tape *t, const Tensor *x)
 {
     const Node *from = x->from;
     return !from || !from->segment || from->segment == t->segment || from->is_segment_result;
+}
+
+static Status set_inputs(const Tape *t, Node *n, Tensor *const in[])
+{
+    const Op *op = n->op;
+    for (int i = 0; i < op->inputs; i++) {
+        n->in[i] = in[i];
+        if (!in[i] && !(op->optional >> i & 1))
+            return FAIL(E_ARG, "%s: input %d is NULL", op->name, i);
+        if (!in[i]) continue;
+        if (!is_there(t, in[i]))
+            return FAIL(E_ARG, "%s: input %d belongs to a segment that has ended", op->name, i);
+        n->record |= in[i]->wants_grad && t->record;
+    }
+    return OK;
+}
+
+/* Whether forward of n writes the gradient of input i: see Op.grad_in_forward. */
+static bool is_in_forward(const Node *n, int i)
+{
+    return n->record && n->op->grad_in_forward >> i & 1 && n->in[i] && n->in[i]->wants_grad;
+}
+
+/* Recomputing a segment would write the gradient twice; and of a result, unlike of a parameter, the
+ * gradient has no memory before backward. */
+static Status check_in_forward(const Tape *t, const Node *n)
+{
+    if (n->record && n->op->grad_in_forward && t->segment)
+        return FAIL(E_ARG, "%s cannot be inside a segment", n->op->name);
+    for (int i = 0; i < n->op->inputs; i++)
+        if (is_in_forward(n, i) && !n->in[i]->name)
+            return FAIL(E_ARG, "%s: input %d is not a parameter", n->op->name, i);
+    return OK;
+}
+
+static void run_forward(Tape *t, Node *n)
+{
+    n->scratch = t->scratch;
+    for (int i = 0; i < n->op->inputs; i++)
+        if (is_in_forward(n, i)) n->din[i] = claim(t, n->in[i], &n->add[i]);
+    tape_check_parameters(t, n);
+    compute(t, n, PASS_FORWARD);
+    tape_check_forward(t, n);
+}
+
+/* Takes n's memory and sets its result. */
+static Status prepare(Tape *t, Node *n, Tensor *const in[])
+{
+    TRY(set_inputs(t, n, in));
+    TRY(check_in_forward(t, n));
+    TRY(n->op->shape(n));
+    TRY(ensure_scratch(t, n->scratch_size));
+    if (n->record) n->segment = t->segment;
+    if (!take_results(t, n)) return t->status;
+    n->out->wants_grad = n->record;
+    n->out->from = n->record ? n : NULL;
+    return OK;
 }
 
 Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
@@ -177,100 +234,20 @@ Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr)
     *n = (Node){.op = op, .out = out, .scope = t->scope, .seed = t->seed, .before = t->last};
     n->bf16_products = t->bf16 != BF16_NONE;
     n->bf16_result = op->bf16_result && t->bf16 == BF16_RESULTS;
-    for (int i = 0; i < op->inputs; i++) {
-        if (!in[i] && !(op->optional >> i & 1))
-            return tape_fault(t, FAIL(E_ARG, "%s: input %d is NULL", op->name, i));
-        n->in[i] = in[i];
-        if (in[i] && in[i]->wants_grad && t->record) n->record = true;
-        if (in[i] && !is_there(t, in[i]))
-            return tape_fault(t, FAIL(E_ARG, "%s: input %d is of a segment that has ended",
-                                      op->name, i));
-        if (n->record && op->grad_in_forward >> i & 1 && t->segment)
-            return tape_fault(t, FAIL(E_ARG, "%s: cannot be in a segment", op->name));
-        if (n->record && op->grad_in_forward >> i & 1 && in[i]->wants_grad && !in[i]->name)
-            return tape_fault(t, FAIL(E_ARG, "%s: input %d is no parameter", op->name, i));
-    }
     if (op->attr_size) n->attr = memcpy(copy, attr, (size_t)op->attr_size);
 
-    Status status = op->shape(n);
-    if (status == OK) status = ensure_scratch(t, n->scratch_size);
+    const Status status = prepare(t, n, in);
     if (status != OK) return tape_fault(t, status);
-    if (n->record) n->segment = t->segment;
-    if (!take_results(t, n)) return NULL;
-
-    out->wants_grad = n->record;
-    out->from = n->record ? n : NULL;
     if (n->record) t->last = n;
-    if (t->dry) return out;
-    n->scratch = t->scratch;
-    for (int i = 0; i < op->inputs; i++)
-        if (n->record && op->grad_in_forward >> i & 1 && in[i]->wants_grad)
-            n->din[i] = claim(t, in[i], &n->add[i]);
-    for (int i = 0; i < op->inputs; i++)
-        if (in[i] && in[i]->name) check(t, n, in[i], false, in[i]->data);
-    compute(t, n, PASS_FORWARD);
-    if (is_poisoned(t, n, false)) poison(t, out, out->data);
-    poison_gradients(t, n);
-    check(t, n, out, false, out->data);
-    for (int i = 0; i < op->inputs; i++)
-        if (n->din[i]) check(t, n, in[i], true, n->din[i]);
+    if (!t->dry) run_forward(t, n);
     return out;
-}
-
-/* The plan of backward: which bytes hold which gradient, and until when. */
-typedef struct Span {
-    int64_t begin, end; /* numbers, from the start of the region */
-} Span;
-
-typedef struct Plan {
-    Span *live; /* sorted, disjoint */
-    int count;
-    int64_t size; /* of the region */
-} Plan;
-
-/* First fit. Returns where count numbers may lie. */
-static int64_t plan_take(Plan *p, int64_t count)
-{
-    count = (count + 15) / 16 * 16; /* keeps every gradient 64-byte aligned */
-    int64_t begin = 0;
-    int i = 0;
-    for (; i < p->count && p->live[i].begin - begin < count; i++) begin = p->live[i].end;
-    memmove(p->live + i + 1, p->live + i, (size_t)(p->count - i) * sizeof *p->live);
-    p->live[i] = (Span){begin, begin + count};
-    p->count++;
-    if (begin + count > p->size) p->size = begin + count;
-    return begin;
-}
-
-static void plan_drop(Plan *p, int64_t begin)
-{
-    int i = 0;
-    while (i < p->count && p->live[i].begin != begin) i++;
-    INVARIANT(i < p->count);
-    p->count--;
-    memmove(p->live + i, p->live + i + 1, (size_t)(p->count - i) * sizeof *p->live);
-}
-
-static bool is_inner(const Tensor *x)
-{
-    return x && x->wants_grad && !x->name;
-}
-
-/* Whether n's input i takes over the gradient of n's result. */
-static bool passes_through(const Node *n, int i)
-{
-    const Tensor *x = n->in[i];
-    if (n->op->passthrough != i + 1 || !is_inner(x) || x->has_grad) return false;
-    for (int j = 0; j < n->op->inputs; j++)
-        if (j != i && n->in[j] == x) return false;
-    return true;
 }
 
 void tape_segment_begin(Tape *t)
 {
     if (t->status || !t->record) return;
     if (t->segment) {
-        tape_fault(t, FAIL(E_ARG, "a segment in a segment"));
+        tape_fault(t, FAIL(E_ARG, "a segment inside a segment"));
         return;
     }
     t->segment = ++t->segments;
@@ -278,21 +255,36 @@ void tape_segment_begin(Tape *t)
     arena_reset(&t->inner);
 }
 
-/* Finds out, from the last node of the open segment on, which of them backward needs again: those that keep
- * something, or whose result backward of some node looks at, or forward of one that runs again. */
+/* Finds which nodes of the open segment backward needs recomputed: those that keep something, and
+ * those whose result is read by some node's backward or by the forward of a node that is recomputed
+ * itself. Users come before what they use, so one walk from the last node is enough. */
 static void mark_recompute(const Tape *t)
 {
-    for (Node *n = t->last, *after = NULL; n && n->segment == t->segment; n = n->before) {
+    for (Node *n = t->last, *next = NULL; n && n->segment == t->segment; n = n->before) {
         n->recompute |=
             n->keep_size > 0 || (!n->is_segment_result && n->op->needs_inputs >> OP_RESULT & 1);
-        n->recompute_next = after;
-        after = n;
+        n->recompute_next = next;
+        next = n;
         for (int i = 0; i < n->op->inputs; i++) {
             Node *from = n->in[i] ? n->in[i]->from : NULL;
             if (from && from->segment == t->segment && !from->is_segment_result)
                 from->recompute |= n->recompute || n->op->needs_inputs >> i & 1;
         }
     }
+}
+
+/* Moves the numbers of y, a result of the open segment, to where they outlive it. */
+static void keep_result(Tape *t, Tensor *y)
+{
+    const Tensor inner = *y;
+    const int64_t count = shape_count(y->shape);
+    take_result(t, y, y->bf16, false);
+    if (t->status) return;
+    if (!t->dry && y->bf16)
+        memcpy(y->bf16, inner.bf16, (size_t)count * sizeof *y->bf16);
+    else if (!t->dry)
+        memcpy(y->data, inner.data, (size_t)count * sizeof *y->data);
+    y->from->is_segment_result = true;
 }
 
 Tensor *tape_segment_end(Tape *t, Tensor *y)
@@ -303,23 +295,14 @@ Tensor *tape_segment_end(Tape *t, Tensor *y)
         t->dry_size += t->dry_segment - t->dry_inner_size;
         t->dry_inner_size = t->dry_segment;
     }
-    if (y && y->from && y->from->segment == t->segment) {
-        const Tensor inner = *y;
-        const int64_t count = shape_count(y->shape);
-        take_result(t, y, y->bf16, false);
-        if (t->status) return NULL;
-        if (!t->dry && y->bf16)
-            memcpy(y->bf16, inner.bf16, (size_t)count * sizeof *y->bf16);
-        else if (!t->dry)
-            memcpy(y->data, inner.data, (size_t)count * sizeof *y->data);
-        y->from->is_segment_result = true;
-    }
+    if (y && y->from && y->from->segment == t->segment) keep_result(t, y);
+    if (t->status) return NULL;
     mark_recompute(t);
     t->segment = 0;
     return y;
 }
 
-/* Runs forward again in the segment of n. */
+/* Runs forward again in the segment of n, its last node. */
 static void recompute_segment(Tape *t, Node *n)
 {
     const int64_t segment = t->segment = n->segment;
@@ -333,69 +316,45 @@ static void recompute_segment(Tape *t, Node *n)
     }
 }
 
-/* Runs backward, or, if there is no region yet, only plans it: places go to Tensor.offset. */
-static void run(Tape *t, Tensor *loss, Plan *plan, real *region)
+/* Backward of n: gradients of results where the plan says, those of parameters in their block. */
+static void run_node(Tape *t, Node *n, real *region)
 {
-    for (Node *n = t->last; n; n = n->before) n->out->has_grad = false;
-    if (!region) loss->offset = plan_take(plan, 1);
-    loss->has_grad = true;
-    if (region) *(loss->grad = region + loss->offset) = t->seed;
-
-    for (Node *n = t->last; n && !t->status; n = n->before) {
-        if (!n->out->has_grad) continue; /* the loss does not depend on it */
-        if (region && n->segment && n->segment != t->segment) {
-            recompute_segment(t, n);
-            if (t->status) return;
-        }
-        bool is_shared = false;
-        n->dout = n->out->grad;
-        n->scratch = t->scratch;
-        for (int i = 0; i < n->op->inputs; i++) {
-            Tensor *x = n->in[i];
-            n->din[i] = NULL;
-            if (!x || !x->wants_grad || n->op->grad_in_forward >> i & 1) continue;
-            if (x->name) {
-                if (region) n->din[i] = claim(t, x, &n->add[i]);
-                continue;
-            }
-            n->add[i] = x->has_grad;
-            if (!region && !x->has_grad) {
-                if (passes_through(n, i))
-                    x->offset = n->out->offset;
-                else
-                    x->offset = plan_take(plan, shape_count(x->shape));
-            }
-            is_shared |= x->offset == n->out->offset;
-            x->has_grad = true;
-            if (region) n->din[i] = x->grad = region + x->offset;
-        }
-        if (region) {
-            compute(t, n, PASS_BACKWARD);
-            poison_gradients(t, n);
-            for (int i = 0; i < n->op->inputs; i++)
-                if (n->din[i]) check(t, n, n->in[i], true, n->din[i]);
-        } else if (!is_shared)
-            plan_drop(plan, n->out->offset);
+    n->dout = region + n->out->offset;
+    n->scratch = t->scratch;
+    for (int i = 0; i < n->op->inputs; i++) {
+        const Tensor *x = n->in[i];
+        n->din[i] = NULL;
+        if (!x || !x->wants_grad || n->op->grad_in_forward >> i & 1) continue;
+        n->din[i] = x->name ? claim(t, x, &n->add[i]) : region + x->offset;
     }
+    compute(t, n, PASS_BACKWARD);
+    tape_check_backward(t, n);
+}
+
+static Status run_backward(Tape *t, const Tensor *loss, real *region)
+{
+    region[loss->offset] = t->seed;
+    for (Node *n = t->last; n; n = n->before) {
+        if (!n->in_backward) continue;
+        if (n->segment && n->segment != t->segment) recompute_segment(t, n);
+        if (t->status) break;
+        run_node(t, n, region);
+    }
+    t->segment = 0;
+    return t->status;
 }
 
 Status tape_backward(Tape *t, Tensor *loss)
 {
     if (t->status) return t->status;
-    if (t->segment) return FAIL(E_ARG, "a segment has no end");
-    if (!loss || !is_inner(loss)) return FAIL(E_ARG, "the loss does not depend on a parameter");
+    if (t->segment) return FAIL(E_ARG, "tape_segment_end() was not called");
+    if (!loss || !loss->from) return FAIL(E_ARG, "the loss does not depend on a parameter");
     if (loss->shape.rank) return FAIL(E_SHAPE, "loss %s: not a scalar", shape_text(loss->shape));
 
-    int64_t nodes = 0;
-    for (Node *n = t->last; n; n = n->before) nodes++;
-    Plan plan = {.live = tape_take(t, (nodes + 2) * (int64_t)sizeof(Span))};
-    if (t->status) return t->status;
-    run(t, loss, &plan, NULL);
-    real *region = take_reals(t, plan.size);
-    if (t->status || t->dry) return t->status;
-    run(t, loss, &plan, region);
-    t->segment = 0;
-    return t->status;
+    int64_t size;
+    TRY(tape_plan(t, loss, &size));
+    real *region = take_reals(t, size);
+    return t->status || t->dry ? t->status : run_backward(t, loss, region);
 }
 
 void tape_reset(Tape *t)

@@ -1,14 +1,14 @@
 /* The tape: what was computed, in order, to be differentiated in reverse.
  *
- * All that a step computes lives in the tape's arena and ends at tape_reset(): nothing to free, nothing
- * to count. Parameters live elsewhere (autograd/params.h); the tape only points to them.
+ * All that a step computes lives in the tape's arena and ends at tape_reset(): nothing to free,
+ * nothing to count. Parameters live elsewhere (autograd/params.h); the tape only points to them.
  *
  * A tape remembers its first fault. From then on every op returns NULL and does nothing, so a model
  * can be written as one expression; tape_backward() hands the fault out.
  *
- * Gradients: those of parameters are written to the block that tape_record() was given. Those of other
- * tensors are planned before backward runs: a gradient's space is used again once the node that
- * produced the tensor has run, so that backward needs about as much as its widest place.
+ * Gradients: those of parameters are written to the block that tape_record() was given. Those of
+ * other tensors are planned before backward runs: a gradient's space is used again once the node
+ * that produced the tensor has run, so that backward needs about as much as its widest place.
  *
  * Of a segment, backward computes again what it needs: see tape_segment_begin().
  *
@@ -28,8 +28,8 @@ typedef struct TapeFinding {
     int64_t place;         /* in Params.value or grad: params_at(); if there is a parameter */
 } TapeFinding;
 
-/* A NAN to put where an op's result, or an input's gradient, has just been computed: for tests, and to
- * study spikes. It goes into the middle number, of the first node that fits. */
+/* A NAN to put where an op's result, or an input's gradient, has just been computed: for tests, and
+ * to study spikes. It goes into the middle number, of the first node that fits. */
 typedef struct TapePoison {
     const char *op, *scope; /* NULL: any */
     bool in_backward;
@@ -57,8 +57,9 @@ typedef struct Tape {
     real *grads;   /* the block of parameter gradients, laid out like Params.value */
     bool *written; /* by Tensor.index: this gradient holds a sum, not garbage */
     real seed;     /* d(objective) / d(loss): 1 */
-    /* Only shapes: nothing is computed, numbers have no memory; dry_size is what they would take, scratch
-     * and gradients of inner tensors included. Parameters need not be allocated. A dry tape stays dry until tape_free(). */
+    /* Only shapes: nothing is computed, numbers have no memory; dry_size is what they would take,
+     * scratch and gradients of inner tensors included. Parameters need not be allocated. A dry tape
+     * stays dry until tape_free(). */
     bool dry;
     int64_t dry_size;
     int64_t segment, segments;           /* the open one, or 0; how many there have been */
@@ -73,8 +74,9 @@ typedef struct Tape {
 void tape_reset(Tape *t);
 
 /* After tape_reset(): record from here on. Gradients of parameters go to grads, as many numbers as
- * Params.count; written: Params.tensors flags, cleared by the caller unless grads holds sums to add to
- * (a parameter that no op used keeps its flag false and its garbage: params_zero_unwritten()). */
+ * Params.count; written: Params.tensors flags, cleared by the caller unless grads holds sums to add
+ * to (a parameter that no op used keeps its flag false and its garbage:
+ * params_zero_unwritten()). */
 void tape_record(Tape *t, real *grads, bool *written);
 
 /* A tensor that is not cleared and has no gradient: an input of the model. */
@@ -86,7 +88,8 @@ Tensor *tape_wrap(Tape *t, Shape shape, real *data);
 /* Memory until tape_reset(), not cleared; NULL and a fault when memory is out. */
 void *tape_take(Tape *t, int64_t size);
 
-/* Names the part of the model that the following ops belong to. Borrowed: must outlive the tape's use. */
+/* Names the part of the model that the following ops belong to. Borrowed: must outlive the tape's
+ * use. */
 void tape_scope(Tape *t, const char *scope);
 
 /* Sets the fault, unless there is one already; returns NULL. For ag_ functions and layers. */
@@ -95,15 +98,16 @@ Tensor *tape_fault(Tape *t, Status status);
 /* Applies op to in[0 .. op->inputs): what the ag_ functions of ops.h are made of. */
 Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr);
 
-/* From here to tape_segment_end() only the result y keeps its numbers. When backward gets there, it runs
- * forward again for what it needs of the rest: the same bits, for more time and less memory, namely what
- * one segment takes and a result each. Nothing between but y may be used behind the end (E_ARG); segments
- * do not nest (E_ARG), and do nothing unless the tape records. */
+/* From here to tape_segment_end() only the result y keeps its numbers. When backward gets there, it
+ * runs forward again for what it needs of the rest: the same bits, for more time and less memory,
+ * namely what one segment takes and a result each. Nothing between but y may be used behind the end
+ * (E_ARG); segments do not nest (E_ARG), and do nothing unless the tape records. */
 void tape_segment_begin(Tape *t);
 Tensor *tape_segment_end(Tape *t, Tensor *y);
 
-/* Adds seed * d loss / d x to the gradient of every parameter that led to the scalar loss. Returns the
- * tape's fault if it has one; E_SHAPE if loss is no scalar; E_ARG if it depends on no parameter. */
+/* Adds seed * d loss / d x to the gradient of every parameter that led to the scalar loss. Returns
+ * the tape's fault if it has one; E_SHAPE if loss is no scalar; E_ARG if it depends on no
+ * parameter. */
 Status tape_backward(Tape *t, Tensor *loss);
 
 void tape_free(Tape *t);

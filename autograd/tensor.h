@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The one number type. The library is also built with CAPSTAN_DOUBLE, for users who ask for it and so
- * that the same source can be held against finite differences: see autograd/gradcheck.h. */
+/* The one number type. The library is also built with CAPSTAN_DOUBLE, for users who ask for it and
+ * so that the same source can be held against finite differences: see autograd/gradcheck.h. */
 #ifdef CAPSTAN_DOUBLE
 typedef double real;
 #else
@@ -36,8 +36,8 @@ typedef struct Shape {
 
 typedef struct Node Node;
 
-/* Made by a tape, or by Params. Where its gradient lies is the tape's business (autograd/tape.h), so
- * that lanes share the parameters and not their gradients. */
+/* Made by a tape, or by Params. Where its gradient lies is the tape's business (autograd/tape.h),
+ * so that lanes share the parameters and not their gradients. */
 typedef struct Tensor {
     Shape shape;
     real *data; /* shape_count(shape) numbers; NULL: they are in bf16 */
@@ -45,12 +45,12 @@ typedef struct Tensor {
      * (params_update_bf16()); a result has them instead of data (Tape.bf16). */
     bf16 *bf16;
     const char *name; /* of a parameter; NULL: no parameter */
-    int64_t offset;   /* of a parameter in the block of all, in numbers */
-    int index;        /* of a parameter among all: see Tape.written */
+    /* In numbers: of a parameter in Params.value; of a result's gradient where tape_plan() put it. */
+    int64_t offset;
+    int index; /* of a parameter among all: see Tape.written */
     bool wants_grad;
-    real *grad;    /* of a tensor on a tape, during backward; of a parameter always NULL */
-    bool has_grad; /* during backward: grad holds a sum, not garbage */
-    Node *from;    /* the node whose result it is; NULL: an input or a parameter */
+    bool has_grad; /* of a result, for tape_plan(): some node's backward has written its gradient */
+    Node *from;    /* the recorded node whose result it is; NULL: an input or a parameter */
 } Tensor;
 
 int64_t shape_count(Shape s); /* how many numbers */

@@ -102,16 +102,19 @@ static void spoil_unread(const Check *k, const Node *n)
         memset(n->out->data, 255, (size_t)shape_count(n->out->shape) * sizeof(real));
 }
 
-/* Runs backward for the inputs in the set `wanted`, into garbage (bytes of 255 are a NaN) or, if add, on
- * top of sum. */
-static Status gradients(Check *k, unsigned wanted, bool add)
+/* Runs forward, to be followed by backward for the inputs in the set `wanted`: gradients go into
+ * garbage (bytes of 255 are a NaN) or, if add, on top of sum. */
+static Status record(Check *k, unsigned wanted, bool add)
 {
     tape_reset(&k->tape);
     memset(k->grad, 255, (size_t)k->count * sizeof *k->grad);
     if (add) memcpy(k->grad, k->sum, (size_t)k->count * sizeof *k->grad);
     for (int i = 0; i < k->op->inputs; i++) k->written[i] = add;
-    if (!apply(k, wanted)) return k->tape.status;
+    return apply(k, wanted) ? OK : k->tape.status;
+}
 
+static void run_backward(Check *k, unsigned wanted, bool add)
+{
     Node *n = k->tape.last;
     n->dout = k->g;
     for (int i = 0; i < k->op->inputs; i++) {
@@ -123,12 +126,12 @@ static Status gradients(Check *k, unsigned wanted, bool add)
     spoil_unread(k, n);
     k->op->backward(n);
     memcpy(k->value, k->kept, (size_t)k->count * sizeof *k->value);
-    return OK;
 }
 
 static Status compare(Check *k, unsigned wanted, bool add, double *worst)
 {
-    TRY(gradients(k, wanted, add));
+    TRY(record(k, wanted, add));
+    run_backward(k, wanted, add);
     for (int i = 0; i < k->op->inputs; i++) {
         if (!k->in[i]) continue;
         const int64_t from = k->input[i].offset, to = from + shape_count(k->input[i].shape);
@@ -136,7 +139,7 @@ static Status compare(Check *k, unsigned wanted, bool add, double *worst)
             double found = (double)k->grad[j] - (add ? (double)k->sum[j] : 0);
             double off = fabs(found - k->numeric[j]) / fmax(1, fabs(k->numeric[j]));
             if (!(wanted >> i & 1)) off = isnan(found) ? 0 : INFINITY; /* must not be touched */
-            if (!(off <= *worst)) *worst = off;                        /* so that a NaN shows too */
+            *worst = fmax(*worst, isnan(off) ? INFINITY : off);
         }
     }
     return OK;
@@ -165,13 +168,14 @@ static Status values_of(Check *k, Arena *arena, double **values, int64_t *count)
 {
     TRY(inputs(k));
     TRY(draw_g(k));
-    TRY(gradients(k, all_inputs(k), false));
+    TRY(record(k, all_inputs(k), false));
     const Tensor *y = k->tape.last->out;
     const int64_t results = shape_count(y->shape);
     *count = results + k->count;
     *values = arena_take(arena, *count * (int64_t)sizeof **values);
     if (!*values) return FAIL(E_NOMEM, "%s", k->op->name);
     for (int64_t i = 0; i < results; i++) (*values)[i] = (double)y->data[i];
+    run_backward(k, all_inputs(k), false); /* overwrites y */
     for (int64_t i = 0; i < k->count; i++) (*values)[results + i] = (double)k->grad[i];
     return OK;
 }

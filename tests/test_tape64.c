@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "autograd/gradcheck.h"
 #include "autograd/ops.h"
 #include "autograd/params.h"
 
@@ -191,6 +192,85 @@ Test(tape, gradients_add_up_and_scale_with_the_seed)
     cr_assert_eq(tape_backward(&tape, residual_of_linear()), OK);
     for (int64_t i = 0; i < params.count; i++)
         cr_assert_float_eq(params.grad[i], 4 * once[i], 1e-12);
+}
+
+/* The example at the head of autograd/tape.c. */
+Test(tape, plan_uses_memory_again)
+{
+    record();
+    Tensor *x = tokens_in(), *y = ag_layernorm(&tape, x, w, b, 1e-5),
+           *z = ag_activation(&tape, y, ACTIVATION_gelu), *loss = loss_of(z);
+    cr_assert_eq(tape_backward(&tape, loss), OK, "%s", error_message());
+    cr_expect_eq(loss->offset, 0);
+    cr_expect_eq(z->offset, 16);
+    cr_expect_eq(y->offset, 48);
+    cr_expect_eq(x->offset, 0);
+}
+
+/* As many inputs as an op may have: y = the sum over i of (i + 1) x_i^2, y is read in backward. */
+static Status squares_shape(Node *n)
+{
+    n->out->shape = n->in[0]->shape;
+    return OK;
+}
+
+static void squares_forward(const Node *n)
+{
+    for (int64_t j = 0; j < shape_count(n->out->shape); j++) {
+        n->out->data[j] = 0;
+        for (int i = 0; i < OP_INPUTS_MAX; i++)
+            n->out->data[j] += (i + 1) * n->in[i]->data[j] * n->in[i]->data[j];
+    }
+}
+
+static void squares_backward(const Node *n)
+{
+    for (int64_t j = 0; j < shape_count(n->out->shape); j++) {
+        real rest = n->out->data[j]; /* (i + 1) x_i^2, when all others are gone */
+        for (int i = 1; i < OP_INPUTS_MAX; i++)
+            rest -= (i + 1) * n->in[i]->data[j] * n->in[i]->data[j];
+        for (int i = 0; i < OP_INPUTS_MAX; i++) {
+            const real x = n->in[i]->data[j], slope = i ? 2 * (i + 1) * x : 2 * rest / x;
+            if (n->din[i]) n->din[i][j] = (n->add[i] ? n->din[i][j] : 0) + n->dout[j] * slope;
+        }
+    }
+}
+
+static const OpCase squares_cases[] = {
+    {"eight inputs",
+     {SHAPE_OF(2, 3), SHAPE_OF(2, 3), SHAPE_OF(2, 3), SHAPE_OF(2, 3), SHAPE_OF(2, 3),
+      SHAPE_OF(2, 3), SHAPE_OF(2, 3), SHAPE_OF(2, 3)},
+     NULL,
+     0},
+};
+
+static const Op op_squares = {
+    .name = "squares",
+    .inputs = OP_INPUTS_MAX,
+    .needs_inputs = (1 << (OP_RESULT + 1)) - 1,
+    .shape = squares_shape,
+    .forward = squares_forward,
+    .backward = squares_backward,
+    .cases = squares_cases,
+};
+
+Test(tape, an_op_may_have_eight_inputs)
+{
+    double worst;
+    cr_assert_eq(gradcheck(&op_squares, squares_cases, &worst), OK, "%s", error_message());
+    cr_expect_lt(worst, 1e-8);
+}
+
+/* Gradcheck sees each input and the result that backward reads and needs_inputs leaves out. */
+Test(tape, numbers_read_must_be_named)
+{
+    for (int bit = 0; bit <= OP_RESULT; bit++) {
+        Op op = op_squares;
+        double worst;
+        op.needs_inputs &= ~(1u << bit);
+        cr_assert_eq(gradcheck(&op, squares_cases, &worst), OK, "%s", error_message());
+        cr_expect(!(worst < 1e-8), "%d", bit);
+    }
 }
 
 /* The same numbers at another place, which nothing but the result of a segment may leave. */

@@ -124,11 +124,11 @@ static Status check_specials(const Trainer *t)
 }
 
 Status tokenizer_train(const TokenizerTrain *p, Arena *a, char **text, int64_t *size,
-                       TokenizerTrained *summary)
+                       TokenizerTrainSummary *summary)
 {
     Trainer t = {p, a, summary, p->specials, p->special_count, {0}};
     int kind = 0;
-    *summary = (TokenizerTrained){0};
+    *summary = (TokenizerTrainSummary){0};
     while (kind < KINDS && strcmp(p->kind, kinds[kind].name)) kind++;
     if (kind == KINDS) return FAIL(E_ARG, "--kind %s: expected bpe or wordpiece", p->kind);
     if (!t.special_count) {

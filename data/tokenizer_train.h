@@ -19,12 +19,12 @@ typedef struct TokenizerTrain {
     bool show_progress;          /* on stderr */
 } TokenizerTrain;
 
-typedef struct TokenizerTrained {
+typedef struct TokenizerTrainSummary {
     int64_t bytes, documents, words; /* read; different words among them */
     int64_t vocab_size,
         merges; /* vocab_size is smaller than asked for if nothing is left to join */
     double count_seconds, merge_seconds;
-} TokenizerTrained;
+} TokenizerTrainSummary;
 
 /* The text of a tokenizer.json, which tokenizer_parse() takes, in a. The same for any number of threads: a
  * pair that is seen more often goes first, of equals that with the smaller numbers (left, then right);
@@ -33,6 +33,6 @@ typedef struct TokenizerTrained {
  *
  * E_ARG: what p says cannot be. E_DATA: an input is missing or malformed. */
 Status tokenizer_train(const TokenizerTrain *p, Arena *a, char **text, int64_t *size,
-                       TokenizerTrained *summary);
+                       TokenizerTrainSummary *summary);
 
 #endif

@@ -9,7 +9,7 @@
 #include "autograd/base/threads.h"
 #include "data/packing.h"
 #include "data/tokenizer_train.h"
-#include "train/generate/decode.h"
+#include "train/generate/decoder.h"
 #include "train/plan/probe.h"
 
 enum { VOCAB = 97, DECODED = 48, CAPACITY = 512, TEXT = 60000 };
@@ -130,7 +130,7 @@ static void open_tokenizer(const char *kind)
 {
     char path[] = "/tmp/capstan-instructions-XXXXXX", *made = NULL;
     int64_t size = 0;
-    TokenizerTrained summary;
+    TokenizerTrainSummary summary;
     write_text();
     const int fd = mkstemp(path);
     if (fd < 0 || write(fd, text, TEXT) != TEXT) must(FAIL(E_IO, "%s", path));

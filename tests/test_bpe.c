@@ -18,7 +18,7 @@ static Arena arena;
 
 /* What a test makes of a text; its json is in the arena. */
 static char *train_text(const char *text, size_t size, int64_t vocab_size, int64_t min_count,
-                        TokenizerTrained *summary)
+                        TokenizerTrainSummary *summary)
 {
     const char *input = in_temporary("text");
     char *json;
@@ -130,7 +130,7 @@ static void naive_train(Naive *n, const char *text, int vocab_size, int64_t min_
 }
 
 /* The merges of a trained one, read back through its tokens. */
-static void compare(const Naive *n, const Tokenizer *t, const TokenizerTrained *s)
+static void compare(const Naive *n, const Tokenizer *t, const TokenizerTrainSummary *s)
 {
     cr_assert_eq(s->merges, n->merge_count, "%d and %d", (int)s->merges, n->merge_count);
     cr_assert_eq(tokenizer_vocab_size(t), n->tokens + 1);
@@ -153,7 +153,7 @@ Test(bpe, learns_what_the_naive_trainer_learns)
     temporary_open();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (uint64_t seed = 1; seed <= 4; seed++) {
-            TokenizerTrained s;
+            TokenizerTrainSummary s;
             Naive n;
             const char *text = random_text(seed, (size_t)cases[i].size, cases[i].letters);
             naive_train(&n, text, cases[i].vocab_size - 1, cases[i].min_count);
@@ -170,7 +170,7 @@ Test(bpe, learns_what_the_naive_trainer_learns)
  * what is left of "bc" is seen once. */
 Test(bpe, of_equals_the_smaller_pair_goes_first)
 {
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     int64_t size;
     temporary_open();
     const char *text = "ab\tbc\tab\tbc\tab\tbc";
@@ -189,7 +189,7 @@ Test(bpe, threads_change_nothing)
     const size_t size = 3 << 20; /* several items a thread */
     char *text = random_text(7, size, 20), *first = NULL;
     for (int threads = 1; threads <= 4; threads++) {
-        TokenizerTrained s;
+        TokenizerTrainSummary s;
         threads_set(threads);
         char *json = train_text(text, size, 1000, 2, &s);
         if (!first) first = json;
@@ -224,7 +224,7 @@ Test(bpe, any_bytes_come_back)
     const char *input = in_temporary("text");
     char *words = random_text(1, 20000, 12), *json;
     int64_t size;
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     file_put(input, words, 20000);
     for (int p = 0; p < 3; p++) {
         TokenizerTrain how = {.inputs = &input,
@@ -258,7 +258,7 @@ Test(bpe, a_megabyte_without_a_blank)
 {
     temporary_open();
     enum { SIZE = 1 << 20 };
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     char *text = arena_take(&arena, SIZE);
     memset(text, 'a', SIZE);
     const Tokenizer *t = parse(train_text(text, SIZE, 264, 2, &s));
@@ -279,7 +279,7 @@ Test(bpe, a_megabyte_without_a_blank)
 Test(bpe, special_tokens_are_text_unless_asked_for)
 {
     temporary_open();
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     int32_t tokens[64];
     int64_t count, size;
     char *text = arena_take(&arena, 1 << 12);
@@ -309,7 +309,7 @@ Test(bpe, no_merge_makes_a_special_token)
     const char *input = in_temporary("text"), *specials[] = {"abab", "</s>"};
     char *json;
     int64_t size;
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     file_put(input, "abab\nabab\nabab\nababab", 21);
     TokenizerTrain p = {.inputs = &input,
                         .input_count = 1,
@@ -336,7 +336,7 @@ Test(bpe, no_merge_makes_a_special_token)
 Test(bpe, what_is_settled_stays)
 {
     temporary_open();
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     const Rng r = rng_stream(5, "settled");
     static const char alphabet[] = "ab  \n\t.'sr1l\r";
     char text[200];
@@ -365,7 +365,7 @@ Test(bpe, a_document_in_pieces_has_the_tokens_of_the_whole)
 {
     temporary_open();
     enum { SIZE = 3 << 20 };
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     PrepareSummary summary;
     Dataset d;
     char *text = random_text(9, SIZE, 6);
@@ -477,7 +477,7 @@ Test(bpe, parts_that_are_not_supported_are_named)
 Test(bpe, damaged_files_do_no_harm)
 {
     temporary_open();
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     const Rng r = rng_stream(11, "damage");
     const char *text = random_text(2, 3000, 8), *json = train_text(text, 3000, 300, 2, &s);
     const size_t size = strlen(json);
@@ -529,7 +529,7 @@ Test(bpe, memory_may_be_out_at_any_time)
         char *json;
         int64_t size, count;
         int32_t tokens[64];
-        TokenizerTrained s;
+        TokenizerTrainSummary s;
         Tokenizer *t = NULL;
         TokenizerTrain p = {.inputs = &input,
                             .input_count = 1,
@@ -614,7 +614,7 @@ Test(bpe, what_cannot_be_is_refused)
                *no_end[] = {"<pad>"};
     char *json;
     int64_t size;
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     file_put(input, "ab", 2);
     TokenizerTrain p = {.inputs = &input, .input_count = 1, .kind = "bpe", .pattern = "gpt2"};
     const struct {

@@ -283,7 +283,7 @@ Test(sample, is_a_function_of_seed_and_number)
 {
     static Model m;
     SampleResult made;
-    Sampling s = {.tokens = 60, .seed = 3, .choosing = {.temperature = 1, .top_p = 1}};
+    Sampling s = {.tokens = 60, .seed = 3, .sampler = {.temperature = 1, .top_p = 1}};
     open_model(&m, 0, NULL);
     char *first = sample(&m, &s, "ab", 0, &made), *again = sample(&m, &s, "ab", 0, NULL),
          *other = sample(&m, &s, "ab", 1, NULL);
@@ -313,7 +313,7 @@ Test(sample, many_are_as_alone)
     const Sampling s = {.tokens = 60,
                         .seed = 3,
                         .with_prompt = true,
-                        .choosing = {.temperature = 3, .top_p = 1}};
+                        .sampler = {.temperature = 3, .top_p = 1}};
     open_model(&m, 0, NULL);
     cr_assert_eq(tokenizer_byte(&arena, &byte), OK);
     cr_assert_eq(decoder_open(&d, &m.gpt, COUNT), OK);
@@ -339,7 +339,7 @@ Test(sample, many_are_as_alone)
 Test(sample, is_the_same_from_any_number_of_threads)
 {
     static Model m;
-    const Sampling s = {.tokens = 30, .seed = 3, .choosing = {.temperature = 1, .top_p = 0.9}};
+    const Sampling s = {.tokens = 30, .seed = 3, .sampler = {.temperature = 1, .top_p = 0.9}};
     char *first = NULL;
     open_model(&m, 1, (const char *const[]){"model.width=128"});
     for (int threads = 1; threads <= 4; threads++) {
@@ -364,7 +364,7 @@ Test(sample, begins_as_a_document_does)
     DataConfig c = {.packing = "none", .objective = "causal", .prefix_attention = "bidirectional"};
     open_model(&m, 0, NULL);
     for (int i = 0; i < 4; i++) {
-        Sampling s = {.tokens = 1, .choosing = {.temperature = 0, .top_p = 1}};
+        Sampling s = {.tokens = 1, .sampler = {.temperature = 0, .top_p = 1}};
         Decoder d;
         const real *logits;
         char expected[8] = "";
@@ -373,7 +373,7 @@ Test(sample, begins_as_a_document_does)
         if (i == 3) strcpy(c.prefix_attention, "causal");
         sampling_as_trained(&s, &c);
         cr_assert_eq(s.in_document, i > 0);
-        cr_assert_eq(s.prompt_both_ways, i == 2);
+        cr_assert_eq(s.bidirectional_prompt, i == 2);
         cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
         if (i == 2)
             cr_assert_eq(decoder_read_prompt(&d, tokens, 3, &logits), OK);
@@ -395,13 +395,13 @@ Test(sample, begins_as_a_document_does)
 Test(sample, greedy_needs_no_chance)
 {
     static Model m;
-    Sampling s = {.tokens = 40, .seed = 1, .choosing = {.top_p = 1}};
+    Sampling s = {.tokens = 40, .seed = 1, .sampler = {.top_p = 1}};
     open_model(&m, 0, NULL);
     char *first = sample(&m, &s, "Once", 0, NULL);
     s.seed = 2;
     char *other = sample(&m, &s, "Once", 9, NULL);
     /* So does keeping only the likeliest token, at any temperature. */
-    s.choosing = (Choosing){.temperature = 2, .top_k = 1, .top_p = 1};
+    s.sampler = (SamplerParams){.temperature = 2, .top_k = 1, .top_p = 1};
     char *kept = sample(&m, &s, "Once", 5, NULL);
     cr_expect_str_eq(first, other);
     cr_expect_str_eq(first, kept);
@@ -412,7 +412,7 @@ Test(sample, greedy_needs_no_chance)
 Test(sample, a_prompt_comes_back_whole)
 {
     static Model m;
-    const Sampling s = {.tokens = 1, .with_prompt = true, .choosing = {.top_p = 1}};
+    const Sampling s = {.tokens = 1, .with_prompt = true, .sampler = {.top_p = 1}};
     open_model(&m, 0, NULL);
     /* Longer than the context, and with characters of every length. */
     const char *prompt = "a \xC3\xA4 \xE2\x82\xAC \xF0\x9F\x98\x80 and on and on and on and on";
@@ -430,7 +430,7 @@ Test(sample, stops_at_end_of_text)
 {
     static Model m;
     SampleResult made;
-    const Sampling s = {.tokens = 10, .choosing = {.top_p = 1}};
+    const Sampling s = {.tokens = 10, .sampler = {.top_p = 1}};
     open_model(&m, 1, (const char *const[]){"model.tied=false"});
     /* A head that says one thing: the sum of the last layer's numbers, for end-of-text alone. */
     memset(m.gpt.head->data, 0, (size_t)(VOCAB * 32) * sizeof(real));
@@ -454,7 +454,7 @@ Test(sample, without_a_tokenizer_is_numbers)
     char *text;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    const Sampling s = {.tokens = 3, .with_prompt = true, .choosing = {.top_p = 1}};
+    const Sampling s = {.tokens = 3, .with_prompt = true, .sampler = {.top_p = 1}};
     open_model(&m, 0, NULL);
     cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
     cr_assert_eq(sample_write(&d, NULL, &s, " 12  256", 0, 1, &out, NULL), OK, "%s",
@@ -481,7 +481,7 @@ Test(sample, names_the_character_that_is_missing)
     static Arena arena;
     Tokenizer *letters;
     Decoder d;
-    const Sampling s = {.tokens = 3, .choosing = {.top_p = 1}};
+    const Sampling s = {.tokens = 3, .sampler = {.top_p = 1}};
     open_model(&m, 0, NULL);
     cr_assert_eq(tokenizer_char(&arena, (const uint32_t[]){'a', 'b'}, 2, &letters), OK);
     cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
@@ -492,7 +492,7 @@ Test(sample, names_the_character_that_is_missing)
 }
 
 /* Shares of what is drawn, for logits log 1, log 2, log 3, log 4. */
-static void draw(const Choosing *c, double share[4])
+static void draw(const SamplerParams *c, double share[4])
 {
     enum { DRAWS = 40000 };
     const real logits[4] = {0, (real)log(2), (real)log(3), (real)log(4)};
@@ -501,13 +501,14 @@ static void draw(const Choosing *c, double share[4])
     memset(share, 0, 4 * sizeof *share);
     for (int i = 0; i < DRAWS; i++) {
         int32_t token;
-        cr_assert_eq(choose_token(logits, 4, c, rng_uniform(rng, (uint64_t)i, 0), scratch, &token),
+        cr_assert_eq(sampler_choose(logits, 4, c, rng_uniform(rng, (uint64_t)i, 0), scratch,
+                                    &token),
                      OK);
         share[token] += 1.0 / DRAWS;
     }
 }
 
-static void expect_shares(const Choosing *c, const double expected[4])
+static void expect_shares(const SamplerParams *c, const double expected[4])
 {
     double share[4];
     draw(c, share);
@@ -520,17 +521,19 @@ static void expect_shares(const Choosing *c, const double expected[4])
 
 Test(choose, draws_what_is_expected)
 {
-    expect_shares(&(Choosing){.temperature = 1, .top_p = 1}, (double[]){0.1, 0.2, 0.3, 0.4});
+    expect_shares(&(SamplerParams){.temperature = 1, .top_p = 1}, (double[]){0.1, 0.2, 0.3, 0.4});
     /* Half the temperature squares the weights. */
-    expect_shares(&(Choosing){.temperature = 0.5, .top_p = 1},
+    expect_shares(&(SamplerParams){.temperature = 0.5, .top_p = 1},
                   (double[]){1 / 30.0, 4 / 30.0, 9 / 30.0, 16 / 30.0});
-    expect_shares(&(Choosing){.temperature = 1, .top_k = 2, .top_p = 1},
+    expect_shares(&(SamplerParams){.temperature = 1, .top_k = 2, .top_p = 1},
                   (double[]){0, 0, 3 / 7.0, 4 / 7.0});
-    expect_shares(&(Choosing){.temperature = 1, .top_p = 0.65}, (double[]){0, 0, 3 / 7.0, 4 / 7.0});
-    expect_shares(&(Choosing){.temperature = 1, .top_p = 0.75},
+    expect_shares(&(SamplerParams){.temperature = 1, .top_p = 0.65},
+                  (double[]){0, 0, 3 / 7.0, 4 / 7.0});
+    expect_shares(&(SamplerParams){.temperature = 1, .top_p = 0.75},
                   (double[]){0, 2 / 9.0, 3 / 9.0, 4 / 9.0});
-    expect_shares(&(Choosing){.temperature = 1, .top_k = 3, .top_p = 0.01}, (double[]){0, 0, 0, 1});
-    expect_shares(&(Choosing){.top_p = 1}, (double[]){0, 0, 0, 1});
+    expect_shares(&(SamplerParams){.temperature = 1, .top_k = 3, .top_p = 0.01},
+                  (double[]){0, 0, 0, 1});
+    expect_shares(&(SamplerParams){.top_p = 1}, (double[]){0, 0, 0, 1});
 }
 
 static int likelier_first(const void *a, const void *b)
@@ -544,13 +547,14 @@ static int likelier_first(const void *a, const void *b)
 Test(choose, keeps_the_likeliest_of_many)
 {
     enum { COUNT = 1000, DRAWS = 20000 };
-    static const Choosing all[] = {{0.7, 0, 1},   {0.7, 40, 1},     {0.7, 0, 0.6}, {1.5, 0, 0.99},
-                                   {1, 500, 0.5}, {1, COUNT, 0.75}, {2, 1, 1},     {1e-9, 0, 0.9}};
+    static const SamplerParams all[] = {{0.7, 0, 1},    {0.7, 40, 1},  {0.7, 0, 0.6},
+                                        {1.5, 0, 0.99}, {1, 500, 0.5}, {1, COUNT, 0.75},
+                                        {2, 1, 1},      {1e-9, 0, 0.9}};
     static real logits[COUNT];
     static Candidate scratch[COUNT];
     static double sorted[COUNT], seen[COUNT];
     for (int n = 0; n < 2 * (int)(sizeof all / sizeof *all); n++) {
-        const Choosing *c = all + n / 2;
+        const SamplerParams *c = all + n / 2;
         const double spread = n % 2 ? 4 : 0.01;
         double sum = 0, part = 0, shift = 0;
         int64_t kept = 0;
@@ -566,7 +570,7 @@ Test(choose, keeps_the_likeliest_of_many)
             part += exp((sorted[kept++] - sorted[0]) / c->temperature);
         for (int i = 0; i < DRAWS; i++) {
             int32_t token;
-            cr_assert_eq(choose_token(logits, COUNT, c, (i + 0.5) / DRAWS, scratch, &token), OK);
+            cr_assert_eq(sampler_choose(logits, COUNT, c, (i + 0.5) / DRAWS, scratch, &token), OK);
             seen[token] += 1.0 / DRAWS;
         }
         for (int i = 0; i < COUNT; i++) {
@@ -587,5 +591,6 @@ Test(choose, refuses_what_is_no_number)
     const real logits[2] = {0, (real)NAN};
     Candidate scratch[2];
     int32_t token;
-    cr_expect_eq(choose_token(logits, 2, &(Choosing){.top_p = 1}, 0, scratch, &token), E_NUMERIC);
+    cr_expect_eq(sampler_choose(logits, 2, &(SamplerParams){.top_p = 1}, 0, scratch, &token),
+                 E_NUMERIC);
 }

@@ -170,7 +170,7 @@ Test(wordpiece, what_is_settled_stays)
     arena_free(&arena);
 }
 
-static char *train_text(const char *text, size_t size, int64_t vocab_size, TokenizerTrained *s)
+static char *train_text(const char *text, size_t size, int64_t vocab_size, TokenizerTrainSummary *s)
 {
     const char *input = in_temporary("text");
     char *json;
@@ -259,7 +259,7 @@ Test(wordpiece, learns_what_the_naive_trainer_learns)
     enum { SPECIALS = 5 };
     temporary_open();
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        TokenizerTrained s;
+        TokenizerTrainSummary s;
         Tokenizer *t;
         Naive n;
         const char *text = random_text(seed, 100 + 60 * seed, 2 + (int)seed % 4);
@@ -286,7 +286,7 @@ Test(wordpiece, threads_change_nothing)
     const size_t size = 2 << 20;
     char *text = random_text(7, size, 20), *first = NULL;
     for (int threads = 1; threads <= 4; threads++) {
-        TokenizerTrained s;
+        TokenizerTrainSummary s;
         threads_set(threads);
         char *json = train_text(text, size, 800, &s);
         if (!first) first = json;
@@ -301,7 +301,7 @@ Test(wordpiece, rare_characters_are_unknown)
 {
     temporary_open();
     enum { LETTERS = 46, COMMON = 44 };
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     Tokenizer *t;
     char text[2048], *end = text;
     for (int c = 0; c < LETTERS; c++)

@@ -92,7 +92,7 @@ static Status evaluate(Session *s)
 static Status sample(Session *s, int64_t tokens)
 {
     const TrainConfig *c = &s->config->train;
-    Sampling how = {.choosing = {.temperature = 0.8, .top_p = 1},
+    Sampling how = {.sampler = {.temperature = 0.8, .top_p = 1},
                     .tokens = tokens,
                     .seed = (uint64_t)c->seed,
                     .with_prompt = tokens > 0,

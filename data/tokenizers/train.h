@@ -12,7 +12,7 @@
 typedef struct Trainer {
     const TokenizerTrain *p;
     Arena *arena;
-    TokenizerTrained *summary;
+    TokenizerTrainSummary *summary;
     const char *const *specials; /* those that are used */
     int special_count;
     Learn learn;

@@ -6,7 +6,7 @@
 #include "autograd/base/threads.h"
 #include "layers/cost.h"
 #include "train/bench/machine.h"
-#include "train/generate/decode.h"
+#include "train/generate/decoder.h"
 #include "train/generate/sampler.h"
 #include "train/plan/plan.h"
 #include "train/plan/probe.h"
@@ -53,7 +53,7 @@ static void sampler_close(Sampler *s)
 /* Seconds of `steps` tokens of each of so many streams, after the first one, which is read before. */
 static Status write_tokens(Sampler *s, int64_t streams, int64_t steps, double *seconds)
 {
-    static const Choosing choosing = {.temperature = 0.8, .top_p = 1};
+    static const SamplerParams params = {.temperature = 0.8, .top_p = 1};
     const int64_t vocab_size = s->model.vocab_size;
     int32_t all[STREAMS], tokens[STREAMS];
     const real *logits;
@@ -66,9 +66,9 @@ static Status write_tokens(Sampler *s, int64_t streams, int64_t steps, double *s
     for (int64_t i = 0; i < steps; i++) {
         TRY(decoder_step(&s->decoder, all, tokens, streams, &logits));
         for (int64_t k = 0; k < streams; k++)
-            TRY(choose_token(logits + k * vocab_size, vocab_size, &choosing,
-                             rng_uniform(s->rng, (uint64_t)i, (uint64_t)k), s->scratch,
-                             &tokens[k]));
+            TRY(sampler_choose(logits + k * vocab_size, vocab_size, &params,
+                               rng_uniform(s->rng, (uint64_t)i, (uint64_t)k), s->scratch,
+                               &tokens[k]));
     }
     *seconds = clock_seconds() - begin;
     return OK;

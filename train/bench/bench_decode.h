@@ -20,7 +20,7 @@ typedef struct Sampled {
     double memory_seconds; /* a token takes at that rate: 1 / one is held against it */
 } Sampled;
 
-/* Writes made-up texts, choosing at temperature 0.8. The four measures take turns, o->repeats times, and the
+/* Writes made-up texts, params at temperature 0.8. The four measures take turns, o->repeats times, and the
  * median of each counts; o->steps: tokens in each run, 0: 128, or as many as the context holds. */
 Status sampled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Sampled *out);
 

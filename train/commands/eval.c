@@ -56,8 +56,8 @@ static Status print_json(const Wish *w, const char *path, long long step, const 
     return json_print(root);
 }
 
-static Status print(const Wish *w, const Trained *t, const Evaluation *e, const EvaluateOptions *o,
-                    int64_t documents)
+static Status print(const Wish *w, const LoadedModel *t, const Evaluation *e,
+                    const EvaluateOptions *o, int64_t documents)
 {
     const char *path = w->data ? w->data : t->config->data.path;
     const long long step = (long long)t->checkpoint.info.step;
@@ -84,7 +84,7 @@ static Status print(const Wish *w, const Trained *t, const Evaluation *e, const 
     return OK;
 }
 
-static Status eval_on(const Wish *w, Trained *t, Dataset *d)
+static Status eval_on(const Wish *w, LoadedModel *t, Dataset *d)
 {
     EvaluateOptions o = {.progress = isatty(STDERR_FILENO) ? stderr : NULL,
                          .stop = interrupt_watch(NULL, false)};
@@ -136,14 +136,14 @@ Status command_eval(const Command *self, int argc, char *argv[])
         return FAIL(E_ARG, "--split %s: expected val or train", w.split);
     threads_set((int)threads);
 
-    Trained t;
+    LoadedModel t;
     Dataset d = {0};
-    Status status = trained_open(&t, w.checkpoint, argv);
-    if (status == OK) status = trained_data(&t, count, settings);
+    Status status = loaded_model_open(&t, w.checkpoint, argv);
+    if (status == OK) status = loaded_model_set_data(&t, count, settings);
     if (status == OK) {
         status = eval_on(&w, &t, &d);
         dataset_close(&d);
     }
-    trained_close(&t);
+    loaded_model_close(&t);
     return status;
 }

@@ -32,7 +32,7 @@ typedef struct Group {
     SampleResult made[DECODER_STREAMS_MAX];
 } Group;
 
-static Status group_write(Group *g, const Wish *w, const Trained *t, Decoder *d)
+static Status group_write(Group *g, const Wish *w, const LoadedModel *t, Decoder *d)
 {
     Status status = OK;
     int64_t open = 0;
@@ -62,7 +62,7 @@ static void group_free(Group *g)
 }
 
 /* What has been made is printed even if something failed: a user may have had enough. */
-static Status print_group(const Wish *w, const Trained *t, Decoder *d, Group *g)
+static Status print_group(const Wish *w, const LoadedModel *t, Decoder *d, Group *g)
 {
     g->live = stdout;
     if (g->first) printf("---------------\n");
@@ -75,7 +75,7 @@ static Status print_group(const Wish *w, const Trained *t, Decoder *d, Group *g)
     return status;
 }
 
-static Status append_group(const Wish *w, const Trained *t, Decoder *d, Group *g, json_t *list)
+static Status append_group(const Wish *w, const LoadedModel *t, Decoder *d, Group *g, json_t *list)
 {
     TRY(group_write(g, w, t, d));
     for (int64_t i = 0; i < g->count; i++)
@@ -87,7 +87,7 @@ static Status append_group(const Wish *w, const Trained *t, Decoder *d, Group *g
 }
 
 /* To the list, or, if there is none, to standard output. */
-static Status write_all(const Wish *w, const Trained *t, Decoder *d, json_t *list)
+static Status write_all(const Wish *w, const LoadedModel *t, Decoder *d, json_t *list)
 {
     Status status = OK;
     for (int64_t i = 0; i < w->count && status == OK; i += d->cache.streams) {
@@ -99,7 +99,7 @@ static Status write_all(const Wish *w, const Trained *t, Decoder *d, json_t *lis
     return status;
 }
 
-static Status print_json(const Wish *w, const Trained *t, Decoder *d)
+static Status print_json(const Wish *w, const LoadedModel *t, Decoder *d)
 {
     const double begin = clock_seconds();
     json_t *list = json_array();
@@ -114,7 +114,7 @@ static Status print_json(const Wish *w, const Trained *t, Decoder *d)
 }
 
 /* A prompt a line; a line that cannot be read as one is complained of, and the next may be better. */
-static Status answer_lines(const Wish *w, const Trained *t, Decoder *d)
+static Status answer_lines(const Wish *w, const LoadedModel *t, Decoder *d)
 {
     const bool is_terminal = isatty(STDIN_FILENO);
     char *line = NULL;
@@ -139,7 +139,7 @@ static Status answer_lines(const Wish *w, const Trained *t, Decoder *d)
 }
 
 /* How many samples are made side by side: what they remember is to be a part of the memory only. */
-static int64_t streams(const Wish *w, const Trained *t)
+static int64_t streams(const Wish *w, const LoadedModel *t)
 {
     const GptConfig *c = t->model.config;
     const int64_t size = gpt_cache_count(c, c->context) * (int64_t)sizeof(real),
@@ -149,7 +149,7 @@ static int64_t streams(const Wish *w, const Trained *t)
     return count < 1 ? 1 : count;
 }
 
-static Status sample(const Wish *w, const Trained *t)
+static Status sample(const Wish *w, const LoadedModel *t)
 {
     Decoder d;
     Status status = decoder_open(&d, &t->model, streams(w, t));
@@ -168,7 +168,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
               .sampling = {.tokens = 500,
                            .with_prompt = true,
                            .seed = 1,
-                           .choosing = {.temperature = 0.8, .top_p = 1}}};
+                           .sampler = {.temperature = 0.8, .top_p = 1}}};
     int64_t seed = 1, threads = 0;
     bool helped;
     int count;
@@ -188,21 +188,21 @@ Status command_sample(const Command *self, int argc, char *argv[])
          .max = 1e12},
         {.name = "--temperature",
          OPTION_REAL,
-         &w.sampling.choosing.temperature,
+         &w.sampling.sampler.temperature,
          "T",
          "below 1: likelier tokens get likelier; 0: always the likeliest; default: 0.8",
          .min = 0,
          .max = 100},
         {.name = "--top-k",
          OPTION_INT,
-         &w.sampling.choosing.top_k,
+         &w.sampling.sampler.top_k,
          "K",
          "only the K likeliest tokens; default 0: all",
          .min = 0,
          .max = 1e9},
         {.name = "--top-p",
          OPTION_REAL,
-         &w.sampling.choosing.top_p,
+         &w.sampling.sampler.top_p,
          "P",
          "only the likeliest tokens that make up the share P; default 1: all",
          .min = 1e-9,
@@ -231,13 +231,13 @@ Status command_sample(const Command *self, int argc, char *argv[])
     threads_set((int)threads);
     w.sampling.seed = (uint64_t)seed;
 
-    Trained t;
-    Status status = trained_open(&t, w.checkpoint, argv);
+    LoadedModel t;
+    Status status = loaded_model_open(&t, w.checkpoint, argv);
     w.sampling.stop = interrupt_watch(NULL, false);
     if (status == OK) {
         sampling_as_trained(&w.sampling, &t.config->data);
         status = sample(&w, &t);
     }
-    trained_close(&t);
+    loaded_model_close(&t);
     return status;
 }

@@ -227,7 +227,7 @@ static Status convert(Asked *q)
 static Status train(Asked *q)
 {
     const TokenizerTrain *p = &q->training;
-    TokenizerTrained s;
+    TokenizerTrainSummary s;
     char *text;
     int64_t size;
     if (!p->input_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");

@@ -1,4 +1,4 @@
-/* A trained model: what a checkpoint makes whole again for evaluation and sampling. */
+/* A model loaded from a checkpoint, with its config and tokenizer, for evaluation and sampling. */
 #ifndef TRAIN_GENERATE_LOADED_MODEL_H
 #define TRAIN_GENERATE_LOADED_MODEL_H
 
@@ -6,22 +6,22 @@
 #include "train/checkpoint/checkpoint.h"
 #include "train/config/config.h"
 
-typedef struct Trained {
+typedef struct LoadedModel {
     Arena arena;
-    CheckpointReader checkpoint; /* open */
+    CheckpointReader checkpoint; /* open until loaded_model_close() */
     Config *config;
-    Params params; /* values only */
+    Params params; /* without gradients */
     Gpt model;
     Tokenizer *tokenizer; /* NULL: trained on a raw token file */
-} Trained;
+} LoadedModel;
 
-/* t is to be closed whatever this returns. If the checkpoint's numbers are of the other precision, goes
- * on in the other program: see precision_switch(), also for argv. E_FORMAT. */
-Status trained_open(Trained *t, const char *path, char *argv[]);
+/* Close m whatever this returns. A checkpoint in the other precision makes capstan execute its
+ * other program: see precision_switch(), also for argv. E_FORMAT. */
+Status loaded_model_open(LoadedModel *m, const char *path, char *argv[]);
 
-/* Reads other data than it was trained on, or otherwise: "data.key=value" each. E_ARG for other sections:
- * what was trained is what it is. */
-Status trained_data(Trained *t, int count, const char *const settings[]);
-void trained_close(Trained *t);
+/* Changes settings of the section data ("data.key=value"), to evaluate on other data. E_ARG:
+ * another section. */
+Status loaded_model_set_data(LoadedModel *m, int count, const char *const settings[]);
+void loaded_model_close(LoadedModel *m);
 
 #endif

@@ -7,11 +7,11 @@
 #include "autograd/base/rng.h"
 #include "autograd/base/text.h"
 
-/* Where tokens become text. */
+/* Turns the tokens of one sample into text. */
 typedef struct Writer {
     const Tokenizer *tokenizer;
     FILE *out;
-    unsigned char held[4]; /* the beginning of a character */
+    unsigned char held[4]; /* bytes of an incomplete character */
     int count;
     bool begun;
 } Writer;
@@ -46,7 +46,7 @@ static void write_token(Writer *w, int32_t token)
     w->begun = true;
 }
 
-static Status written(const Writer *w)
+static Status flush(const Writer *w)
 {
     if (fflush(w->out) || ferror(w->out)) return FAIL(E_IO, "sample: %s", strerror(errno));
     return OK;
@@ -60,8 +60,8 @@ static Status read_numbers(const char *text, int64_t vocab_size, int32_t *out, i
         long token = strtol(at, &end, 10);
         if (end == at || token < 0 || token >= vocab_size)
             return FAIL(E_ARG,
-                        "prompt \"%s\": this model has no tokenizer; expected numbers of tokens, 0 "
-                        "to %lld, with spaces between",
+                        "prompt \"%s\": this model has no tokenizer; expected token numbers from 0 "
+                        "to %lld, separated by spaces",
                         text, (long long)vocab_size - 1);
         out[(*count)++] = (int32_t)token;
         at = end;
@@ -78,12 +78,12 @@ static Status encode(const Tokenizer *t, const char *prompt, int64_t vocab_size,
     if (t && size && tokenizer_encode(t, prompt, size, out, size, count) != OK) {
         char why[512];
         snprintf(why, sizeof why, "%s", error_message());
-        return FAIL(E_ARG, "the prompt cannot be read: %s", why);
+        return FAIL(E_ARG, "cannot encode the prompt: %s", why);
     }
     return OK;
 }
 
-/* One of the samples that are made together. */
+/* One of the samples that are generated together. */
 typedef struct Stream {
     Writer writer;
     int64_t number;
@@ -97,11 +97,11 @@ typedef struct Streams {
     int64_t count;
     Candidate *scratch;
     int32_t *active,
-        *tokens; /* [count]: those that have not ended, and what each of them goes on with */
+        *tokens; /* [active_count]: streams that have not ended, the next token of each */
     int64_t active_count;
 } Streams;
 
-/* Reads what all begin with. */
+/* Reads the prompt, once for all streams. */
 static Status read_prompt(Streams *s, const char *prompt, Arena *a, const real **logits)
 {
     const Tokenizer *t = s->all->writer.tokenizer;
@@ -116,21 +116,21 @@ static Status read_prompt(Streams *s, const char *prompt, Arena *a, const real *
     for (int64_t k = 0; k < s->count; k++) {
         for (int64_t i = 1; s->how->with_prompt && i <= count; i++)
             write_token(&s->all[k].writer, tokens[i]);
-        TRY(written(&s->all[k].writer));
+        TRY(flush(&s->all[k].writer));
     }
     if (s->how->in_document || !count)
         count++;
     else
         read++;
     decoder_restart(s->decoder);
-    TRY(s->how->prompt_both_ways ? decoder_read_prompt(s->decoder, read, count, logits)
-                                 : decoder_read(s->decoder, read, count, logits));
+    TRY(s->how->bidirectional_prompt ? decoder_read_prompt(s->decoder, read, count, logits)
+                                     : decoder_read(s->decoder, read, count, logits));
     decoder_split(s->decoder, s->count);
     return OK;
 }
 
-/* Chooses and writes token i of each that is active, by its row of logits, of which there are `rows`: one if
- * all are the same. Who has ended is active no more. */
+/* Samples and writes token i of each active stream. logits: [rows, vocab_size]; rows is 1 after
+ * the prompt, which all streams share. Streams that end are no longer active. */
 static Status write_next(Streams *s, const real *logits, int64_t rows, int64_t i)
 {
     const int64_t vocab_size = s->decoder->model->vocab_size, before = s->active_count;
@@ -140,13 +140,14 @@ static Status write_next(Streams *s, const real *logits, int64_t rows, int64_t i
         Stream *one = s->all + s->active[k];
         const Tokenizer *t = one->writer.tokenizer;
         int32_t token;
-        TRY(choose_token(logits + (rows > 1 ? k : 0) * vocab_size, vocab_size, &s->how->choosing,
-                         rng_uniform(rng, (uint64_t)i, (uint64_t)one->number), s->scratch, &token));
+        TRY(sampler_choose(logits + (rows > 1 ? k : 0) * vocab_size, vocab_size, &s->how->sampler,
+                           rng_uniform(rng, (uint64_t)i, (uint64_t)one->number), s->scratch,
+                           &token));
         one->result.ended = token == (t ? tokenizer_end_of_text(t) : -1);
         if (one->result.ended) continue;
         one->result.tokens++;
         write_token(&one->writer, token);
-        TRY(written(&one->writer));
+        TRY(flush(&one->writer));
         s->active[s->active_count] = s->active[k];
         s->tokens[s->active_count++] = token;
     }
@@ -180,7 +181,7 @@ static Status write_samples(Streams *s, const char *prompt, Arena *a)
 void sampling_as_trained(Sampling *s, const DataConfig *c)
 {
     s->in_document = strcmp(c->packing, "none") && strcmp(c->packing, "concat");
-    s->prompt_both_ways =
+    s->bidirectional_prompt =
         !strcmp(c->objective, "prefix") && !strcmp(c->prefix_attention, "bidirectional");
 }
 
@@ -200,7 +201,7 @@ Status sample_write(Decoder *d, const Tokenizer *t, const Sampling *s, const cha
     for (int64_t i = 0; i < count; i++) {
         if (results) results[i] = all.all[i].result;
         write_held(&all.all[i].writer, true);
-        if (status == OK) status = written(&all.all[i].writer);
+        if (status == OK) status = flush(&all.all[i].writer);
     }
     arena_free(&a);
     return status;

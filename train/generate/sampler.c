@@ -5,19 +5,20 @@
 
 #include "autograd/kernels/vector.h"
 
-/* Tokens are binned by how far their logits, over the temperature, are below the largest: steps of 1 / STEPS, all
- * that is further down in the last bin. Only where a bin is cut in two are its tokens sorted. */
+/* top_k and top_p need the likeliest tokens, but not in order: sorting the whole vocabulary
+ * would cost more than all else. Tokens are counted in bins of (largest logit - logit) /
+ * temperature, 1 / STEPS wide, the last bin open. Only the bin in which the cut falls is sorted. */
 enum { BLOCK = 256, BINS = 4096, STEPS = 64 };
 
 typedef struct Bins {
     int64_t counts[BINS];
-    double sums[BINS]; /* of weights */
+    double sums[BINS]; /* of the weights exp((logit - max) / temperature) */
 } Bins;
 
 typedef struct Logits {
     const real *x;
     int64_t count;
-    real max, inverse; /* of the temperature */
+    real max, inverse; /* inverse: 1 / temperature */
 } Logits;
 
 static int larger_first(const void *a, const void *b)
@@ -27,7 +28,7 @@ static int larger_first(const void *a, const void *b)
     return x->token < y->token ? -1 : 1;
 }
 
-/* The largest; false if one is not a number. */
+/* The largest logit; false if one is not finite. */
 VECTOR static bool find_max(const real *x, int64_t count, real *out)
 {
     real max = x[0];
@@ -41,7 +42,7 @@ VECTOR static bool find_max(const real *x, int64_t count, real *out)
     return !bad;
 }
 
-/* Weights of a block, and their sum. */
+/* The weights of a block; returns their sum. */
 VECTOR static double weigh(const Logits *l, int64_t begin, int64_t count, real *weight)
 {
     const real *x = l->x + begin, max = l->max, inverse = l->inverse;
@@ -63,8 +64,8 @@ static int64_t block_at(const Logits *l, int64_t begin)
     return l->count - begin < BLOCK ? l->count - begin : BLOCK;
 }
 
-/* Among `count` weights, where the sum passes `left`; rounding may carry that past the end: then the last one
- * that can be. */
+/* The index among `count` weights at which their running sum exceeds `left`. If rounding keeps
+ * it below: the last one that is not 0. */
 static int64_t find(const real *weight, int64_t count, double left)
 {
     int64_t found = 0;
@@ -76,11 +77,11 @@ static int64_t find(const real *weight, int64_t count, double left)
     return found;
 }
 
-static int32_t choose_of_all(const Logits *l, double uniform)
+static int32_t sample_all(const Logits *l, double uniform)
 {
     real weight[BLOCK];
     double sum = 0;
-    int64_t last = 0; /* block that has a weight */
+    int64_t last = 0; /* the last block with a weight above 0 */
     for (int64_t i = 0; i < l->count; i += BLOCK) sum += weigh(l, i, block_at(l, i), weight);
     double left = uniform * sum;
     for (int64_t i = 0; i < l->count; i += BLOCK) {
@@ -93,9 +94,10 @@ static int32_t choose_of_all(const Logits *l, double uniform)
     return (int32_t)(last + find(weight, block_at(l, last), INFINITY));
 }
 
-/* The tokens of the bins up to where there are top_k, or where they make up top_p of all: those of the last bin
- * sorted behind the others. Returns how many; *sum: of the weights of all tokens; *sure: in the others. */
-static int64_t gather(const Logits *l, const Choosing *c, Candidate *kept, double *sum,
+/* Collects the tokens of the bins up to the one in which top_k or top_p is reached. Tokens of
+ * that bin come last, sorted. Returns the number of tokens. *sum: the weights of all tokens;
+ * *sure: tokens in the bins before. */
+static int64_t gather(const Logits *l, const SamplerParams *c, Candidate *kept, double *sum,
                       int64_t *sure)
 {
     Bins bins = {0};
@@ -129,8 +131,8 @@ static int64_t gather(const Logits *l, const Choosing *c, Candidate *kept, doubl
     return behind;
 }
 
-/* The tokens that stay, and their weights. */
-static int64_t narrow(const Logits *l, const Choosing *c, Candidate *kept)
+/* Applies top_k and top_p. Returns the number of tokens kept, with their weights in kept. */
+static int64_t apply_limits(const Logits *l, const SamplerParams *c, Candidate *kept)
 {
     double sum, part = 0;
     int64_t sure, count = gather(l, c, kept, &sum, &sure);
@@ -150,7 +152,7 @@ static int64_t narrow(const Logits *l, const Choosing *c, Candidate *kept)
     return count;
 }
 
-static int32_t choose_of_some(const Candidate *kept, int64_t count, double uniform)
+static int32_t sample_kept(const Candidate *kept, int64_t count, double uniform)
 {
     double sum = 0;
     for (int64_t i = 0; i < count; i++) sum += kept[i].weight;
@@ -164,16 +166,15 @@ static int32_t choose_of_some(const Candidate *kept, int64_t count, double unifo
     return token;
 }
 
-Status choose_token(const real *logits, int64_t count, const Choosing *c, double uniform,
-                    Candidate *scratch, int32_t *token)
+Status sampler_choose(const real *logits, int64_t count, const SamplerParams *c, double uniform,
+                      Candidate *scratch, int32_t *token)
 {
     enum { INVERSE_MAX = 1 << 30 };
     Logits l = {.x = logits, .count = count};
     if (!find_max(logits, count, &l.max)) {
         int64_t i = 0;
         while (isfinite(logits[i])) i++;
-        return FAIL(E_NUMERIC, "the model gives token %lld the logit %g", (long long)i,
-                    (double)logits[i]);
+        return FAIL(E_NUMERIC, "the logit of token %lld is %g", (long long)i, (double)logits[i]);
     }
     if (c->temperature == 0) {
         for (*token = 0; logits[*token] < l.max;) ++*token;
@@ -181,8 +182,8 @@ Status choose_token(const real *logits, int64_t count, const Choosing *c, double
     }
     l.inverse = c->temperature * INVERSE_MAX > 1 ? (real)(1 / c->temperature) : INVERSE_MAX;
     if (c->top_k || c->top_p < 1)
-        *token = choose_of_some(scratch, narrow(&l, c, scratch), uniform);
+        *token = sample_kept(scratch, apply_limits(&l, c, scratch), uniform);
     else
-        *token = choose_of_all(&l, uniform);
+        *token = sample_all(&l, uniform);
     return OK;
 }

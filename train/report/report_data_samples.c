@@ -15,13 +15,13 @@ static Status say_why(Reported *r, const char *why)
     return r->no_samples ? OK : FAIL(E_NOMEM, "a report");
 }
 
-static Status write_texts(Reported *r, const Trained *t, const ReportedOptions *o,
+static Status write_texts(Reported *r, const LoadedModel *t, const ReportedOptions *o,
                           const char *prompt, char *text[])
 {
     FILE *out[DECODER_STREAMS_MAX];
     size_t size[DECODER_STREAMS_MAX];
     Decoder d = {0};
-    Sampling how = {.choosing = {.temperature = 0.8, .top_p = 1}, .tokens = o->tokens, .seed = 1};
+    Sampling how = {.sampler = {.temperature = 0.8, .top_p = 1}, .tokens = o->tokens, .seed = 1};
     int64_t open = 0;
     sampling_as_trained(&how, &t->config->data);
     Status status = decoder_open(&d, &t->model, o->samples);
@@ -52,12 +52,12 @@ static Status write_texts(Reported *r, const Trained *t, const ReportedOptions *
 static Status sample_of(Reported *r, const ReportedOptions *o, const char *path)
 {
     char *text[DECODER_STREAMS_MAX] = {NULL};
-    Trained t;
-    Status status = trained_open(&t, path, NULL);
+    LoadedModel t;
+    Status status = loaded_model_open(&t, path, NULL);
     if (status == OK)
         status = write_texts(r, &t, o, o->prompt ? o->prompt : t.config->train.sample_prompt, text);
     for (int i = 0; i < DECODER_STREAMS_MAX; i++) free(text[i]);
-    trained_close(&t);
+    loaded_model_close(&t);
     return status;
 }
 

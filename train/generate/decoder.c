@@ -1,9 +1,9 @@
-#include "train/generate/decode.h"
+#include "train/generate/decoder.h"
 
 #include <string.h>
 
-/* What each is for, [streams + 1] of it. */
-enum { TOKENS, PLACES, QUERIES, KEYS, KEY_ENDS, EACH };
+/* The rows of Decoder.step. */
+enum { TOKENS, POSITIONS, QUERIES, KEYS, KEY_ENDS, STEP_ROWS };
 
 static const int32_t first_stream[] = {0};
 
@@ -18,9 +18,9 @@ Status decoder_open(Decoder *d, const Gpt *model, int64_t streams)
     d->positions = arena_take(&d->arena, context * index);
     d->first = arena_zero(&d->arena, context * index);
     d->end = arena_take(&d->arena, context * index);
-    d->each = arena_take(&d->arena, EACH * (streams + 1) * index);
+    d->step = arena_take(&d->arena, STEP_ROWS * (streams + 1) * index);
     d->logits = arena_take(&d->arena, streams * model->vocab_size * (int64_t)sizeof *d->logits);
-    if (!d->cache.data || !d->window || !d->positions || !d->first || !d->end || !d->each ||
+    if (!d->cache.data || !d->window || !d->positions || !d->first || !d->end || !d->step ||
         !d->logits)
         return FAIL(E_NOMEM, "keys and values of %lld times %lld tokens", (long long)streams,
                     (long long)context);
@@ -41,8 +41,8 @@ void decoder_restart(Decoder *d)
     d->prompt = 0;
 }
 
-/* Whether there is no room for `count` more. Then the cache is forgotten, and the last *old tokens of each
- * stream are to be read again; else there are none of those. */
+/* If the cache has no room for `count` more tokens, empties it and returns true: the caller must
+ * read the last *old tokens of each stream again. */
 static bool start_over(Decoder *d, int64_t count, int64_t *old)
 {
     const int64_t context = d->cache.capacity, length = d->cache.length;
@@ -70,7 +70,7 @@ static Status forward(Decoder *d, const GptInput *in, const real **logits)
     return OK;
 }
 
-/* Reads what is in a stream's window behind the cache, `rows` tokens. */
+/* Reads the `rows` tokens of a stream's window that follow those in the cache. */
 static Status read_rows(Decoder *d, const int32_t *stream, int64_t rows, const real **logits)
 {
     const int64_t begin = d->cache.length;
@@ -81,7 +81,7 @@ static Status read_rows(Decoder *d, const int32_t *stream, int64_t rows, const r
                    .attention = {.segments = 1, .queries = queries, .keys = keys},
                    .cache = &d->cache};
     d->cache.stream = stream;
-    if (begin < d->prompt) { /* of a prompt, all is read at once */
+    if (begin < d->prompt) { /* a prompt is read in one pass, so begin is 0 */
         for (int64_t i = 0; i < rows; i++) d->end[i] = (int32_t)(i < d->prompt ? d->prompt : i + 1);
         in.attention.first = d->first;
         in.attention.end = d->end;
@@ -89,14 +89,14 @@ static Status read_rows(Decoder *d, const int32_t *stream, int64_t rows, const r
     return forward(d, &in, logits);
 }
 
-/* Puts the tokens behind those in the first window, and reads them. */
+/* Appends the tokens to the first window and reads them. */
 static Status append(Decoder *d, const int32_t *tokens, int64_t count, const real **logits)
 {
     const int64_t length = d->cache.length;
     int64_t old;
-    const bool again = start_over(d, count, &old);
-    if (again) move_window(d->window, length, old);
-    memcpy(d->window + (again ? old : length), tokens, (size_t)count * sizeof *tokens);
+    const bool restarted = start_over(d, count, &old);
+    if (restarted) move_window(d->window, length, old);
+    memcpy(d->window + (restarted ? old : length), tokens, (size_t)count * sizeof *tokens);
     return read_rows(d, first_stream, old + count, logits);
 }
 
@@ -135,7 +135,8 @@ void decoder_split(Decoder *d, int64_t count)
     }
 }
 
-/* Each stream's old tokens and its new one, stream by stream: so many rows at once are no slower alone. */
+/* Reads the old tokens and the new one of each stream, one stream after the other: with this
+ * many rows per stream, batching the streams would gain nothing. */
 static Status step_over(Decoder *d, const int32_t *streams, const int32_t *tokens, int64_t count,
                         int64_t length, int64_t old, const real **logits)
 {
@@ -163,13 +164,13 @@ Status decoder_step(Decoder *d, const int32_t *streams, const int32_t *tokens, i
     for (int64_t i = 0; i < count; i++) d->window[streams[i] * context + length] = tokens[i];
     if (count == 1) return read_rows(d, streams, 1, logits);
 
-    int32_t *of[EACH];
-    for (int i = 0; i < EACH; i++) of[i] = d->each + i * (d->cache.streams + 1);
+    int32_t *of[STEP_ROWS];
+    for (int i = 0; i < STEP_ROWS; i++) of[i] = d->step + i * (d->cache.streams + 1);
     for (int64_t i = 0; i <= count; i++) {
         of[QUERIES][i] = (int32_t)i;
         if (i == count) break;
         of[TOKENS][i] = tokens[i];
-        of[PLACES][i] = (int32_t)length;
+        of[POSITIONS][i] = (int32_t)length;
         of[KEYS][i] = (int32_t)(streams[i] * context);
         of[KEY_ENDS][i] = (int32_t)(of[KEYS][i] + length + 1);
     }
@@ -177,7 +178,7 @@ Status decoder_step(Decoder *d, const int32_t *streams, const int32_t *tokens, i
     return forward(d,
                    &(GptInput){.rows = count,
                                .tokens = of[TOKENS],
-                               .positions = of[PLACES],
+                               .positions = of[POSITIONS],
                                .attention = {.segments = count,
                                              .queries = of[QUERIES],
                                              .keys = of[KEYS],

@@ -131,23 +131,23 @@ static int64_t shuffled(Rng r, int64_t epoch, int64_t i, int64_t count)
     return (int64_t)x;
 }
 
-/* Which window or pack sequence j of a draw is. */
-static int64_t window_of(const Batches *b, int64_t draw, int64_t j)
+/* Which window or pack sequence j of a batch is. */
+static int64_t window_of(const Batches *b, int64_t batch_index, int64_t j)
 {
-    const int64_t index = (draw - 1) * b->sequences + j, epoch = index / b->windows;
+    const int64_t index = (batch_index - 1) * b->sequences + j, epoch = index / b->windows;
     const Rng r = rng_stream(b->seed, "data.batch");
     if (is(b->config->order, "sequential")) return index % b->windows;
     return shuffled(r, epoch, index % b->windows, b->windows);
 }
 
-/* The first token of sequence j of a draw. */
-static int64_t place(const Batches *b, int64_t draw, int64_t j)
+/* The first token of sequence j of a batch. */
+static int64_t place(const Batches *b, int64_t batch_index, int64_t j)
 {
     const Rng r = rng_stream(b->seed, "data.batch");
     if (is(b->config->packing, "none") && is(b->config->order, "shuffled"))
-        return (int64_t)rng_below(r, (uint64_t)draw, (uint64_t)j,
+        return (int64_t)rng_below(r, (uint64_t)batch_index, (uint64_t)j,
                                   (uint64_t)(b->split->count - b->context));
-    return window_of(b, draw, j) * b->context;
+    return window_of(b, batch_index, j) * b->context;
 }
 
 void batch_weigh(Batch *out, int64_t row, int64_t rows)
@@ -203,14 +203,14 @@ static void begin(const Batches *b, Batch *out)
     out->has_weights = is(b->config->loss_weights, "document");
 }
 
-Status batches_fill(const Batches *b, int64_t draw, Batch *out)
+Status batches_fill(const Batches *b, int64_t batch_index, Batch *out)
 {
-    INVARIANT(draw > 0);
+    INVARIANT(batch_index > 0);
     begin(b, out);
     for (int64_t j = 0; j < b->sequences; j++) {
-        const int64_t epoch = ((draw - 1) * b->sequences + j) / b->windows;
-        TRY(b->is_packed ? batch_fill_pack(b, window_of(b, draw, j), epoch, j, out)
-                         : fill_window(b, place(b, draw, j), j, out));
+        const int64_t epoch = ((batch_index - 1) * b->sequences + j) / b->windows;
+        TRY(b->is_packed ? batch_fill_pack(b, window_of(b, batch_index, j), epoch, j, out)
+                         : fill_window(b, place(b, batch_index, j), j, out));
     }
     return OK;
 }

@@ -1,4 +1,4 @@
-/* Batches: what a training step reads, as a pure function of (seed, draw). */
+/* Batches: what a training step reads, as a pure function of (seed, batch index). */
 #ifndef DATA_BATCH_H
 #define DATA_BATCH_H
 
@@ -82,9 +82,9 @@ Status batches_open(Batches *b, const Dataset *d, const Split *split, const Data
                     int64_t context, int64_t sequences, uint64_t seed);
 void batches_close(Batches *b);
 
-/* Batch `draw`, from 1, into out (of the same sequences and context). E_DATA if tokens that it touches
+/* Batch number `batch_index`, from 1, into out (same sequences and context). E_DATA if tokens that it touches
  * are damaged. Threads may call it at once. */
-Status batches_fill(const Batches *b, int64_t draw, Batch *out);
+Status batches_fill(const Batches *b, int64_t batch_index, Batch *out);
 
 /* How many batches the whole split makes in non-overlapping windows, the last partial one included, or
  * in packs. */

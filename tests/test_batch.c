@@ -1,4 +1,4 @@
-/* Batches: windows stand where CONTRACT 3 says, depend on (seed, draw) alone, and stay inside documents
+/* Batches: windows stand where CONTRACT 3 says, depend on (seed, batch index) alone, and stay inside documents
  * under document_mask. */
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -74,9 +74,9 @@ static void open_batches(Fixture *f, const char *packing, const char *order, boo
     cr_assert_eq(batch_alloc(&f->batch, &f->arena, sequences, context), OK);
 }
 
-static void fill(Fixture *f, int64_t draw)
+static void fill(Fixture *f, int64_t batch_index)
 {
-    cr_assert_eq(batches_fill(&f->batches, draw, &f->batch), OK, "%s", error_message());
+    cr_assert_eq(batches_fill(&f->batches, batch_index, &f->batch), OK, "%s", error_message());
 }
 
 static void shut(Fixture *f)
@@ -110,9 +110,10 @@ Test(batch, sequential_is_the_formula)
         open_batches(&f, packings[k], "sequential", false, 8, 5, 7);
         const int64_t windows = (102 - 1) / 8;
         cr_assert_eq(f.batches.windows, windows);
-        for (int64_t draw = 1; draw < 20; draw++) {
-            fill(&f, draw);
-            for (int64_t j = 0; j < 5; j++) is_window(&f, j, ((draw - 1) * 5 + j) % windows * 8);
+        for (int64_t batch_index = 1; batch_index < 20; batch_index++) {
+            fill(&f, batch_index);
+            for (int64_t j = 0; j < 5; j++)
+                is_window(&f, j, ((batch_index - 1) * 5 + j) % windows * 8);
             cr_assert_eq(f.batch.loss_tokens, 40);
         }
         shut(&f);
@@ -126,14 +127,14 @@ static int64_t start_of(const Batch *b, int64_t s)
     return in[0] != 999 ? in[0] : in[1] - 1;
 }
 
-Test(batch, none_draws_every_place_alike)
+Test(batch, none_picks_every_place_alike)
 {
     Fixture f;
     int64_t seen[22 - 8] = {0};
     open_documents(&f, (int[]){22, 0});
     open_batches(&f, "none", "shuffled", false, 8, 4, 3);
-    for (int64_t draw = 1; draw <= 3500; draw++) {
-        fill(&f, draw);
+    for (int64_t batch_index = 1; batch_index <= 3500; batch_index++) {
+        fill(&f, batch_index);
         for (int64_t s = 0; s < 4; s++) {
             is_window(&f, s, start_of(&f.batch, s));
             seen[start_of(&f.batch, s)]++;
@@ -152,15 +153,15 @@ Test(batch, concat_reads_each_window_once_an_epoch)
         Fixture f;
         open_documents(&f, (int[]){sizes[k], 0});
         open_batches(&f, "concat", "shuffled", false, 8, 3, 5);
-        const int64_t windows = f.batches.windows, draws = 4 * windows; /* 12 epochs */
+        const int64_t windows = f.batches.windows, batches = 4 * windows; /* 12 epochs */
         int64_t order[12 * 64], moved = 0;
-        for (int64_t draw = 1; draw <= draws; draw++) {
-            fill(&f, draw);
+        for (int64_t batch_index = 1; batch_index <= batches; batch_index++) {
+            fill(&f, batch_index);
             for (int64_t s = 0; s < 3; s++) {
                 int64_t p = start_of(&f.batch, s);
                 cr_assert_eq(p % 8, 0);
                 is_window(&f, s, p);
-                order[(draw - 1) * 3 + s] = p / 8;
+                order[(batch_index - 1) * 3 + s] = p / 8;
             }
         }
         for (int64_t epoch = 0; epoch < 12; epoch++) {
@@ -178,7 +179,7 @@ Test(batch, concat_reads_each_window_once_an_epoch)
 }
 
 /* Draws in another order, and by another seed. */
-Test(batch, is_a_function_of_seed_and_draw)
+Test(batch, is_a_function_of_seed_and_index)
 {
     static const char *const packings[] = {"none", "concat"};
     for (int k = 0; k < 2; k++) {
@@ -187,18 +188,18 @@ Test(batch, is_a_function_of_seed_and_draw)
         int same = 0;
         open_documents(&f, (int[]){500, 30, 400, 0});
         open_batches(&f, packings[k], "shuffled", true, 16, 2, 11);
-        for (int draw = 1; draw <= 20; draw++) {
-            fill(&f, draw);
-            memcpy(first[draw - 1], f.batch.inputs, sizeof first[0]);
+        for (int batch_index = 1; batch_index <= 20; batch_index++) {
+            fill(&f, batch_index);
+            memcpy(first[batch_index - 1], f.batch.inputs, sizeof first[0]);
         }
-        for (int draw = 20; draw > 0; draw -= 3) {
-            fill(&f, draw);
-            cr_assert_arr_eq(first[draw - 1], f.batch.inputs, sizeof first[0]);
+        for (int batch_index = 20; batch_index > 0; batch_index -= 3) {
+            fill(&f, batch_index);
+            cr_assert_arr_eq(first[batch_index - 1], f.batch.inputs, sizeof first[0]);
         }
         open_batches(&f, packings[k], "shuffled", true, 16, 2, 12);
-        for (int draw = 1; draw <= 20; draw++) {
-            fill(&f, draw);
-            same += !memcmp(first[draw - 1], f.batch.inputs, sizeof first[0]);
+        for (int batch_index = 1; batch_index <= 20; batch_index++) {
+            fill(&f, batch_index);
+            same += !memcmp(first[batch_index - 1], f.batch.inputs, sizeof first[0]);
         }
         cr_assert_lt(same, 3);
         shut(&f);

@@ -60,12 +60,12 @@ Test(bundle, each_loss_is_in_one_piece_of_its_document)
     for (int way = 0; way < WAYS; way++) {
         open_way(way, NULL);
         const Split *s = run.train.split;
-        for (int64_t draw = 1; draw < 40; draw++) {
+        for (int64_t batch_index = 1; batch_index < 40; batch_index++) {
             Arena arena = {0};
             BatchPiece *pieces;
             int64_t count, losses = 0, seen[ROWS] = {0};
             const Batch *b = &run.batch;
-            MUST(batches_fill(&run.train, draw, &run.batch));
+            MUST(batches_fill(&run.train, batch_index, &run.batch));
             MUST(batch_pieces(b, s, &arena, &pieces, &count));
             for (int64_t i = 0; i < count; i++) {
                 const BatchPiece *p = &pieces[i];
@@ -103,20 +103,20 @@ static int64_t differences(const int32_t *a, const int32_t *b)
 
 static MonitorConfig fault(const char *what)
 {
-    MonitorConfig c = {.inject_draw = 7, .inject_count = 3, .inject_factor = 1000};
+    MonitorConfig c = {.inject_batch = 7, .inject_count = 3, .inject_factor = 1000};
     snprintf(c.inject, sizeof c.inject, "%s", what);
     return c;
 }
 
-static void spoil(const MonitorConfig *c, int64_t draw, int32_t *inputs, int32_t *targets)
+static void spoil(const MonitorConfig *c, int64_t batch_index, int32_t *inputs, int32_t *targets)
 {
-    MUST(batches_fill(&run.train, draw, &run.batch));
-    MUST(inject_batch(c, &run.train, draw, &run.batch));
+    MUST(batches_fill(&run.train, batch_index, &run.batch));
+    MUST(inject_tokens(c, &run.train, batch_index, &run.batch));
     memcpy(inputs, run.batch.inputs, ROWS * sizeof *inputs);
     memcpy(targets, run.batch.targets, ROWS * sizeof *targets);
 }
 
-Test(bundle, faults_are_functions_of_the_draw_and_last_as_long_as_is_said)
+Test(bundle, faults_are_functions_of_the_batch_and_last_as_long_as_is_said)
 {
     static const char *const faults[] = {"none",     "random",   "shuffle", "constant",
                                          "document", "gradient", "nan"};
@@ -127,12 +127,12 @@ Test(bundle, faults_are_functions_of_the_draw_and_last_as_long_as_is_said)
         for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
             const MonitorConfig c = fault(faults[i]);
             const bool spoils = i >= 1 && i <= 4;
-            for (int64_t draw = 5; draw < 12; draw++) {
-                const bool is_due = i && draw >= 7 && draw < 10;
-                cr_expect_eq(inject_is_due(&c, draw), is_due);
-                spoil(&none, draw, clean[0], clean[1]);
-                spoil(&c, draw, one[0], one[1]);
-                spoil(&c, draw, again[0], again[1]);
+            for (int64_t batch_index = 5; batch_index < 12; batch_index++) {
+                const bool is_due = i && batch_index >= 7 && batch_index < 10;
+                cr_expect_eq(inject_is_due(&c, batch_index), is_due);
+                spoil(&none, batch_index, clean[0], clean[1]);
+                spoil(&c, batch_index, one[0], one[1]);
+                spoil(&c, batch_index, again[0], again[1]);
                 cr_assert_eq(memcmp(one, again, sizeof one), 0);
                 if (i == 4) /* all documents may be too short */
                     cr_assert(is_due || !differences(clean[1], one[1]));
@@ -189,18 +189,18 @@ Test(bundle, one_document_is_spoilt_and_no_other)
     int64_t different = 0;
     for (int way = 0; way < WAYS; way++) {
         open_way(way, NULL);
-        for (int64_t draw = 1; draw < 50; draw++) {
+        for (int64_t batch_index = 1; batch_index < 50; batch_index++) {
             Arena arena = {0};
             BatchPiece *pieces;
             int64_t count;
             MonitorConfig c = fault("none");
-            spoil(&c, draw, clean[0], clean[1]);
+            spoil(&c, batch_index, clean[0], clean[1]);
             c = fault("document");
-            c.inject_draw = draw;
-            spoil(&c, draw, now[0], now[1]);
+            c.inject_batch = batch_index;
+            spoil(&c, batch_index, now[0], now[1]);
             MUST(batch_pieces(&run.batch, run.train.split, &arena, &pieces, &count));
             const int64_t chosen =
-                inject_document(&c, (uint64_t)config.train.seed, draw, pieces, count);
+                inject_document(&c, (uint64_t)config.train.seed, batch_index, pieces, count);
             cr_assert(chosen >= 0 && chosen < count);
             const BatchPiece *p = &pieces[chosen];
             for (int64_t row = 0; row < ROWS; row++) {
@@ -247,7 +247,7 @@ static void make(Bundle *b)
     static real row_loss[ROWS];
     double sum;
     *b = (Bundle){.step = 3,
-                  .draw = 3,
+                  .batch_index = 3,
                   .before_step = -1,
                   .run = "runs/caf\xc3\xa9",
                   .flag = "loss",
@@ -266,7 +266,7 @@ static void make(Bundle *b)
     MUST(history_open(&b->history, &b->arena, 4, 2, named));
     for (int i = 0; i < 6; i++) { /* more than it holds */
         double *row = history_add(&b->history);
-        row[SIGNAL_step] = row[SIGNAL_draw] = i - 2;
+        row[SIGNAL_step] = row[SIGNAL_batch] = i - 2;
         row[SIGNAL_loss] = i == 4 ? (double)INFINITY : 0.1 * i;
         row[SIGNAL_grad_norm] = -INFINITY;
         row[history_param(&b->history, named - 1, PARAM_rms)] = 1e-300 * i;
@@ -286,7 +286,7 @@ Test(bundle, reads_back_as_it_was_written)
     make(&a);
     cr_assert_eq(temporary_files(0), 2, "d.h5 and bundle.json, no draft");
     MUST(bundle_read(&b, temporary));
-    cr_expect(b.step == a.step && b.draw == a.draw && b.before_step == a.before_step);
+    cr_expect(b.step == a.step && b.batch_index == a.batch_index && b.before_step == a.before_step);
     cr_expect_str_eq(b.run, a.run);
     cr_expect_str_eq(b.dataset, a.dataset);
     cr_expect_str_eq(b.message, a.message);
@@ -397,9 +397,9 @@ Test(bundle, what_is_malformed_is_refused_and_named)
     json_array_append_new(json_array_get(rows, 1), json_real(1));
     expect_refused(root, path, "\"rows\"[1]");
     json_array_remove(json_array_get(rows, 1), (size_t)a.history.columns);
-    json_object_set_new(root, "draw", json_integer(4));
+    json_object_set_new(root, "batch", json_integer(4));
     expect_refused(root, path, "newest row");
-    json_object_set_new(root, "draw", json_integer(3));
+    json_object_set_new(root, "batch", json_integer(3));
     cr_assert_eq(json_dump_file(root, path, 0), 0);
     MUST(bundle_read(&b, temporary));
     bundle_close(&b);

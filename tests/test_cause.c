@@ -24,7 +24,7 @@ static void setup(void)
     const Rng rng = rng_stream(3, "history");
     MUST(config_load(&config, NULL, 0, NULL));
     bundle = (Bundle){.step = ROWS,
-                      .draw = ROWS,
+                      .batch_index = ROWS,
                       .before_step = 40,
                       .folder = "f",
                       .run = "r",
@@ -45,7 +45,7 @@ static void setup(void)
         double *row = history_add(h);
         for (int64_t j = 0; j < h->columns; j++)
             row[j] = 1 + 0.05 * rng_normal(rng, (uint64_t)i, (uint64_t)j);
-        row[SIGNAL_step] = row[SIGNAL_draw] = i + 1;
+        row[SIGNAL_step] = row[SIGNAL_batch] = i + 1;
         row[SIGNAL_flag] = 0;
         row[SIGNAL_taken] = 1;
         row[SIGNAL_loss] += 1.6;
@@ -53,7 +53,7 @@ static void setup(void)
         row[SIGNAL_max_logit] *= 5;
     }
     replay = (Replay){.step = {40, ROWS - 1},
-                      .draw = {ROWS, ROWS - 1},
+                      .batch_index = {ROWS, ROWS - 1},
                       .recorded_loss = 6.5,
                       .recorded_grad_norm = 4};
     for (int s = 0; s < 2; s++)

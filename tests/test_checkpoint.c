@@ -44,7 +44,7 @@ static Status save(const char *name, const Params *p, int64_t step)
     const CheckpointList lists[] = {{"monitor", NUMBER_F64, 3, numbers},
                                     {"nothing", NUMBER_I64, 0, NULL}};
     const Checkpoint c = {.info = {.step = step,
-                                   .draw = step + 2,
+                                   .batch_index = step + 2,
                                    .tokens = step * 1000,
                                    .vocab_size = 257,
                                    .dataset = "0123456789abcdef0123456789abcdef",
@@ -94,7 +94,7 @@ Test(checkpoint, comes_back_as_saved)
     cr_assert_eq(save("c.h5", &a, 12), OK, "%s", error_message());
     cr_assert_eq(checkpoint_open(&r, in_temporary("c.h5")), OK, "%s", error_message());
     cr_expect_eq(r.info.step, 12);
-    cr_expect_eq(r.info.draw, 14);
+    cr_expect_eq(r.info.batch_index, 14);
     cr_expect_eq(r.info.tokens, 12000);
     cr_expect_eq(r.info.vocab_size, 257);
     cr_expect_str_eq(r.info.dataset, "0123456789abcdef0123456789abcdef");

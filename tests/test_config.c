@@ -122,8 +122,8 @@ static const struct {
     {"monitor:\n  action: rewind\n  snapshot_every: 0\n", "a.yaml:2:11: monitor.action = rewind needs snapshots to go back to, and monitor.snapshot_every = 0 makes none"},
     {"monitor:\n  action: rewind\n  rewind_steps: 101\n", "a.yaml:3:17: monitor.rewind_steps = 101 is further back than snapshots are kept"},
     {"monitor:\n  snapshot_every: 3000\n", "a.yaml:2:19: monitor.snapshot_every = 3000 is longer than the run, train.steps = 2000"},
-    {"monitor:\n  inject: random\n", "a.yaml:2:11: monitor.inject = random needs monitor.inject_draw"},
-    {"monitor:\n  inject: nan\n  inject_draw: 5\n", "monitor.inject = nan needs monitor.inject_where: SCOPE/OP"},
+    {"monitor:\n  inject: random\n", "a.yaml:2:11: monitor.inject = random needs monitor.inject_batch"},
+    {"monitor:\n  inject: nan\n  inject_batch: 5\n", "monitor.inject = nan needs monitor.inject_where: SCOPE/OP"},
     {"!model.widht=3", "command line: model.widht: there is no such setting; did you mean model.width?"},
     {"!model.width=x", "command line: model.width = x: expected a whole number from 1 to 65536"},
     {"!model.width", "command line: model.width: expected section.key=value"},
@@ -312,7 +312,7 @@ Test(config, takes_each_choice_and_both_bounds)
             snprintf(assignment, sizeof assignment, "%s.%s=%s", k->section, k->name, text);
             /* prompts need whole documents, faults a place */
             const char *const all[] = {"data.packing=optimal", "data.objective=prefix",
-                                       "monitor.inject_draw=1",
+                                       "monitor.inject_batch=1",
                                        "monitor.inject_where=blocks.0.mlp/linear", assignment};
             const int first = strcmp(k->section, "data") || !strcmp(k->name, "packing") ? 2 : 0;
             cr_assert_eq(config_load(&c, NULL, 5 - first, all + first), OK, "%s", error_message());

@@ -35,7 +35,7 @@ static void setup(void)
                                        "monitor.action=rewind",
                                        "monitor.telemetry=false",
                                        "monitor.inject=nan",
-                                       "monitor.inject_draw=4",
+                                       "monitor.inject_batch=4",
                                        "monitor.inject_where=blocks.0.mlp/linear",
                                        "monitor.snapshot_every=2",
                                        "monitor.snapshots=2",
@@ -140,7 +140,7 @@ static bool same_metrics(const char *a, const char *b)
 static char *names_of(const char *run, char out[4096])
 {
     static const char *const folders[] = {"", "checkpoints", "snapshots", "spikes",
-                                          "spikes/draw-00000004"};
+                                          "spikes/batch-00000004"};
     size_t used = 0;
     for (int i = 0; i < 5; i++) {
         char path[200];

@@ -60,9 +60,9 @@ Test(long_documents, a_garbled_one_of_many_is_ranked_first)
 {
     static Config c;
     Run r;
-    char path[PATH_MAX + 16], draw[64], count[64];
+    char path[PATH_MAX + 16], inject[64], count[64];
     const char *settings[] = {path,
-                              draw,
+                              inject,
                               count,
                               "data.packing=best_fit",
                               "data.document_mask=true",
@@ -76,7 +76,7 @@ Test(long_documents, a_garbled_one_of_many_is_ranked_first)
     temporary_open();
     make_dataset();
     snprintf(path, sizeof path, "data.path=%s", in_temporary("clauses.h5"));
-    snprintf(draw, sizeof draw, "monitor.inject_draw=%d", TRAINED + 1);
+    snprintf(inject, sizeof inject, "monitor.inject_batch=%d", TRAINED + 1);
     snprintf(count, sizeof count, "monitor.inject_count=%d", TRIALS);
     MUST(config_load(&c, NULL, sizeof settings / sizeof *settings, settings));
     MUST(run_open(&r, &c));
@@ -92,13 +92,13 @@ Test(long_documents, a_garbled_one_of_many_is_ranked_first)
         MUST(batch_pieces(&r.batch, r.train.split, &b.arena, &pieces, &n));
         cr_assert_geq(n, LEAST);
         const int64_t chosen =
-            inject_document(&c.monitor, (uint64_t)c.train.seed, b.draw, pieces, n);
+            inject_document(&c.monitor, (uint64_t)c.train.seed, b.batch_index, pieces, n);
         int64_t rank = 0;
         while (b.document[rank].row != pieces[chosen].row) rank++;
         const BundleDocument *d = &b.document[rank];
-        printf("draw %lld: of %lld documents rank %lld, %lld tokens, loss %.2f, share %.2f, %s\n",
-               (long long)b.draw, (long long)n, (long long)rank + 1, (long long)d->rows, d->loss,
-               d->share, d->text);
+        printf("batch %lld: of %lld documents rank %lld, %lld tokens, loss %.2f, share %.2f, %s\n",
+               (long long)b.batch_index, (long long)n, (long long)rank + 1, (long long)d->rows,
+               d->loss, d->share, d->text);
         first += !rank;
         bundle_close(&b);
         run_update(&r);

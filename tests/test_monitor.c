@@ -46,10 +46,10 @@ static void open_monitor(Monitor *m, const char *const settings[])
 #define OPEN(m, ...) open_monitor((m), (const char *const[]){__VA_ARGS__, NULL})
 
 /* One step with these numbers, and what its verdict asks for. */
-static Verdict step(Monitor *m, int64_t *updates, int64_t *draw, double loss, double norm)
+static Verdict step(Monitor *m, int64_t *updates, int64_t *batch_index, double loss, double norm)
 {
-    *draw = monitor_next_draw(m, *draw);
-    const Judgement *j = monitor_judge(m, *updates + 1, *draw, loss, norm);
+    *batch_index = monitor_next_batch(m, *batch_index);
+    const Judgement *j = monitor_judge(m, *updates + 1, *batch_index, loss, norm);
     if (j->verdict == VERDICT_TAKE) {
         ++*updates;
         monitor_took(m, 1e-3, 1);
@@ -70,11 +70,12 @@ static double usual_norm(int64_t i)
     return exp(0.2 * rng_normal(rng_stream(3, "norm"), (uint64_t)i, 0));
 }
 
-static void usual(Monitor *m, int64_t *updates, int64_t *draw, int count)
+static void usual(Monitor *m, int64_t *updates, int64_t *batch_index, int count)
 {
     for (int i = 0; i < count; i++)
-        cr_assert_eq(step(m, updates, draw, usual_loss(*draw), usual_norm(*draw)), VERDICT_TAKE,
-                     "a false alarm at %lld", (long long)*draw);
+        cr_assert_eq(step(m, updates, batch_index, usual_loss(*batch_index),
+                          usual_norm(*batch_index)),
+                     VERDICT_TAKE, "a false alarm at %lld", (long long)*batch_index);
 }
 
 static int ascending(const void *a, const void *b)
@@ -126,17 +127,20 @@ static int found_of_ten(const char *rule, double loss, int *wrong)
 {
     char setting[64];
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     int found = 0;
     snprintf(setting, sizeof setting, "monitor.rule=%s", rule);
     OPEN(&m, "monitor.action=skip", setting);
     *wrong = 0;
     for (int i = 0; i < 250; i++)
-        *wrong += step(&m, &updates, &draw, usual_loss(draw), usual_norm(draw)) != VERDICT_TAKE;
+        *wrong += step(&m, &updates, &batch_index, usual_loss(batch_index),
+                       usual_norm(batch_index)) != VERDICT_TAKE;
     for (int i = 0; i < 10; i++)
-        found += step(&m, &updates, &draw, loss + 0.01 * i, usual_norm(draw)) == VERDICT_SKIP;
+        found += step(&m, &updates, &batch_index, loss + 0.01 * i, usual_norm(batch_index)) ==
+                 VERDICT_SKIP;
     for (int i = 0; i < 150; i++)
-        *wrong += step(&m, &updates, &draw, usual_loss(draw), usual_norm(draw)) != VERDICT_TAKE;
+        *wrong += step(&m, &updates, &batch_index, usual_loss(batch_index),
+                       usual_norm(batch_index)) != VERDICT_TAKE;
     params_free(&params);
     return found;
 }
@@ -160,39 +164,40 @@ Test(monitor, what_is_not_finite_or_huge_poisons_nothing)
                                     {2.5, INFINITY}, {1e300, 1},    {DBL_MAX, 1},   {2.5, 1e300},
                                     {2.5, DBL_MAX},  {NAN, NAN}};
     Monitor clean, m;
-    int64_t updates = 0, draw = 0, clean_updates = 0, clean_draw = 0;
+    int64_t updates = 0, batch_index = 0, clean_updates = 0, clean_batch = 0;
     OPEN(&clean, "monitor.action=skip");
     OPEN(&m, "monitor.action=skip", "monitor.skip_share=1");
-    usual(&clean, &clean_updates, &clean_draw, 200);
-    usual(&m, &updates, &draw, 200);
+    usual(&clean, &clean_updates, &clean_batch, 200);
+    usual(&m, &updates, &batch_index, 200);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        cr_assert_eq(step(&m, &updates, &draw, bad[i][0], bad[i][1]), VERDICT_SKIP, "%zu", i);
+        cr_assert_eq(step(&m, &updates, &batch_index, bad[i][0], bad[i][1]), VERDICT_SKIP, "%zu",
+                     i);
         const bool finite = isfinite(bad[i][0]) && isfinite(bad[i][1]);
         cr_assert_eq(m.judgement.finding.flag == SPIKE_NONFINITE, !finite, "%zu", i);
-        draw--; /* the same numbers as the clean one */
-        usual(&m, &updates, &draw, 1);
-        usual(&clean, &clean_updates, &clean_draw, 1);
+        batch_index--; /* the same numbers as the clean one */
+        usual(&m, &updates, &batch_index, 1);
+        usual(&clean, &clean_updates, &clean_batch, 1);
         cr_assert(m.judgement.finding.loss_z == clean.judgement.finding.loss_z, "%zu", i);
         cr_assert(m.judgement.finding.grad_norm_z == clean.judgement.finding.grad_norm_z);
     }
     /* Too small is no spike, and enters the windows: they stay finite. */
-    cr_assert_eq(step(&m, &updates, &draw, 5e-324, 5e-324), VERDICT_TAKE);
-    cr_assert_eq(step(&m, &updates, &draw, 0, 0), VERDICT_TAKE);
-    usual(&m, &updates, &draw, 1);
+    cr_assert_eq(step(&m, &updates, &batch_index, 5e-324, 5e-324), VERDICT_TAKE);
+    cr_assert_eq(step(&m, &updates, &batch_index, 0, 0), VERDICT_TAKE);
+    usual(&m, &updates, &batch_index, 1);
     cr_assert(isfinite(m.judgement.finding.grad_norm_z));
 }
 
 Test(monitor, nothing_is_judged_before_the_guard)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=skip", "monitor.guard=70");
-    usual(&m, &updates, &draw, 40);
-    cr_assert_eq(step(&m, &updates, &draw, 100, 100), VERDICT_TAKE);
+    usual(&m, &updates, &batch_index, 40);
+    cr_assert_eq(step(&m, &updates, &batch_index, 100, 100), VERDICT_TAKE);
     cr_assert(isnan(m.judgement.finding.loss_z));
-    usual(&m, &updates, &draw, 29);
+    usual(&m, &updates, &batch_index, 29);
     cr_assert_eq(updates, 70);
-    cr_assert_eq(step(&m, &updates, &draw, 100, 100), VERDICT_SKIP);
+    cr_assert_eq(step(&m, &updates, &batch_index, 100, 100), VERDICT_SKIP);
     cr_assert_eq(m.past.judged, 1);
     cr_assert_eq(m.past.flagged, 1);
 }
@@ -200,30 +205,32 @@ Test(monitor, nothing_is_judged_before_the_guard)
 Test(monitor, a_change_of_the_data_is_not_skipped_for_ever)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     int skipped = 0;
     OPEN(&m, "monitor.action=skip", "monitor.skip_run=5");
-    usual(&m, &updates, &draw, 200);
+    usual(&m, &updates, &batch_index, 200);
     for (int i = 0; i < 300; i++) {
-        const Verdict v = step(&m, &updates, &draw, 3 + usual_loss(draw), usual_norm(draw));
+        const Verdict v =
+            step(&m, &updates, &batch_index, 3 + usual_loss(batch_index), usual_norm(batch_index));
         skipped += v == VERDICT_SKIP;
         cr_assert_eq(v == VERDICT_SKIP, i < 5, "%d", i);
         cr_assert_eq(m.judgement.exhausted, i == 5, "%d", i);
     }
     cr_assert_eq(skipped, 5);
     cr_assert_float_eq(window_median(&m.detector.loss), 5.5, 0.1);
-    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_SKIP, "the new usual is judged, too");
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_SKIP,
+                 "the new usual is judged, too");
 }
 
 Test(monitor, a_share_of_all_batches_is_the_most)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=skip", "monitor.skip_share=0.02"); /* 4 of 200 */
-    usual(&m, &updates, &draw, 200);
+    usual(&m, &updates, &batch_index, 200);
     for (int i = 0; i < 5; i++) {
-        cr_assert_eq(step(&m, &updates, &draw, 20, 1), i < 4 ? VERDICT_SKIP : VERDICT_TAKE);
-        if (i < 4) usual(&m, &updates, &draw, 20);
+        cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), i < 4 ? VERDICT_SKIP : VERDICT_TAKE);
+        if (i < 4) usual(&m, &updates, &batch_index, 20);
     }
     cr_assert(m.judgement.exhausted);
 }
@@ -233,17 +240,17 @@ Test(monitor, warn_and_clip_keep_spikes_out_of_the_window)
     static const char *const actions[] = {"monitor.action=warn", "monitor.action=clip"};
     for (int k = 0; k < 2; k++) {
         Monitor m;
-        int64_t updates = 0, draw = 0;
+        int64_t updates = 0, batch_index = 0;
         OPEN(&m, actions[k]);
-        usual(&m, &updates, &draw, 200);
+        usual(&m, &updates, &batch_index, 200);
         const double median = window_median(&m.detector.loss);
         for (int i = 0; i < 10; i++) {
-            cr_assert_eq(step(&m, &updates, &draw, 6.5, 50), VERDICT_TAKE);
+            cr_assert_eq(step(&m, &updates, &batch_index, 6.5, 50), VERDICT_TAKE);
             cr_assert_eq(m.judgement.finding.flag, SPIKE_LOSS);
             cr_assert_eq(m.judgement.limit < 10, k == 1, "%g", m.judgement.limit);
         }
         cr_assert(window_median(&m.detector.loss) == median);
-        cr_assert_eq(step(&m, &updates, &draw, NAN, 1), VERDICT_STOP);
+        cr_assert_eq(step(&m, &updates, &batch_index, NAN, 1), VERDICT_STOP);
     }
 }
 
@@ -278,36 +285,38 @@ Test(monitor, clip_is_zclip)
 Test(monitor, rewinds_drop_batches_then_lower_the_rate_then_stop)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=rewind", "monitor.drop_before=2", "monitor.drop_after=1");
-    usual(&m, &updates, &draw, 200);
-    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_REWIND); /* draw 201 */
-    cr_assert_eq(monitor_next_draw(&m, 197), 198);
-    cr_assert_eq(monitor_next_draw(&m, 198), 203);
-    cr_assert_eq(monitor_next_draw(&m, 201), 203);
+    usual(&m, &updates, &batch_index, 200);
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_REWIND); /* batch 201 */
+    cr_assert_eq(monitor_next_batch(&m, 197), 198);
+    cr_assert_eq(monitor_next_batch(&m, 198), 203);
+    cr_assert_eq(monitor_next_batch(&m, 201), 203);
     cr_assert_eq(m.rate, 1);
-    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_REWIND); /* 203: joins 199 .. 202 */
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1),
+                 VERDICT_REWIND); /* 203: joins 199 .. 202 */
     cr_assert_eq(m.drop_count, 1);
-    cr_assert_eq(monitor_next_draw(&m, 198), 212, "eight times as many");
+    cr_assert_eq(monitor_next_batch(&m, 198), 212, "eight times as many");
     cr_assert_eq(m.rate, 1);
-    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_REWIND);
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_REWIND);
     cr_assert_eq(m.rate, 0.5);
-    cr_assert_eq(step(&m, &updates, &draw, NAN, 1), VERDICT_REWIND);
+    cr_assert_eq(step(&m, &updates, &batch_index, NAN, 1), VERDICT_REWIND);
     cr_assert_eq(m.rate, 0.25);
-    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_STOP);
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_STOP);
     cr_assert(m.judgement.exhausted);
 }
 
 Test(monitor, another_place_has_attempts_of_its_own)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=rewind", "monitor.attempts=2");
-    usual(&m, &updates, &draw, 200);
+    usual(&m, &updates, &batch_index, 200);
     for (int place = 0; place < 3; place++) {
         for (int i = 0; i < 2; i++)
-            cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_REWIND, "%d %d", place, i);
-        usual(&m, &updates, &draw, 70);
+            cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_REWIND, "%d %d", place,
+                         i);
+        usual(&m, &updates, &batch_index, 70);
     }
     cr_assert_eq(m.rate, 0.125);
 }
@@ -315,13 +324,14 @@ Test(monitor, another_place_has_attempts_of_its_own)
 Test(monitor, spikes_close_to_each_other_are_one_episode)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     int opened = 0;
     OPEN(&m, "monitor.action=skip", "monitor.bundles=2");
-    usual(&m, &updates, &draw, 200);
+    usual(&m, &updates, &batch_index, 200);
     for (int i = 0; i < 40; i++) { /* at 0, 7, 14: one; at 30: another; at 39: there are enough */
         const bool bad = i == 0 || i == 7 || i == 14 || i == 30 || i == 39;
-        step(&m, &updates, &draw, bad ? 20 : usual_loss(draw), usual_norm(draw));
+        step(&m, &updates, &batch_index, bad ? 20 : usual_loss(batch_index),
+             usual_norm(batch_index));
         cr_assert_eq(m.judgement.opens, i == 0 || i == 30, "%d", i);
         opened += m.judgement.opens;
     }
@@ -329,46 +339,46 @@ Test(monitor, spikes_close_to_each_other_are_one_episode)
 }
 
 /* Attention logits of the blocks, then a step; which warnings there are. */
-static int warned(Monitor *m, int64_t *updates, int64_t *draw, double first, double second)
+static int warned(Monitor *m, int64_t *updates, int64_t *batch_index, double first, double second)
 {
     m->stats.max_logit[0] = first;
     m->stats.max_logit[1] = second;
-    step(m, updates, draw, usual_loss(*draw), usual_norm(*draw));
+    step(m, updates, batch_index, usual_loss(*batch_index), usual_norm(*batch_index));
     return m->warning_count;
 }
 
 Test(monitor, a_level_warns_once_a_crossing)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     open_monitor(&m, NULL);
-    cr_assert_eq(warned(&m, &updates, &draw, 3, 49), 0);
-    cr_assert_eq(warned(&m, &updates, &draw, 3, 51), 1, "in the first steps, too");
+    cr_assert_eq(warned(&m, &updates, &batch_index, 3, 49), 0);
+    cr_assert_eq(warned(&m, &updates, &batch_index, 3, 51), 1, "in the first steps, too");
     cr_assert(strstr(m.warnings[0], "blocks.1 is 51.0"), "%s", m.warnings[0]);
-    cr_assert_eq(warned(&m, &updates, &draw, 3, 60), 0);
-    cr_assert_eq(warned(&m, &updates, &draw, 3, 45), 0);
-    cr_assert_eq(warned(&m, &updates, &draw, 55, 45), 0, "it was not below 40");
-    cr_assert_eq(warned(&m, &updates, &draw, 3, 39), 0);
-    cr_assert_eq(warned(&m, &updates, &draw, 70, NAN), 1);
+    cr_assert_eq(warned(&m, &updates, &batch_index, 3, 60), 0);
+    cr_assert_eq(warned(&m, &updates, &batch_index, 3, 45), 0);
+    cr_assert_eq(warned(&m, &updates, &batch_index, 55, 45), 0, "it was not below 40");
+    cr_assert_eq(warned(&m, &updates, &batch_index, 3, 39), 0);
+    cr_assert_eq(warned(&m, &updates, &batch_index, 70, NAN), 1);
     cr_assert(strstr(m.warnings[0], "blocks.0 is 70.0"), "%s", m.warnings[0]);
     cr_assert_not(m.judgement.opens);
-    cr_assert_eq(warned(&m, &updates, &draw, 2000, 3), 0);
+    cr_assert_eq(warned(&m, &updates, &batch_index, 2000, 3), 0);
     cr_assert(m.judgement.severe && m.judgement.opens, "kept as of a spike");
     cr_assert(strstr(m.judgement.message, "blocks.0 is 2000"), "%s", m.judgement.message);
     m.stats.log_z = -51;
-    cr_assert_eq(warned(&m, &updates, &draw, 3, 3), 1);
+    cr_assert_eq(warned(&m, &updates, &batch_index, 3, 3), 1);
     cr_assert(strstr(m.warnings[0], "log Z"), "%s", m.warnings[0]);
 }
 
 Test(monitor, an_update_out_of_line_is_said)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     open_monitor(&m, NULL);
     for (int i = 0; i < 100; i++) {
         m.updates[0] = (UpdateStats){.value = 1, .update = 3e-3 * usual_norm(i), .rms = 1};
         m.updates[1] = (UpdateStats){.value = 2, .update = 4e-3 * usual_norm(i), .rms = 1.5};
-        usual(&m, &updates, &draw, 1);
+        usual(&m, &updates, &batch_index, 1);
         cr_assert_eq(m.warning_count, 0, "%s", m.warnings[0]);
     }
     const double *row = monitor_row(&m, updates);
@@ -379,7 +389,7 @@ Test(monitor, an_update_out_of_line_is_said)
     cr_assert_float_eq(monitor_block(&m, 1).update_ratio, 2e-3 * usual_norm(99), 1e-12);
     m.updates[0].update = 1;
     m.updates[1].rms = 4.3; /* 12 / sqrt(1 + 144 / 20) = 4.19 */
-    usual(&m, &updates, &draw, 1);
+    usual(&m, &updates, &batch_index, 1);
     cr_assert_eq(m.warning_count, 2);
     cr_assert(strstr(m.warnings[0], "its length 1"), "%s", m.warnings[0]);
     cr_assert(strstr(m.warnings[1], "blocks.1.w is 4.3 times"), "%s", m.warnings[1]);
@@ -437,11 +447,11 @@ static void same_lists(const Monitor *a, const Monitor *b, const char *what)
 }
 
 /* A series with spikes of each kind, two runs of them. */
-static double eventful(int64_t draw, double *norm)
+static double eventful(int64_t batch_index, double *norm)
 {
-    *norm = usual_norm(draw) * (draw % 97 == 0 ? 1e4 : 1);
-    if (draw % 89 == 0) return NAN;
-    return usual_loss(draw) + (draw / 8 % 20 == 0 ? 4 : 0);
+    *norm = usual_norm(batch_index) * (batch_index % 97 == 0 ? 1e4 : 1);
+    if (batch_index % 89 == 0) return NAN;
+    return usual_loss(batch_index) + (batch_index / 8 % 20 == 0 ? 4 : 0);
 }
 
 ParameterizedTestParameters(monitor, a_resumed_series_is_the_same)
@@ -461,29 +471,29 @@ ParameterizedTest(int *i, monitor, a_resumed_series_is_the_same)
         {"monitor.action=rewind", "monitor.attempts=1000"},
     };
     Monitor whole, part;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&whole, settings[*i][0], settings[*i][1], "monitor.skip_share=1", "monitor.skip_run=20");
     for (int n = 0; n < 400; n++) {
         /* A fresh one takes over at every step: each is resumed and goes on for one. */
         Monitor next;
         double norm;
-        int64_t part_updates = updates, part_draw = draw;
+        int64_t part_updates = updates, part_batch_index = batch_index;
         OPEN(&next, settings[*i][0], settings[*i][1], "monitor.skip_share=1",
              "monitor.skip_run=20");
         copy(n ? &part : &whole, &next, false);
         part = next;
-        const double loss = eventful(draw + 1, &norm);
-        const Verdict v = step(&whole, &updates, &draw, loss, norm),
-                      w = step(&part, &part_updates, &part_draw, loss, norm);
+        const double loss = eventful(batch_index + 1, &norm);
+        const Verdict v = step(&whole, &updates, &batch_index, loss, norm),
+                      w = step(&part, &part_updates, &part_batch_index, loss, norm);
         cr_assert_eq(v, w, "%d", n);
-        cr_assert_eq(draw, part_draw, "%d", n);
+        cr_assert_eq(batch_index, part_batch_index, "%d", n);
         cr_assert_eq(updates, part_updates);
         const Finding *f = &whole.judgement.finding, *g = &part.judgement.finding;
         cr_assert_eq(f->flag, g->flag, "%d", n);
         cr_assert_eq(memcmp(&f->loss_z, &g->loss_z, 2 * sizeof(double)), 0, "%d", n);
         cr_assert(whole.judgement.limit == part.judgement.limit);
         same_lists(&whole, &part, "resumed");
-        if (v == VERDICT_STOP) draw++;
+        if (v == VERDICT_STOP) batch_index++;
     }
     cr_assert_gt(whole.past.flagged, 5);
 }
@@ -491,15 +501,15 @@ ParameterizedTest(int *i, monitor, a_resumed_series_is_the_same)
 Test(monitor, a_rewind_takes_back_windows_and_keeps_the_past)
 {
     Monitor m, kept, as_it_was;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=rewind");
     OPEN(&kept, "monitor.action=rewind");
     OPEN(&as_it_was, "monitor.action=rewind");
-    usual(&m, &updates, &draw, 150);
+    usual(&m, &updates, &batch_index, 150);
     copy(&m, &kept, false);
     copy(&m, &as_it_was, false);
-    usual(&m, &updates, &draw, 30);
-    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_REWIND);
+    usual(&m, &updates, &batch_index, 30);
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_REWIND);
     const MonitorPast past = m.past;
     copy(&kept, &m, true);
     cr_assert_eq(memcmp(&past, &m.past, sizeof past), 0);
@@ -512,24 +522,24 @@ Test(monitor, a_rewind_takes_back_windows_and_keeps_the_past)
 Test(monitor, a_state_of_another_shape_is_used_as_far_as_it_fits)
 {
     Monitor m, narrow;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=skip");
-    usual(&m, &updates, &draw, 300);
+    usual(&m, &updates, &batch_index, 300);
     OPEN(&narrow, "monitor.action=skip", "monitor.window=32");
     copy(&m, &narrow, false);
     cr_assert_eq(narrow.detector.loss.count, 32);
     for (int i = 0; i < 32; i++)
         cr_assert(window_at(&narrow.detector.loss, i) == window_at(&m.detector.loss, 96 + i));
-    cr_assert_eq(step(&narrow, &updates, &draw, 20, 1), VERDICT_SKIP);
+    cr_assert_eq(step(&narrow, &updates, &batch_index, 20, 1), VERDICT_SKIP);
 }
 
 Test(monitor, counts_that_cannot_be_are_refused)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=rewind");
-    usual(&m, &updates, &draw, 150);
-    cr_assert_eq(step(&m, &updates, &draw, 20, 1), VERDICT_REWIND);
+    usual(&m, &updates, &batch_index, 150);
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_REWIND);
     for (size_t i = 0; i < sizeof(MonitorNow) / sizeof(int64_t); i++) {
         check_stranger(&m, "monitor_now", (int64_t)i, -1);
         check_stranger(&m, "monitor_now", (int64_t)i, INT64_MAX);
@@ -541,13 +551,13 @@ Test(monitor, counts_that_cannot_be_are_refused)
 Test(monitor, off_is_off)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     CheckpointList lists[MONITOR_LISTS];
     int count = -1;
     OPEN(&m, "monitor.action=off");
-    usual(&m, &updates, &draw, 200);
-    cr_assert_eq(step(&m, &updates, &draw, 1e9, 1e9), VERDICT_TAKE);
-    cr_assert_eq(step(&m, &updates, &draw, NAN, 1), VERDICT_STOP);
+    usual(&m, &updates, &batch_index, 200);
+    cr_assert_eq(step(&m, &updates, &batch_index, 1e9, 1e9), VERDICT_TAKE);
+    cr_assert_eq(step(&m, &updates, &batch_index, NAN, 1), VERDICT_STOP);
     MUST(monitor_save(&m, &arena, lists, &count));
     cr_assert_eq(count, 0);
     cr_assert_null(monitor_row(&m, updates));
@@ -556,11 +566,11 @@ Test(monitor, off_is_off)
 Test(monitor, score_is_of_the_last_ten_thousand)
 {
     Monitor m;
-    int64_t updates = 0, draw = 0;
+    int64_t updates = 0, batch_index = 0;
     OPEN(&m, "monitor.action=warn", "monitor.skip_share=1");
-    usual(&m, &updates, &draw, 64);
+    usual(&m, &updates, &batch_index, 64);
     for (int i = 0; i < 12000; i++)
-        step(&m, &updates, &draw, i < 2000 && i % 100 == 50 ? 30 : usual_loss(i), 1);
+        step(&m, &updates, &batch_index, i < 2000 && i % 100 == 50 ? 30 : usual_loss(i), 1);
     cr_assert_eq(m.past.flagged, 20);
     cr_assert_eq(m.past.judged, 12000);
     cr_assert_eq(monitor_score_ever(&m), 20.0 / 12000);
@@ -568,10 +578,10 @@ Test(monitor, score_is_of_the_last_ten_thousand)
 }
 
 /* One step on a batch of prompts only: whatever the last one measured is still there. */
-static void pass(Monitor *m, int64_t *updates, int64_t *draw)
+static void pass(Monitor *m, int64_t *updates, int64_t *batch_index)
 {
-    *draw = monitor_next_draw(m, *draw);
-    cr_assert_eq(monitor_pass(m, ++*updates, *draw)->verdict, VERDICT_TAKE);
+    *batch_index = monitor_next_batch(m, *batch_index);
+    cr_assert_eq(monitor_pass(m, ++*updates, *batch_index)->verdict, VERDICT_TAKE);
     monitor_took(m, 1e-3, 1);
 }
 
@@ -581,19 +591,19 @@ Test(monitor, a_batch_without_a_loss_is_no_measure)
     char action[32];
     for (size_t a = 0; a < sizeof actions / sizeof *actions; a++) {
         Monitor m;
-        int64_t updates = 0, draw = 0;
+        int64_t updates = 0, batch_index = 0;
         snprintf(action, sizeof action, "monitor.action=%s", actions[a]);
         OPEN(&m, action);
-        usual(&m, &updates, &draw, 80);
+        usual(&m, &updates, &batch_index, 80);
         const Window before = m.detector.loss, lengths = m.log_update;
         const int64_t clipped = m.zclip.count, judged = m.past.judged;
-        for (int i = 0; i < 300; i++) pass(&m, &updates, &draw);
+        for (int i = 0; i < 300; i++) pass(&m, &updates, &batch_index);
         cr_expect_eq(m.detector.loss.next, before.next, "%s", action);
         cr_expect_eq(m.log_update.next, lengths.next, "%s", action);
         cr_expect_eq(m.zclip.count, clipped, "%s", action);
         cr_expect_eq(m.past.judged, judged, "%s", action);
-        usual(&m, &updates, &draw, 80);
-        pass(&m, &updates, &draw);
+        usual(&m, &updates, &batch_index, 80);
+        pass(&m, &updates, &batch_index);
         const double *row = monitor_row(&m, updates);
         cr_assert_eq(row == NULL, a == 4); /* off */
         if (row) cr_expect(isnan(row[SIGNAL_loss]) && isnan(row[SIGNAL_rms]), "%s", action);
@@ -605,11 +615,11 @@ Test(monitor, a_budget_stops_only_those_who_skip)
     static const char *const actions[] = {"monitor.action=warn", "monitor.action=skip"};
     for (int a = 0; a < 2; a++) {
         Monitor m;
-        int64_t updates = 0, draw = 0;
+        int64_t updates = 0, batch_index = 0;
         OPEN(&m, actions[a]);
-        usual(&m, &updates, &draw, 100);
-        for (int i = 0; i < 10; i++) step(&m, &updates, &draw, 30, 1);
-        cr_assert_eq(step(&m, &updates, &draw, NAN, 1), VERDICT_STOP);
+        usual(&m, &updates, &batch_index, 100);
+        for (int i = 0; i < 10; i++) step(&m, &updates, &batch_index, 30, 1);
+        cr_assert_eq(step(&m, &updates, &batch_index, NAN, 1), VERDICT_STOP);
         cr_expect_eq(m.judgement.exhausted, a == 1, "%s", actions[a]);
     }
 }

@@ -44,12 +44,12 @@ static Status watch(Monitor *m, Arena *a, const Config *c, const Params *p)
 }
 
 /* Steps as a run makes them, one of them a spike. */
-static void judge(Monitor *m, int64_t step, int64_t draw, int count)
+static void judge(Monitor *m, int64_t step, int64_t batch_index, int count)
 {
     for (int i = 0; i < count; i++) {
-        draw = monitor_next_draw(m, draw);
+        batch_index = monitor_next_batch(m, batch_index);
         const double loss = i == 150 ? 30 : 3 + 0.01 * (i % 7);
-        if (monitor_judge(m, ++step, draw, loss, 1 + 0.1 * (i % 5))->verdict == VERDICT_TAKE)
+        if (monitor_judge(m, ++step, batch_index, loss, 1 + 0.1 * (i % 5))->verdict == VERDICT_TAKE)
             monitor_took(m, 1e-3, 1);
         else
             monitor_left(m);
@@ -75,7 +75,7 @@ static void write_checkpoint(const char *path)
     MUST(monitor_save(&m, &a, lists, &lists_used));
     cr_assert(m.drop_count);
     const Checkpoint whole = {.info = {.step = 7,
-                                       .draw = 7,
+                                       .batch_index = 7,
                                        .vocab_size = VOCAB,
                                        .config = text,
                                        .config_size = sizeof text - 1,
@@ -300,9 +300,9 @@ static Status use_checkpoint(const char *path)
     if (!status) status = monitor_check_state(&m, &r);
     if (!status) {
         monitor_restore(&m, &r, false);
-        judge(&m, r.info.step, r.info.draw, 5);
+        judge(&m, r.info.step, r.info.batch_index, 5);
         monitor_restore(&m, &r, true);
-        judge(&m, r.info.step, r.info.draw, 5);
+        judge(&m, r.info.step, r.info.batch_index, 5);
     }
     params_free(&p);
     arena_free(&a);

@@ -265,13 +265,13 @@ Test(packed, an_epoch_and_evaluation_have_each_token_once)
         if (k & 16) strcpy(f.config.order, "shuffled");
         start(&f, 16, 1);
         const int64_t packs = f.batches.windows;
-        for (int64_t draw = 1; draw <= 3 * packs; draw++) {
-            MUST(batches_fill(&f.batches, draw, &f.batch));
+        for (int64_t batch_index = 1; batch_index <= 3 * packs; batch_index++) {
+            MUST(batches_fill(&f.batches, batch_index, &f.batch));
             add_origins(&f.batch, seen);
             const int64_t first = f.batch.inputs[1] * 1000 + f.batch.inputs[2];
-            if (draw <= packs) order[draw - 1] = first;
-            if (draw > packs) moved += order[(draw - 1) % packs] != first;
-            if (draw % packs == 0) each_is_seen(&f, seen, (int)(draw / packs));
+            if (batch_index <= packs) order[batch_index - 1] = first;
+            if (batch_index > packs) moved += order[(batch_index - 1) % packs] != first;
+            if (batch_index % packs == 0) each_is_seen(&f, seen, (int)(batch_index / packs));
         }
         cr_assert(k & 16 ? moved > packs / 2 : !moved, "%d of %d", moved, (int)packs);
         for (int64_t i = 0; i < batches_eval_count(&f.batches); i++) {

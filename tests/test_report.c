@@ -332,11 +332,12 @@ static const char metrics[] =
     "{\"step\": 50, \"loss\": 2.25, \"lr\": 0.0";
 
 static const char events[] =
-    "{\"step\": 30, \"draw\": 31, \"event\": \"spike\", \"class\": \"loss\", \"message\": \"update "
+    "{\"step\": 30, \"batch\": 31, \"event\": \"spike\", \"class\": \"loss\", \"message\": "
+    "\"update "
     "30 "
-    "(draw 31): the <loss> is bad\", \"loss\": 9.5, \"loss_z\": 20.5, \"grad_norm\": 3, "
+    "(batch 31): the <loss> is bad\", \"loss\": 9.5, \"loss_z\": 20.5, \"grad_norm\": 3, "
     "\"bundle\": \"../../secret\"}\n"
-    "{\"step\": 31, \"draw\": 52, \"event\": \"skipped\", \"class\": \"loss\", \"message\": "
+    "{\"step\": 31, \"batch\": 52, \"event\": \"skipped\", \"class\": \"loss\", \"message\": "
     "\"again\"}\n"
     "{\"step\": 40, \"event\": \"signal\", \"message\": \"SIGINT & more\"}\n";
 

@@ -146,7 +146,7 @@ static const struct Case {
     {C, ARRAY("/state/best", NUMBER_F32, 2), "/state/best is float32 [2]"},
     {C, INT("/", "step", -1), "step -1"},
     {C, INT("/", "step", INT64_MAX), "step 9223372036854775807"},
-    {C, INT("/state", "draw", INT64_MAX), "draw 9223372036854775807"},
+    {C, INT("/state", "draw", INT64_MAX), "batch 9223372036854775807"},
     {C, INT("/state", "vocab_size", INT64_MAX), "vocab_size 9223372036854775807"},
     {C, {"/state", "vocab_size", TEXT, SHAPE_OF(0), 0}, "attribute vocab_size of /state is not an"},
     {C, {"/", "step", ABSENT, SHAPE_OF(0), 0}, "/ has no attribute step"},

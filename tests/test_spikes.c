@@ -34,7 +34,7 @@ static void teardown(void)
 
 TestSuite(spikes, .init = setup, .fini = teardown);
 
-/* The tokens without those of draws from .. to. Windows overlap by one: the first token of what goes is
+/* The tokens without those of batches from .. to. Windows overlap by one: the first token of what goes is
  * made that of what follows, in the original too. */
 static void cut_out(int64_t from, int64_t to, char path[128])
 {
@@ -127,16 +127,16 @@ ParameterizedTest(int *i, spikes, a_skipped_batch_has_never_been)
     lacking = c;
     run_whole(&clean, &lacking);
     cr_assert_eq(clean.monitor.past.flagged, 0);
-    cr_assert_eq(clean.draw, STEPS);
+    cr_assert_eq(clean.batch_index, STEPS);
 
     snprintf(number, sizeof number, "monitor.inject_count=%d", count);
-    SETTINGS("monitor.action=skip", faults[*i / 2], "monitor.inject_draw=45", number,
+    SETTINGS("monitor.action=skip", faults[*i / 2], "monitor.inject_batch=45", number,
              "monitor.inject_where=blocks.1.attn/attention/backward");
     threads_set(2 - *i % 2);
     run_whole(&spiked, &c);
     cr_expect_eq(spiked.monitor.past.skipped, count, "%lld skipped",
                  (long long)spiked.monitor.past.skipped);
-    cr_expect_eq(spiked.draw, STEPS + count);
+    cr_expect_eq(spiked.batch_index, STEPS + count);
     cr_expect_eq(spiked.tokens, clean.tokens);
     cr_expect(spiked.loss == clean.loss && spiked.grad_norm == clean.grad_norm);
     same_params(&spiked.params, &clean.params, faults[*i / 2]);
@@ -168,7 +168,7 @@ ParameterizedTest(int *i, spikes, a_run_saved_at_any_batch_goes_on_the_same)
 {
     char middle[128], whole[128], part[128];
     Run r;
-    SETTINGS(actions[*i], "monitor.inject=random", "monitor.inject_draw=45",
+    SETTINGS(actions[*i], "monitor.inject=random", "monitor.inject_batch=45",
              "monitor.inject_count=4");
     snprintf(middle, sizeof middle, "%s/middle.h5", place.folder);
     snprintf(whole, sizeof whole, "%s/whole.h5", place.folder);
@@ -178,10 +178,11 @@ ParameterizedTest(int *i, spikes, a_run_saved_at_any_batch_goes_on_the_same)
     cr_expect_eq(r.monitor.past.flagged, 4);
     MUST(run_state_save(&r, whole));
     run_close(&r);
-    for (int64_t draw = 0; draw<70; draw += draw> 42 && draw < 52 ? 1 : 14) {
+    for (int64_t batch_index = 0;
+         batch_index<70; batch_index += batch_index> 42 && batch_index < 52 ? 1 : 14) {
         CheckpointReader reader;
         MUST(run_open(&r, &c));
-        while (r.draw < draw) MUST(run_step(&r));
+        while (r.batch_index < batch_index) MUST(run_step(&r));
         MUST(run_state_save(&r, middle));
         run_close(&r);
         MUST(run_open(&r, &c));
@@ -191,7 +192,7 @@ ParameterizedTest(int *i, spikes, a_run_saved_at_any_batch_goes_on_the_same)
         while (r.step < STEPS) MUST(run_step(&r));
         MUST(run_state_save(&r, part));
         cr_expect(equal_files(whole, part), "%s, saved after batch %lld: another end", actions[*i],
-                  (long long)draw);
+                  (long long)batch_index);
         run_close(&r);
     }
 }
@@ -238,7 +239,7 @@ static void load_end(Run *r, const Config *config, const char *name)
     MUST(checkpoint_open(&reader, last_of(name, path)));
     MUST(checkpoint_load(&reader, &r->params, true));
     r->step = reader.info.step;
-    r->draw = reader.info.draw;
+    r->batch_index = reader.info.batch_index;
     r->tokens = reader.info.tokens;
     checkpoint_close(&reader);
 }
@@ -253,10 +254,10 @@ Test(spikes, what_is_undone_has_never_been)
     SETTINGS(path);
     lacking = c;
     run_whole(&clean, &lacking);
-    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_draw=45");
+    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_batch=45");
     cr_assert_eq(train_child("rewound", false, NULL), 0);
     load_end(&rewound, &c, "rewound");
-    cr_expect_eq(rewound.draw, STEPS + 3);
+    cr_expect_eq(rewound.batch_index, STEPS + 3);
     cr_expect_eq(rewound.tokens, clean.tokens);
     same_params(&rewound.params, &clean.params, "rewound");
     run_close(&rewound);
@@ -295,7 +296,7 @@ ParameterizedTest(int *i, spikes, a_kill_at_any_moment_changes_nothing)
 {
     char whole[200], part[200], name[32];
     int counts[2], pipes[2];
-    SETTINGS(ways[*i], "monitor.inject=gradient", "monitor.inject_draw=55",
+    SETTINGS(ways[*i], "monitor.inject=gradient", "monitor.inject_batch=55",
              "monitor.inject_count=2", "monitor.drop_after=0", "train.eval_every=7",
              "train.eval_batches=2");
     cr_assert_eq(train_child("whole", false, NULL), 0);
@@ -340,7 +341,7 @@ ParameterizedTest(int *i, spikes, a_kill_at_any_moment_changes_nothing)
 Test(spikes, attempts_end_with_exit_4)
 {
     char command[500];
-    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_draw=45",
+    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_batch=45",
              "monitor.inject_count=100", "monitor.attempts=3");
     cr_assert_eq(train_child("hopeless", false, NULL), 4);
     snprintf(command, sizeof command,
@@ -356,7 +357,7 @@ Test(spikes, attempts_end_with_exit_4)
 Test(spikes, damaged_snapshots_are_passed_over)
 {
     char command[500];
-    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_draw=58",
+    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_batch=58",
              "train.steps=52"); /* it ends before the fault */
     cr_assert_eq(train_child("hurt", false, NULL), 0);
     snprintf(
@@ -365,7 +366,7 @@ Test(spikes, damaged_snapshots_are_passed_over)
         "bs=1 seek=5000 conv=notrunc 2>/dev/null",
         folder);
     cr_assert_eq(system(command), 0);
-    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_draw=58");
+    SETTINGS("monitor.action=rewind", "monitor.inject=gradient", "monitor.inject_batch=58");
     cr_assert_eq(train_child("hurt", true, NULL), 0);
     snprintf(
         command, sizeof command,
@@ -378,19 +379,19 @@ Test(spikes, damaged_snapshots_are_passed_over)
 /* Its checkpoints, of 0 and 50, serve as snapshots as far as those would reach. */
 Test(spikes, a_run_without_snapshots_is_not_given_up)
 {
-    static const char *const draw[] = {"monitor.inject_draw=58", "monitor.inject_draw=72"},
+    static const char *const first[] = {"monitor.inject_batch=58", "monitor.inject_batch=72"},
                              *const outcome[] = {"\"rewound\".*back to step 50", "\"skipped\""};
     char command[500], name[16];
     for (int i = 0; i < 2; i++) {
         snprintf(name, sizeof name, "bare%d", i);
-        SETTINGS("monitor.action=rewind", "monitor.inject=gradient", draw[i],
+        SETTINGS("monitor.action=rewind", "monitor.inject=gradient", first[i],
                  i ? "monitor.snapshots=2" : "monitor.snapshots=4", "train.steps=52");
         cr_assert_eq(train_child(name, false, NULL), 0);
         snprintf(command, sizeof command,
                  "cd '%s' && rm -r checkpoints/step-00000052.h5 snapshots && touch snapshots",
                  folder);
         cr_assert_eq(system(command), 0);
-        SETTINGS("monitor.action=rewind", "monitor.inject=gradient", draw[i],
+        SETTINGS("monitor.action=rewind", "monitor.inject=gradient", first[i],
                  i ? "monitor.snapshots=2" : "monitor.snapshots=4", "train.steps=74");
         cr_assert_eq(train_child(name, true, NULL), 0);
         snprintf(
@@ -398,7 +399,7 @@ Test(spikes, a_run_without_snapshots_is_not_given_up)
             "cd '%s' && grep -q '\"event\": \"no snapshot\"' events.jsonl && grep -q '\"event\": "
             "%s' events.jsonl",
             folder, outcome[i]);
-        cr_expect_eq(system(command), 0, "%s", draw[i]);
+        cr_expect_eq(system(command), 0, "%s", first[i]);
     }
 }
 
@@ -418,7 +419,7 @@ Test(spikes, a_bundle_that_does_not_fit_leaves_nothing)
     char command[500];
     FileCalls calls = file_calls_system;
     calls.open = full_open;
-    SETTINGS("monitor.action=skip", "monitor.inject=gradient", "monitor.inject_draw=45");
+    SETTINGS("monitor.action=skip", "monitor.inject=gradient", "monitor.inject_batch=45");
     for (int i = 0; i < 2; i++) {
         too_large = names[i];
         cr_assert_eq(train_child(i ? "json" : "state", false, &calls), 0);
@@ -434,13 +435,13 @@ Test(spikes, a_bundle_that_does_not_fit_leaves_nothing)
 Test(spikes, a_bundle_that_cannot_be_written_is_a_warning)
 {
     char command[500];
-    SETTINGS("monitor.action=skip", "monitor.inject=gradient", "monitor.inject_draw=45",
+    SETTINGS("monitor.action=skip", "monitor.inject=gradient", "monitor.inject_batch=45",
              "train.steps=40");
     cr_assert_eq(train_child("full", false, NULL), 0);
     snprintf(command, sizeof command, "cd '%s' && rm checkpoints/step-00000040.h5 && touch spikes",
              folder);
     cr_assert_eq(system(command), 0);
-    SETTINGS("monitor.action=skip", "monitor.inject=gradient", "monitor.inject_draw=45");
+    SETTINGS("monitor.action=skip", "monitor.inject=gradient", "monitor.inject_batch=45");
     cr_assert_eq(train_child("full", true, NULL), 0);
     snprintf(command, sizeof command,
              "cd '%s' && grep -q '\"event\": \"no bundle\"' events.jsonl && grep -q '\"event\": "

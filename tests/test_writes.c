@@ -198,7 +198,8 @@ static Status keep_bundle(int which)
     fflush(said);
     const ssize_t size = pread(fileno(said), text, sizeof text - 1, 0);
     if (status != OK || size < 0) return status;
-    if (bundle_is_there(bundle_path(s.folder, s.run.monitor.judgement.draw, folder))) return OK;
+    if (bundle_is_there(bundle_path(s.folder, s.run.monitor.judgement.batch_index, folder)))
+        return OK;
     const char *what = strstr(text, "warning: ");
     return error_adopt(strstr(text, status_text(E_NOMEM)) ? E_NOMEM : E_IO,
                        what ? what + 9 : "not told");
@@ -209,7 +210,8 @@ static int find_bundle(void)
     static const char *const names[] = {"at.h5", "before.h5"};
     char folder[BUNDLE_PATH_MAX], path[BUNDLE_PATH_MAX + 16];
     Bundle b;
-    if (!bundle_is_there(bundle_path(s.folder, s.run.monitor.judgement.draw, folder))) return NONE;
+    if (!bundle_is_there(bundle_path(s.folder, s.run.monitor.judgement.batch_index, folder)))
+        return NONE;
     const bool whole = bundle_read(&b, folder) == OK && b.documents > 0 && b.before_step >= 0;
     bundle_close(&b);
     if (!whole) return BROKEN;
@@ -250,7 +252,7 @@ static void setup(void)
                  (const char *const[]){"model.layers=1", "model.heads=1", "model.width=8",
                                        "model.context=8", "train.batch=2", "train.steps=9",
                                        "train.keep=1", "train.threads=1", "monitor.action=skip",
-                                       "monitor.inject=nan", "monitor.inject_draw=3",
+                                       "monitor.inject=nan", "monitor.inject_batch=3",
                                        "monitor.inject_where=blocks.0.mlp/linear",
                                        "monitor.snapshot_every=2", NULL});
     static const volatile sig_atomic_t never;

@@ -23,7 +23,7 @@ static Status fill_bundle(Session *s, Bundle *b)
     char path[BUNDLE_PATH_MAX + 16];
     snprintf(path, sizeof path, "%s/spikes", s->folder);
     TRY(file_make_own_folder(path));
-    bundle_path(s->folder, j->draw, b->folder);
+    bundle_path(s->folder, j->batch_index, b->folder);
     TRY(file_make_own_folder(b->folder));
     files_clean(b->folder, ""); /* of a run that was killed here */
     b->run = s->folder;
@@ -122,7 +122,7 @@ Status spikes_act(Session *s, bool *taken)
     char path[BUNDLE_PATH_MAX];
     *taken = j->verdict == VERDICT_TAKE;
     if (r->poisoned && j->finding.flag != SPIKE_NONFINITE &&
-        j->draw == s->config->monitor.inject_draw)
+        j->batch_index == s->config->monitor.inject_batch)
         warn_of_injection(s);
     if (!is_spike && !j->severe) return OK;
     keep_bundle(s, path);

@@ -48,7 +48,7 @@ static void put_state(H5Writer *w, const Checkpoint *c)
     char name[NAME_MAX_LONG];
     const CheckpointInfo *info = &c->info;
     h5_put_group(w, "/state");
-    h5_put_int(w, "/state", "draw", info->draw);
+    h5_put_int(w, "/state", "draw", info->batch_index);
     h5_put_int(w, "/state", "vocab_size", info->vocab_size);
     h5_put_text(w, "/state", "dataset", info->dataset);
     h5_put_text(w, "/state", "precision", number_name(NUMBER_REAL));
@@ -99,7 +99,7 @@ static Status read_info(CheckpointReader *r)
     const void *config, *tokenizer;
     TRY(h5_get_int(f, "/", "step", &i->step));
     TRY(h5_get_int(f, "/", "tokens", &i->tokens));
-    TRY(h5_get_int(f, "/state", "draw", &i->draw));
+    TRY(h5_get_int(f, "/state", "draw", &i->batch_index));
     TRY(h5_get_int(f, "/state", "vocab_size", &i->vocab_size));
     TRY(h5_get_text(f, "/state", "dataset", i->dataset, sizeof i->dataset));
     TRY(h5_get_text(f, "/state", "precision", i->precision, sizeof i->precision));
@@ -108,10 +108,10 @@ static Status read_info(CheckpointReader *r)
     TRY(h5_find_list(f, "/tokenizer", NUMBER_U8, &i->tokenizer_size, &tokenizer));
     i->config = config;
     i->tokenizer = tokenizer;
-    if (!is_count(i->step) || !is_count(i->draw) || !is_count(i->tokens) || i->vocab_size < 0 ||
-        i->vocab_size > INT32_MAX)
-        return FAIL(E_FORMAT, "%s: step %lld, draw %lld, tokens %lld, vocab_size %lld cannot be",
-                    f->path, (long long)i->step, (long long)i->draw, (long long)i->tokens,
+    if (!is_count(i->step) || !is_count(i->batch_index) || !is_count(i->tokens) ||
+        i->vocab_size < 0 || i->vocab_size > INT32_MAX)
+        return FAIL(E_FORMAT, "%s: step %lld, batch %lld, tokens %lld, vocab_size %lld cannot be",
+                    f->path, (long long)i->step, (long long)i->batch_index, (long long)i->tokens,
                     (long long)i->vocab_size);
     if (strcmp(i->precision, "float32") && strcmp(i->precision, "float64"))
         return FAIL(E_FORMAT, "%s: its precision is %s, neither float32 nor float64", f->path,

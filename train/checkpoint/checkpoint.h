@@ -34,7 +34,7 @@ enum { CHECKPOINT_TEXT = 64 };
 /* What a checkpoint says beside its parameters. Texts are not terminated and are borrowed: from whoever
  * saves, or from the reader. */
 typedef struct CheckpointInfo {
-    int64_t step, draw, tokens; /* updates made, batches drawn, loss tokens seen */
+    int64_t step, batch_index, tokens; /* updates made, last batch (from 1), loss tokens seen */
     int64_t vocab_size;
     char dataset[CHECKPOINT_TEXT];   /* digest of the dataset; "" if none */
     char precision[CHECKPOINT_TEXT]; /* "float32", "float64": filled by checkpoint_save() */

@@ -44,13 +44,13 @@
       "let a checkpoint write")                                                                   \
     X(explain, "RUN [STEP] [--documents N] [--data D.h5] [--no-replay] [--threads N] [--json]",   \
       "say what happened at a spike: cause, documents, layers, what to do")                       \
-    X(replay, "RUN/spikes/draw-N [--data D.h5] [--threads N] [--json]",                           \
+    X(replay, "RUN/spikes/batch-N [--data D.h5] [--threads N] [--json]",                          \
       "make a spike again: its batch and a usual one, on the states before and at it")            \
     X(report,                                                                                     \
       "RUN... | SWEEP [--output F.html] [--svg DIR] [--samples N] [--tokens N] [--prompt TEXT] "  \
       "[--threads N] [--json]",                                                                   \
       "make a page of runs: curves, spikes, samples, configs, side by side")                      \
-    X(inspect, "FILE | RUN/spikes/draw-N [--json]",                                               \
+    X(inspect, "FILE | RUN/spikes/batch-N [--json]",                                              \
       "say what a checkpoint, a dataset, a sweep's store or a bundle holds")                      \
     X(study,                                                                                      \
       "coords|lr-width|scores [CONFIG] [section.key=value ...] [--widths W,W,...] "               \

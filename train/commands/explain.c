@@ -24,8 +24,9 @@ typedef struct Found {
     bool has_checkpoint;
     int64_t step; /* of the newest checkpoint */
     SpikeScore score;
-    int64_t *draws, count; /* of bundles */
-    Bundle *bundles;       /* [count] */
+    const char **folders; /* of bundles */
+    int64_t count;
+    Bundle *bundles; /* [count] */
 } Found;
 
 static void warn(void *context, const char *message)
@@ -53,13 +54,12 @@ static Status find_score(const Wish *w, Found *f)
 /* Each that can be read; what is wrong with one keeps nobody from the others, nor from another step. */
 static Status read_all(const Wish *w, Found *f)
 {
-    char path[BUNDLE_PATH_MAX];
     const int64_t count = f->count;
     Status status = OK;
     f->count = 0;
     for (int64_t i = 0; i < count; i++) {
         Bundle *b = &f->bundles[f->count];
-        const Status one = bundle_read(b, bundle_path(w->run, f->draws[i], path));
+        const Status one = bundle_read(b, f->folders[i]);
         if (one == OK) {
             f->count++;
             continue;
@@ -79,7 +79,7 @@ static Status find(const Wish *w, Found *f)
         f->count = 1;
     else {
         TRY(find_score(w, f));
-        TRY(bundles_list(w->run, &f->arena, &f->draws, &f->count));
+        TRY(bundles_list(w->run, &f->arena, &f->folders, &f->count));
     }
     if (!f->has_checkpoint && !f->count)
         return FAIL(E_DATA, "%s: there is no run: neither checkpoints nor spikes", w->run);
@@ -94,8 +94,8 @@ static json_t *list_json(const Found *f)
     for (int64_t i = 0; all && i < f->count; i++) {
         const Bundle *b = &f->bundles[i];
         json_array_append_new(all, json_pack("{s:o, s:I, s:I, s:s}", "folder", json_text(b->folder),
-                                             "step", (json_int_t)b->step, "draw",
-                                             (json_int_t)b->draw, "flag", b->flag));
+                                             "step", (json_int_t)b->step, "batch",
+                                             (json_int_t)b->batch_index, "flag", b->flag));
     }
     return all;
 }

@@ -214,7 +214,7 @@ static Status inspect_bundle(const char *folder, json_t *out)
     if (status == OK) {
         const json_int_t documents = b.documents, sequences = b.sequences, context = b.context;
         json_object_set_new(out, "step", json_integer(b.step));
-        json_object_set_new(out, "draw", json_integer(b.draw));
+        json_object_set_new(out, "batch", json_integer(b.batch_index));
         json_object_set_new(out, "flag", json_text(b.flag));
         json_object_set_new(out, "action", json_text(b.action));
         json_object_set_new(out, "message", json_text(b.message));

@@ -11,12 +11,12 @@
 static Status check_folder(const char *folder)
 {
     Arena a = {0};
-    int64_t *draws, count;
-    char path[BUNDLE_PATH_MAX];
-    Status status = bundles_list(folder, &a, &draws, &count);
+    const char **folders;
+    int64_t count;
+    Status status = bundles_list(folder, &a, &folders, &count);
     if (status == OK && count)
         status = FAIL(E_ARG, "%s is a run: give one of its %lld spikes, as in %s", folder,
-                      (long long)count, bundle_path(folder, draws[0], path));
+                      (long long)count, folders[0]);
     arena_free(&a);
     return status;
 }
@@ -37,13 +37,13 @@ static Status replay(const char *folder, const char *data, bool json, char *argv
         if (root) {
             json_object_set_new(root, "bundle", json_text(folder));
             json_object_set_new(root, "step", json_integer(b.step));
-            json_object_set_new(root, "draw", json_integer(b.draw));
+            json_object_set_new(root, "batch", json_integer(b.batch_index));
         }
         status = json_print(root);
     } else if (status == OK) {
         printf("%s: update %lld, batch %lld, flagged: %s\n",
-               text_escape(folder, shown, sizeof shown), (long long)b.step, (long long)b.draw,
-               text_escape(b.flag, flag, sizeof flag));
+               text_escape(folder, shown, sizeof shown), (long long)b.step,
+               (long long)b.batch_index, text_escape(b.flag, flag, sizeof flag));
         replay_print(&r, stdout);
     }
     bundle_close(&b);
@@ -69,8 +69,9 @@ Status command_replay(const Command *c, int argc, char *argv[])
     TRY(options_read(c, options, argc, argv, &folder, 1, &named, &helped));
     if (helped) return OK;
     if (!named)
-        return FAIL(E_ARG, "which bundle? give its folder, as in RUN/spikes/draw-00000251: capstan "
-                           "explain RUN lists them");
+        return FAIL(E_ARG,
+                    "which bundle? give its folder, as in RUN/spikes/batch-00000251: capstan "
+                    "explain RUN lists them");
     threads_set((int)threads);
     return replay(folder, data, json, argv);
 }

@@ -59,9 +59,9 @@ static Status check_rewind(const MonitorConfig *c, int64_t steps)
 
 static Status check_inject(const MonitorConfig *c)
 {
-    if (strcmp(c->inject, "none") && !c->inject_draw)
+    if (strcmp(c->inject, "none") && !c->inject_batch)
         return FAIL(E_CONFIG,
-                    "monitor.inject = %s needs monitor.inject_draw: the batch where it begins, "
+                    "monitor.inject = %s needs monitor.inject_batch: the batch where it begins, "
                     "from 1",
                     c->inject);
     if (!strcmp(c->inject, "nan") && !*c->inject_where)

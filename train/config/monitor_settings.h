@@ -30,7 +30,7 @@
     INT (S, bundles,          5,         0,    1e6,   "most spikes a run keeps everything of, for capstan explain and replay; one takes about two checkpoints of room") \
     BOOL(S, telemetry,        true,                   "measure each block and parameter at each step")         \
     TEXT(S, inject,           "none",    "none|random|shuffle|constant|document|gradient|nan", "a fault to study; random: batches of random tokens; shuffle: targets in random order; constant: one token only; document: one document of random tokens; gradient: times inject_factor; nan: at inject_where") \
-    INT (S, inject_draw,      0,         0,    1e15,  "the batch where the fault begins, from 1")              \
+    INT (S, inject_batch,      0,         0,    1e15,  "the batch where the fault begins, from 1")              \
     INT (S, inject_count,     1,         1,    1e12,  "batches that it lasts")                                 \
     REAL(S, inject_factor,    1000,      0,    1e30,  "inject = gradient: what it is multiplied by")           \
     TEXT(S, inject_where,     "",        NULL,        "inject = nan: SCOPE/OP or SCOPE/OP/backward, as in blocks.0.mlp/linear")

@@ -1,4 +1,4 @@
-/* What is kept of a spike: RUN/spikes/draw-00000251/, to be explained and replayed later.
+/* What is kept of a spike: RUN/spikes/batch-00000251/, to be explained and replayed later.
  *
  *     bundle.json   why it was flagged, the batch and its documents, the history up to it (history.h)
  *     at.h5         a checkpoint: the state the batch met, before any update on it
@@ -11,7 +11,7 @@
 #include "train/monitor/history.h"
 #include "train/run/run.h"
 
-enum { BUNDLE_VERSION = 1, BUNDLE_PATH_MAX = 4096 };
+enum { BUNDLE_VERSION = 2, BUNDLE_PATH_MAX = 4096 };
 
 /* The flag of a step that was no spike, but at which an attention logit went above attention_severe. */
 #define BUNDLE_ATTENTION "attention"
@@ -33,18 +33,18 @@ typedef struct BundleDocument {
 typedef struct Bundle {
     Arena arena;
     char folder[BUNDLE_PATH_MAX];
-    int64_t step, draw;  /* the update that was to be, and its batch */
-    int64_t before_step; /* of before.h5; -1: there is none */
-    const char *run;     /* the run's folder when it was written */
-    const char *split;   /* "train" */
-    const char *dataset; /* its digest */
-    const char *flag;    /* name of the SpikeClass, or BUNDLE_ATTENTION */
-    const char *rule;    /* as configured */
-    const char *action;  /* what was done: "taken", "skipped", "clipped", "rewound" */
-    const char *message; /* one line for people */
-    double usual_loss;   /* median of the losses accepted before */
-    TapeFinding finding; /* where a number that is not finite came from, if one did */
-    int64_t documents;   /* of the batch, all of them, largest excess / sqrt(rows) first */
+    int64_t step, batch_index; /* the update that was to be, and its batch */
+    int64_t before_step;       /* of before.h5; -1: there is none */
+    const char *run;           /* the run's folder when it was written */
+    const char *split;         /* "train" */
+    const char *dataset;       /* its digest */
+    const char *flag;          /* name of the SpikeClass, or BUNDLE_ATTENTION */
+    const char *rule;          /* as configured */
+    const char *action;        /* what was done: "taken", "skipped", "clipped", "rewound" */
+    const char *message;       /* one line for people */
+    double usual_loss;         /* median of the losses accepted before */
+    TapeFinding finding;       /* where a number that is not finite came from, if one did */
+    int64_t documents;         /* of the batch, all of them, largest excess / sqrt(rows) first */
     BundleDocument *document;
     int64_t rows; /* of the batch */
     int64_t sequences, context;
@@ -79,8 +79,11 @@ Status bundle_check_model(const Bundle *b, const Params *p, int64_t layers);
 /* Whether a folder is that of a bundle. It is written last: without it a run was killed, or still writes. */
 bool bundle_is_there(const char *folder);
 
-/* The bundles of a run: the draws of RUN/spikes/draw-*, ascending, in a. None: *count is 0. */
-Status bundles_list(const char *run, Arena *a, int64_t **draws, int64_t *count);
-char *bundle_path(const char *run, int64_t draw, char out[BUNDLE_PATH_MAX]);
+/* The bundles of a run: their folders RUN/spikes/batch-N, or draw-N as version 0.1
+ * called them, by ascending N, in a. None: *count is 0. E_NOMEM. */
+Status bundles_list(const char *run, Arena *a, const char ***folders, int64_t *count);
+
+/* RUN/spikes/batch-N, for a new bundle. Returns out. */
+char *bundle_path(const char *run, int64_t batch_index, char out[BUNDLE_PATH_MAX]);
 
 #endif

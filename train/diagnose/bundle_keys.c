@@ -6,13 +6,17 @@
     {                                                              \
 #name, RECORD_##type, offsetof(record, name), least, false \
     }
+#define NAMED(type, key, record, name, least)                    \
+    {                                                            \
+        key, RECORD_##type, offsetof(record, name), least, false \
+    }
 #define ABSENT(record, name)                                \
     {                                                       \
 #name, RECORD_TEXT, offsetof(record, name), 0, true \
     }
 
 const RecordKey bundle_keys[] = {
-    KEY(INT, Bundle, step, 1),         KEY(INT, Bundle, draw, 1),
+    KEY(INT, Bundle, step, 1),         NAMED(INT, "batch", Bundle, batch_index, 1),
     KEY(INT, Bundle, before_step, -1), KEY(TEXT, Bundle, run, 0),
     KEY(TEXT, Bundle, split, 0),       KEY(TEXT, Bundle, dataset, 0),
     KEY(TEXT, Bundle, flag, 0),        KEY(TEXT, Bundle, rule, 0),

@@ -10,7 +10,7 @@
 #include "train/diagnose/bundle_keys.h"
 
 typedef struct Place {
-    char text[BUNDLE_PATH_MAX + 128]; /* "RUN/spikes/draw-00000251/bundle.json: documents[3]" */
+    char text[BUNDLE_PATH_MAX + 128]; /* "RUN/spikes/batch-00000251/bundle.json: documents[3]" */
 } Place;
 
 static Place at(const char *where, const char *key, int64_t i)
@@ -145,7 +145,20 @@ static Status read_history(Bundle *b, const json_t *root, const char *file)
     return OK;
 }
 
-static Status read_root(Bundle *b, const json_t *root, const char *path)
+/* Version 1 called a batch a draw. */
+static Status translate(json_t *root, const char *path)
+{
+    json_t *batch = json_object_get(root, "draw"),
+           *signals = json_object_get(json_object_get(root, "history"), "signals");
+    const char *name = json_string_value(json_array_get(signals, SIGNAL_batch));
+    if (!batch) return FAIL(E_FORMAT, "%s: \"draw\" is missing", path);
+    int failed = json_object_set(root, "batch", batch) || json_object_del(root, "draw");
+    if (name && !strcmp(name, "draw"))
+        failed |= json_array_set_new(signals, SIGNAL_batch, json_string("batch"));
+    return failed ? FAIL(E_NOMEM, "%s", path) : OK;
+}
+
+static Status read_root(Bundle *b, json_t *root, const char *path)
 {
     static const char *const others[] = {"format",  "version",  "finding", "documents", "inputs",
                                          "targets", "row_loss", "history", NULL};
@@ -154,8 +167,10 @@ static Status read_root(Bundle *b, const json_t *root, const char *path)
     char where[BUNDLE_PATH_MAX + 64];
     if (!format || strcmp(format, BUNDLE_FORMAT))
         return FAIL(E_FORMAT, "%s: \"format\": expected \"%s\"", path, BUNDLE_FORMAT);
-    if (!json_is_integer(version) || json_integer_value(version) != BUNDLE_VERSION)
-        return FAIL(E_FORMAT, "%s: \"version\": expected %d", path, BUNDLE_VERSION);
+    if (!json_is_integer(version) || json_integer_value(version) < 1 ||
+        json_integer_value(version) > BUNDLE_VERSION)
+        return FAIL(E_FORMAT, "%s: \"version\": expected %d or less", path, BUNDLE_VERSION);
+    if (json_integer_value(version) == 1) TRY(translate(root, path));
     TRY(record_read(bundle_keys, others, root, path, &b->arena, b));
     snprintf(where, sizeof where, "%s: \"finding\"", path);
     TRY(record_read(bundle_finding_keys, NULL, json_object_get(root, "finding"), where, &b->arena,
@@ -164,9 +179,9 @@ static Status read_root(Bundle *b, const json_t *root, const char *path)
     TRY(read_documents(b, root, path));
     TRY(read_history(b, root, path));
     const double *last = history_row(&b->history, history_rows(&b->history) - 1);
-    if (last[SIGNAL_draw] != (double)b->draw || last[SIGNAL_step] != (double)b->step)
+    if (last[SIGNAL_batch] != (double)b->batch_index || last[SIGNAL_step] != (double)b->step)
         return FAIL(E_FORMAT, "%s: \"history\": its newest row is not update %lld on batch %lld",
-                    path, (long long)b->step, (long long)b->draw);
+                    path, (long long)b->step, (long long)b->batch_index);
     return OK;
 }
 
@@ -204,60 +219,84 @@ Status bundle_check_model(const Bundle *b, const Params *p, int64_t layers)
     return OK;
 }
 
-char *bundle_path(const char *run, int64_t draw, char out[BUNDLE_PATH_MAX])
+char *bundle_path(const char *run, int64_t batch_index, char out[BUNDLE_PATH_MAX])
 {
-    snprintf(out, BUNDLE_PATH_MAX, "%s/spikes/draw-%08lld", run, (long long)draw);
+    snprintf(out, BUNDLE_PATH_MAX, "%s/spikes/batch-%08lld", run, (long long)batch_index);
     return out;
-}
-
-static int ascending(const void *a, const void *b)
-{
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The draw in a name that bundle_path() made, or -1. */
-static int64_t draw_of(const char *name)
-{
-    char again[64];
-    if (strncmp(name, "draw-", 5)) return -1;
-    const long long draw = strtoll(name + 5, NULL, 10);
-    snprintf(again, sizeof again, "draw-%08lld", draw);
-    return draw > 0 && !strcmp(name, again) ? draw : -1;
 }
 
 bool bundle_is_there(const char *folder)
 {
     char path[BUNDLE_PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/bundle.json", folder);
-    return !access(path, F_OK);
+    const int length = snprintf(path, sizeof path, "%s/bundle.json", folder);
+    return length < (int)sizeof path && !access(path, F_OK);
 }
 
-Status bundles_list(const char *run, Arena *a, int64_t **draws, int64_t *count)
+typedef struct Found {
+    int64_t batch_index;
+    const char *folder;
+} Found;
+
+static int ascending(const void *a, const void *b)
+{
+    const Found *x = a, *y = b;
+    return (x->batch_index > y->batch_index) - (x->batch_index < y->batch_index);
+}
+
+/* The batch index in a folder's name (draw-N: of version 0.1), or -1. */
+static int64_t batch_of(const char *name)
+{
+    static const char *const forms[] = {"batch-%08lld", "draw-%08lld"};
+    char same[64];
+    const char *dash = strchr(name, '-');
+    const long long batch_index = dash ? strtoll(dash + 1, NULL, 10) : -1;
+    for (int i = 0; i < 2 && batch_index > 0; i++) {
+        snprintf(same, sizeof same, forms[i], batch_index);
+        if (!strcmp(name, same)) return batch_index;
+    }
+    return -1;
+}
+
+/* Appends a bundle's folder to all. */
+static Status append(const char *folder, int64_t batch_index, Arena *a, Found **all, int64_t *count,
+                     int64_t *room)
+{
+    if (*count == *room) {
+        *room = *room ? 2 * *room : 16;
+        Found *more = arena_take(a, *room * (int64_t)sizeof *more);
+        if (!more) return FAIL(E_NOMEM, "a list of %lld bundles", (long long)*room);
+        if (*count) memcpy(more, *all, (size_t)*count * sizeof *more);
+        *all = more;
+    }
+    const char *copy = arena_text(a, folder);
+    if (!copy) return FAIL(E_NOMEM, "%s", folder);
+    (*all)[(*count)++] = (Found){batch_index, copy};
+    return OK;
+}
+
+Status bundles_list(const char *run, Arena *a, const char ***folders, int64_t *count)
 {
     char path[BUNDLE_PATH_MAX];
+    Found *all = NULL;
     int64_t room = 0;
+    Status status = OK;
     *count = 0;
-    *draws = NULL;
+    *folders = NULL;
     snprintf(path, sizeof path, "%s/spikes", run);
     DIR *d = opendir(path);
     if (!d) return OK;
-    for (struct dirent *one; (one = readdir(d));) {
-        const int64_t draw = draw_of(one->d_name);
-        if (draw < 0 || !bundle_is_there(bundle_path(run, draw, path))) continue;
-        if (*count == room) {
-            room = room ? 2 * room : 16;
-            int64_t *more = arena_take(a, room * (int64_t)sizeof *more);
-            if (!more) {
-                closedir(d);
-                return FAIL(E_NOMEM, "a list of %lld bundles", (long long)room);
-            }
-            if (*count) memcpy(more, *draws, (size_t)*count * sizeof *more);
-            *draws = more;
-        }
-        (*draws)[(*count)++] = draw;
+    for (struct dirent *one; status == OK && (one = readdir(d));) {
+        const int64_t batch_index = batch_of(one->d_name);
+        const int length = snprintf(path, sizeof path, "%s/spikes/%s", run, one->d_name);
+        if (batch_index > 0 && length < (int)sizeof path && bundle_is_there(path))
+            status = append(path, batch_index, a, &all, count, &room);
     }
     closedir(d);
-    if (*count) qsort(*draws, (size_t)*count, sizeof **draws, ascending);
+    TRY(status);
+    if (!*count) return OK;
+    qsort(all, (size_t)*count, sizeof *all, ascending);
+    *folders = arena_take(a, *count * (int64_t)sizeof **folders);
+    if (!*folders) return FAIL(E_NOMEM, "a list of %lld bundles", (long long)*count);
+    for (int64_t i = 0; i < *count; i++) (*folders)[i] = all[i].folder;
     return OK;
 }

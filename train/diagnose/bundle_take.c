@@ -29,7 +29,7 @@ Status bundle_take(Bundle *b, const Run *r)
         return FAIL(E_CONFIG, "monitor.action = off: nothing was measured; any other action is "
                               "needed to explain a step");
     b->step = j->step;
-    b->draw = j->draw;
+    b->batch_index = j->batch_index;
     b->flag = j->severe && j->finding.flag == SPIKE_NONE ? BUNDLE_ATTENTION
                                                          : spike_class_name(j->finding.flag);
     b->rule = m->config->rule;

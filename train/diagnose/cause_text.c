@@ -87,7 +87,7 @@ static void tell_replay(const Replay *r, CauseText *t)
            "replay: %s: %s (with the state at the spike this batch has loss %.4g and gradient norm "
            "%.4g, batch %lld %.4g and %.4g)",
            culprit_name(r->culprit), culprit_meaning(r->culprit), at[BATCH_BAD].loss,
-           at[BATCH_BAD].grad_norm, (long long)r->draw[BATCH_CLEAN], at[BATCH_CLEAN].loss,
+           at[BATCH_BAD].grad_norm, (long long)r->batch_index[BATCH_CLEAN], at[BATCH_CLEAN].loss,
            at[BATCH_CLEAN].grad_norm);
 }
 

@@ -40,11 +40,12 @@ json_t *replay_json(const Replay *r)
         for (int batch = 0; batch < REPLAY_BATCHES && r->step[state] >= 0; batch++) {
             const ReplayCell *c = &r->cell[state][batch];
             json_array_append_new(
-                cells, json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:o, s:o}", "state", states[state],
-                                 "step", (json_int_t)r->step[state], "batch", batches[batch],
-                                 "draw", (json_int_t)r->draw[batch], "loss", json_number(c->loss),
-                                 "grad_norm", json_number(c->grad_norm), "max_logit",
-                                 json_number(c->max_logit), "loss_after", json_number(c->after)));
+                cells,
+                json_pack("{s:s, s:I, s:s, s:I, s:o, s:o, s:o, s:o}", "state", states[state],
+                          "step", (json_int_t)r->step[state], "kind", batches[batch], "batch",
+                          (json_int_t)r->batch_index[batch], "loss", json_number(c->loss),
+                          "grad_norm", json_number(c->grad_norm), "max_logit",
+                          json_number(c->max_logit), "loss_after", json_number(c->after)));
         }
     return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o, s:o, s:o}", "verdict",
                      culprit_name(r->culprit), "meaning", culprit_meaning(r->culprit), "measure",
@@ -68,13 +69,14 @@ json_t *explain_json(const Explanation *e)
     return json_pack(
         "{s:o, s:I, s:I, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, "
         "s:o, s:o, s:o}",
-        "bundle", json_text(b->folder), "step", (json_int_t)b->step, "draw", (json_int_t)b->draw,
-        "flag", v->flag, "rule", b->rule, "action", b->action, "message", json_text(b->message),
-        "loss", json_number(v->loss), "usual_loss", json_number(v->usual_loss), "loss_z",
-        json_number(v->loss_z), "grad_norm", json_number(v->grad_norm), "grad_norm_z",
-        json_number(v->grad_norm_z), "cause", cause_name(e->cause), "meaning",
-        cause_meaning(e->cause), "reasons", lines(e->text.reasons, e->text.reason), "remedies",
-        lines(e->text.remedies, e->text.remedy), "documents", documents(b), "onsets", onsets(e),
-        "replay", e->has_replay ? replay_json(&e->replay) : json_null(), "spike_score",
+        "bundle", json_text(b->folder), "step", (json_int_t)b->step, "batch",
+        (json_int_t)b->batch_index, "flag", v->flag, "rule", b->rule, "action", b->action,
+        "message", json_text(b->message), "loss", json_number(v->loss), "usual_loss",
+        json_number(v->usual_loss), "loss_z", json_number(v->loss_z), "grad_norm",
+        json_number(v->grad_norm), "grad_norm_z", json_number(v->grad_norm_z), "cause",
+        cause_name(e->cause), "meaning", cause_meaning(e->cause), "reasons",
+        lines(e->text.reasons, e->text.reason), "remedies", lines(e->text.remedies, e->text.remedy),
+        "documents", documents(b), "onsets", onsets(e), "replay",
+        e->has_replay ? replay_json(&e->replay) : json_null(), "spike_score",
         spike_score_json(&e->score));
 }

@@ -105,7 +105,8 @@ void replay_print(const Replay *r, FILE *out)
             char where[64], what[64];
             snprintf(where, sizeof where, "%s (step %lld)", states[state],
                      (long long)r->step[state]);
-            snprintf(what, sizeof what, "%s (%lld)", batches[batch], (long long)r->draw[batch]);
+            snprintf(what, sizeof what, "%s (%lld)", batches[batch],
+                     (long long)r->batch_index[batch]);
             fprintf(out, "  %-24s %-18s %9.4g %13.4g %15.4g %11.4g\n", where, what, c->loss,
                     c->grad_norm, c->max_logit, c->after);
         }
@@ -123,7 +124,8 @@ void explain_print(const Explanation *e, int64_t documents, FILE *out)
     const Bundle *b = e->bundle;
     char shown[4 * CAUSE_LINE], rule[64], title[160];
     fprintf(out, "%s\n", text_escape(b->folder, shown, sizeof shown));
-    fprintf(out, "update %lld, batch %lld: %s (rule %s)\n", (long long)b->step, (long long)b->draw,
+    fprintf(out, "update %lld, batch %lld: %s (rule %s)\n", (long long)b->step,
+            (long long)b->batch_index,
             !strcmp(e->evidence.flag, "none") ? "not a spike"
                                               : text_escape(e->evidence.flag, shown, sizeof shown),
             text_escape(b->rule, rule, sizeof rule));

@@ -110,10 +110,10 @@ static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
     return status;
 }
 
-static Status fill(const Config *c, Run *r, int64_t draw)
+static Status fill(const Config *c, Run *r, int64_t batch_index)
 {
-    TRY(batches_fill(&r->train, draw, &r->batch));
-    return inject_batch(&c->monitor, &r->train, draw, &r->batch);
+    TRY(batches_fill(&r->train, batch_index, &r->batch));
+    return inject_tokens(&c->monitor, &r->train, batch_index, &r->batch);
 }
 
 static Status check_tokens(const Bundle *b, const Config *c, Run *r)
@@ -123,12 +123,12 @@ static Status check_tokens(const Bundle *b, const Config *c, Run *r)
         return FAIL(E_FORMAT,
                     "%s: a bundle of another model: its batch is %lld sequences of %lld tokens",
                     b->folder, (long long)b->sequences, (long long)b->context);
-    TRY(fill(c, r, b->draw));
+    TRY(fill(c, r, b->batch_index));
     if (memcmp(r->batch.inputs, b->inputs, size) || memcmp(r->batch.targets, b->targets, size))
         return FAIL(E_DATA,
                     "%s: batch %lld is not made of the tokens that the bundle %s has: it is "
                     "another dataset than the run was trained on",
-                    c->data.path, (long long)b->draw, b->folder);
+                    c->data.path, (long long)b->batch_index, b->folder);
     return OK;
 }
 
@@ -147,7 +147,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
                            .stats = &stats};
     double sum = 0;
     if (!stats.max_logit) return FAIL(E_NOMEM, "a replay");
-    Status status = fill(c, r, p->draw[batch]);
+    Status status = fill(c, r, p->batch_index[batch]);
     if (status == OK) status = microbatches_step(r->microbatches, &task, &out->loss);
     if (status == OK) {
         out->max_logit = -INFINITY;
@@ -156,7 +156,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
         out->grad_norm = grad_norm(&r->params, NULL);
         adamw_step(&r->params, &c->optim, learning_rate(&c->optim, r->step + 1) * r->monitor.rate,
                    clip_scale(out->grad_norm, c->optim.clip), r->step + 1, NULL);
-        status = fill(c, r, p->draw[BATCH_CLEAN]);
+        status = fill(c, r, p->batch_index[BATCH_CLEAN]);
     }
     if (status == OK) status = microbatches_loss(r->microbatches, &r->model, &r->batch, &sum, NULL);
     out->after = sum / (double)r->batch.loss_tokens;
@@ -165,11 +165,11 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
 }
 
 /* The newest ordinary batch before the flagged one. */
-static int64_t clean_draw(const Bundle *b)
+static int64_t clean_batch(const Bundle *b)
 {
     for (int64_t i = history_rows(&b->history) - 1; i-- > 0;)
-        if (usual_row(&b->history, i)) return (int64_t)history_row(&b->history, i)[SIGNAL_draw];
-    return b->draw + 1;
+        if (usual_row(&b->history, i)) return (int64_t)history_row(&b->history, i)[SIGNAL_batch];
+    return b->batch_index + 1;
 }
 
 static Status replay_on(const Bundle *b, const Config *c, Run *r, Replay *out)
@@ -192,7 +192,7 @@ Status replay_run(const Bundle *b, const Config *c, Replay *out)
     const double *last = history_row(&b->history, history_rows(&b->history) - 1);
     Run run;
     *out = (Replay){.step = {b->before_step, b->step - 1},
-                    .draw = {b->draw, clean_draw(b)},
+                    .batch_index = {b->batch_index, clean_batch(b)},
                     .recorded_loss = last[SIGNAL_loss],
                     .recorded_grad_norm = last[SIGNAL_grad_norm]};
     const Status status = replay_on(b, c, &run, out);

@@ -38,7 +38,7 @@ typedef struct ReplayCell {
 
 typedef struct Replay {
     int64_t step[REPLAY_STATES]; /* updates made; -1: there is no such state */
-    int64_t draw[REPLAY_BATCHES];
+    int64_t batch_index[REPLAY_BATCHES];
     ReplayCell cell[REPLAY_STATES][REPLAY_BATCHES];
     double recorded_loss, recorded_grad_norm; /* in the run */
     const char *measure;                      /* what the answer is about: "loss", ... */

@@ -12,7 +12,7 @@
 /* X(name, help) */
 #define SIGNAL_LIST(X)                                          \
     X(step, "the update it was, or would have been")            \
-    X(draw, "its batch")                                        \
+    X(batch, "index of its batch, from 1")                      \
     X(flag, "why it was a spike (SpikeClass), 0: it was none")  \
     X(taken, "1: the update was made")                          \
     X(loss, "of the batch, before the update, nats a token")    \

@@ -10,8 +10,8 @@
 typedef struct Spoil {
     const Batches *from;
     Batch *batch;
-    Rng rng; /* counted by (place, draw) */
-    int64_t draw;
+    Rng rng; /* counted by (place, batch_index) */
+    int64_t batch_index;
 } Spoil;
 
 static bool is(const MonitorConfig *c, const char *what)
@@ -19,14 +19,15 @@ static bool is(const MonitorConfig *c, const char *what)
     return !strcmp(c->inject, what);
 }
 
-bool inject_is_due(const MonitorConfig *c, int64_t draw)
+bool inject_is_due(const MonitorConfig *c, int64_t batch_index)
 {
-    return !is(c, "none") && draw >= c->inject_draw && draw - c->inject_draw < c->inject_count;
+    return !is(c, "none") && batch_index >= c->inject_batch &&
+           batch_index - c->inject_batch < c->inject_count;
 }
 
 static int32_t draw_token(const Spoil *s, int64_t place)
 {
-    return (int32_t)rng_below(s->rng, (uint64_t)place, (uint64_t)s->draw,
+    return (int32_t)rng_below(s->rng, (uint64_t)place, (uint64_t)s->batch_index,
                               (uint64_t)s->from->dataset->vocab_size);
 }
 
@@ -53,7 +54,7 @@ static Status shuffle_targets(const Spoil *s)
         if (b->targets[row] >= 0) rows[count++] = row;
     for (int64_t i = count - 1; i > 0; i--) {
         const int64_t other =
-            rows[rng_below(s->rng, (uint64_t)i, (uint64_t)s->draw, (uint64_t)i + 1)];
+            rows[rng_below(s->rng, (uint64_t)i, (uint64_t)s->batch_index, (uint64_t)i + 1)];
         const int32_t kept = b->targets[rows[i]];
         b->targets[rows[i]] = b->targets[other];
         b->targets[other] = kept;
@@ -62,15 +63,15 @@ static Status shuffle_targets(const Spoil *s)
     return OK;
 }
 
-int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw,
+int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t batch_index,
                         const BatchPiece *pieces, int64_t count)
 {
     int64_t fit = 0;
-    if (!is(c, "document") || !inject_is_due(c, draw)) return -1;
+    if (!is(c, "document") || !inject_is_due(c, batch_index)) return -1;
     for (int64_t i = 0; i < count; i++) fit += pieces[i].end - pieces[i].row >= INJECT_LEAST;
     if (!fit) return -1;
     int64_t left = (int64_t)rng_below(rng_stream(seed, "monitor.inject.document"), 0,
-                                      (uint64_t)draw, (uint64_t)fit);
+                                      (uint64_t)batch_index, (uint64_t)fit);
     for (int64_t i = 0;; i++)
         if (pieces[i].end - pieces[i].row >= INJECT_LEAST && !left--) return i;
 }
@@ -84,7 +85,7 @@ static Status spoil_document(const MonitorConfig *c, const Spoil *s)
     int64_t count;
     Status status = batch_pieces(b, split, &arena, &pieces, &count);
     const int64_t chosen =
-        status == OK ? inject_document(c, s->from->seed, s->draw, pieces, count) : -1;
+        status == OK ? inject_document(c, s->from->seed, s->batch_index, pieces, count) : -1;
     if (chosen >= 0) {
         const BatchPiece *p = &pieces[chosen];
         const int64_t end = (int64_t)split->offsets[p->document + 1];
@@ -99,18 +100,18 @@ static Status spoil_document(const MonitorConfig *c, const Spoil *s)
     return status;
 }
 
-Status inject_batch(const MonitorConfig *c, const Batches *from, int64_t draw, Batch *b)
+Status inject_tokens(const MonitorConfig *c, const Batches *from, int64_t batch_index, Batch *b)
 {
-    const Spoil s = {from, b, rng_stream(from->seed, "monitor.inject"), draw};
-    if (!inject_is_due(c, draw)) return OK;
+    const Spoil s = {from, b, rng_stream(from->seed, "monitor.inject"), batch_index};
+    if (!inject_is_due(c, batch_index)) return OK;
     if (is(c, "random") || is(c, "constant")) spoil_all(&s, is(c, "constant"));
     if (is(c, "shuffle")) return shuffle_targets(&s);
     return is(c, "document") ? spoil_document(c, &s) : OK;
 }
 
-void inject_gradient(const MonitorConfig *c, int64_t draw, const Params *p)
+void inject_gradient(const MonitorConfig *c, int64_t batch_index, const Params *p)
 {
-    if (!is(c, "gradient") || !inject_is_due(c, draw)) return;
+    if (!is(c, "gradient") || !inject_is_due(c, batch_index)) return;
     for (int64_t i = 0; i < p->count; i++) p->grad[i] *= (real)c->inject_factor;
 }
 

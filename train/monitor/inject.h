@@ -1,7 +1,7 @@
 /* Faults that are put into training on purpose, to study what spikes and what finds them: monitor.inject.
  *
- * Batches inject_draw .. inject_draw + inject_count - 1 are spoilt. What is done is a pure function of
- * (seed, draw), as batches are, so that a run with faults is as reproducible as one without:
+ * Batches inject_batch .. inject_batch + inject_count - 1 are spoilt. What is done is a pure function of
+ * (seed, batch index), as batches are, so that a run with faults is as reproducible as one without:
  *
  *     random     all tokens are drawn alike from the vocabulary
  *     shuffle    the batch's targets change places with each other; what the model reads stays
@@ -18,21 +18,21 @@
 #include "train/config/monitor_settings.h"
 #include "train/monitor/pieces.h"
 
-/* Whether batch `draw` is one of those. */
-bool inject_is_due(const MonitorConfig *c, int64_t draw);
+/* Whether batch `batch_index` is one of those. */
+bool inject_is_due(const MonitorConfig *c, int64_t batch_index);
 
-/* Spoils batch `draw`, which batches_fill() just made, if it is due and its tokens are what is spoilt.
+/* Spoils batch `batch_index`, which batches_fill() just made, if it is due and its tokens are what is spoilt.
  * E_NOMEM. */
-Status inject_batch(const MonitorConfig *c, const Batches *from, int64_t draw, Batch *b);
+Status inject_tokens(const MonitorConfig *c, const Batches *from, int64_t batch_index, Batch *b);
 
 /* Which of a batch's pieces the fault `document` is put into: any of INJECT_LEAST tokens or more alike; -1:
  * none. */
 enum { INJECT_LEAST = 4 };
-int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t draw,
+int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t batch_index,
                         const BatchPiece *pieces, int64_t count);
 
-/* Spoils the gradient of batch `draw`, if it is due and that is what is spoilt. */
-void inject_gradient(const MonitorConfig *c, int64_t draw, const Params *p);
+/* Spoils the gradient of batch `batch_index`, if it is due and that is what is spoilt. */
+void inject_gradient(const MonitorConfig *c, int64_t batch_index, const Params *p);
 
 /* What monitor.inject_where names: what a TapePoison (autograd/tape.h) is made of. */
 typedef struct InjectPlace {

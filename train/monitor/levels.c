@@ -67,7 +67,7 @@ void levels_measured(Monitor *m)
     int64_t layer;
     double *row = history_add(&m->history);
     row[SIGNAL_step] = (double)j->step;
-    row[SIGNAL_draw] = (double)j->draw;
+    row[SIGNAL_batch] = (double)j->batch_index;
     row[SIGNAL_flag] = j->finding.flag;
     row[SIGNAL_taken] = 0;
     row[SIGNAL_loss] = j->loss;
@@ -88,9 +88,9 @@ void levels_measured(Monitor *m)
     j->severe = crossed(m, LEVEL_SEVERE, logit, c->attention_severe);
     if (j->severe && !*j->message)
         snprintf(j->message, sizeof j->message,
-                 "update %lld (draw %lld): an attention logit of blocks.%lld is %.0f, above "
+                 "update %lld (batch %lld): an attention logit of blocks.%lld is %.0f, above "
                  "monitor.attention_severe = %g: attention looks at one token only",
-                 (long long)j->step, (long long)j->draw, (long long)layer, logit,
+                 (long long)j->step, (long long)j->batch_index, (long long)layer, logit,
                  c->attention_severe);
     if (crossed(m, LEVEL_LOG_Z, fabs(log_z), c->log_z_warn))
         warn(m,

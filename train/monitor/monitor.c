@@ -66,16 +66,16 @@ Status monitor_open(Monitor *m, Arena *a, const MonitorConfig *c, const MonitorS
     return open_telemetry(m, a, shape, p);
 }
 
-int64_t monitor_next_draw(const Monitor *m, int64_t draw)
+int64_t monitor_next_batch(const Monitor *m, int64_t batch_index)
 {
-    draw++;
+    batch_index++;
     for (int64_t i = 0; i < m->drop_count;) {
-        const DrawRange *d = &m->drops[i++];
-        if (draw < d->from || draw > d->to) continue;
-        draw = d->to + 1;
+        const BatchRange *d = &m->drops[i++];
+        if (batch_index < d->from || batch_index > d->to) continue;
+        batch_index = d->to + 1;
         i = 0;
     }
-    return draw;
+    return batch_index;
 }
 
 /* Notes batches to be dropped. The oldest are forgotten when there are too many: no snapshot is so old. */
@@ -83,7 +83,7 @@ static void drop(Monitor *m, int64_t from, int64_t to)
 {
     from = larger(from, 1);
     for (int64_t i = 0; i < m->drop_count; i++) {
-        DrawRange *d = &m->drops[i];
+        BatchRange *d = &m->drops[i];
         if (from > d->to + 1 || to < d->from - 1) continue;
         d->from = from < d->from ? from : d->from;
         d->to = larger(to, d->to);
@@ -91,7 +91,7 @@ static void drop(Monitor *m, int64_t from, int64_t to)
     }
     if (m->drop_count == m->drop_room)
         memmove(m->drops, m->drops + 1, (size_t)--m->drop_count * sizeof *m->drops);
-    m->drops[m->drop_count++] = (DrawRange){from, to};
+    m->drops[m->drop_count++] = (BatchRange){from, to};
 }
 
 /* How many to drop after the flagged one: what is bad for long is to be passed before attempts are used up. */
@@ -115,7 +115,7 @@ static Verdict go_back(Monitor *m, Judgement *j)
         return VERDICT_STOP;
     }
     if (p->attempts > (c->attempts + 1) / 2) m->rate *= c->lower_rate;
-    drop(m, j->draw - c->drop_before, j->draw + drop_after(m));
+    drop(m, j->batch_index - c->drop_before, j->batch_index + drop_after(m));
     p->rewound++;
     return VERDICT_REWIND;
 }
@@ -142,7 +142,7 @@ static void flagged(Monitor *m, Judgement *j)
     MonitorPast *p = &m->past;
     p->flagged++;
     j->opens = !p->episode || p->quiet >= MONITOR_EPISODE;
-    if (j->opens) p->episode = j->draw;
+    if (j->opens) p->episode = j->batch_index;
     p->quiet = 0;
     m->in_a_row++;
     j->verdict = act(m, j, exhausted);
@@ -155,18 +155,19 @@ static void describe(const Monitor *m, Judgement *j)
     const double usual =
         loss ? window_median(&m->detector.loss) : exp(window_median(&m->detector.log_norm));
     snprintf(j->message, sizeof j->message,
-             "update %lld (draw %lld): the %s is %.4g, usual is %.4g (z %.1f, rule %.16s)",
-             (long long)j->step, (long long)j->draw, loss ? "loss" : "gradient norm",
+             "update %lld (batch %lld): the %s is %.4g, usual is %.4g (z %.1f, rule %.16s)",
+             (long long)j->step, (long long)j->batch_index, loss ? "loss" : "gradient norm",
              loss ? j->loss : j->grad_norm, usual,
              loss ? j->finding.loss_z : j->finding.grad_norm_z, m->config->rule);
 }
 
-static Judgement *begin(Monitor *m, int64_t step, int64_t draw, double loss, double grad_norm)
+static Judgement *begin(Monitor *m, int64_t step, int64_t batch_index, double loss,
+                        double grad_norm)
 {
     m->warning_count = 0;
     m->judgement = (Judgement){.verdict = VERDICT_TAKE,
                                .step = step,
-                               .draw = draw,
+                               .batch_index = batch_index,
                                .loss = loss,
                                .grad_norm = grad_norm,
                                .finding = {SPIKE_NONE, NAN, NAN},
@@ -175,19 +176,19 @@ static Judgement *begin(Monitor *m, int64_t step, int64_t draw, double loss, dou
 }
 
 /* Attention logits are measured all the same. */
-const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t draw)
+const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t batch_index)
 {
-    Judgement *j = begin(m, step, draw, NAN, NAN);
+    Judgement *j = begin(m, step, batch_index, NAN, NAN);
     j->no_loss = true;
     if (m->config) levels_measured(m);
     if (j->severe) j->opens = m->past.bundles++ < m->config->bundles;
     return j;
 }
 
-const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t draw, double loss,
+const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t batch_index, double loss,
                                double grad_norm)
 {
-    Judgement *j = begin(m, step, draw, loss, grad_norm);
+    Judgement *j = begin(m, step, batch_index, loss, grad_norm);
     if (!m->config) {
         if (isfinite(loss) && isfinite(grad_norm)) return j;
         j->finding.flag = SPIKE_NONFINITE;

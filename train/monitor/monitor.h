@@ -1,6 +1,6 @@
 /* The monitor: judges each step before its update, and says what is to be done.
  *
- * A step is: monitor_next_draw(); the batch's loss and gradient, measured into stats and norms;
+ * A step is: monitor_next_batch(); the batch's loss and gradient, measured into stats and norms;
  * monitor_judge() or monitor_pass(); then, if the verdict is VERDICT_TAKE, the update and monitor_took(), else
  * monitor_left(). Whoever trains does what the verdict says: rewinding is train/snapshots.h.
  *
@@ -18,7 +18,7 @@
 
 enum {
     MONITOR_HISTORY = 64, /* rows kept, if they are not too long */
-    MONITOR_RECENT = 200, /* draws that skip_share is of */
+    MONITOR_RECENT = 200, /* batches that skip_share is of */
     MONITOR_SCORE = 10000 /* judged steps that SpikeScore is of (OLMo 2, arXiv:2501.00656) */
 };
 
@@ -34,7 +34,7 @@ typedef enum Verdict {
 
 typedef struct Judgement {
     Verdict verdict;
-    int64_t step, draw; /* the update that is to be, and its batch */
+    int64_t step, batch_index; /* the update that is to be, and its batch */
     double loss, grad_norm;
     Finding finding;
     bool exhausted; /* the skip budget, or the attempts, are used up */
@@ -50,7 +50,7 @@ typedef struct MonitorPast {
     int64_t judged, flagged; /* steps */
     int64_t skipped, rewound;
     int64_t quiet;           /* unflagged steps since the last flagged one */
-    int64_t episode;         /* its draw; 0: there was none */
+    int64_t episode;         /* its batch; 0: there was none */
     int64_t bundles;         /* asked for */
     int64_t place, attempts; /* rewind: the last update that was flagged, and how often there */
     int64_t levels;          /* bits: which are crossed */
@@ -64,9 +64,9 @@ typedef struct MonitorNow {
         clipped; /* of detector and ZClip: Detector.high, .judged_values; ZClip.count */
 } MonitorNow;
 
-typedef struct DrawRange {
+typedef struct BatchRange {
     int64_t from, to; /* both of them, too */
-} DrawRange;
+} BatchRange;
 
 typedef struct Monitor {
     const MonitorConfig *config; /* NULL: off */
@@ -75,12 +75,12 @@ typedef struct Monitor {
     Detector detector;
     Window log_update; /* logarithms of update norms */
     ZClip zclip;
-    Tally recent, score; /* flagged ones of the last draws; of those judged */
+    Tally recent, score; /* flagged ones of the last batches; of those judged */
     History history;
     MonitorPast past;
     int64_t in_a_row;
     double rate; /* what the learning rate is multiplied by: 1, or less after rewinds */
-    DrawRange *drops;
+    BatchRange *drops;
     int64_t drop_count, drop_room;
     const Params *named;
     int64_t *block_of; /* [named parameters]: -1: of no block */
@@ -105,17 +105,17 @@ typedef struct MonitorShape {
 Status monitor_open(Monitor *m, Arena *a, const MonitorConfig *c, const MonitorShape *shape,
                     const Params *p);
 
-/* The batch after `draw` that is not dropped. */
-int64_t monitor_next_draw(const Monitor *m, int64_t draw);
+/* The batch after `batch_index` that is not dropped. */
+int64_t monitor_next_batch(const Monitor *m, int64_t batch_index);
 
-/* Judges update `step` (from 1) on batch `draw` from its loss and gradient norm, and from stats and norms
- * if telemetry is on. The result is m->judgement; warnings are those of this step. Off: takes it. */
-const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t draw, double loss,
+/* Judges update `step` (from 1) on batch `batch_index` from its loss and gradient norm, and from stats
+ * and norms if telemetry is on. The result is m->judgement; warnings are those of this step. Off: takes it. */
+const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t batch_index, double loss,
                                double grad_norm);
 
 /* The same of a batch without a loss token, as of prompts only: it is taken. Its loss and gradient are 0 for
  * no reason of the run's, so they are neither judged nor usual. */
-const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t draw);
+const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t batch_index);
 
 /* The update was made: with this rate, on the gradient times clip. More warnings may be there. */
 void monitor_took(Monitor *m, double lr, double clip);

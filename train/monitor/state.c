@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { NUMBERS = 7, PAST = sizeof(MonitorPast) / sizeof(int64_t) };
-enum { NOW = sizeof(MonitorNow) / sizeof(int64_t), DROP = sizeof(DrawRange) / sizeof(int64_t) };
+enum { NOW = sizeof(MonitorNow) / sizeof(int64_t), DROP = sizeof(BatchRange) / sizeof(int64_t) };
 
 _Static_assert(PAST * sizeof(int64_t) == sizeof(MonitorPast) &&
                    NOW * sizeof(int64_t) == sizeof(MonitorNow),

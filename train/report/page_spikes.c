@@ -61,7 +61,7 @@ static void explanation(Page *p, const Reported *r, const ReportedSpike *s)
     fputs("</details>", p->out);
 }
 
-/* "update 250 (draw 250): the loss ..." without what stands in the row already. */
+/* "update 250 (batch 250): the loss ..." without what stands in the row already. */
 static const char *message(const JournalEvent *e)
 {
     const char *end = strncmp(e->message, "update ", 7) ? NULL : strstr(e->message, "): ");

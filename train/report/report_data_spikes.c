@@ -63,7 +63,7 @@ int64_t reported_spike_leader(const Reported *r, int64_t i)
 {
     int64_t leader = i;
     while (leader && !*r->spikes[leader].event->bundle &&
-           llabs(r->spikes[leader].event->draw - r->spikes[leader - 1].event->draw) <=
+           llabs(r->spikes[leader].event->batch_index - r->spikes[leader - 1].event->batch_index) <=
                MONITOR_EPISODE)
         leader--;
     return *r->spikes[leader].event->bundle ? leader : i;

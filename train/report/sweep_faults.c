@@ -31,7 +31,7 @@ static int64_t faulty_steps(const FaultRun *f)
 /* What the fault itself sets is no part of `settings`. */
 static bool is_of_fault(const char *line)
 {
-    static const char *const keys[] = {"monitor.inject=", "monitor.inject_draw=",
+    static const char *const keys[] = {"monitor.inject=", "monitor.inject_batch=",
                                        "monitor.inject_count=", "monitor.inject_factor="};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strncmp(line, keys[i], strlen(keys[i]))) return true;
@@ -87,7 +87,7 @@ static Status rerun_document(FaultRun *f)
     Config *c;
     const Config *own = f->reported.config;
     const Status status =
-        again(f->reported.folder, own->monitor.inject_draw, NULL, NULL, &f->rerun, &c);
+        again(f->reported.folder, own->monitor.inject_batch, NULL, NULL, &f->rerun, &c);
     return status == OK ? explain_bundle(f, &f->rerun, c, false) : status;
 }
 
@@ -128,7 +128,7 @@ static void measure_recovery(FaultRun *f)
 {
     const Journal *j = &f->reported.journal;
     const MonitorConfig *c = &f->reported.config->monitor;
-    const double begin = (double)c->inject_draw, end = begin + (double)faulty_steps(f);
+    const double begin = (double)c->inject_batch, end = begin + (double)faulty_steps(f);
     double mean, deviation;
     loss_statistics(j, begin - FAULT_STEPS, begin, &mean, &deviation);
     for (int64_t i = 0; i < j->lines; i++) {

@@ -51,7 +51,7 @@ static void plot_fault(Page *p, const SweepPage *s, const FaultRun *f, int colum
 {
     PlotSeries *series = arena_zero(&p->arena, (2 * s->sweep.count + 1) * (int64_t)sizeof *series);
     const Config *c = f->reported.config;
-    const int64_t begin = c ? c->monitor.inject_draw : 0;
+    const int64_t begin = c ? c->monitor.inject_batch : 0;
     if (!series || p->status != OK) return;
     const int64_t used = collect(p, s, f, column, series);
     page_plot(p, page_text(p, "fault-%s-%s", f->fault, label),

@@ -105,7 +105,7 @@ static Status remove_bundles(const char *path)
     if (!dir) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", folder, strerror(errno));
     Status status = OK;
     for (struct dirent *e; status == OK && (e = readdir(dir));)
-        if (!strncmp(e->d_name, "draw-", 5))
+        if (!strncmp(e->d_name, "batch-", 6) || !strncmp(e->d_name, "draw-", 5)) /* 0.1 */
             status = remove_files(folder, e->d_name, is_bundle_name);
     closedir(dir);
     file_calls->rmdir(folder);

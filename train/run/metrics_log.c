@@ -282,7 +282,7 @@ Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *me
     Line line;
     begin(&line);
     add_int(&line, "step", j->step);
-    add_int(&line, "draw", j->draw);
+    add_int(&line, "batch", j->batch_index);
     add_text(&line, "event", kind);
     add_text(&line, "class", spike_class_name(j->finding.flag));
     add_text(&line, "message", message);

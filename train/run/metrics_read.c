@@ -79,7 +79,9 @@ static Status take_text(Arena *a, const json_t *row, const char *key, const char
 
 static Status take_event(Arena *a, Journal *j, const json_t *row)
 {
-    const double step = number(row, "step"), draw = number(row, "draw");
+    const double step = number(row, "step"),
+                 batch_index =
+                     number(row, json_object_get(row, "batch") ? "batch" : "draw"); /* 0.1 */
     if (!(fabs(step) < 1e18)) {
         j->broken++;
         return OK;
@@ -91,7 +93,7 @@ static Status take_event(Arena *a, Journal *j, const json_t *row)
     }
     JournalEvent *e = &j->events[j->event_count];
     *e = (JournalEvent){.step = (int64_t)step,
-                        .draw = fabs(draw) < 1e18 ? (int64_t)draw : 0,
+                        .batch_index = fabs(batch_index) < 1e18 ? (int64_t)batch_index : 0,
                         .loss = number(row, "loss"),
                         .loss_z = number(row, "loss_z"),
                         .grad_norm = number(row, "grad_norm"),

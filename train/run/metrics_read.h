@@ -28,9 +28,9 @@ enum { JOURNAL_COLUMN_LIST(X) JOURNAL_COLUMNS };
 
 /* One that stood in events.jsonl. Texts are the arena's; "" where there is none. */
 typedef struct JournalEvent {
-    int64_t step, draw; /* draw: 0 if it does not say */
-    const char *kind;   /* "spike", "skipped", "resumed", "signal", ... */
-    const char *flag;   /* class of a spike: "loss", "gradient", "nonfinite"; "" */
+    int64_t step, batch_index; /* batch_index: 0 if it does not say */
+    const char *kind;          /* "spike", "skipped", "resumed", "signal", ... */
+    const char *flag;          /* class of a spike: "loss", "gradient", "nonfinite"; "" */
     const char *message;
     const char *bundle;                          /* from the run's folder */
     double loss, loss_z, grad_norm, grad_norm_z; /* NAN: not known */

@@ -66,9 +66,9 @@ static void trace(Run *r, const StepTask *task)
                  f->in_backward ? "backward" : "forward", f->op, f->scope,
                  f->parameter ? (f->in_backward ? ", gradient of " : ", value of ") : "",
                  f->parameter ? f->parameter : "");
-    snprintf(j->message, sizeof j->message, "update %lld (draw %lld): the %s is %s; %s",
-             (long long)j->step, (long long)j->draw, isfinite(r->loss) ? "gradient" : "loss", value,
-             place);
+    snprintf(j->message, sizeof j->message, "update %lld (batch %lld): the %s is %s; %s",
+             (long long)j->step, (long long)j->batch_index, isfinite(r->loss) ? "gradient" : "loss",
+             value, place);
 }
 
 Status run_measure(Run *r)
@@ -76,8 +76,8 @@ Status run_measure(Run *r)
     const Config *c = r->config;
     Monitor *m = &r->monitor;
     const bool telemetry = m->config && m->config->telemetry;
-    const int64_t draw = monitor_next_draw(m, r->draw);
-    r->poisoned = *r->fault.op && inject_is_due(&c->monitor, draw);
+    const int64_t batch_index = monitor_next_batch(m, r->batch_index);
+    r->poisoned = *r->fault.op && inject_is_due(&c->monitor, batch_index);
     const TapePoison poison = {r->fault.op, r->fault.scope, r->fault.in_backward, 0};
     const StepTask task = {.model = &r->model,
                            .batch = &r->batch,
@@ -90,15 +90,15 @@ Status run_measure(Run *r)
                            .poison = r->poisoned ? &poison : NULL};
 
     r->finding = (TapeFinding){0};
-    TRY(batches_fill(&r->train, draw, &r->batch));
-    TRY(inject_batch(&c->monitor, &r->train, draw, &r->batch));
+    TRY(batches_fill(&r->train, batch_index, &r->batch));
+    TRY(inject_tokens(&c->monitor, &r->train, batch_index, &r->batch));
     TRY(microbatches_step(r->microbatches, &task, &r->loss));
-    inject_gradient(&c->monitor, draw, &r->params);
+    inject_gradient(&c->monitor, batch_index, &r->params);
     r->grad_norm = grad_norm(&r->params, telemetry ? m->norms : NULL);
     if (!r->batch.loss_tokens && isfinite(r->loss) && isfinite(r->grad_norm))
-        monitor_pass(m, r->step + 1, draw);
+        monitor_pass(m, r->step + 1, batch_index);
     else
-        monitor_judge(m, r->step + 1, draw, r->loss, r->grad_norm);
+        monitor_judge(m, r->step + 1, batch_index, r->loss, r->grad_norm);
     if (m->judgement.finding.flag == SPIKE_NONFINITE) trace(r, &task);
     return OK;
 }
@@ -113,7 +113,7 @@ void run_update(Run *r)
 
     noise_add(&r->noise, &r->sample, r->grad_norm, (double)r->batch.loss_tokens);
     r->step++;
-    r->draw = j->draw;
+    r->batch_index = j->batch_index;
     r->tokens += r->batch.loss_tokens;
     r->lr = learning_rate(c, r->step) * m->rate;
     adamw_step(&r->params, c, r->lr, scale, r->step,
@@ -123,7 +123,7 @@ void run_update(Run *r)
 
 void run_leave(Run *r)
 {
-    r->draw = r->monitor.judgement.draw;
+    r->batch_index = r->monitor.judgement.batch_index;
     monitor_left(&r->monitor);
 }
 

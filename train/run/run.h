@@ -24,7 +24,7 @@ typedef struct Run {
     InjectPlace fault; /* monitor.inject = nan */
 
     int64_t step;         /* updates made */
-    int64_t draw;         /* the last batch drawn: more than step after skips and rewinds */
+    int64_t batch_index;  /* of the last batch: more than step after skips and rewinds */
     int64_t tokens;       /* loss tokens of all updates */
     double best_val_loss; /* infinity: none yet */
     int64_t best_step;

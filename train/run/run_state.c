@@ -30,7 +30,7 @@ Status run_state_open(RunState *s, const Run *r)
     s->lists[1] = (CheckpointList){"noise", NUMBER_F64, NOISE_NUMBERS, s->noise};
     TRY(monitor_save(&r->monitor, &s->arena, s->lists + 2, &count));
     s->checkpoint = (Checkpoint){.info = {.step = r->step,
-                                          .draw = r->draw,
+                                          .batch_index = r->batch_index,
                                           .tokens = r->tokens,
                                           .vocab_size = r->dataset.vocab_size,
                                           .config = s->text,
@@ -73,7 +73,7 @@ static Status lay(Run *r, const CheckpointReader *reader, bool rewind)
     monitor_restore(&r->monitor, reader, rewind);
     noise_read(&r->noise, noise, count);
     r->step = reader->info.step;
-    r->draw = reader->info.draw;
+    r->batch_index = reader->info.batch_index;
     r->tokens = reader->info.tokens;
     return OK;
 }

@@ -35,8 +35,8 @@ static void draw(uint64_t number, double tokens, const double mean[WIDTH], Noise
         }
     }
     for (int i = 0; i < WIDTH; i++) square += whole[i] * whole[i];
-    noise_sample(&batch, MICROBATCHES, squares, &s);
-    cr_assert_eq(s.microbatches, MICROBATCHES);
+    noise_sample(&batch, MICROBATCHES, MICROBATCHES, squares, &s);
+    cr_assert_eq(s.groups, MICROBATCHES);
     noise_add(n, &s, sqrt(square), tokens);
 }
 
@@ -67,7 +67,7 @@ Test(noise, is_not_known_of_one_microbatch)
     NoiseScale n = {0};
     NoiseSample s;
     const double squares[] = {4};
-    noise_sample(&batch, 1, squares, &s);
+    noise_sample(&batch, 1, 1, squares, &s);
     noise_add(&n, &s, 2, TOKENS);
     cr_expect(isnan(noise_scale(&n)));
     noise_add(&n, &(NoiseSample){2, INFINITY}, 2, TOKENS);
@@ -137,7 +137,7 @@ Test(noise, is_made_of_the_microbatches_gradients)
                           lanes[i], threads, s.squares, first.squares);
             run_close(&r);
         }
-        cr_expect_eq(first.microbatches, config_microbatches(&c));
+        cr_expect_eq(first.groups, config_microbatches(&c));
         cr_expect_float_eq(first.squares / hand, 1, 1e-4, "%s: %.9g, not %.9g", lanes[i],
                            first.squares, hand);
     }

@@ -138,13 +138,8 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
     Arena arena = {0};
     const int64_t layers = c->model.layers;
     StepStats stats = {.max_logit = arena_zero(&arena, layers * (int64_t)sizeof(double))};
-    const StepTask task = {.model = &r->model,
-                           .batch = &r->batch,
-                           .step = (uint64_t)r->step + 1,
-                           .dropout = true,
-                           .z_loss = c->train.z_loss,
-                           .smoothing = c->train.label_smoothing,
-                           .stats = &stats};
+    StepTask task = step_task(c, &r->model, &r->batch, r->step + 1);
+    task.stats = &stats;
     double sum = 0;
     if (!stats.max_logit) return FAIL(E_NOMEM, "a replay");
     Status status = fill(c, r, p->batch_index[batch]);

@@ -8,6 +8,7 @@
 #include "layers/cost.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/plan/probe.h"
+#include "train/step/gradient_tree.h"
 #include "train/support/quantile.h"
 
 /* A step of more operations than this is measured on fewer sequences; some ten seconds on two cores. */
@@ -22,13 +23,6 @@ int64_t plan_memory(void)
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-static int64_t floor_log2(int64_t n)
-{
-    int64_t j = 0;
-    while (n >> (j + 1)) j++;
-    return j;
 }
 
 /* The bytes that the tape of a micro-batch needs, by a pass over the model with shapes alone. */
@@ -62,8 +56,7 @@ static Status count_bytes(Plan *p, Gpt *model)
                   tapes = side_by_side ? threads : 1;
     p->value_size = p->parameters * (int64_t)(sizeof(real) + (model->bf16 ? sizeof(bf16) : 0));
     p->gradient_size =
-        p->parameters * (int64_t)sizeof(real) *
-        least(p->microbatches, floor_log2(p->microbatches) + (side_by_side ? threads : 1));
+        p->parameters * (int64_t)sizeof(real) * gradient_tree_blocks(p->microbatches, (int)tapes);
     p->optimizer_size = 2 * p->parameters * (int64_t)sizeof(real);
     p->image_size = CHECKPOINT_MEMORY;
 

@@ -35,7 +35,8 @@ Status probe_open(Probe *p, const Config *c, int64_t vocab_size)
     TRY(make_stream(p, vocab_size));
     TRY(model_open(&p->model, &p->params, c, vocab_size, true));
     params_init(&p->params, (uint64_t)c->train.seed);
-    return microbatches_open(&p->microbatches, &p->params, config_microbatches(c));
+    return microbatches_open(&p->microbatches, &p->params, config_microbatches(c),
+                             config_microbatches(c));
 }
 
 void probe_close(Probe *p)
@@ -75,13 +76,8 @@ Status probe_step(Probe *p, double *seconds)
 {
     const Config *c = p->config;
     NoiseSample noise;
-    const StepTask task = {.model = &p->model,
-                           .batch = &p->batch,
-                           .step = (uint64_t)p->step + 1,
-                           .dropout = true,
-                           .z_loss = c->train.z_loss,
-                           .smoothing = c->train.label_smoothing,
-                           .noise = &noise};
+    StepTask task = step_task(c, &p->model, &p->batch, p->step + 1);
+    task.noise = &noise;
     const double begin = clock_seconds(), block = (double)p->params.count * sizeof(real);
     double now = begin;
     microbatches_profile(p->microbatches, p->profile);

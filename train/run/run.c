@@ -31,7 +31,8 @@ static Status open_parts(Run *r, const Config *c)
                                      .layers = c->model.layers,
                                      .rows = batch * context},
                      &r->params));
-    return microbatches_open(&r->microbatches, &r->params, config_microbatches(c));
+    return microbatches_open(&r->microbatches, &r->params, config_microbatches(c),
+                             config_microbatches(c));
 }
 
 Status run_open(Run *r, const Config *c)
@@ -79,16 +80,10 @@ Status run_measure(Run *r)
     const int64_t batch_index = monitor_next_batch(m, r->batch_index);
     r->poisoned = *r->fault.op && inject_is_due(&c->monitor, batch_index);
     const TapePoison poison = {r->fault.op, r->fault.scope, r->fault.in_backward, 0};
-    const StepTask task = {.model = &r->model,
-                           .batch = &r->batch,
-                           .step = (uint64_t)r->step + 1,
-                           .dropout = true,
-                           .z_loss = c->train.z_loss,
-                           .smoothing = c->train.label_smoothing,
-                           .stats = m->config ? &m->stats : NULL,
-                           .noise = &r->sample,
-                           .poison = r->poisoned ? &poison : NULL};
-
+    StepTask task = step_task(c, &r->model, &r->batch, r->step + 1);
+    task.stats = m->config ? &m->stats : NULL;
+    task.noise = &r->sample;
+    task.poison = r->poisoned ? &poison : NULL;
     r->finding = (TapeFinding){0};
     TRY(batches_fill(&r->train, batch_index, &r->batch));
     TRY(inject_tokens(&c->monitor, &r->train, batch_index, &r->batch));

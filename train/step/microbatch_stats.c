@@ -2,13 +2,13 @@
 
 #include <math.h>
 
-MicrobatchStats *microbatch_stats_take(Arena *a, int64_t microbatches, int64_t layers)
+MicrobatchStats *microbatch_stats_take(Arena *a, int64_t count, int64_t layers)
 {
     enum { KINDS = 4 };
-    MicrobatchStats *s = arena_zero(a, microbatches * (int64_t)sizeof *s);
-    double *numbers = arena_zero(a, microbatches * KINDS * layers * (int64_t)sizeof *numbers);
+    MicrobatchStats *s = arena_zero(a, count * (int64_t)sizeof *s);
+    double *numbers = arena_zero(a, count * KINDS * layers * (int64_t)sizeof *numbers);
     if (!s || !numbers) return NULL;
-    for (int64_t i = 0; i < microbatches; i++) {
+    for (int64_t i = 0; i < count; i++) {
         double **const parts[KINDS] = {&s[i].squares, &s[i].entropy, &s[i].counts, &s[i].max_logit};
         for (int k = 0; k < KINDS; k++, numbers += layers) *parts[k] = numbers;
     }
@@ -54,16 +54,16 @@ void microbatch_stats_sum(MicrobatchStats *s, const StepStats *wanted, const Gpt
     }
 }
 
-void microbatch_stats_join(const MicrobatchStats *s, int64_t microbatches, const Gpt *g,
-                           const Batch *b, StepStats *out)
+void microbatch_stats_join(const MicrobatchStats *s, int64_t count, const Gpt *g, const Batch *b,
+                           StepStats *out)
 {
     const double numbers = (double)(b->sequences * b->context * g->config->width);
     double log_z = 0;
-    for (int64_t k = 0; k < microbatches; k++) log_z += s[k].log_z;
+    for (int64_t k = 0; k < count; k++) log_z += s[k].log_z;
     out->log_z = b->loss_tokens ? log_z / (double)b->loss_tokens : 0;
     for (int64_t i = 0; i < g->config->layers; i++) {
         double squares = 0, entropy = 0, counts = 0, max = -INFINITY;
-        for (int64_t k = 0; k < microbatches; k++) {
+        for (int64_t k = 0; k < count; k++) {
             squares += s[k].squares[i];
             entropy += s[k].entropy[i];
             counts += s[k].counts[i];

@@ -1,32 +1,32 @@
-/* Inside microbatches: what a microbatch measures, and how the microbatches' measures are put together. */
+/* What a micro-batch measures, and how the measurements of all become those of the batch. Internal to step/. */
 #ifndef TRAIN_STEP_MICROBATCH_STATS_H
 #define TRAIN_STEP_MICROBATCH_STATS_H
 
-#include "train/step/microbatches.h"
+#include "train/step/step_task.h"
 
-/* Sums over a microbatch; [layers] each. */
+/* Sums over a micro-batch; [layers] each. */
 typedef struct MicrobatchStats {
     double log_z;
-    double *squares;          /* of the residual stream behind a block */
-    double *entropy, *counts; /* over rows and heads, and over how many */
+    double *squares;          /* of the residual stream after each block */
+    double *entropy, *counts; /* sum over rows and heads, and their number */
     double *max_logit;
-    AttentionStats *attention; /* while the microbatch runs */
+    AttentionStats *attention; /* while the micro-batch runs */
     real *row_logz;
 } MicrobatchStats;
 
-/* NULL when memory is out. */
-MicrobatchStats *microbatch_stats_take(Arena *a, int64_t microbatches, int64_t layers);
+/* For `count` micro-batches; NULL when memory is out. */
+MicrobatchStats *microbatch_stats_take(Arena *a, int64_t count, int64_t layers);
 
-/* Asks the model for what is wanted. A fault of t if memory is out. */
+/* Before forward: asks the model for the measurements that are wanted. A fault of t if memory is out. */
 void microbatch_stats_ask(MicrobatchStats *s, const StepStats *wanted, const Gpt *g, Tape *t,
                           GptInput *in, CrossEntropy *loss);
 
-/* Adds up what it has answered. */
+/* After forward: sums them over the micro-batch. */
 void microbatch_stats_sum(MicrobatchStats *s, const StepStats *wanted, const Gpt *g,
                           const GptInput *in);
 
-/* In the order of microbatches. */
-void microbatch_stats_join(const MicrobatchStats *s, int64_t microbatches, const Gpt *g,
-                           const Batch *b, StepStats *out);
+/* Sums those of `count` micro-batches, in order. */
+void microbatch_stats_join(const MicrobatchStats *s, int64_t count, const Gpt *g, const Batch *b,
+                           StepStats *out);
 
 #endif

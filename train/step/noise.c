@@ -2,7 +2,9 @@
 
 #include <math.h>
 
-/* What the losses of the sequences [first, end) weigh. */
+#include "train/step/microbatch.h"
+
+/* The weight of the losses of sequences [first, end). */
 static double weight_of(const Batch *b, int64_t first, int64_t end)
 {
     double sum = 0;
@@ -11,26 +13,33 @@ static double weight_of(const Batch *b, int64_t first, int64_t end)
     return sum;
 }
 
-void noise_sample(const Batch *b, int64_t microbatches, const double *squares, NoiseSample *out)
+/* Sequences before group g. */
+static int64_t first_of(const Batch *b, int64_t g, int64_t microbatches, int64_t groups)
+{
+    return microbatch_first(b->sequences, microbatch_first(microbatches, g, groups), microbatches);
+}
+
+void noise_sample(const Batch *b, int64_t microbatches, int64_t groups, const double *squares,
+                  NoiseSample *out)
 {
     *out = (NoiseSample){0};
-    if (microbatches < 2) return;
+    if (groups < 2) return;
     const double all = weight_of(b, 0, b->sequences);
-    for (int64_t k = 0; k < microbatches; k++) {
-        const double one =
-            weight_of(b, k * b->sequences / microbatches, (k + 1) * b->sequences / microbatches);
+    for (int64_t g = 0; g < groups; g++) {
+        const double one = weight_of(b, first_of(b, g, microbatches, groups),
+                                     first_of(b, g + 1, microbatches, groups));
         if (!(one > 0)) continue;
-        out->microbatches++;
-        out->squares += squares[k] * all / one;
+        out->groups++;
+        out->squares += squares[g] * all / one;
     }
 }
 
 void noise_add(NoiseScale *n, const NoiseSample *s, double grad_norm, double tokens)
 {
-    const double microbatches = (double)s->microbatches, square = grad_norm * grad_norm;
-    if (s->microbatches < 2 || !isfinite(s->squares) || !isfinite(square)) return;
-    const double trace = tokens * (s->squares - square) / (microbatches - 1),
-                 length = (microbatches * square - s->squares) / (microbatches - 1);
+    const double groups = (double)s->groups, square = grad_norm * grad_norm;
+    if (s->groups < 2 || !isfinite(s->squares) || !isfinite(square)) return;
+    const double trace = tokens * (s->squares - square) / (groups - 1),
+                 length = (groups * square - s->squares) / (groups - 1);
     n->trace = NOISE_MEMORY * n->trace + (1 - NOISE_MEMORY) * trace;
     n->square = NOISE_MEMORY * n->square + (1 - NOISE_MEMORY) * length;
 }

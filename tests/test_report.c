@@ -98,18 +98,18 @@ ParameterizedTestParameters(report, ticks_are_on_the_axis_and_ascend)
 
 ParameterizedTest(int *i, report, ticks_are_on_the_axis_and_ascend)
 {
-    const Axis a = axis_make(axes[*i].min, axes[*i].max, axes[*i].is_log);
+    const PlotAxis a = axis_make(axes[*i].min, axes[*i].max, axes[*i].is_log);
     Tick ticks[TICKS_MAX];
     cr_assert(a.min < a.max);
     for (int wanted = 3; wanted < 12; wanted++) {
         const int count = axis_ticks(&a, wanted, ticks);
         int majors = 0;
         for (int k = 0; k < count; k++) {
-            const double place = axis_place(&a, ticks[k].value);
+            const double place = axis_position(&a, ticks[k].value);
             cr_assert(place >= -1e-6 && place <= 1 + 1e-6, "%g on %g to %g", ticks[k].value, a.min,
                       a.max);
             cr_assert(!k || ticks[k].value > ticks[k - 1].value);
-            cr_assert_float_eq(axis_place(&a, axis_value(&a, place)), place, 1e-6);
+            cr_assert_float_eq(axis_position(&a, axis_value(&a, place)), place, 1e-6);
             majors += ticks[k].is_major;
             for (int j = 0; j < k; j++)
                 cr_assert(!ticks[k].is_major || !ticks[j].is_major ||
@@ -392,14 +392,14 @@ Test(report, later_lines_of_a_step_count)
     remove_run();
 }
 
-static Reported reported;
-static const ReportedOptions no_samples = {0};
+static ReportData reported;
+static const ReportOptions no_samples = {0};
 
 Test(report, a_run_is_summed_up)
 {
     write_run("r");
-    MUST(reported_read(&reported, run, &no_samples));
-    const ReportedSummary s = reported_summary(&reported);
+    MUST(report_data_read(&reported, run, &no_samples));
+    const ReportSummary s = report_summary(&reported);
     cr_assert_eq(s.step, 40);
     cr_assert_eq(s.steps, 400);
     cr_assert_eq(s.best_val_loss, 2.875);
@@ -407,14 +407,14 @@ Test(report, a_run_is_summed_up)
     cr_assert_eq(s.tokens_per_second, 500);
     cr_assert_str_eq(s.state, "interrupted");
     cr_assert_eq(reported.spikes_flagged, 2);
-    cr_assert_eq(reported_at(&reported, COLUMN_tokens, 15), 1500);
-    cr_assert_eq(reported_at(&reported, COLUMN_tokens, 1e9), 4000);
-    cr_assert_eq(reported_at(&reported, COLUMN_tokens, 5), 500);
+    cr_assert_eq(report_value_at(&reported, COLUMN_tokens, 15), 1500);
+    cr_assert_eq(report_value_at(&reported, COLUMN_tokens, 1e9), 4000);
+    cr_assert_eq(report_value_at(&reported, COLUMN_tokens, 5), 500);
     const Key *k = schema_find(config_keys, config_key_count, "model", "layers");
     cr_assert_str_eq(reported.config->origin[k - config_keys], "\"a # b\".yaml:2:3");
     k = schema_find(config_keys, config_key_count, "data", "path");
     cr_assert_str_eq(reported.config->origin[k - config_keys], "command line");
-    reported_close(&reported);
+    report_data_close(&reported);
     remove_run();
 }
 
@@ -463,9 +463,9 @@ Test(report, a_page_stands_alone_and_is_the_same_again)
     snprintf(first, sizeof first, "%s", in_temporary("1.html"));
     snprintf(second, sizeof second, "%s", in_temporary("2.html"));
     for (int i = 0; i < 2; i++) {
-        MUST(reported_read(&reported, run, &no_samples));
+        MUST(report_data_read(&reported, run, &no_samples));
         MUST(report_write(&reported, 1, i ? second : first, NULL));
-        reported_close(&reported);
+        report_data_close(&reported);
     }
     char *page = page_of(first), *again = page_of(second);
     cr_assert_str_eq(page, again);
@@ -481,19 +481,19 @@ Test(report, a_page_stands_alone_and_is_the_same_again)
 Test(report, several_runs_are_side_by_side)
 {
     enum { RUNS = 30 };
-    static Reported runs[RUNS];
+    static ReportData runs[RUNS];
     char path[PATH_MAX], svg[PATH_MAX];
     write_run("r");
     for (int i = 0; i < RUNS; i++) {
         if (i == 1) put("config.yaml", "model:\n  layers: 3  # b.yaml:2:3\n");
         if (i == 2) put("config.yaml", "modle:\n");
         if (i == 3) put("metrics.jsonl", "");
-        MUST(reported_read(&runs[i], run, &no_samples));
+        MUST(report_data_read(&runs[i], run, &no_samples));
     }
     snprintf(path, sizeof path, "%s", in_temporary("all.html"));
     snprintf(svg, sizeof svg, "%s", in_temporary("svg"));
     MUST(report_write(runs, RUNS, path, svg));
-    for (int i = 0; i < RUNS; i++) reported_close(&runs[i]);
+    for (int i = 0; i < RUNS; i++) report_data_close(&runs[i]);
     char *page = page_of(path);
     check_alone(page);
     cr_assert(strstr(page, "<h1>30 runs</h1>"));
@@ -509,19 +509,19 @@ Test(report, several_runs_are_side_by_side)
 
 Test(report, no_run_is_said)
 {
-    cr_assert_eq(reported_read(&reported, in_temporary("nothing"), &no_samples), E_DATA);
+    cr_assert_eq(report_data_read(&reported, in_temporary("nothing"), &no_samples), E_DATA);
     cr_assert(strstr(error_message(), "nothing: there is no run"));
-    reported_close(&reported);
+    report_data_close(&reported);
 }
 
 Test(report, an_empty_run_has_a_page)
 {
     make_run("r");
     put("metrics.jsonl", "");
-    MUST(reported_read(&reported, run, &no_samples));
+    MUST(report_data_read(&reported, run, &no_samples));
     MUST(report_write(&reported, 1, in_temporary("1.html"), NULL));
     cr_assert_eq(report_write(&reported, 1, "/nowhere/1.html", NULL), E_IO);
-    reported_close(&reported);
+    report_data_close(&reported);
     char *page = page_of(in_temporary("1.html"));
     cr_assert(strstr(page, "Nothing was logged yet"));
     free(page);
@@ -537,9 +537,9 @@ Test(report, any_allocation_may_fail)
     int64_t failures = 0;
     for (int64_t fuse = 0;; fuse++, failures++) {
         arena_fuse = fuse;
-        Status status = reported_read(&reported, run, &no_samples);
+        Status status = report_data_read(&reported, run, &no_samples);
         if (status == OK) status = report_write(&reported, 1, path, NULL);
-        reported_close(&reported);
+        report_data_close(&reported);
         arena_fuse = -1;
         if (status == OK) break;
         cr_assert_eq(status, E_NOMEM, "%s", error_message());

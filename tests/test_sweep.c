@@ -5,7 +5,7 @@
 #include "train/sweep/trunk.h"
 
 static Place place;
-static Grid grid;
+static SweepGrid grid;
 
 static void init(void)
 {

@@ -7,7 +7,6 @@
 
 #include "autograd/base/threads.h"
 #include "train/commands/commands.h"
-#include "train/scaling/fit_plot.h"
 #include "train/scaling/fit_show.h"
 #include "train/scaling/isoflop.h"
 #include "train/support/json.h"
@@ -80,15 +79,15 @@ static Status read_given(const char *text, LawKind law, unsigned *mask, double *
 
 static Status fill_places(const Wish *w, FitReport *r)
 {
-    for (; r->places < w->at_count; r->places++) {
-        FitPlace *p = &r->place[r->places];
+    for (; r->queries < w->at_count; r->queries++) {
+        FitQuery *p = &r->query[r->queries];
         const FitValue none = {NAN, NAN, NAN};
-        *p = (FitPlace){.prediction = {none, none}, .params = none, .tokens = none, .loss = none};
-        TRY(read_place(w->at[r->places], &p->at));
+        *p = (FitQuery){.prediction = {none, none}, .params = none, .tokens = none, .loss = none};
+        TRY(read_place(w->at[r->queries], &p->at));
         if (r->fit.law < LAW_FORMS) TRY(fit_predict(&r->fit, &p->at, &p->prediction));
         if (p->at.params > 0 && r->fit.law >= LAW_FORMS)
             return FAIL(E_ARG, "--at %s: %s says what is optimal at FLOPS, not the loss",
-                        w->at[r->places], law_name(r->fit.law));
+                        w->at[r->queries], law_name(r->fit.law));
         if (p->at.flops > 0 && r->fit.law != LAW_COMPUTE)
             TRY(fit_optimum(&r->fit, p->at.flops, &p->params, &p->tokens, &p->loss));
     }
@@ -227,8 +226,8 @@ Status command_fit(const Command *self, int argc, char *argv[])
     if (!count)
         return FAIL(E_ARG, "capstan fit needs a CSV, a sweep or runs; usage: capstan fit %s",
                     self->usage);
-    if (w.at_count > FIT_PLACES_MAX)
-        return FAIL(E_ARG, "--at: more than %d places", (int)FIT_PLACES_MAX);
+    if (w.at_count > FIT_QUERIES_MAX)
+        return FAIL(E_ARG, "--at: more than %d places", (int)FIT_QUERIES_MAX);
     if (w.minima && strcmp(w.minima, "parabola") && strcmp(w.minima, "akima"))
         return FAIL(E_ARG, "--minima %s: expected parabola or akima", w.minima);
     if (w.minima && !strcmp(w.minima, "akima")) w.options.minima = FIT_AKIMA;

@@ -16,12 +16,12 @@ typedef struct Wish {
     const char *runs[RUNS_MAX], *output, *svg;
     int count;
     bool json;
-    ReportedOptions reported;
+    ReportOptions reported;
 } Wish;
 
-static json_t *run_json(const Reported *r)
+static json_t *run_json(const ReportData *r)
 {
-    const ReportedSummary s = reported_summary(r);
+    const ReportSummary s = report_summary(r);
     return json_pack("{s:o, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:I}",
                      "run", json_text(r->folder), "state", s.state, "step", (json_int_t)s.step,
                      "steps", (json_int_t)s.steps, "parameters", (json_int_t)r->parameters,
@@ -33,7 +33,7 @@ static json_t *run_json(const Reported *r)
                      "spikes", (json_int_t)r->spikes_flagged);
 }
 
-static Status tell(const Wish *w, const Reported *runs, const char *path)
+static Status tell(const Wish *w, const ReportData *runs, const char *path)
 {
     if (!w->json) {
         for (int i = 0; i < w->count; i++) report_print(&runs[i], stdout);
@@ -45,10 +45,10 @@ static Status tell(const Wish *w, const Reported *runs, const char *path)
     return json_print(json_pack("{s:o, s:o}", "report", json_text(path), "runs", all));
 }
 
-static Status report(const Wish *w, Reported *runs)
+static Status report(const Wish *w, ReportData *runs)
 {
     char path[4096];
-    for (int i = 0; i < w->count; i++) TRY(reported_read(&runs[i], w->runs[i], &w->reported));
+    for (int i = 0; i < w->count; i++) TRY(report_data_read(&runs[i], w->runs[i], &w->reported));
     if (w->output)
         snprintf(path, sizeof path, "%s", w->output);
     else
@@ -124,10 +124,10 @@ Status command_report(const Command *self, int argc, char *argv[])
         if (sweep_is_store(w.runs[i]))
             return FAIL(E_ARG, "%s is a sweep: a page shows one alone, or runs, as in %s/runs/*",
                         w.runs[i], w.runs[i]);
-    Reported *runs = calloc((size_t)count, sizeof *runs);
+    ReportData *runs = calloc((size_t)count, sizeof *runs);
     if (!runs) return FAIL(E_NOMEM, "%d runs", count);
     const Status status = report(&w, runs);
-    for (int i = 0; i < count; i++) reported_close(&runs[i]);
+    for (int i = 0; i < count; i++) report_data_close(&runs[i]);
     free(runs);
     return status;
 }

@@ -9,26 +9,26 @@ static const double AIR = 0.03;
 /* From where to where numbers have a letter. */
 static const double LETTERS = 9999.5, LETTERS_END = 9.9995e8;
 
-Axis axis_make(double min, double max, bool is_log)
+PlotAxis axis_make(double min, double max, bool is_log)
 {
     if (!(min <= max) || (is_log && !(min > 0))) min = is_log ? 1 : 0, max = is_log ? 10 : 1;
     if (is_log) {
         const double low = log10(min), high = log10(max), air = fmax(AIR * (high - low), 0.01);
-        return (Axis){pow(10, fmax(low - air, -307)), pow(10, fmin(high + air, 308)), true};
+        return (PlotAxis){pow(10, fmax(low - air, -307)), pow(10, fmin(high + air, 308)), true};
     }
     double air = AIR * (max - min);
     if (!(air > 1e-9 * fmax(fabs(min), fabs(max)))) air = min == 0 ? 1 : 0.05 * fabs(min);
-    return (Axis){min - air, max + air, false};
+    return (PlotAxis){min - air, max + air, false};
 }
 
-double axis_place(const Axis *a, double x)
+double axis_position(const PlotAxis *a, double x)
 {
     if (!isfinite(x) || (a->is_log && !(x > 0))) return NAN;
     if (a->is_log) return (log(x) - log(a->min)) / (log(a->max) - log(a->min));
     return (x - a->min) / (a->max - a->min);
 }
 
-double axis_value(const Axis *a, double place)
+double axis_value(const PlotAxis *a, double place)
 {
     if (a->is_log) return exp(log(a->min) + place * (log(a->max) - log(a->min)));
     return a->min + place * (a->max - a->min);
@@ -98,7 +98,7 @@ static void add(Tick *ticks, int *count, double value, bool is_major, int digits
 }
 
 /* The finest round step that gives no more ticks than wanted, or one more. */
-static double round_step(const Axis *a, int wanted)
+static double round_step(const PlotAxis *a, int wanted)
 {
     static const double steps[] = {1, 2, 2.5, 5};
     double unit = pow(10, floor(log10((a->max - a->min) / wanted)) - 1);
@@ -109,7 +109,7 @@ static double round_step(const Axis *a, int wanted)
     }
 }
 
-static int linear_ticks(const Axis *a, int wanted, Tick *ticks)
+static int linear_ticks(const PlotAxis *a, int wanted, Tick *ticks)
 {
     const double step = round_step(a, wanted), first = ceil(a->min / step - 1e-9),
                  last = floor(a->max / step + 1e-9), most = fmax(fabs(first), fabs(last)) * step;
@@ -121,7 +121,7 @@ static int linear_ticks(const Axis *a, int wanted, Tick *ticks)
 }
 
 /* Decades, every so many, if there are enough of them; or 1, 2 and 5 of each. */
-static int log_ticks(const Axis *a, int wanted, Tick *ticks)
+static int log_ticks(const PlotAxis *a, int wanted, Tick *ticks)
 {
     const double first = floor(log10(a->min)), last = ceil(log10(a->max)),
                  decades = log10(a->max) - log10(a->min);
@@ -150,7 +150,7 @@ static void agree(Tick *ticks, int count)
             tidy(write_power(ticks[i].value, 6, ticks[i].label));
 }
 
-int axis_ticks(const Axis *a, int wanted, Tick ticks[TICKS_MAX])
+int axis_ticks(const PlotAxis *a, int wanted, Tick ticks[TICKS_MAX])
 {
     int majors = 0, count = a->is_log ? log_ticks(a, wanted, ticks) : 0;
     for (int i = 0; i < count; i++) majors += ticks[i].is_major;

@@ -10,9 +10,9 @@ static long hundredths(double place, int size)
     return lround(CANVAS_UNIT * size * fmin(FAR_OUT, fmax(-FAR_OUT, place)));
 }
 
-bool canvas_place(const Canvas *c, double x, double y, long *u, long *v)
+bool canvas_position(const Canvas *c, double x, double y, long *u, long *v)
 {
-    const double right = axis_place(&c->x, x), up = axis_place(&c->y, y);
+    const double right = axis_position(&c->x, x), up = axis_position(&c->y, y);
     if (isnan(right) || isnan(up)) return false;
     *u = hundredths(right, c->width);
     *v = hundredths(1 - up, c->height);
@@ -54,17 +54,17 @@ static void go(Path *p, Dot to)
 }
 
 /* The points of a column of pixels, in the order in which they came. */
-typedef struct Column {
+typedef struct PixelColumn {
     Dot first, least, greatest, last;
     int64_t at_least, at_greatest, count;
-} Column;
+} PixelColumn;
 
-static void begin_column(Column *c, Dot d)
+static void begin_column(PixelColumn *c, Dot d)
 {
-    *c = (Column){.first = d, .least = d, .greatest = d, .last = d, .count = 1};
+    *c = (PixelColumn){.first = d, .least = d, .greatest = d, .last = d, .count = 1};
 }
 
-static void grow_column(Column *c, Dot d)
+static void grow_column(PixelColumn *c, Dot d)
 {
     if (d.v > c->least.v) c->least = d, c->at_least = c->count;
     if (d.v < c->greatest.v) c->greatest = d, c->at_greatest = c->count;
@@ -72,7 +72,7 @@ static void grow_column(Column *c, Dot d)
     c->count++;
 }
 
-static void write_column(Path *p, const Column *c)
+static void write_column(Path *p, const PixelColumn *c)
 {
     const bool low_first = c->at_least < c->at_greatest;
     const int64_t order[] = {low_first ? c->at_least : c->at_greatest,
@@ -87,11 +87,11 @@ static void write_column(Path *p, const Column *c)
 void curve_line(const Canvas *c, const double *x, const double *y, int64_t count, FILE *out)
 {
     Path p = {.out = out, .apart = true};
-    Column column = {.count = 0};
+    PixelColumn column = {.count = 0};
     bool gap = false;
     for (int64_t i = 0; i < count; i++) {
         Dot d;
-        if (!canvas_place(c, x[i], y[i], &d.u, &d.v)) {
+        if (!canvas_position(c, x[i], y[i], &d.u, &d.v)) {
             gap = true;
             continue;
         }
@@ -129,8 +129,8 @@ void curve_band(const Canvas *c, const double *x, const double *low, const doubl
     bool gap = false;
     for (int64_t i = 0; i < count; i++) {
         Dot d, b;
-        if (!canvas_place(c, x[i], high[i], &d.u, &d.v) ||
-            !canvas_place(c, x[i], low[i], &b.u, &b.v)) {
+        if (!canvas_position(c, x[i], high[i], &d.u, &d.v) ||
+            !canvas_position(c, x[i], low[i], &b.u, &b.v)) {
             gap = true;
             continue;
         }

@@ -10,14 +10,14 @@
 
 /* Where points go: [0, width] x [0, height] pixels, y downwards. */
 typedef struct Canvas {
-    Axis x, y;
+    PlotAxis x, y;
     int width, height;
 } Canvas;
 
 enum { CANVAS_UNIT = 100, CANVAS_MAX = 4000 };
 
 /* Hundredths of a pixel; false if the point is on no place of the axes. */
-bool canvas_place(const Canvas *c, double x, double y, long *u, long *v);
+bool canvas_position(const Canvas *c, double x, double y, long *u, long *v);
 
 /* x ascending. */
 void curve_line(const Canvas *c, const double *x, const double *y, int64_t count, FILE *out);

@@ -81,7 +81,7 @@ void html_print(FILE *out, const char *fmt, ...)
     va_end(args);
 }
 
-void html_pieces(const char *const pieces[], FILE *out)
+void html_strings(const char *const pieces[], FILE *out)
 {
     for (; *pieces; pieces++) fputs(*pieces, out);
 }
@@ -94,8 +94,8 @@ void html_begin(const char *title, FILE *out)
           "'unsafe-inline'; script-src 'unsafe-inline'\">\n",
           out);
     html_print(out, "<title>%s</title>\n<style>\n", title);
-    html_pieces(html_plot_style, out);
-    html_pieces(html_page_style, out);
+    html_strings(html_plot_style, out);
+    html_strings(html_page_style, out);
     html_print(out, "</style>\n</head>\n<body>\n<h1>%s</h1>\n", title);
 }
 
@@ -103,6 +103,6 @@ void html_end(FILE *out)
 {
     html_print(out, "<footer class=\"soft\">Made by capstan %s.</footer>\n<script>\n",
                version_text());
-    html_pieces(html_script, out);
+    html_strings(html_script, out);
     fputs("</script>\n</body>\n</html>\n", out);
 }

@@ -23,6 +23,6 @@ void html_print(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2
 extern const char *const html_plot_style[], *const html_page_style[], *const html_script[];
 
 /* Pieces one after the other, ended by NULL. */
-void html_pieces(const char *const pieces[], FILE *out);
+void html_strings(const char *const pieces[], FILE *out);
 
 #endif

@@ -4,18 +4,18 @@
 #include <string.h>
 
 #include "data/files.h"
-#include "train/plot/draw.h"
 #include "train/plot/html.h"
+#include "train/plot/series.h"
 
 enum { LEFT = 60, RIGHT = 14, TOP = 24, BOTTOM = 40, HEADING = 24, ROW = 20 };
 
 /* ---- the axes */
 
-typedef struct Range {
+typedef struct DataRange {
     double min, max;
-} Range;
+} DataRange;
 
-static void stretch(Range *r, const double *x, int64_t count, bool is_log)
+static void stretch(DataRange *r, const double *x, int64_t count, bool is_log)
 {
     for (int64_t i = 0; x && i < count; i++) {
         if (!isfinite(x[i]) || (is_log && !(x[i] > 0))) continue;
@@ -24,19 +24,19 @@ static void stretch(Range *r, const double *x, int64_t count, bool is_log)
     }
 }
 
-static Axis x_axis(const Plot *p)
+static PlotAxis x_axis(const Plot *p)
 {
-    Range r = {INFINITY, -INFINITY};
-    if (p->x_min < p->x_max) return (Axis){p->x_min, p->x_max, p->x_log};
+    DataRange r = {INFINITY, -INFINITY};
+    if (p->x_min < p->x_max) return (PlotAxis){p->x_min, p->x_max, p->x_log};
     for (int64_t i = 0; i < p->series_count; i++)
         stretch(&r, p->series[i].x, p->series[i].count, p->x_log);
     return axis_make(r.min, r.max, p->x_log);
 }
 
-static Axis y_axis(const Plot *p)
+static PlotAxis y_axis(const Plot *p)
 {
-    Range r = {INFINITY, -INFINITY};
-    if (p->y_min < p->y_max) return (Axis){p->y_min, p->y_max, p->y_log};
+    DataRange r = {INFINITY, -INFINITY};
+    if (p->y_min < p->y_max) return (PlotAxis){p->y_min, p->y_max, p->y_log};
     for (int64_t i = 0; i < p->series_count; i++) {
         const PlotSeries *s = &p->series[i];
         stretch(&r, s->y, s->count, p->y_log);
@@ -44,7 +44,7 @@ static Axis y_axis(const Plot *p)
         stretch(&r, s->high, s->count, p->y_log);
     }
     if (p->from_zero && !p->y_log && r.min > 0 && r.min <= r.max) r.min = 0;
-    Axis a = axis_make(r.min, r.max, p->y_log);
+    PlotAxis a = axis_make(r.min, r.max, p->y_log);
     if (p->from_zero && !p->y_log && r.min == 0) a.min = 0;
     return a;
 }
@@ -57,16 +57,16 @@ static void draw_grid(const Drawing *d)
     fputs("<g class=\"grid\">", d->out);
     for (int i = 0; i < count; i++)
         fprintf(d->out, "<path%s d=\"M%d %.1fh%d\"/>", ticks[i].is_major ? "" : " class=\"fine\"",
-                LEFT, TOP + bottom * (1 - axis_place(&d->canvas.y, ticks[i].value)),
+                LEFT, TOP + bottom * (1 - axis_position(&d->canvas.y, ticks[i].value)),
                 d->canvas.width);
     for (int i = 0; i < count; i++)
         if (ticks[i].is_major)
             fprintf(d->out, "<text class=\"y\" x=\"%d\" y=\"%.1f\">%s</text>", LEFT - 7,
-                    TOP + 4 + bottom * (1 - axis_place(&d->canvas.y, ticks[i].value)),
+                    TOP + 4 + bottom * (1 - axis_position(&d->canvas.y, ticks[i].value)),
                     ticks[i].label);
     count = axis_ticks(&d->canvas.x, d->canvas.width / 80, ticks);
     for (int i = 0, labels = 0; i < count; i++) {
-        const double x = LEFT + d->canvas.width * axis_place(&d->canvas.x, ticks[i].value);
+        const double x = LEFT + d->canvas.width * axis_position(&d->canvas.x, ticks[i].value);
         fprintf(d->out, "<path class=\"%s\" d=\"M%.1f %dv%d\"/>",
                 d->canvas.x.is_log ? ticks[i].is_major ? "" : "fine" : "tick", x,
                 d->canvas.x.is_log ? TOP : TOP + bottom, d->canvas.x.is_log ? bottom : 4);
@@ -126,7 +126,7 @@ static bool has_legend(const Plot *p)
 void plot_figure(const Plot *p, FILE *out)
 {
     const Drawing d = begin(p, false, out);
-    const Axis *x = &d.canvas.x, *y = &d.canvas.y;
+    const PlotAxis *x = &d.canvas.x, *y = &d.canvas.y;
     html_print(out, "<figure>\n<figcaption>%s</figcaption>\n", p->title);
     fprintf(out, "<svg class=\"plot\" viewBox=\"0 0 %d %d\" role=\"img\"", d.width, d.height);
     html_print(out, " aria-label=\"%s: %s over %s\"", p->title, p->y_label ? p->y_label : "y",
@@ -192,7 +192,7 @@ static void write_alone(const Plot *p, FILE *out)
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d "
             "%d\">\n<style>\n",
             d.width, height, d.width, height);
-    html_pieces(html_plot_style, out);
+    html_strings(html_plot_style, out);
     fputs("</style>\n", out);
     html_print(out, "<title>%s</title>\n<rect class=\"paper\" width=\"%d\" height=\"%d\"/>\n",
                p->title, d.width, height);
@@ -215,7 +215,7 @@ Status plot_save(const Plot *p, const char *path)
 
 bool plot_wants_log(const double *x, int64_t count, double factor)
 {
-    Range r = {INFINITY, -INFINITY};
+    DataRange r = {INFINITY, -INFINITY};
     stretch(&r, x, count, false);
     return r.min > 0 && r.max > factor * r.min;
 }

@@ -16,7 +16,7 @@
 
 typedef enum PlotKind { PLOT_LINE, PLOT_POINTS, PLOT_LINE_POINTS, PLOT_BAND } PlotKind;
 
-enum { PLOT_BY_PLACE = 0, PLOT_COLORS = 8, PLOT_INK = -1 };
+enum { PLOT_BY_POSITION = 0, PLOT_COLORS = 8, PLOT_INK = -1 };
 
 /* Everything is borrowed, and 0 or NULL is the usual. */
 typedef struct PlotSeries {
@@ -26,7 +26,7 @@ typedef struct PlotSeries {
     const double *y;          /* [count]; not of a band */
     const double *low, *high; /* [count]: the edges of a band; else error bars, or NULL */
     int64_t count;
-    int color; /* 1 to any number; PLOT_INK; PLOT_BY_PLACE: 1 for the first series ... */
+    int color; /* 1 to any number; PLOT_INK; PLOT_BY_POSITION: 1 for the first series ... */
     bool is_faint, is_dashed,
         is_hollow;            /* hollow: points that count less, e.g. are outside a fit */
     const char *const *texts; /* [count]: what hovering over a point says; NULL: its numbers */

@@ -35,13 +35,13 @@ void page_tabs_end(Page *p);
 void page_number(Page *p, double x, int digits);
 
 /* Sections, each with its heading; nothing if there is nothing to tell. */
-void page_tiles(Page *p, const Reported *r);
-void page_comparison(Page *p, const Reported *runs, int64_t count);
-void page_loss(Page *p, const Reported *runs, int64_t count);
-void page_curves(Page *p, const Reported *runs, int64_t count);
-void page_spikes(Page *p, const Reported *runs, int64_t count);
-void page_samples(Page *p, const Reported *runs, int64_t count);
-void page_config(Page *p, const Reported *runs, int64_t count);
-void page_provenance(Page *p, const Reported *runs, int64_t count);
+void page_tiles(Page *p, const ReportData *r);
+void page_comparison(Page *p, const ReportData *runs, int64_t count);
+void page_loss(Page *p, const ReportData *runs, int64_t count);
+void page_curves(Page *p, const ReportData *runs, int64_t count);
+void page_spikes(Page *p, const ReportData *runs, int64_t count);
+void page_samples(Page *p, const ReportData *runs, int64_t count);
+void page_config(Page *p, const ReportData *runs, int64_t count);
+void page_provenance(Page *p, const ReportData *runs, int64_t count);
 
 #endif

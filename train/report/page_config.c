@@ -7,7 +7,7 @@
 
 enum { EVENTS_SHOWN = 200 };
 
-static void samples(Page *p, const Reported *r)
+static void samples(Page *p, const ReportData *r)
 {
     fputs("<div class=\"samples\">\n", p->out);
     for (int64_t i = 0; i < r->sample_count; i++)
@@ -16,14 +16,14 @@ static void samples(Page *p, const Reported *r)
     fputs("</div>\n", p->out);
 }
 
-void page_samples(Page *p, const Reported *runs, int64_t count)
+void page_samples(Page *p, const ReportData *runs, int64_t count)
 {
     bool any = false;
     for (int64_t i = 0; i < count; i++) any |= runs[i].sample_count > 0 || *runs[i].no_samples;
     if (!any) return;
     fputs("<h2 id=\"samples\">What it writes</h2>\n", p->out);
     for (int64_t i = 0; i < count; i++) {
-        const Reported *r = &runs[i];
+        const ReportData *r = &runs[i];
         if (count > 1) html_print(p->out, "<h3>%s</h3>\n", r->name);
         if (r->sample_count) {
             html_print(p->out, "<p class=\"soft\">After %lld updates (%s), temperature 0.8.</p>\n",
@@ -40,7 +40,7 @@ static bool is_set(const Config *c, const Key *k)
 }
 
 /* What is not left to the defaults. */
-static void settings_of_one(Page *p, const Reported *r)
+static void settings_of_one(Page *p, const ReportData *r)
 {
     char value[TEXT_MAX], usual[TEXT_MAX];
     if (!r->config) return;
@@ -57,7 +57,7 @@ static void settings_of_one(Page *p, const Reported *r)
     fputs("</tbody></table></div>\n", p->out);
 }
 
-static bool differs(const Reported *runs, int64_t count, const Key *k)
+static bool differs(const ReportData *runs, int64_t count, const Key *k)
 {
     const Config *first = NULL;
     for (int64_t i = 0; i < count; i++) {
@@ -68,7 +68,7 @@ static bool differs(const Reported *runs, int64_t count, const Key *k)
     return false;
 }
 
-static void settings_of_several(Page *p, const Reported *runs, int64_t count)
+static void settings_of_several(Page *p, const ReportData *runs, int64_t count)
 {
     char value[TEXT_MAX];
     fputs("<div class=\"wide\"><table>\n<thead><tr><th>differs</th>", p->out);
@@ -87,7 +87,7 @@ static void settings_of_several(Page *p, const Reported *runs, int64_t count)
     fputs("</tbody></table></div>\n", p->out);
 }
 
-static void whole_config(Page *p, const Reported *r)
+static void whole_config(Page *p, const ReportData *r)
 {
     char *text = NULL;
     size_t size;
@@ -102,7 +102,7 @@ static void whole_config(Page *p, const Reported *r)
     free(text);
 }
 
-void page_config(Page *p, const Reported *runs, int64_t count)
+void page_config(Page *p, const ReportData *runs, int64_t count)
 {
     fputs("<h2 id=\"config\">Config</h2>\n", p->out);
     if (count == 1)
@@ -112,7 +112,7 @@ void page_config(Page *p, const Reported *runs, int64_t count)
     for (int64_t i = 0; i < count; i++) whole_config(p, &runs[i]);
 }
 
-static void command_line(Page *p, const Reported *r)
+static void command_line(Page *p, const ReportData *r)
 {
     char value[TEXT_MAX];
     bool any = false;
@@ -126,7 +126,7 @@ static void command_line(Page *p, const Reported *r)
     if (any) fputs("</code></td></tr>\n", p->out);
 }
 
-static void events(Page *p, const Reported *r)
+static void events(Page *p, const ReportData *r)
 {
     const Journal *j = &r->journal;
     if (!j->event_count) return;
@@ -139,11 +139,11 @@ static void events(Page *p, const Reported *r)
     fputs("</pre></details>\n", p->out);
 }
 
-void page_provenance(Page *p, const Reported *runs, int64_t count)
+void page_provenance(Page *p, const ReportData *runs, int64_t count)
 {
     fputs("<h2 id=\"provenance\">Where it came from</h2>\n", p->out);
     for (int64_t i = 0; i < count; i++) {
-        const Reported *r = &runs[i];
+        const ReportData *r = &runs[i];
         if (count > 1)
             html_print(p->out, "<h3 id=\"run-%lld\">%s</h3>\n", (long long)i + 1, r->name);
         fputs("<div class=\"wide\"><table><tbody>\n", p->out);

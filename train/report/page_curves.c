@@ -23,19 +23,19 @@ static const Over single[] = {{"by update", "update", COLUMN_step, false},
                                {"by time", "seconds of training", COLUMN_seconds, false}};
 
 /* Spikes and losses that are no numbers. Of a run alone: of several it would be too much. */
-static PlotMark *marks_of(Page *p, const Reported *r, int64_t *count)
+static PlotMark *marks_of(Page *p, const ReportData *r, int64_t *count)
 {
     const Journal *j = &r->journal;
     PlotMark *all = arena_zero(&p->arena, MARKS_MAX * (int64_t)sizeof *all);
     *count = 0;
     for (int64_t i = 0; all && i < r->spike_count && *count < MARKS_MAX; i++) {
-        const ReportedSpike *s = &r->spikes[i];
+        const ReportSpike *s = &r->spikes[i];
         all[(*count)++] = (PlotMark){
             .x = (double)s->event->step,
             .text = page_text(p, "update %lld: %s%s%s", (long long)s->event->step,
                               s->explanation ? cause_name(s->explanation->cause) : s->event->kind,
                               *s->event->message ? ": " : "", s->event->message),
-            .href = page_text(p, "#spike-1-%lld", (long long)reported_spike_leader(r, i) + 1)};
+            .href = page_text(p, "#spike-1-%lld", (long long)report_spike_leader(r, i) + 1)};
     }
     for (int64_t i = 0; all && i < j->bads && *count < MARKS_MAX; i++)
         all[(*count)++] = (PlotMark){.x = j->bad_step[i],
@@ -45,16 +45,16 @@ static PlotMark *marks_of(Page *p, const Reported *r, int64_t *count)
 }
 
 /* Where evaluations stand on an axis of tokens or seconds. */
-static const double *val_places(Page *p, const Reported *r, int column)
+static const double *val_places(Page *p, const ReportData *r, int column)
 {
     const Journal *j = &r->journal;
     if (column == COLUMN_step) return j->val_step;
     double *x = page_numbers(p, j->vals);
-    for (int64_t i = 0; x && i < j->vals; i++) x[i] = reported_at(r, column, j->val_step[i]);
+    for (int64_t i = 0; x && i < j->vals; i++) x[i] = report_value_at(r, column, j->val_step[i]);
     return x;
 }
 
-static PlotSeries val_series(Page *p, const Reported *r, int column, const char *name, int color)
+static PlotSeries val_series(Page *p, const ReportData *r, int column, const char *name, int color)
 {
     return (PlotSeries){.kind = PLOT_LINE_POINTS,
                         .name = name,
@@ -64,7 +64,7 @@ static PlotSeries val_series(Page *p, const Reported *r, int column, const char 
                         .color = color};
 }
 
-static PlotSeries column_series(const Reported *r, int over, const double *y, int color)
+static PlotSeries column_series(const ReportData *r, int over, const double *y, int color)
 {
     return (PlotSeries){.kind = PLOT_LINE,
                         .x = r->journal.column[over],
@@ -73,7 +73,7 @@ static PlotSeries column_series(const Reported *r, int over, const double *y, in
                         .color = color};
 }
 
-static void loss_of_one(Page *p, const Reported *r)
+static void loss_of_one(Page *p, const ReportData *r)
 {
     const Journal *j = &r->journal;
     const char *const names[] = {single[0].name, single[1].name};
@@ -104,7 +104,7 @@ static void loss_of_one(Page *p, const Reported *r)
     page_tabs_end(p);
 }
 
-static void loss_of_several(Page *p, const Reported *runs, int64_t count, bool held_out)
+static void loss_of_several(Page *p, const ReportData *runs, int64_t count, bool held_out)
 {
     const char *names[4];
     PlotSeries *all = arena_zero(&p->arena, 2 * count * (int64_t)sizeof *all);
@@ -124,7 +124,7 @@ static void loss_of_several(Page *p, const Reported *runs, int64_t count, bool h
             all[used++].is_faint = true;
         }
         for (int64_t k = 0; k < count; k++) {
-            const Reported *r = &runs[k];
+            const ReportData *r = &runs[k];
             wants_log = wants_log || plot_wants_log(r->smooth_loss, r->journal.lines, 12);
             all[used] = held_out ? val_series(p, r, several[i].column, r->name, (int)k + 1)
                                  : column_series(r, several[i].column, r->smooth_loss, (int)k + 1);
@@ -146,7 +146,7 @@ static void loss_of_several(Page *p, const Reported *runs, int64_t count, bool h
     page_tabs_end(p);
 }
 
-void page_loss(Page *p, const Reported *runs, int64_t count)
+void page_loss(Page *p, const ReportData *runs, int64_t count)
 {
     int64_t vals = 0, lines = 0;
     for (int64_t i = 0; i < count; i++) vals += runs[i].journal.vals;
@@ -158,14 +158,14 @@ void page_loss(Page *p, const Reported *runs, int64_t count)
 }
 
 /* A column of the journal as a plot of its own. */
-typedef struct Curve {
+typedef struct ColumnPlot {
     const char *name, *title, *label;
     int column;
     double log_factor; /* logarithmic if its range is larger; 0: never */
     bool is_exact;     /* as it is: nothing to smooth */
-} Curve;
+} ColumnPlot;
 
-static bool is_known(const Reported *runs, int64_t count, int column)
+static bool is_known(const ReportData *runs, int64_t count, int column)
 {
     for (int64_t k = 0; k < count; k++)
         for (int64_t i = 0; i < runs[k].journal.lines; i++)
@@ -173,7 +173,7 @@ static bool is_known(const Reported *runs, int64_t count, int column)
     return false;
 }
 
-static const double *smoothed(Page *p, const Reported *r, const Curve *c)
+static const double *smoothed(Page *p, const ReportData *r, const ColumnPlot *c)
 {
     const int64_t lines = r->journal.lines;
     const double *y = r->journal.column[c->column];
@@ -183,14 +183,14 @@ static const double *smoothed(Page *p, const Reported *r, const Curve *c)
     return out;
 }
 
-static void curve(Page *p, const Reported *runs, int64_t count, const Curve *c)
+static void curve(Page *p, const ReportData *runs, int64_t count, const ColumnPlot *c)
 {
     PlotSeries *all = arena_zero(&p->arena, 2 * count * (int64_t)sizeof *all);
     int64_t used = 0;
     bool wants_log = false;
     if (!all || !is_known(runs, count, c->column)) return;
     for (int64_t k = 0; k < count; k++) {
-        const Reported *r = &runs[k];
+        const ReportData *r = &runs[k];
         const double *y = r->journal.column[c->column];
         wants_log |= c->log_factor > 0 && plot_wants_log(y, r->journal.lines, c->log_factor);
         if (count <= RAW_RUNS_MAX && !c->is_exact) {
@@ -212,9 +212,9 @@ static void curve(Page *p, const Reported *runs, int64_t count, const Curve *c)
                       .series_count = used});
 }
 
-void page_curves(Page *p, const Reported *runs, int64_t count)
+void page_curves(Page *p, const ReportData *runs, int64_t count)
 {
-    static const Curve curves[] = {
+    static const ColumnPlot curves[] = {
         {"lr", "Learning rate", "learning rate", COLUMN_lr, 0, true},
         {"grad-norm", "Gradient norm", "norm before clipping", COLUMN_grad_norm, 8, false},
         {"tokens-per-second", "Speed", "tokens a second", COLUMN_tokens_per_second, 0, false},

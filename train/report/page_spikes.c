@@ -48,7 +48,7 @@ static void onsets(Page *p, const Explanation *e)
     fputs("</ul>\n", p->out);
 }
 
-static void explanation(Page *p, const Reported *r, const ReportedSpike *s)
+static void explanation(Page *p, const ReportData *r, const ReportSpike *s)
 {
     const Explanation *e = s->explanation;
     html_print(p->out, "<details><summary>%s</summary>\n", cause_meaning(e->cause));
@@ -73,7 +73,7 @@ static const char *action(const JournalEvent *e)
     return strcmp(e->kind, "spike") ? e->kind : "taken";
 }
 
-static void followers(Page *p, const Reported *r, int64_t i, int64_t end)
+static void followers(Page *p, const ReportData *r, int64_t i, int64_t end)
 {
     if (end - i < 2) return;
     html_print(p->out,
@@ -88,10 +88,10 @@ static void followers(Page *p, const Reported *r, int64_t i, int64_t end)
 }
 
 /* The spike i and those that follow it as its kin. */
-static void row(Page *p, const Reported *runs, int64_t count, int64_t k, int64_t i, int64_t end)
+static void row(Page *p, const ReportData *runs, int64_t count, int64_t k, int64_t i, int64_t end)
 {
-    const Reported *r = &runs[k];
-    const ReportedSpike *s = &r->spikes[i];
+    const ReportData *r = &runs[k];
+    const ReportSpike *s = &r->spikes[i];
     const JournalEvent *e = s->event;
     html_print(p->out, "<tr id=\"spike-%lld-%lld\">", (long long)k + 1, (long long)i + 1);
     if (count > 1)
@@ -113,7 +113,7 @@ static void row(Page *p, const Reported *runs, int64_t count, int64_t k, int64_t
     fputs("</td></tr>\n", p->out);
 }
 
-void page_spikes(Page *p, const Reported *runs, int64_t count)
+void page_spikes(Page *p, const ReportData *runs, int64_t count)
 {
     int64_t all = 0, shown = 0;
     for (int64_t k = 0; k < count; k++) all += runs[k].spike_count;
@@ -129,7 +129,7 @@ void page_spikes(Page *p, const Reported *runs, int64_t count)
     for (int64_t k = 0; k < count; k++)
         for (int64_t i = 0, end; i < runs[k].spike_count && shown < ROWS_SHOWN; i = end, shown++) {
             for (end = i + 1; end < runs[k].spike_count; end++)
-                if (reported_spike_leader(&runs[k], end) == end) break;
+                if (report_spike_leader(&runs[k], end) == end) break;
             row(p, runs, count, k, i, end);
         }
     fputs("</tbody></table></div>\n", p->out);

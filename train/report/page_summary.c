@@ -14,7 +14,7 @@ static void tile(Page *p, double x, int digits, const char *name, const char *mo
 }
 
 /* "4 layers of width 128, 4 heads, context 128 ..." */
-static void lead(Page *p, const Reported *r)
+static void lead(Page *p, const ReportData *r)
 {
     const Config *c = r->config;
     if (!c) return;
@@ -27,9 +27,9 @@ static void lead(Page *p, const Reported *r)
                (long long)c->model.context, c->data.path);
 }
 
-void page_tiles(Page *p, const Reported *r)
+void page_tiles(Page *p, const ReportData *r)
 {
-    const ReportedSummary s = reported_summary(r);
+    const ReportSummary s = report_summary(r);
     char text[TICK_LABEL];
     lead(p, r);
     fputs("<div class=\"tiles\">\n", p->out);
@@ -58,7 +58,7 @@ void page_tiles(Page *p, const Reported *r)
     fputs("</div>\n", p->out);
 }
 
-static void comparison_row(Page *p, const Reported *r, int64_t i, const ReportedSummary *s,
+static void comparison_row(Page *p, const ReportData *r, int64_t i, const ReportSummary *s,
                            bool is_best)
 {
     html_print(p->out,
@@ -78,10 +78,10 @@ static void comparison_row(Page *p, const Reported *r, int64_t i, const Reported
     html_print(p->out, "<td>%s</td></tr>\n", s->state);
 }
 
-void page_comparison(Page *p, const Reported *runs, int64_t count)
+void page_comparison(Page *p, const ReportData *runs, int64_t count)
 {
     double best = NAN;
-    for (int64_t i = 0; i < count; i++) best = fmin(best, reported_summary(&runs[i]).best_val_loss);
+    for (int64_t i = 0; i < count; i++) best = fmin(best, report_summary(&runs[i]).best_val_loss);
     fputs(
         "<div class=\"wide\"><table>\n<thead><tr><th>run</th><th class=\"n\">parameters</th><th "
         "class=\"n\">tokens</th><th class=\"n\">updates</th><th class=\"n\">training loss</th><th "
@@ -90,7 +90,7 @@ void page_comparison(Page *p, const Reported *runs, int64_t count)
         "</th></tr></thead>\n<tbody>\n",
         p->out);
     for (int64_t i = 0; i < count; i++) {
-        const ReportedSummary s = reported_summary(&runs[i]);
+        const ReportSummary s = report_summary(&runs[i]);
         comparison_row(p, &runs[i], i, &s, s.best_val_loss == best);
     }
     fputs("</tbody></table></div>\n<p class=\"soft\">Losses in nats a token; held out: the last "

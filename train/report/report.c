@@ -14,13 +14,13 @@
 static const int64_t SAMPLED_MAX = 30000000;
 
 typedef struct Runs {
-    const Reported *runs;
+    const ReportData *runs;
     int64_t count;
 } Runs;
 
 static void write_page(Page *p, const void *what)
 {
-    const Reported *runs = ((const Runs *)what)->runs;
+    const ReportData *runs = ((const Runs *)what)->runs;
     const int64_t count = ((const Runs *)what)->count;
     html_begin(count == 1 ? runs->name : page_text(p, "%lld runs", (long long)count), p->out);
     if (count == 1)
@@ -36,7 +36,7 @@ static void write_page(Page *p, const void *what)
     html_end(p->out);
 }
 
-Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg)
+Status report_write(const ReportData *runs, int64_t count, const char *path, const char *svg)
 {
     const Runs all = {runs, count};
     return page_make(path, svg, write_page, &all);
@@ -44,29 +44,29 @@ Status report_write(const Reported *runs, int64_t count, const char *path, const
 
 Status report_run(const char *folder, bool with_samples, FILE *out)
 {
-    const ReportedOptions o = {.samples = with_samples ? 3 : 0,
-                               .tokens = 200,
-                               .parameters_max = SAMPLED_MAX};
+    const ReportOptions o = {.samples = with_samples ? 3 : 0,
+                             .tokens = 200,
+                             .parameters_max = SAMPLED_MAX};
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/report.html", folder) >= sizeof path)
         return FAIL(E_ARG, "%s: the path is too long", folder);
-    Reported *r = malloc(sizeof *r);
+    ReportData *r = malloc(sizeof *r);
     if (!r) return FAIL(E_NOMEM, "a report");
     files_clean(folder, "report.html");
-    Status status = reported_read(r, folder, &o);
+    Status status = report_data_read(r, folder, &o);
     if (status == OK) status = report_write(r, 1, path, NULL);
     if (status == OK && out) {
         sparkline_print("loss ", r->smooth_loss, r->journal.lines, 48, 1, out);
         fprintf(out, "report: %s\n", path);
     }
-    reported_close(r);
+    report_data_close(r);
     free(r);
     return status;
 }
 
-void report_print(const Reported *r, FILE *out)
+void report_print(const ReportData *r, FILE *out)
 {
-    const ReportedSummary s = reported_summary(r);
+    const ReportSummary s = report_summary(r);
     char shown[TICK_LABEL];
     if (s.step < 0)
         fprintf(out, "%s: no update is logged", r->folder);

@@ -6,7 +6,7 @@
 
 /* Writes the page of count >= 1 runs to path, whole or not at all; svg: a folder, made if it is not there, that
  * gets each of its plots as a file of its own, or NULL. E_IO, E_NOMEM. */
-Status report_write(const Reported *runs, int64_t count, const char *path, const char *svg);
+Status report_write(const ReportData *runs, int64_t count, const char *path, const char *svg);
 
 /* Writes the page of a sweep: losses by size and budget, the laws fitted to them with intervals and residuals,
  * losses by learning rate, and its runs; of a sweep that injects faults, their curves, effects, causes and
@@ -20,6 +20,6 @@ Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *
 Status report_run(const char *folder, bool with_samples, FILE *out);
 
 /* What the terminal shows of a run: a line or two, and its loss as a curve. */
-void report_print(const Reported *r, FILE *out);
+void report_print(const ReportData *r, FILE *out);
 
 #endif

@@ -11,7 +11,6 @@
 #include "train/checkpoint/checkpoints.h"
 #include "train/plan/plan.h"
 #include "train/plot/smooth.h"
-#include "train/report/report_data_parts.h"
 
 static bool is_there(const char *folder, const char *name)
 {
@@ -20,12 +19,12 @@ static bool is_there(const char *folder, const char *name)
            !access(path, F_OK);
 }
 
-bool reported_is_there(const char *folder)
+bool report_is_run(const char *folder)
 {
     return is_there(folder, "metrics.jsonl") || is_there(folder, "config.yaml");
 }
 
-const char *reported_name(Arena *a, const char *folder)
+const char *report_name(Arena *a, const char *folder)
 {
     char whole[PATH_MAX];
     char *name = arena_text(a, folder);
@@ -37,7 +36,7 @@ const char *reported_name(Arena *a, const char *folder)
     return name && *file_name(name) ? file_name(name) : name;
 }
 
-static Status smooth_loss(Reported *r)
+static Status smooth_loss(ReportData *r)
 {
     const Journal *j = &r->journal;
     const int64_t size = (int64_t)sizeof(double), lines = j->lines;
@@ -49,7 +48,7 @@ static Status smooth_loss(Reported *r)
 }
 
 /* Marks of the newest whole checkpoint, or of the best. */
-static Status read_checkpoint(Reported *r, const char *name)
+static Status read_checkpoint(ReportData *r, const char *name)
 {
     char path[CHECKPOINT_PATH_MAX];
     CheckpointReader reader;
@@ -70,7 +69,7 @@ static Status read_checkpoint(Reported *r, const char *name)
     return status;
 }
 
-static Status find_checkpoint(Reported *r)
+static Status find_checkpoint(ReportData *r)
 {
     static const char *const names[] = {"best.h5", "latest.h5", "step-00000000.h5"};
     char folder[PATH_MAX];
@@ -81,7 +80,7 @@ static Status find_checkpoint(Reported *r)
     return OK;
 }
 
-static Status count_parameters(Reported *r)
+static Status count_parameters(ReportData *r)
 {
     Plan plan;
     if (!r->config || r->vocab_size < 1) return OK;
@@ -95,84 +94,145 @@ static Status count_parameters(Reported *r)
     return status == E_NOMEM ? status : OK;
 }
 
-Status reported_read(Reported *r, const char *folder, const ReportedOptions *o)
+/* ---- config.yaml with its origins */
+
+/* What stands behind "# " after the value; "" if nothing does. A text in quotes may hold a "#". */
+static const char *comment(const char *value)
 {
-    *r = (Reported){.no_config = "", .no_samples = ""};
-    if (!reported_is_there(folder))
+    bool quoted = false;
+    for (const char *c = value; *c; c++) {
+        if (*c == '\\' && quoted && c[1])
+            c++;
+        else if (*c == '"')
+            quoted = !quoted;
+        else if (*c == '#' && !quoted && c > value && c[-1] == ' ')
+            return c[1] == ' ' ? c + 2 : c + 1;
+    }
+    return "";
+}
+
+/* "  width: 64     # a.yaml:3:10" below "model:". */
+static void take_line(Config *c, char *line, char section[64])
+{
+    line[strcspn(line, "\r\n")] = '\0';
+    char *name = line + strspn(line, " "), *colon = strchr(name, ':');
+    if (!colon || !*name || *name == '#') return;
+    *colon = '\0';
+    if (name == line) {
+        snprintf(section, 64, "%s", name);
+        return;
+    }
+    const Key *k = schema_find(config_keys, config_key_count, section, name);
+    if (k) snprintf(c->origin[k - config_keys], ORIGIN_MAX, "%s", comment(colon + 1));
+}
+
+static void read_origins(Config *c, FILE *file)
+{
+    char *line = NULL, section[64] = "";
+    size_t room = 0;
+    while (getline(&line, &room, file) > 0) take_line(c, line, section);
+    free(line);
+}
+
+static Status read_config(ReportData *r)
+{
+    char path[PATH_MAX];
+    Config *c = arena_zero(&r->arena, sizeof *c), *defaults = arena_zero(&r->arena, sizeof *c);
+    if (!c || !defaults) return FAIL(E_NOMEM, "a config");
+    if ((size_t)snprintf(path, sizeof path, "%s/config.yaml", r->folder) >= sizeof path)
+        return FAIL(E_ARG, "%s: the path is too long", r->folder);
+    const Status status = config_load(c, path, 0, NULL);
+    if (status != OK) {
+        r->no_config = arena_text(&r->arena, error_message());
+        return r->no_config && status != E_NOMEM ? OK : FAIL(E_NOMEM, "a config");
+    }
+    TRY(config_load(defaults, NULL, 0, NULL));
+    FILE *file = fopen(path, "r");
+    if (file) {
+        read_origins(c, file);
+        fclose(file);
+    }
+    r->config = c;
+    r->defaults = defaults;
+    return OK;
+}
+
+/* ---- spikes and their bundles */
+
+/* What the monitor has judged has a class; "none" with a bundle is attention that went too far. */
+static bool is_flagged(const JournalEvent *e)
+{
+    return *e->flag && strcmp(e->flag, "none") && strcmp(e->kind, "budget");
+}
+
+static bool is_spike(const JournalEvent *e)
+{
+    return is_flagged(e) || *e->bundle;
+}
+
+/* What is wrong with a bundle is no reason to have no report. */
+static Status read_bundle(ReportData *r, ReportSpike *s)
+{
+    char path[PATH_MAX];
+    Bundle *b = arena_zero(&r->arena, sizeof *b);
+    Explanation *e = arena_zero(&r->arena, sizeof *e);
+    if (!b || !e) return FAIL(E_NOMEM, "a bundle");
+    if ((size_t)snprintf(path, sizeof path, "%s/%s", r->folder, s->event->bundle) >= sizeof path)
+        return OK;
+    Status status = bundle_read(b, path);
+    if (status == OK) status = explain(b, r->config, false, NULL, e);
+    if (status == OK) {
+        s->bundle = b;
+        s->explanation = e;
+        return OK;
+    }
+    bundle_close(b);
+    s->why_not = arena_text(&r->arena, error_message());
+    return status == E_NOMEM || !s->why_not ? FAIL(E_NOMEM, "a bundle") : OK;
+}
+
+/* Bundles are in the run's folder; a journal of somebody else's might say otherwise. */
+static bool is_inside(const char *path)
+{
+    return !strncmp(path, "spikes/", 7) && !strstr(path, "..");
+}
+
+static Status read_spikes(ReportData *r)
+{
+    const Journal *j = &r->journal;
+    r->spikes = arena_zero(&r->arena, (j->event_count + 1) * (int64_t)sizeof *r->spikes);
+    if (!r->spikes) return FAIL(E_NOMEM, "%lld events", (long long)j->event_count);
+    for (int64_t i = 0; i < j->event_count; i++) {
+        if (!is_spike(&j->events[i])) continue;
+        ReportSpike *s = &r->spikes[r->spike_count++];
+        *s = (ReportSpike){.event = &j->events[i], .why_not = ""};
+        r->spikes_flagged += is_flagged(s->event);
+        if (r->config && is_inside(s->event->bundle)) TRY(read_bundle(r, s));
+    }
+    return OK;
+}
+
+Status report_data_read(ReportData *r, const char *folder, const ReportOptions *o)
+{
+    *r = (ReportData){.no_config = "", .no_samples = ""};
+    if (!report_is_run(folder))
         return FAIL(E_DATA, "%s: there is no run: neither metrics.jsonl nor config.yaml", folder);
     r->folder = arena_text(&r->arena, folder);
-    r->name = reported_name(&r->arena, folder);
+    r->name = report_name(&r->arena, folder);
     if (!r->folder || !r->name) return FAIL(E_NOMEM, "%s", folder);
     TRY(journal_read(folder, &r->arena, &r->journal));
     TRY(smooth_loss(r));
-    TRY(reported_config(r));
+    TRY(read_config(r));
     TRY(find_checkpoint(r));
     TRY(count_parameters(r));
-    TRY(reported_spikes(r));
-    return reported_samples(r, o);
+    TRY(read_spikes(r));
+    return report_samples(r, o);
 }
 
-void reported_close(Reported *r)
+void report_data_close(ReportData *r)
 {
     for (int64_t i = 0; r->spikes && i < r->spike_count; i++)
         if (r->spikes[i].bundle) bundle_close(r->spikes[i].bundle);
     arena_free(&r->arena);
-    *r = (Reported){0};
-}
-
-double reported_at(const Reported *r, int column, double step)
-{
-    const Journal *j = &r->journal;
-    const double *x = j->column[COLUMN_step], *y = j->column[column];
-    int64_t low = 0, high = j->lines - 1;
-    if (high < 0) return NAN;
-    if (step <= x[0]) return y[0] * step / x[0];
-    if (step >= x[high]) return y[high];
-    while (high - low > 1) {
-        const int64_t middle = (low + high) / 2;
-        if (x[middle] <= step)
-            low = middle;
-        else
-            high = middle;
-    }
-    return y[low] + (y[high] - y[low]) * (step - x[low]) / (x[high] - x[low]);
-}
-
-static const char *state_of(const Journal *j, const ReportedSummary *s)
-{
-    const char *last = j->event_count ? j->events[j->event_count - 1].kind : "";
-    if (s->steps && s->step >= s->steps) return "finished";
-    if (!strcmp(last, "stopped")) return "stopped by the monitor";
-    if (!strcmp(last, "signal")) return "interrupted";
-    return s->steps ? "not finished" : "";
-}
-
-ReportedSummary reported_summary(const Reported *r)
-{
-    const Journal *j = &r->journal;
-    ReportedSummary s = {.step = -1,
-                         .best_step = -1,
-                         .steps = r->config ? r->config->train.steps : 0,
-                         .loss = NAN,
-                         .val_loss = NAN,
-                         .best_val_loss = NAN,
-                         .tokens = NAN,
-                         .seconds = NAN,
-                         .tokens_per_second = NAN};
-    const int64_t last = j->lines - 1;
-    if (last >= 0) {
-        s.step = (int64_t)j->column[COLUMN_step][last];
-        s.loss = smooth_end(j->column[COLUMN_loss], j->lines);
-        s.tokens = j->column[COLUMN_tokens][last];
-        s.seconds = j->column[COLUMN_seconds][last];
-        if (s.seconds > 0) s.tokens_per_second = s.tokens / s.seconds;
-    }
-    for (int64_t i = 0; i < j->vals; i++)
-        if (isfinite(j->val_loss[i]) && !(j->val_loss[i] >= s.best_val_loss)) {
-            s.best_val_loss = j->val_loss[i];
-            s.best_step = (int64_t)j->val_step[i];
-        }
-    if (j->vals) s.val_loss = j->val_loss[j->vals - 1];
-    s.state = state_of(j, &s);
-    return s;
+    *r = (ReportData){0};
 }

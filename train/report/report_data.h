@@ -7,18 +7,18 @@
 #include "train/run/metrics_read.h"
 
 /* A spike of the journal, or attention logits that went as far; with what is known of it. */
-typedef struct ReportedSpike {
+typedef struct ReportSpike {
     const JournalEvent *event;
     Bundle *bundle;           /* NULL: nothing was kept, or it cannot be read */
     Explanation *explanation; /* without a replay; NULL as well */
     const char *why_not;      /* what is wrong with a bundle; "" */
-} ReportedSpike;
+} ReportSpike;
 
-typedef struct ReportedSample {
+typedef struct ReportSample {
     const char *prompt, *text; /* text: what comes after the prompt */
-} ReportedSample;
+} ReportSample;
 
-typedef struct Reported {
+typedef struct ReportData {
     Arena arena;
     const char *folder, *name; /* name: the folder's last part, unless several runs share it */
     Journal journal;
@@ -35,45 +35,48 @@ typedef struct Reported {
     int64_t parameters, parameters_non_embedding; /* 0: not known */
     double flops_per_token;
 
-    ReportedSpike *spikes;
+    ReportSpike *spikes;
     int64_t spike_count, spikes_flagged; /* flagged: without attention logits alone */
-    ReportedSample *samples;
+    ReportSample *samples;
     int64_t sample_count;
     const char *no_samples; /* why there is none; "" if none was asked for */
-} Reported;
+} ReportData;
 
-typedef struct ReportedOptions {
+typedef struct ReportOptions {
     int64_t samples, tokens; /* how many, how long; 0: none */
     const char *prompt;      /* NULL: the config's train.sample_prompt */
     int64_t parameters_max;  /* larger models write no samples; 0: any may */
-} ReportedOptions;
+} ReportOptions;
 
 /* What is missing is missing; E_DATA if there is no run at all in the folder. Close in any case. */
-Status reported_read(Reported *r, const char *folder, const ReportedOptions *o);
-void reported_close(Reported *r);
+Status report_data_read(ReportData *r, const char *folder, const ReportOptions *o);
+void report_data_close(ReportData *r);
+
+/* Generates the samples, or says why not (no_samples). Part of report_data_read(). E_NOMEM. */
+Status report_samples(ReportData *r, const ReportOptions *o);
 
 /* What a folder is called: the last part of its path that is a name. In the arena; NULL: memory is out. */
-const char *reported_name(Arena *a, const char *folder);
+const char *report_name(Arena *a, const char *folder);
 
 /* Whether `what` is where a run can be read. */
-bool reported_is_there(const char *folder);
+bool report_is_run(const char *folder);
 
 /* Figures of the whole; NAN or -1 where there is nothing to tell. */
-typedef struct ReportedSummary {
+typedef struct ReportSummary {
     int64_t step, steps; /* made, and wanted (0: not known) */
     double loss;         /* training, the mean over the last lines */
     double val_loss, best_val_loss;
     int64_t best_step;
     double tokens, seconds, tokens_per_second;
     const char *state; /* "finished", "stopped by the monitor" ... */
-} ReportedSummary;
+} ReportSummary;
 
-ReportedSummary reported_summary(const Reported *r);
+ReportSummary report_summary(const ReportData *r);
 
 /* The spike that spike i goes with: the one of the bundle that it shares, else i itself. */
-int64_t reported_spike_leader(const Reported *r, int64_t i);
+int64_t report_spike_leader(const ReportData *r, int64_t i);
 
 /* What a column says at `step`, between two lines in proportion: tokens of an evaluation. */
-double reported_at(const Reported *r, int column, double step);
+double report_value_at(const ReportData *r, int column, double step);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "train/plot/axis.h"
 #include "train/report/sweep_page.h"
-#include "train/scaling/fit_plot.h"
+#include "train/scaling/fit_show.h"
 #include "train/support/quantile.h"
 
 enum { CURVE = 61 };

@@ -117,11 +117,12 @@ static PlotSeries curve_series(Page *p, const SweepPage *s, int64_t which)
 static PlotSeries envelope_series(Page *p, const SweepPage *s)
 {
     const FitResult *f = &s->envelope;
-    const double step = pow(f->most / f->least, 1.5 / (ENVELOPE_PLACES - 1));
-    double *x = page_numbers(p, 2 * f->places), *y = page_numbers(p, 2 * f->places);
+    const double step = pow(f->most / f->least, 1.5 / (ENVELOPE_POINTS - 1));
+    double *x = page_numbers(p, 2 * f->envelope_points),
+           *y = page_numbers(p, 2 * f->envelope_points);
     int64_t count = 0;
     if (p->status != OK) return (PlotSeries){0};
-    for (int64_t i = 0; i < f->places; i++) {
+    for (int64_t i = 0; i < f->envelope_points; i++) {
         const LawPoint *at = &f->envelope[i];
         if (i && at->flops > step * at[-1].flops) x[count] = at->flops, y[count++] = NAN; /* gap */
         x[count] = at->flops;
@@ -141,9 +142,9 @@ static void owners(Page *p, const SweepPage *s)
           "parameters</th><th class=\"n\">tokens there</th><th class=\"n\">loss there</th></tr>"
           "</thead>\n<tbody>\n",
           p->out);
-    for (int64_t i = 0, end; i < f->places && rows < ROWS_MAX; i = end, rows++) {
+    for (int64_t i = 0, end; i < f->envelope_points && rows < ROWS_MAX; i = end, rows++) {
         const LawPoint *first = &f->envelope[i];
-        for (end = i + 1; end < f->places && f->envelope[end].run == first->run;) end++;
+        for (end = i + 1; end < f->envelope_points && f->envelope[end].run == first->run;) end++;
         const LawPoint *last = &f->envelope[end - 1];
         html_print(p->out, "<tr>");
         page_number(p, first->flops, 3);
@@ -174,7 +175,7 @@ void sweep_envelope(Page *p, const SweepPage *s)
                       .x_log = true,
                       .y_log = true,
                       .series = all,
-                      .series_count = s->curve_count + (s->envelope.places > 0),
+                      .series_count = s->curve_count + (s->envelope.envelope_points > 0),
                       .width = 1000,
                       .height = 420});
     html_print(p->out,
@@ -183,5 +184,5 @@ void sweep_envelope(Page *p, const SweepPage *s)
                "smaller and larger models are there as well; runs held out are faint, and no part "
                "of it.</p>\n",
                100 * first_share);
-    if (s->envelope.places) owners(p, s);
+    if (s->envelope.envelope_points) owners(p, s);
 }

@@ -93,7 +93,7 @@ static Status rerun_document(FaultRun *f)
 
 static Status find_spike(FaultRun *f)
 {
-    const Reported *r = &f->reported;
+    const ReportData *r = &f->reported;
     if (!strcmp(f->inject, "document")) {
         const Status status = rerun_document(f);
         return status == E_NOMEM ? status : OK;
@@ -181,14 +181,14 @@ static int64_t reference_of(const FaultRun *runs, int64_t count, const FaultRun 
 static Status read_one(const Sweep *s, const SweepRun *run, FaultRun *f)
 {
     char folder[SWEEP_PATH_MAX];
-    const ReportedOptions o = {.samples = 0};
+    const ReportOptions o = {.samples = 0};
     f->run = run;
     f->fault = "none";
     strcpy(f->inject, "none");
     f->settings = run->overrides;
     f->reference = -1;
     f->after = f->recovery = f->last_loss = f->cost = f->max_logit = NAN;
-    const Status status = reported_read(&f->reported, sweep_run_path(s, run, "", folder), &o);
+    const Status status = report_data_read(&f->reported, sweep_run_path(s, run, "", folder), &o);
     if (status != OK) return status == E_NOMEM ? status : OK;
     TRY(name(f));
     count_events(f);
@@ -212,7 +212,7 @@ void faults_close(FaultRun *runs, int64_t count)
 {
     for (int64_t i = 0; runs && i < count; i++) {
         bundle_close(&runs[i].rerun);
-        reported_close(&runs[i].reported);
+        report_data_close(&runs[i].reported);
     }
 }
 

@@ -9,7 +9,7 @@
 enum { FAULT_STEPS = 50 };
 
 typedef struct FaultRun {
-    Reported reported; /* arena == NULL: the run cannot be read */
+    ReportData reported; /* arena == NULL: the run cannot be read */
     const SweepRun *run;
     char inject[24], action[24]; /* monitor.inject and monitor.action */
     const char *fault;           /* "random x 10"; "none" */

@@ -152,7 +152,7 @@ static void write_page(Page *p, const void *what)
     int64_t count[SWEEP_STATES] = {0};
     FlopsKind kind;
     for (int64_t i = 0; i < s->sweep.count; i++) count[s->sweep.runs[i].state]++;
-    const char *name = reported_name(&p->arena, s->sweep.folder);
+    const char *name = report_name(&p->arena, s->sweep.folder);
     html_begin(page_text(p, "Sweep %s", name ? name : s->sweep.folder), p->out);
     html_print(p->out, "<p class=\"soft\">%lld runs:", (long long)s->sweep.count);
     for (int i = 0; i < SWEEP_STATES; i++)

@@ -15,11 +15,11 @@ static const char *const size_keys[] = {"model.width",    "model.layers",    "mo
                                         "model.kv_heads", "model.mlp_width", NULL};
 
 /* Runs that differ in free_keys only, by learning rate. */
-typedef struct Group {
+typedef struct RateGroup {
     char name[NAME]; /* what is set besides, but for the size */
     double params, *rate, *loss, *least, *most;
     int64_t count, lowest;
-} Group;
+} RateGroup;
 
 static bool is_one_of(const char *line, const char *const keys[])
 {
@@ -54,7 +54,7 @@ static void name_of(const SweepRun *r, char name[NAME])
 }
 
 /* Keeps the mean, the least and the most of a learning rate's losses, rates ascending. */
-static void add(Group *g, double rate, double loss, int64_t *runs)
+static void add(RateGroup *g, double rate, double loss, int64_t *runs)
 {
     int64_t at = 0;
     while (at < g->count && g->rate[at] < rate) at++;
@@ -73,7 +73,7 @@ static void add(Group *g, double rate, double loss, int64_t *runs)
 }
 
 /* All runs of g's size and name. */
-static void fill(Page *p, const Sweep *s, Group *g)
+static void fill(Page *p, const Sweep *s, RateGroup *g)
 {
     char name[NAME];
     int64_t *runs = arena_take(&p->arena, (s->count + 1) * (int64_t)sizeof *runs);
@@ -92,17 +92,17 @@ static void fill(Page *p, const Sweep *s, Group *g)
 
 static int by_name_and_size(const void *a, const void *b)
 {
-    const Group *x = a, *y = b;
+    const RateGroup *x = a, *y = b;
     const int order = strcmp(x->name, y->name);
     return order ? order : (x->params > y->params) - (x->params < y->params);
 }
 
-static int find_groups(Page *p, const Sweep *s, Group *all)
+static int find_groups(Page *p, const Sweep *s, RateGroup *all)
 {
     int count = 0;
     for (int64_t i = 0; i < s->count && count < GROUPS_MAX; i++) {
         const SweepRun *r = &s->runs[i];
-        Group *g = &all[count];
+        RateGroup *g = &all[count];
         int known = 0;
         if (!sweep_run_is_usable(r) || !(rate_of(r) > 0)) continue;
         name_of(r, g->name);
@@ -115,7 +115,7 @@ static int find_groups(Page *p, const Sweep *s, Group *all)
 }
 
 /* The best learning rate by size, a line a name. */
-static void best_rates(Page *p, const Group *all, int count)
+static void best_rates(Page *p, const RateGroup *all, int count)
 {
     PlotSeries lines[GROUPS_MAX];
     double *x = page_numbers(p, count), *y = page_numbers(p, count);
@@ -126,7 +126,7 @@ static void best_rates(Page *p, const Group *all, int count)
     for (int i = 0, end; i < count; i = end) {
         int at_edge = 0;
         for (end = i; end < count && !strcmp(all[i].name, all[end].name); end++) {
-            const Group *g = &all[end];
+            const RateGroup *g = &all[end];
             x[end] = g->params;
             y[end] = g->rate[g->lowest];
             const bool is_edge = g->lowest == 0 || g->lowest == g->count - 1;
@@ -170,13 +170,13 @@ void sweep_rates(Page *p, const SweepPage *s)
 {
     char size[TICK_LABEL];
     PlotSeries lines[GROUPS_MAX];
-    Group *all = arena_zero(&p->arena, (GROUPS_MAX + 1) * (int64_t)sizeof *all);
+    RateGroup *all = arena_zero(&p->arena, (GROUPS_MAX + 1) * (int64_t)sizeof *all);
     int64_t most = 0;
     int used = 0;
     const int count = all ? find_groups(p, &s->sweep, all) : 0;
     for (int i = 0; i < count; i++) {
         if (all[i].count < 2) continue;
-        const Group *g = &all[used];
+        const RateGroup *g = &all[used];
         if (used < i) all[used] = all[i];
         most = most < g->count ? g->count : most;
         lines[used++] =

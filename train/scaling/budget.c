@@ -83,21 +83,21 @@ Status budget_law(const char *path, Arena *arena, FitResult *law)
 }
 
 /* Settings on top of those given. */
-typedef struct Wish {
+typedef struct BudgetDraft {
     const char *path;
     int count;
     const char *settings[SETTINGS_MAX + OWN];
     char own[OWN][SETTING];
-} Wish;
+} BudgetDraft;
 
-static void set(Wish *w, int which, const char *key, int64_t value)
+static void set(BudgetDraft *w, int which, const char *key, int64_t value)
 {
     snprintf(w->own[which], SETTING, "%s=%lld", key, (long long)value);
     w->settings[w->count + which] = w->own[which];
 }
 
 /* Layers and width of about so many parameters, in about the proportion of `base`. */
-static Status choose_shape(const GptConfig *base, int64_t vocab_size, double params, Wish *w)
+static Status choose_shape(const GptConfig *base, int64_t vocab_size, double params, BudgetDraft *w)
 {
     const double proportion = (double)base->width / (double)base->layers;
     double best = INFINITY;
@@ -134,7 +134,7 @@ static Status choose_shape(const GptConfig *base, int64_t vocab_size, double par
     return OK;
 }
 
-static Status set_steps(Wish *w, const Config *base, double steps)
+static Status set_steps(BudgetDraft *w, const Config *base, double steps)
 {
     if (!(steps >= 1))
         return FAIL(E_ARG, "the budget does not pay for a single update of %lld tokens",
@@ -149,7 +149,7 @@ static Status set_steps(Wish *w, const Config *base, double steps)
     return OK;
 }
 
-static Status load(const Wish *w, int own, Config *c)
+static Status load(const BudgetDraft *w, int own, Config *c)
 {
     return config_load_common(c, w->path, w->count + own, w->settings);
 }
@@ -179,7 +179,7 @@ static double evaluations(const Config *c, double steps)
 
 /* What the law asks for, of a machine that makes `rate` of its operations a second or of a given number. */
 static Status shape_for(const FitResult *law, double flops, const Config *base, int64_t vocab_size,
-                        Wish *w, BudgetPlan *p)
+                        BudgetDraft *w, BudgetPlan *p)
 {
     FitValue loss;
     TRY(fit_optimum(law, flops, &p->params, &p->tokens, &loss));
@@ -190,7 +190,7 @@ static Status shape_for(const FitResult *law, double flops, const Config *base, 
 
 /* Each round measures what the last one came to. */
 static Status shape_for_time(const FitResult *law, double seconds, const Config *base,
-                             int64_t vocab_size, Wish *w, BudgetPlan *p)
+                             int64_t vocab_size, BudgetDraft *w, BudgetPlan *p)
 {
     const double tokens = (double)(base->train.batch * base->model.context);
     TRY(account_model(&base->model, vocab_size, &p->account));
@@ -207,7 +207,7 @@ static Status shape_for_time(const FitResult *law, double seconds, const Config 
 
 /* The time that is measured is that of made-up tokens: what is learnt from it is left out. */
 static Status finish(const FitResult *law, const Budget *b, const Config *base, const Dataset *d,
-                     Wish *w, BudgetPlan *p)
+                     BudgetDraft *w, BudgetPlan *p)
 {
     const double batch = (double)(base->train.batch * base->model.context);
     const double all = (1 - SPARE) * b->seconds / p->step_seconds;
@@ -232,7 +232,8 @@ static Status finish(const FitResult *law, const Budget *b, const Config *base, 
                        &p->prediction);
 }
 
-static Status make(const FitResult *law, const Budget *b, Wish *w, Config *base, BudgetPlan *p)
+static Status make(const FitResult *law, const Budget *b, BudgetDraft *w, Config *base,
+                   BudgetPlan *p)
 {
     Dataset d;
     TRY(load(w, 0, base));
@@ -250,7 +251,7 @@ Status budget_plan(const FitResult *law, const Budget *b, const char *path, int 
 {
     *p = (BudgetPlan){0};
     if (count > SETTINGS_MAX) return FAIL(E_ARG, "more than %d settings", SETTINGS_MAX);
-    Wish *w = calloc(1, sizeof *w);
+    BudgetDraft *w = calloc(1, sizeof *w);
     Config *base = malloc(sizeof *base);
     Status status = w && base ? OK : FAIL(E_NOMEM, "a plan");
     if (status == OK) {

@@ -6,12 +6,12 @@
 #include "train/scaling/isoflop.h"
 #include "train/support/line.h"
 
-enum { PLACES = ENVELOPE_PLACES, CURVES_MIN = 3 };
+enum { PLACES = ENVELOPE_POINTS, CURVES_MIN = 3 };
 
-typedef struct Curve {
+typedef struct TrainingCurve {
     int64_t first, count; /* of points by run, then C */
     double params;
-} Curve;
+} TrainingCurve;
 
 static int compare(const void *a, const void *b)
 {
@@ -34,7 +34,7 @@ static double loss_at(const LawPoint *p, int64_t count, double log_c)
 }
 
 /* The curve that is lowest at log_c, if one with fewer and one with more params are there; else -1. */
-static int64_t lowest(const LawPoint *p, const Curve *curve, int64_t curves, double log_c)
+static int64_t lowest(const LawPoint *p, const TrainingCurve *curve, int64_t curves, double log_c)
 {
     double least = INFINITY, fewest = INFINITY, most = 0;
     int64_t best = -1;
@@ -75,7 +75,7 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
                         FitResult *r)
 {
     LawPoint *p = arena_take(arena, count * (int64_t)sizeof *p);
-    Curve *curve = arena_take(arena, count * (int64_t)sizeof *curve);
+    TrainingCurve *curve = arena_take(arena, count * (int64_t)sizeof *curve);
     double *x = arena_take(arena, 4 * PLACES * (int64_t)sizeof *x);
     double *theta = arena_take(arena, (f->bootstraps + 1) * 4 * (int64_t)sizeof *theta);
     int64_t *which = arena_take(arena, PLACES * (int64_t)sizeof *which), curves = 0, kept = 0;
@@ -89,7 +89,7 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
     for (int64_t i = 0; i < count;) {
         int64_t end = i + 1;
         while (end < count && p[end].run == p[i].run && p[end].params == p[i].params) end++;
-        if (end - i > 1) curve[curves++] = (Curve){i, end - i, p[i].params};
+        if (end - i > 1) curve[curves++] = (TrainingCurve){i, end - i, p[i].params};
         i = end;
     }
     int64_t best_ones = 0;
@@ -100,7 +100,7 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
         const LawPoint *last = &p[curve[best].first + curve[best].count - 1];
         x[kept] = c, n[kept] = log(curve[best].params);
         d[kept] = c - n[kept] - log(last->flops / (last->params * last->tokens));
-        r->envelope[r->places++] =
+        r->envelope[r->envelope_points++] =
             (LawPoint){.params = curve[best].params,
                        .tokens = exp(d[kept]),
                        .flops = exp(c),

@@ -7,9 +7,7 @@
 
 #include "autograd/base/threads.h"
 #include "train/scaling/bootstrap.h"
-#include "train/scaling/fit_intervals.h"
 #include "train/scaling/isoflop.h"
-#include "train/scaling/starts.h"
 #include "train/support/quantile.h"
 
 enum { MAX = LAW_PARAMETERS_MAX, STARTS_BLOCK = 16 };

@@ -57,8 +57,8 @@ typedef struct FitResult {
     double least, most;     /* flops of the points */
     FitBudget *budget;      /* [budgets], approach 2 only */
     int64_t budgets;
-    LawPoint *envelope; /* [places], approach 1 only: the lowest curve, and where it is */
-    int64_t places;
+    LawPoint *envelope; /* [envelope_points], approach 1 only: the lowest curve, and where it is */
+    int64_t envelope_points;
 } FitResult;
 
 /* E_DATA if the points cannot carry the law: fewer than it has parameters and one more, values that are not
@@ -87,5 +87,10 @@ bool fit_is_within(const FitPrediction *p, double loss);
  * (compute), or flops is not positive. */
 Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue *tokens,
                    FitValue *loss);
+
+enum { FIT_DRAWS_MIN = 20 }; /* bootstraps; fewer make no interval */
+
+/* The second half of fit_law(): fills the values and intervals from theta and the bootstraps. E_NOMEM. */
+Status fit_intervals(FitResult *r);
 
 #endif

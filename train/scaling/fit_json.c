@@ -18,11 +18,11 @@ static void set_value(json_t *o, const char *key, FitValue v)
     json_object_set_new(o, name, interval(v));
 }
 
-static json_t *places(const FitReport *r)
+static json_t *predictions(const FitReport *r)
 {
     json_t *list = json_array();
-    for (int i = 0; i < r->places; i++) {
-        const FitPlace *p = &r->place[i];
+    for (int i = 0; i < r->queries; i++) {
+        const FitQuery *p = &r->query[i];
         json_t *o = json_object();
         if (p->at.flops > 0) json_object_set_new(o, "flops", json_number(p->at.flops));
         if (p->at.params > 0) {
@@ -137,7 +137,7 @@ json_t *fit_json(const FitReport *r)
                             json_pack("{s:o, s:o}", "a", json_number(r->bias_a), "params_factor",
                                       json_number(r->bias_params)));
     }
-    if (r->places) json_object_set_new(root, "predictions", places(r));
+    if (r->queries) json_object_set_new(root, "predictions", predictions(r));
     if (r->held) json_object_set_new(root, "held_out", held(r));
     if (r->is_compared) json_object_set_new(root, "comparison", comparisons(r));
     if (r->is_projected) json_object_set_new(root, "varpro", projected(&r->varpro));

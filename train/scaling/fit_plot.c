@@ -1,4 +1,4 @@
-#include "train/scaling/fit_plot.h"
+#include "train/scaling/fit_show.h"
 
 #include <math.h>
 
@@ -66,7 +66,7 @@ Status fit_plot_save(const FitReport *r, Arena *arena, const char *path)
     const bool is_form = f->law < LAW_FORMS;
     PlotSeries all[4] = {0};
     LawPoint *lowest = f->envelope;
-    int64_t count = f->places;
+    int64_t count = f->envelope_points;
     int used = fit_plot_law(f, arena, all);
     char compute[64] = "operations";
     if (r->points->flops) snprintf(compute, sizeof compute, "operations (%s)", r->points->flops);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "train/scaling/fit.h"
-#include "train/scaling/fit_intervals.h"
 #include "train/support/quantile.h"
 
 /* Sorts x [count]; its interval around value. What is no number is left out. */

@@ -66,11 +66,11 @@ static void print_run(FitPrediction p)
     printf("\n");
 }
 
-static void print_places(const FitReport *r)
+static void print_queries(const FitReport *r)
 {
-    if (r->places) printf("\n");
-    for (int i = 0; i < r->places; i++) {
-        const FitPlace *p = &r->place[i];
+    if (r->queries) printf("\n");
+    for (int i = 0; i < r->queries; i++) {
+        const FitQuery *p = &r->query[i];
         if (p->at.params > 0) {
             printf("at %.4g params, %.4g tokens: ", p->at.params, p->at.tokens);
             print_run(p->prediction);
@@ -164,7 +164,7 @@ void fit_print(const FitReport *r)
             printf(" %s %.6g", law_parameter(LAW_CHINCHILLA, i), r->varpro.values[i]);
         printf("\n");
     }
-    print_places(r);
+    print_queries(r);
     print_held(r);
     print_comparison(r);
     if (r->is_given)

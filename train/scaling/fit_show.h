@@ -4,20 +4,21 @@
 
 #include <jansson.h>
 
+#include "train/plot/plot.h"
 #include "train/scaling/compare.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/points.h"
 #include "train/scaling/varpro.h"
 
-enum { FIT_PLACES_MAX = 64 };
+enum { FIT_QUERIES_MAX = 64 };
 
 /* A place that was asked for (--at), and what the law says of it. */
-typedef struct FitPlace {
+typedef struct FitQuery {
     LawPoint at;
     FitPrediction prediction; /* not of approaches */
     FitValue params, tokens,
         loss; /* optimal, where only flops were given; NAN: the law does not say */
-} FitPlace;
+} FitQuery;
 
 /* All that one call of the command found. */
 typedef struct FitReport {
@@ -29,13 +30,20 @@ typedef struct FitReport {
     Comparison comparison[LAW_FORMS];
     Varpro varpro;
     Ratio ratio;
-    FitPlace place[FIT_PLACES_MAX];
-    int places;
+    FitQuery query[FIT_QUERIES_MAX];
+    int queries;
     FitPrediction
         *held; /* [points->held_count]: of what was kept out; NULL: the law says no loss */
 } FitReport;
 
 void fit_print(const FitReport *r);
 json_t *fit_json(const FitReport *r); /* NULL: memory is out */
+
+/* The least loss by compute, from the least that was spent to ten times the most, of approaches the best params:
+ * fills its interval and itself. Returns how many series: 0 if the law does not say, or memory is out. */
+int fit_plot_law(const FitResult *f, Arena *arena, PlotSeries out[2]);
+
+/* An SVG file. E_IO, E_NOMEM. */
+Status fit_plot_save(const FitReport *r, Arena *arena, const char *path);
 
 #endif

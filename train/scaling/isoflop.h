@@ -1,7 +1,7 @@
 /* Approaches 1 and 2 of Hoffmann et al. 2022 (2203.15556): what is optimal at each C, without a law of the
  * loss, and lines through that: log N = log N0 + a log C, log D = log D0 + b log C.
  *
- * Approach 1 looks, at each of ENVELOPE_PLACES places in C, which training curve is lowest. Places where it is the
+ * Approach 1 looks, at each of ENVELOPE_POINTS places in C, which training curve is lowest. Places where it is the
  * smallest or the largest model there are left out: a better one may lie beyond.
  * Approach 2 takes the points of a budget (C alike: neighbours within an eighth, all within 1.3) and the lowest place of a parabola
  * through loss against log N, or, as Porian et al. 2024 (2406.19146), of Akima's curve (1970) through log loss.
@@ -11,7 +11,7 @@
 
 #include "train/scaling/fit.h"
 
-enum { ENVELOPE_PLACES = 1500 };
+enum { ENVELOPE_POINTS = 1500 };
 
 /* E_DATA: curves or budgets are too few. Fill theta, draw, budget; envelope, even where there is no law. */
 Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions *f, Arena *arena,

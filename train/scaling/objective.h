@@ -51,4 +51,11 @@ void descend_box(const Objective *o, const double *weight, double *theta);
  * so that scales do not matter. */
 double descend_newton(const Objective *o, const double *weight, double *theta);
 
+/* How many there are. Of the chinchilla law 4500, those of Hoffmann et al. 2022 (2203.15556, app. D.3): alpha
+ * and beta in {0, 0.5, ..., 2}, log E in {-1, ..., 1}, log A and log B in {0, 5, ..., 25}. */
+int64_t starts_count(LawKind law);
+
+/* The which-th, centred. */
+void starts_take(const Objective *o, int64_t which, double *theta);
+
 #endif

@@ -9,7 +9,17 @@
 #include "autograd/base/text.h"
 #include "train/scaling/points.h"
 
-typedef enum Column { PARAMS, TOKENS, FLOPS, LOSS, UNIQUE, RUN, STATE, HELD_OUT, COLUMNS } Column;
+typedef enum CsvColumn {
+    PARAMS,
+    TOKENS,
+    FLOPS,
+    LOSS,
+    UNIQUE,
+    RUN,
+    STATE,
+    HELD_OUT,
+    COLUMNS
+} CsvColumn;
 
 enum { FIELDS_MAX = 256, LINE_MAX_BYTES = 65536 };
 
@@ -24,14 +34,14 @@ static const char *const names[COLUMNS][4] = {
     {"held_out"},
 };
 
-typedef struct Table {
+typedef struct CsvTable {
     const char *path;
     int64_t line;
-    int place[COLUMNS]; /* of the column, or -1 */
+    int column[COLUMNS]; /* of the column, or -1 */
     int fields;
-} Table;
+} CsvTable;
 
-/* Cuts a line at its commas, in place; quotes around a field go. -1: more than FIELDS_MAX. */
+/* Cuts a line at its commas, in column; quotes around a field go. -1: more than FIELDS_MAX. */
 static int cut(char *line, char *field[FIELDS_MAX])
 {
     int count = 0;
@@ -50,23 +60,23 @@ static int cut(char *line, char *field[FIELDS_MAX])
     return count;
 }
 
-static Status read_header(Table *t, char *line)
+static Status read_header(CsvTable *t, char *line)
 {
     static const char mark[] = "\xEF\xBB\xBF"; /* some programs begin a CSV with it */
     char *field[FIELDS_MAX];
     t->fields = cut(line + (strncmp(line, mark, 3) ? 0 : 3), field);
     if (t->fields < 0) return FAIL(E_DATA, "%s:1: more than %d columns", t->path, (int)FIELDS_MAX);
     for (int c = 0; c < COLUMNS; c++) {
-        t->place[c] = -1;
+        t->column[c] = -1;
         for (int k = 0; k < 4 && names[c][k]; k++)
-            for (int i = 0; i < t->fields && t->place[c] < 0; i++)
-                if (!strcasecmp(field[i], names[c][k])) t->place[c] = i;
+            for (int i = 0; i < t->fields && t->column[c] < 0; i++)
+                if (!strcasecmp(field[i], names[c][k])) t->column[c] = i;
     }
     char missing[64] = "";
-    const bool sized = t->place[PARAMS] >= 0;
-    if (t->place[LOSS] < 0) strcat(missing, " loss");
-    if (!sized && t->place[FLOPS] < 0) strcat(missing, " params");
-    if (t->place[TOKENS] < 0 && t->place[FLOPS] < 0) strcat(missing, " tokens");
+    const bool sized = t->column[PARAMS] >= 0;
+    if (t->column[LOSS] < 0) strcat(missing, " loss");
+    if (!sized && t->column[FLOPS] < 0) strcat(missing, " params");
+    if (t->column[TOKENS] < 0 && t->column[FLOPS] < 0) strcat(missing, " tokens");
     if (!*missing) return OK;
     char shown[64];
     return FAIL(E_DATA,
@@ -76,9 +86,9 @@ static Status read_header(Table *t, char *line)
 }
 
 /* A positive number. */
-static Status read_number(const Table *t, char *const *field, Column c, double *out)
+static Status read_number(const CsvTable *t, char *const *field, CsvColumn c, double *out)
 {
-    const char *text = field[t->place[c]];
+    const char *text = field[t->column[c]];
     char *end, shown[64];
     *out = strtod(text, &end);
     if (end == text || *end)
@@ -100,9 +110,9 @@ static bool is_missing(const char *text)
 }
 
 /* What kind of points a field makes of its row. */
-static bool says(const Table *t, char *const *field, Column c, const char *word)
+static bool says(const CsvTable *t, char *const *field, CsvColumn c, const char *word)
 {
-    return t->place[c] >= 0 && !strcasecmp(field[t->place[c]], word);
+    return t->column[c] >= 0 && !strcasecmp(field[t->column[c]], word);
 }
 
 /* A number that stands for a name. */
@@ -113,23 +123,23 @@ static int64_t name_run(const char *name)
     return (int64_t)(hash >> 1);
 }
 
-static Status read_row(Points *p, const Table *t, char *const *field, Arena *arena)
+static Status read_row(Points *p, const CsvTable *t, char *const *field, Arena *arena)
 {
     LawPoint one = {.params = NAN, .tokens = NAN, .flops = NAN};
     if (says(t, field, STATE, "diverged")) {
         p->diverged++;
         return OK;
     }
-    if (t->place[STATE] >= 0 && !says(t, field, STATE, "done")) {
+    if (t->column[STATE] >= 0 && !says(t, field, STATE, "done")) {
         p->unfinished++;
         return OK;
     }
-    if (t->place[PARAMS] >= 0) TRY(read_number(t, field, PARAMS, &one.params));
-    if (t->place[TOKENS] >= 0) TRY(read_number(t, field, TOKENS, &one.tokens));
-    if (t->place[FLOPS] >= 0) TRY(read_number(t, field, FLOPS, &one.flops));
-    if (t->place[UNIQUE] >= 0 && !is_missing(field[t->place[UNIQUE]]))
+    if (t->column[PARAMS] >= 0) TRY(read_number(t, field, PARAMS, &one.params));
+    if (t->column[TOKENS] >= 0) TRY(read_number(t, field, TOKENS, &one.tokens));
+    if (t->column[FLOPS] >= 0) TRY(read_number(t, field, FLOPS, &one.flops));
+    if (t->column[UNIQUE] >= 0 && !is_missing(field[t->column[UNIQUE]]))
         TRY(read_number(t, field, UNIQUE, &one.unique));
-    if (is_missing(field[t->place[LOSS]])) {
+    if (is_missing(field[t->column[LOSS]])) {
         p->diverged++;
         return OK;
     }
@@ -139,14 +149,14 @@ static Status read_row(Points *p, const Table *t, char *const *field, Arena *are
     if (isinf(one.flops) || isinf(one.tokens) || one.flops == 0 || one.tokens == 0)
         return FAIL(E_DATA, "%s:%lld: %g parameters and %g tokens are %g flops: out of range",
                     t->path, (long long)t->line, one.params, one.tokens, one.flops);
-    if (t->place[RUN] >= 0) one.run = name_run(field[t->place[RUN]]);
+    if (t->column[RUN] >= 0) one.run = name_run(field[t->column[RUN]]);
     return points_add(p, &one, says(t, field, HELD_OUT, "1") || says(t, field, HELD_OUT, "true"),
                       arena);
 }
 
 static Status read_rows(Points *p, const char *path, FILE *file, char *line, Arena *arena)
 {
-    Table t = {.path = path, .line = 1};
+    CsvTable t = {.path = path, .line = 1};
     char *field[FIELDS_MAX];
     if (!fgets(line, LINE_MAX_BYTES, file))
         return FAIL(E_DATA, "%s: %s", path, ferror(file) ? strerror(errno) : "is empty");

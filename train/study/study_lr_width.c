@@ -12,13 +12,13 @@
 enum { SEEDS_MAX = 16, LINE = 256 };
 
 /* All losses; NAN: not known yet. Infinity: diverged. */
-typedef struct Grid {
+typedef struct RateGrid {
     const Study *study;
     double loss[STUDY_WAYS][STUDY_WIDTHS_MAX][STUDY_RATES_MAX][SEEDS_MAX];
     int done, count;
-} Grid;
+} RateGrid;
 
-static double *cell_of(Grid *g, const char *way, long long width, double rate, long long seed)
+static double *cell_of(RateGrid *g, const char *way, long long width, double rate, long long seed)
 {
     const Study *s = g->study;
     for (int k = 0; k < STUDY_WAYS; k++)
@@ -31,7 +31,7 @@ static double *cell_of(Grid *g, const char *way, long long width, double rate, l
 
 /* What an earlier call has finished. Lines that a crash has cut, or that this grid does not ask for, are
  * nothing. */
-static void read_cells(Grid *g, const char *path)
+static void read_cells(RateGrid *g, const char *path)
 {
     char line[LINE], way[32], loss[32];
     long long width, seed;
@@ -47,7 +47,7 @@ static void read_cells(Grid *g, const char *path)
     if (f) fclose(f);
 }
 
-static void write_cells(const Grid *g, FILE *out)
+static void write_cells(const RateGrid *g, FILE *out)
 {
     const Study *s = g->study;
     char rate[32], loss[32];
@@ -64,7 +64,7 @@ static void write_cells(const Grid *g, FILE *out)
                 }
 }
 
-static Status save_cells(const Grid *g, const char *path)
+static Status save_cells(const RateGrid *g, const char *path)
 {
     FileText text;
     TRY(file_text_open(&text, path));
@@ -72,7 +72,7 @@ static Status save_cells(const Grid *g, const char *path)
     return file_text_save(&text, OK, path);
 }
 
-static Status run_cell(Grid *g, int way, int width, int rate, int64_t seed)
+static Status run_cell(RateGrid *g, int way, int width, int rate, int64_t seed)
 {
     const Study *s = g->study;
     Config *c = malloc(sizeof *c);
@@ -94,7 +94,7 @@ static Status run_cell(Grid *g, int way, int width, int rate, int64_t seed)
 }
 
 /* Narrow models first, which are quick. */
-static Status run_cells(Grid *g, const char *path)
+static Status run_cells(RateGrid *g, const char *path)
 {
     const Study *s = g->study;
     for (int w = 0; w < s->width_count; w++)
@@ -117,7 +117,7 @@ typedef struct Transfer {
     double spread; /* between any two */
 } Transfer;
 
-static Transfer transfer_of(const Grid *g, int way)
+static Transfer transfer_of(const RateGrid *g, int way)
 {
     const Study *s = g->study;
     Transfer t = {0};
@@ -215,11 +215,11 @@ Status study_lr_width(const Study *s, json_t **result)
 {
     Transfer t[STUDY_WAYS];
     char path[STUDY_PATH_MAX];
-    Grid *g = malloc(sizeof *g);
+    RateGrid *g = malloc(sizeof *g);
     INVARIANT(s->seeds <= SEEDS_MAX);
     *result = NULL;
     if (!g) return FAIL(E_NOMEM, "a study");
-    *g = (Grid){.study = s};
+    *g = (RateGrid){.study = s};
     g->count = STUDY_WAYS * s->width_count * s->rate_count * (int)s->seeds;
     double *all = &g->loss[0][0][0][0];
     for (size_t i = 0; i < sizeof g->loss / sizeof *all; i++) all[i] = NAN;

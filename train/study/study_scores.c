@@ -122,12 +122,12 @@ static Status run_one(const Study *s, int scale, int width, Config *c, Measures 
     return OK;
 }
 
-typedef struct Table {
+typedef struct ScoreTable {
     Measures m[SCALES][STUDY_WIDTHS_MAX];
     double head_width[STUDY_WIDTHS_MAX];
-} Table;
+} ScoreTable;
 
-static void print(const Study *s, const Table *t)
+static void print(const Study *s, const ScoreTable *t)
 {
     fprintf(s->table,
             "\nscores divided by  width  of a head   at first: variance  entropy   after %lld "
@@ -146,7 +146,7 @@ static void print(const Study *s, const Table *t)
     fprintf(s->table, "entropy: of attention, over that of even attention\n");
 }
 
-static Status save_table(const Study *s, const Table *t)
+static Status save_table(const Study *s, const ScoreTable *t)
 {
     char path[STUDY_PATH_MAX];
     FileText text;
@@ -190,7 +190,7 @@ static Status draw(const Study *s, const char *what, const char *label, bool is_
                      study_path(s, name, path));
 }
 
-static Status draw_all(const Study *s, const Table *t)
+static Status draw_all(const Study *s, const ScoreTable *t)
 {
     double y[3][SCALES][STUDY_WIDTHS_MAX];
     for (int k = 0; k < SCALES; k++)
@@ -204,7 +204,7 @@ static Status draw_all(const Study *s, const Table *t)
     return draw(s, "loss", "Held-out loss", false, y[2]);
 }
 
-static json_t *to_json(const Study *s, const Table *t)
+static json_t *to_json(const Study *s, const ScoreTable *t)
 {
     json_t *rows = json_array();
     for (int k = 0; k < SCALES; k++)
@@ -221,7 +221,7 @@ static json_t *to_json(const Study *s, const Table *t)
 
 Status study_scores(const Study *s, json_t **result)
 {
-    Table *t = calloc(1, sizeof *t);
+    ScoreTable *t = calloc(1, sizeof *t);
     Config *c = malloc(sizeof *c);
     Status status = t && c ? OK : FAIL(E_NOMEM, "a study");
     *result = NULL;

@@ -9,7 +9,7 @@
 
 enum { DEATHS_MAX = 3, REASON_SIZE = 1024 };
 
-Status worker_check(const Worker *w, const Sweep *now)
+Status worker_check(const SweepWorker *w, const Sweep *now)
 {
     bool same = now->count >= w->grid.count;
     for (int64_t i = 0; same && i < w->grid.count; i++)
@@ -19,7 +19,7 @@ Status worker_check(const Worker *w, const Sweep *now)
                 now->folder);
 }
 
-static Status change(Worker *w, int64_t cell, SweepState state, const char *reason,
+static Status change(SweepWorker *w, int64_t cell, SweepState state, const char *reason,
                      const RunResults *results)
 {
     Sweep now;
@@ -46,7 +46,7 @@ static Status change(Worker *w, int64_t cell, SweepState state, const char *reas
     return status;
 }
 
-Status worker_record(Worker *w, int64_t cell, SweepState state, const char *reason,
+Status worker_record(SweepWorker *w, int64_t cell, SweepState state, const char *reason,
                      const RunResults *results)
 {
     int lock;
@@ -70,7 +70,7 @@ static Status newest(const Sweep *s, const SweepRun *r, int64_t *step)
 }
 
 /* Hands out what branches wait for and the trunk has passed; *stop: where it is to stop next, 0: nowhere. */
-static Status serve_branches(Worker *w, int64_t trunk, int64_t *stop)
+static Status serve_branches(SweepWorker *w, int64_t trunk, int64_t *stop)
 {
     const Cell *cells = w->grid.cells;
     int64_t step;
@@ -88,7 +88,7 @@ static Status serve_branches(Worker *w, int64_t trunk, int64_t *stop)
     return OK;
 }
 
-Status worker_start(Worker *w, Child *c)
+Status worker_start(SweepWorker *w, Child *c)
 {
     char from[SWEEP_PATH_MAX];
     const Cell *cell = &w->grid.cells[c->cell];
@@ -103,7 +103,7 @@ Status worker_start(Worker *w, Child *c)
 }
 
 /* The run is over, or not to be gone on with here. */
-static Status leave(Worker *w, Child *c, SweepState state, const char *reason)
+static Status leave(SweepWorker *w, Child *c, SweepState state, const char *reason)
 {
     const int64_t cell = c->cell;
     Status status =
@@ -117,7 +117,7 @@ static Status leave(Worker *w, Child *c, SweepState state, const char *reason)
 }
 
 /* What has learnt less than nothing is no run to compare. */
-static Status came_to_its_end(Worker *w, Child *c)
+static Status came_to_its_end(SweepWorker *w, Child *c)
 {
     char reason[REASON_SIZE];
     const double untrained = log((double)w->grid.cells[c->cell].vocab_size);
@@ -131,7 +131,7 @@ static Status came_to_its_end(Worker *w, Child *c)
 }
 
 /* It has come to where it was to stop, or to its end. */
-static Status went_well(Worker *w, Child *c)
+static Status went_well(SweepWorker *w, Child *c)
 {
     const SweepRun *r = &w->grid.cells[c->cell].run;
     int64_t stop;
@@ -142,7 +142,7 @@ static Status went_well(Worker *w, Child *c)
     return w->told ? leave(w, c, SWEEP_planned, "") : worker_start(w, c);
 }
 
-Status worker_ended(Worker *w, Child *c, int status)
+Status worker_ended(SweepWorker *w, Child *c, int status)
 {
     char folder[SWEEP_PATH_MAX], reason[REASON_SIZE];
     const SweepRun *r = &w->grid.cells[c->cell].run;

@@ -39,7 +39,7 @@ static Status report_faults(const Faults *f)
                 (long long)f->count - 1, f->others, f->count > NAMES_SHOWN ? "\n  ..." : "");
 }
 
-static Status new_cell(Grid *g, Cell **out)
+static Status new_cell(SweepGrid *g, Cell **out)
 {
     if (g->count == g->room) {
         const int64_t room = g->room ? 2 * g->room : 64;
@@ -55,7 +55,7 @@ static Status new_cell(Grid *g, Cell **out)
 }
 
 /* The settings of the combination that has the number `index`; the last axis changes fastest. */
-static Status combine(Grid *g, int64_t index, Cell *cell)
+static Status combine(SweepGrid *g, int64_t index, Cell *cell)
 {
     int64_t chosen[64], count = 0;
     const Spec *s = &g->spec;
@@ -81,7 +81,8 @@ static bool is_out(const Spec *s, const SweepRun *r)
 }
 
 /* All combinations of a budget; 0: there is none. */
-static Status add_budget(Grid *g, double budget, bool held_out, int64_t combinations, Faults *f)
+static Status add_budget(SweepGrid *g, double budget, bool held_out, int64_t combinations,
+                         Faults *f)
 {
     for (int64_t i = 0; i < combinations; i++) {
         Cell *cell = NULL;
@@ -99,7 +100,7 @@ static Status add_budget(Grid *g, double budget, bool held_out, int64_t combinat
     return OK;
 }
 
-static Status add_all(Grid *g)
+static Status add_all(SweepGrid *g)
 {
     const Spec *s = &g->spec;
     Faults f = {.status = OK};
@@ -130,7 +131,7 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Two cells of one config would be one run. */
-static Status check_different(const Grid *g)
+static Status check_different(const SweepGrid *g)
 {
     const Cell **all = malloc((size_t)g->count * sizeof *all);
     char name[2][NAME_SIZE];
@@ -147,7 +148,7 @@ static Status check_different(const Grid *g)
 }
 
 /* A budget is told by steps, and warm-up by a share: settings of the same name would be lost. */
-static Status check_settings(const Grid *g)
+static Status check_settings(const SweepGrid *g)
 {
     const Spec *s = &g->spec;
     for (int64_t i = 0; i < s->axis_count; i++)
@@ -171,7 +172,7 @@ static Status check_settings(const Grid *g)
     return OK;
 }
 
-static Status define(Grid *g)
+static Status define(SweepGrid *g)
 {
     char *text = NULL, value[TEXT_MAX];
     size_t size;
@@ -189,7 +190,7 @@ static Status define(Grid *g)
     return g->definition ? OK : FAIL(E_NOMEM, "the definition of a sweep");
 }
 
-static void count_epochs(Grid *g)
+static void count_epochs(SweepGrid *g)
 {
     for (int64_t i = 0; i < g->count; i++) {
         const SweepRun *r = &g->cells[i].run;
@@ -199,9 +200,9 @@ static void count_epochs(Grid *g)
     }
 }
 
-Status grid_read(Grid *g, const char *path, int count, const char *const overrides[])
+Status grid_read(SweepGrid *g, const char *path, int count, const char *const overrides[])
 {
-    *g = (Grid){.count = 0};
+    *g = (SweepGrid){.count = 0};
     g->base = arena_take(&g->arena, (int64_t)sizeof *g->base);
     if (!g->base) return FAIL(E_NOMEM, "a config");
     TRY(config_read(g->base, path, &g->tree));
@@ -218,15 +219,15 @@ Status grid_read(Grid *g, const char *path, int count, const char *const overrid
     return define(g);
 }
 
-void grid_close(Grid *g)
+void grid_close(SweepGrid *g)
 {
     arena_free(&g->tree.arena);
     arena_free(&g->arena);
-    *g = (Grid){.count = 0};
+    *g = (SweepGrid){.count = 0};
 }
 
 /* The run of the grid with the least loss among those of a budget; -1: none is done. */
-static int64_t best_of(const Grid *g, const Sweep *s, double budget, int64_t count)
+static int64_t best_of(const SweepGrid *g, const Sweep *s, double budget, int64_t count)
 {
     int64_t best = -1;
     for (int64_t i = 0; i < count; i++) {
@@ -240,7 +241,7 @@ static int64_t best_of(const Grid *g, const Sweep *s, double budget, int64_t cou
 }
 
 /* The cell again, with another seed. */
-static Status add_seed(Grid *g, int64_t of, int64_t seed)
+static Status add_seed(SweepGrid *g, int64_t of, int64_t seed)
 {
     Cell *cell = NULL;
     Setting *setting = arena_zero(&g->arena, (int64_t)sizeof *setting);
@@ -268,7 +269,7 @@ static Status add_seed(Grid *g, int64_t of, int64_t seed)
     return OK;
 }
 
-Status grid_add_seeds(Grid *g, const Sweep *s)
+Status grid_add_seeds(SweepGrid *g, const Sweep *s)
 {
     const Spec *spec = &g->spec;
     const int64_t count = g->count, budgets = spec->budget_count + spec->held_out_count;

@@ -4,7 +4,7 @@
 
 #include "train/sweep/cell.h"
 
-typedef struct Grid {
+typedef struct SweepGrid {
     Arena arena;
     ConfigTree tree;
     Config *base; /* not resolved */
@@ -17,16 +17,16 @@ typedef struct Grid {
     char *definition;   /* all that it was made of, as "key: value" lines */
     int64_t repeating;  /* cells that read the text more than once, */
     double most_epochs; /* and at most so often */
-} Grid;
+} SweepGrid;
 
 /* Reads and checks. E_CONFIG, E_DATA: names the first impossible cell, why it is, and how many more there are.
  * grid_close() in any case. */
-Status grid_read(Grid *g, const char *path, int count, const char *const overrides[]);
-void grid_close(Grid *g);
+Status grid_read(SweepGrid *g, const char *path, int count, const char *const overrides[]);
+void grid_close(SweepGrid *g);
 
 /* Adds the runs of sweep.best_seeds, once those of the grid are over: for each budget its best with each
  * of the seeds. s holds the runs of the grid. */
-Status grid_add_seeds(Grid *g, const Sweep *s);
+Status grid_add_seeds(SweepGrid *g, const Sweep *s);
 
 /* What differs between two definitions, as "\n  key: old in the sweep, new now" lines. Empty: nothing does.
  * Returns out. */

@@ -14,7 +14,6 @@
 #include "train/run/folder.h"
 #include "train/support/clock.h"
 #include "train/support/interrupt.h"
-#include "train/sweep/opening.h"
 #include "train/sweep/table.h"
 #include "train/sweep/worker.h"
 
@@ -27,27 +26,27 @@ Status sweep_folder(const char *config, const char *folder, char out[SWEEP_PATH_
     return sweep_locate(path, out);
 }
 
-int64_t worker_active(const Worker *w)
+int64_t worker_active(const SweepWorker *w)
 {
     int64_t count = 0;
     for (int64_t i = 0; i < w->jobs; i++) count += w->children[i].claim.file >= 0;
     return count;
 }
 
-static bool is_mine(const Worker *w, int64_t cell)
+static bool is_mine(const SweepWorker *w, int64_t cell)
 {
     for (int64_t i = 0; i < w->jobs; i++)
         if (w->children[i].claim.file >= 0 && w->children[i].cell == cell) return true;
     return false;
 }
 
-static bool is_over(const Worker *w, int64_t cell)
+static bool is_over(const SweepWorker *w, int64_t cell)
 {
     return sweep_state_is_over(w->sweep.runs[cell].state);
 }
 
 /* Reads the store again, which others may have changed. */
-static Status look(Worker *w)
+static Status look(SweepWorker *w)
 {
     Sweep now;
     Status status = sweep_store_read(w->sweep.folder, &now);
@@ -71,7 +70,7 @@ static int by_work(const void *a, const void *b, void *context)
 }
 
 /* What follows the number of cells, which grows once. */
-static Status arrange(Worker *w)
+static Status arrange(SweepWorker *w)
 {
     const int64_t n = w->grid.count;
     free(w->order);
@@ -91,7 +90,7 @@ static Status arrange(Worker *w)
     return OK;
 }
 
-static int64_t memory_used(const Worker *w)
+static int64_t memory_used(const SweepWorker *w)
 {
     int64_t sum = 0;
     for (int64_t i = 0; i < w->jobs; i++)
@@ -100,7 +99,7 @@ static int64_t memory_used(const Worker *w)
 }
 
 /* Whether the cell could start now, if nobody else has it. */
-static bool may_start(const Worker *w, int64_t i)
+static bool may_start(const SweepWorker *w, int64_t i)
 {
     const Cell *cell = &w->grid.cells[i];
     if (is_over(w, i) || is_mine(w, i)) return false;
@@ -108,7 +107,7 @@ static bool may_start(const Worker *w, int64_t i)
     return cell->trunk < 0 || trunk_is_ready(&w->sweep, cell) || is_over(w, cell->trunk);
 }
 
-static int choose_threads(const Worker *w)
+static int choose_threads(const SweepWorker *w)
 {
     int64_t used = 0, waiting = 0;
     if (w->options->threads) return (int)w->options->threads;
@@ -121,7 +120,7 @@ static int choose_threads(const Worker *w)
 }
 
 /* Claims and starts the cell, unless somebody else has it or has made it. */
-static Status try_start(Worker *w, Child *c, int64_t cell)
+static Status try_start(SweepWorker *w, Child *c, int64_t cell)
 {
     Lock claim;
     const int threads = choose_threads(w);
@@ -137,7 +136,7 @@ static Status try_start(Worker *w, Child *c, int64_t cell)
     return status;
 }
 
-static Status start_more(Worker *w)
+static Status start_more(SweepWorker *w)
 {
     for (int64_t j = 0; j < w->jobs; j++) {
         Child *c = &w->children[j];
@@ -147,7 +146,7 @@ static Status start_more(Worker *w)
     return OK;
 }
 
-static Status reap(Worker *w)
+static Status reap(SweepWorker *w)
 {
     for (int64_t j = 0; j < w->jobs; j++) {
         Child *c = &w->children[j];
@@ -159,7 +158,7 @@ static Status reap(Worker *w)
     return OK;
 }
 
-static void tell_children(Worker *w)
+static void tell_children(SweepWorker *w)
 {
     for (int64_t j = 0; j < w->jobs; j++)
         if (w->children[j].pid) kill(w->children[j].pid, SIGTERM);
@@ -167,7 +166,7 @@ static void tell_children(Worker *w)
 }
 
 /* Now and then: how far the children are, and what others have done. */
-static Status look_around(Worker *w)
+static Status look_around(SweepWorker *w)
 {
     char folder[SWEEP_PATH_MAX];
     const double now = clock_seconds();
@@ -185,21 +184,21 @@ static Status look_around(Worker *w)
     return OK;
 }
 
-static bool all_over(const Worker *w)
+static bool all_over(const SweepWorker *w)
 {
     for (int64_t i = 0; i < w->grid.count; i++)
         if (!is_over(w, i)) return false;
     return true;
 }
 
-static Status add_seeds(Worker *w)
+static Status add_seeds(SweepWorker *w)
 {
     int lock;
     int64_t added = 0;
     w->seeded = true;
     TRY(sweep_lock(w->sweep.folder, &lock));
     Status status = look(w);
-    if (status == OK) status = opening_seeds(&w->grid, &w->sweep, &added);
+    if (status == OK) status = grid_store_add_seeds(&w->grid, &w->sweep, &added);
     sweep_unlock(lock);
     TRY(status);
     if (added)
@@ -207,7 +206,7 @@ static Status add_seeds(Worker *w)
     return added ? arrange(w) : OK;
 }
 
-static Status loop(Worker *w)
+static Status loop(SweepWorker *w)
 {
     static const struct timespec nap = {.tv_nsec = 20000000};
     for (;;) {
@@ -230,7 +229,7 @@ static Status loop(Worker *w)
 }
 
 /* After a fault of our own: no child is left, and their claims go. */
-static void end_children(Worker *w)
+static void end_children(SweepWorker *w)
 {
     tell_children(w);
     for (int64_t j = 0; j < w->jobs; j++) {
@@ -261,17 +260,17 @@ static Status make_folders(const char *folder)
     return file_make_own_folder(part);
 }
 
-static Status open_store(Worker *w, const char *folder)
+static Status open_store(SweepWorker *w, const char *folder)
 {
     int lock;
     TRY(sweep_lock(folder, &lock));
     files_clean(folder, "sweep.h5");
-    Status status = opening_store(w->options, &w->grid, folder, &w->sweep);
+    Status status = grid_store_open(w->options, &w->grid, folder, &w->sweep);
     sweep_unlock(lock);
     return status;
 }
 
-static Status sum_up(Worker *w)
+static Status sum_up(SweepWorker *w)
 {
     int64_t failed = 0, diverged = 0;
     for (int64_t i = 0; i < w->sweep.count; i++) {
@@ -291,7 +290,7 @@ static Status sum_up(Worker *w)
 }
 
 /* What would be run, without a store. */
-static Status show_grid(Worker *w, const char *folder)
+static Status show_grid(SweepWorker *w, const char *folder)
 {
     Sweep *s = &w->sweep;
     snprintf(s->folder, sizeof s->folder, "%s", folder);
@@ -303,7 +302,7 @@ static Status show_grid(Worker *w, const char *folder)
     return table_csv(s, w->options->out);
 }
 
-static Status work(Worker *w)
+static Status work(SweepWorker *w)
 {
     char folder[SWEEP_PATH_MAX];
     const SweepOptions *o = w->options;
@@ -324,7 +323,7 @@ static Status work(Worker *w)
 
 Status sweep_run(const SweepOptions *o)
 {
-    Worker *w = calloc(1, sizeof *w);
+    SweepWorker *w = calloc(1, sizeof *w);
     if (!w) return FAIL(E_NOMEM, "a sweep");
     w->options = o;
     w->cores = threads_cores();

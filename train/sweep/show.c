@@ -1,5 +1,7 @@
 /* What a worker prints. */
+#include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "autograd/base/text.h"
@@ -7,15 +9,46 @@
 #include "train/support/stream.h"
 #include "train/sweep/worker.h"
 
+/* ---- how long it takes */
+
+Status estimate_open(Estimate *e, int64_t count)
+{
+    *e = (Estimate){calloc((size_t)count + 1, sizeof *e->rates), count};
+    return e->rates ? OK : FAIL(E_NOMEM, "an estimate of %lld runs", (long long)count);
+}
+
+static double flops(const Cell *c, int64_t steps)
+{
+    return c->run.flops * (double)steps / (double)c->run.steps;
+}
+
+void estimate_note(Estimate *e, const Cell *cells, int64_t i, int64_t steps, double seconds)
+{
+    if (i < e->count && steps > 0 && seconds > 0) e->rates[i] = seconds / flops(&cells[i], steps);
+}
+
+double estimate_seconds(const Estimate *e, const Cell *cells, int64_t i, int64_t steps)
+{
+    int64_t best = -1;
+    double least = INFINITY;
+    for (int64_t j = 0; j < e->count; j++) {
+        const double apart = fabs(log((double)cells[j].run.params / (double)cells[i].run.params));
+        if (e->rates[j] > 0 && apart < least) best = j, least = apart;
+    }
+    return best < 0 ? 0 : flops(&cells[i], steps) * e->rates[best];
+}
+
+/* ---- what is printed */
+
 static const double TERMINAL_SECONDS = 0.5, PLAIN_SECONDS = 60;
 
-static void erase(Worker *w)
+static void erase(SweepWorker *w)
 {
     if (w->line_open) fprintf(w->options->out, "\r\033[K");
     w->line_open = false;
 }
 
-void show_line(Worker *w, const char *fmt, ...)
+void show_line(SweepWorker *w, const char *fmt, ...)
 {
     char text[4096];
     va_list args;
@@ -43,9 +76,9 @@ static Counts count(const Sweep *s)
     return c;
 }
 
-void show_plan(Worker *w)
+void show_plan(SweepWorker *w)
 {
-    const Grid *g = &w->grid;
+    const SweepGrid *g = &w->grid;
     const TrunkSaving t = trunk_saving(g->cells, g->count);
     const Counts c = count(&w->sweep);
     show_line(w, "%s: %lld runs, %lld of them over; %.3g FLOPs (%s); up to %lld side by side",
@@ -67,7 +100,7 @@ void show_plan(Worker *w)
 }
 
 /* Seconds until all is over. */
-static double left(const Worker *w)
+static double left(const SweepWorker *w)
 {
     double sum = 0, longest = 0;
     for (int64_t i = 0; i < w->sweep.count && i < w->grid.count; i++) {
@@ -86,7 +119,7 @@ static double left(const Worker *w)
     return shared > longest ? shared : longest;
 }
 
-static void print_whole(Worker *w)
+static void print_whole(SweepWorker *w)
 {
     const Counts c = count(&w->sweep);
     const double seconds = left(w);
@@ -106,7 +139,7 @@ static void print_whole(Worker *w)
     if (seconds > 0) fprintf(out, "  ETA %s", duration_text(seconds));
 }
 
-void show_end(Worker *w, int64_t cell)
+void show_end(SweepWorker *w, int64_t cell)
 {
     const SweepRun *r = &w->sweep.runs[cell];
     const Counts c = count(&w->sweep);
@@ -121,7 +154,7 @@ void show_end(Worker *w, int64_t cell)
               to_go > 0 ? duration_text(to_go) : "");
 }
 
-void show_progress(Worker *w)
+void show_progress(SweepWorker *w)
 {
     const double now = clock_seconds();
     if (now - w->shown < (w->is_terminal ? TERMINAL_SECONDS : PLAIN_SECONDS)) return;

@@ -36,17 +36,17 @@ static Status number(const ConfigNode *n, const char *what, double least, double
 }
 
 /* {from, to, count, multiple_of}: evenly in the logarithm. */
-typedef struct Range {
+typedef struct SweepRange {
     double from, to, multiple;
     int64_t count;
     bool whole;
-} Range;
+} SweepRange;
 
-static Status read_range(const ConfigNode *n, const char *what, bool whole, Range *r)
+static Status read_range(const ConfigNode *n, const char *what, bool whole, SweepRange *r)
 {
     static const char expected[] = "expected a list, or {from: 1e-4, to: 1e-2, count: 5}";
     double count = 0;
-    *r = (Range){.multiple = 1, .whole = whole};
+    *r = (SweepRange){.multiple = 1, .whole = whole};
     if (n->kind != NODE_MAP) return FAIL(E_CONFIG, "%s%s: %s", n->where, what, expected);
     for (const ConfigNode *one = n->first; one; one = one->next)
         if (strcmp(one->key, "from") && strcmp(one->key, "to") && strcmp(one->key, "count") &&
@@ -65,7 +65,7 @@ static Status read_range(const ConfigNode *n, const char *what, bool whole, Rang
 }
 
 /* The i-th, to four digits, which is as much as anybody wants to read. */
-static void range_value(const Range *r, int64_t i, char out[NUMBER_TEXT])
+static void range_value(const SweepRange *r, int64_t i, char out[NUMBER_TEXT])
 {
     const double x = r->from * pow(r->to / r->from, (double)i / (double)(r->count - 1));
     double rounded = x;
@@ -81,7 +81,7 @@ static void range_value(const Range *r, int64_t i, char out[NUMBER_TEXT])
 static Status read_numbers(const ConfigNode *n, const char *what, bool whole, double least,
                            double most, Arena *a, double **out, int64_t *count)
 {
-    Range range = {.count = 0};
+    SweepRange range = {.count = 0};
     char text[NUMBER_TEXT];
     if (n->kind != NODE_LIST) TRY(read_range(n, what, whole, &range));
     *count = n->kind == NODE_LIST ? length(n) : range.count;
@@ -125,11 +125,11 @@ static Status read_scalar_setting(const ConfigNode *n, const char *key, Arena *a
 }
 
 /* optim.lr: [...] or a range. */
-static Status read_key_axis(const ConfigNode *n, Arena *a, Axis *axis)
+static Status read_key_axis(const ConfigNode *n, Arena *a, SweepAxis *axis)
 {
     const char *dot = strchr(n->key, '.');
     char section[64] = "", text[NUMBER_TEXT];
-    Range range = {.count = 0};
+    SweepRange range = {.count = 0};
     if (dot - n->key < (int)sizeof section) memcpy(section, n->key, (size_t)(dot - n->key));
     const Key *k = schema_find(config_keys, config_key_count, section, dot + 1);
     if (n->kind != NODE_LIST) {
@@ -156,7 +156,7 @@ static Status read_key_axis(const ConfigNode *n, Arena *a, Axis *axis)
 }
 
 /* size: [{model.width: 32, model.layers: 2}, ...] */
-static Status read_named_axis(const ConfigNode *n, Arena *a, Axis *axis)
+static Status read_named_axis(const ConfigNode *n, Arena *a, SweepAxis *axis)
 {
     static const char expected[] =
         "expected a list of settings that change together, as in [{model.layers: 2, model.width: "
@@ -188,7 +188,7 @@ static Status read_vary(const ConfigNode *n, Arena *a, Spec *s)
     s->axes = arena_zero(a, (length(n) + 1) * (int64_t)sizeof *s->axes);
     if (!s->axes) return FAIL(E_NOMEM, "sweep.vary");
     for (const ConfigNode *one = n->first; one; one = one->next) {
-        Axis *axis = &s->axes[s->axis_count++];
+        SweepAxis *axis = &s->axes[s->axis_count++];
         axis->name = one->key;
         TRY(strchr(one->key, '.') ? read_key_axis(one, a, axis) : read_named_axis(one, a, axis));
         if (!axis->count || axis->count > CHOICES_MAX)

@@ -34,14 +34,14 @@ typedef struct Choice {
     int64_t count;
 } Choice;
 
-typedef struct Axis {
+typedef struct SweepAxis {
     const char *name;
     Choice *choices;
     int64_t count;
-} Axis;
+} SweepAxis;
 
 typedef struct Spec {
-    Axis *axes;
+    SweepAxis *axes;
     double *budgets, *held_out;
     int64_t axis_count, budget_count, held_out_count;
     char flops[32];

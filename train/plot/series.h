@@ -1,6 +1,6 @@
 /* What is on a plot: series and marks, in hundredths of a pixel. Only plot.c needs it. */
-#ifndef TRAIN_PLOT_DRAW_H
-#define TRAIN_PLOT_DRAW_H
+#ifndef TRAIN_PLOT_SERIES_H
+#define TRAIN_PLOT_SERIES_H
 
 #include "train/plot/curve.h"
 #include "train/plot/plot.h"

@@ -1,13 +1,13 @@
-#include "train/sweep/opening.h"
-
+/* The store of a grid: made for it, or found. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "data/files.h"
+#include "train/sweep/worker.h"
 
 /* A store of the grid's cells, with what `old` (NULL: none) says of them. */
-static Status write_store(const Grid *g, const char *folder, const Sweep *old, bool retry)
+static Status write_store(const SweepGrid *g, const char *folder, const Sweep *old, bool retry)
 {
     Sweep s = {.config = g->definition, .count = g->count};
     snprintf(s.folder, sizeof s.folder, "%s", folder);
@@ -33,7 +33,7 @@ static Status write_store(const Grid *g, const char *folder, const Sweep *old, b
     return status;
 }
 
-static bool holds(const Grid *g, const SweepRun *r)
+static bool holds(const SweepGrid *g, const SweepRun *r)
 {
     for (int64_t i = 0; i < g->count; i++)
         if (!strcmp(g->cells[i].run.id, r->id)) return true;
@@ -41,7 +41,7 @@ static bool holds(const Grid *g, const SweepRun *r)
 }
 
 /* Whether what the store holds may become this grid. */
-static Status check_same(const SweepOptions *o, const Grid *g, const Sweep *s)
+static Status check_same(const SweepOptions *o, const SweepGrid *g, const Sweep *s)
 {
     char diff[2500];
     int64_t lost = 0;
@@ -76,7 +76,7 @@ static bool all_over(const Sweep *s, int64_t count)
 }
 
 /* Brings the grid to what the store has: the runs of best_seeds are there, if they are. */
-static Status take_seeds(Grid *g, const Sweep *s)
+static Status take_seeds(SweepGrid *g, const Sweep *s)
 {
     if (s->count == g->count) return OK;
     if (all_over(s, g->count)) TRY(grid_add_seeds(g, s));
@@ -87,7 +87,7 @@ static Status take_seeds(Grid *g, const Sweep *s)
     return FAIL(E_DATA, "%s/sweep.h5 does not hold the runs of its own grid", s->folder);
 }
 
-Status opening_store(const SweepOptions *o, Grid *g, const char *folder, Sweep *s)
+Status grid_store_open(const SweepOptions *o, SweepGrid *g, const char *folder, Sweep *s)
 {
     *s = (Sweep){.count = 0};
     if (!sweep_is_store(folder)) {
@@ -104,7 +104,7 @@ Status opening_store(const SweepOptions *o, Grid *g, const char *folder, Sweep *
     return sweep_store_read(folder, s);
 }
 
-Status opening_seeds(Grid *g, Sweep *s, int64_t *added)
+Status grid_store_add_seeds(SweepGrid *g, Sweep *s, int64_t *added)
 {
     const int64_t before = g->count;
     if (s->count > before) { /* another worker has */

@@ -6,16 +6,16 @@
 #include "train/checkpoint/checkpoints.h"
 #include "train/generate/loaded_model.h"
 #include "train/generate/sample.h"
-#include "train/report/report_data_parts.h"
+#include "train/report/report_data.h"
 #include "train/support/precision.h"
 
-static Status say_why(Reported *r, const char *why)
+static Status say_why(ReportData *r, const char *why)
 {
     r->no_samples = arena_text(&r->arena, why);
     return r->no_samples ? OK : FAIL(E_NOMEM, "a report");
 }
 
-static Status write_texts(Reported *r, const LoadedModel *t, const ReportedOptions *o,
+static Status write_texts(ReportData *r, const LoadedModel *t, const ReportOptions *o,
                           const char *prompt, char *text[])
 {
     FILE *out[DECODER_STREAMS_MAX];
@@ -49,7 +49,7 @@ static Status write_texts(Reported *r, const LoadedModel *t, const ReportedOptio
     return OK;
 }
 
-static Status sample_of(Reported *r, const ReportedOptions *o, const char *path)
+static Status sample_of(ReportData *r, const ReportOptions *o, const char *path)
 {
     char *text[DECODER_STREAMS_MAX] = {NULL};
     LoadedModel t;
@@ -61,7 +61,7 @@ static Status sample_of(Reported *r, const ReportedOptions *o, const char *path)
     return status;
 }
 
-Status reported_samples(Reported *r, const ReportedOptions *o)
+Status report_samples(ReportData *r, const ReportOptions *o)
 {
     char path[CHECKPOINT_PATH_MAX], why[512];
     if (!o->samples) return OK;

@@ -1,4 +1,4 @@
-#include "train/plot/draw.h"
+#include "train/plot/series.h"
 
 #include <math.h>
 
@@ -8,7 +8,7 @@ enum { MARKERS = 4 };
 
 static int color_of(const Drawing *d, const PlotSeries *s)
 {
-    return s->color == PLOT_BY_PLACE ? (int)(s - d->plot->series) + 1 : s->color;
+    return s->color == PLOT_BY_POSITION ? (int)(s - d->plot->series) + 1 : s->color;
 }
 
 /* The classes of what shows a series. */
@@ -39,9 +39,9 @@ static const char *marker(int color)
 static void draw_point(const Drawing *d, const PlotSeries *s, int64_t i)
 {
     long u, v, low, high, unused;
-    if (!canvas_place(&d->canvas, s->x[i], s->y[i], &u, &v)) return;
-    if (s->low && s->high && canvas_place(&d->canvas, s->x[i], s->low[i], &unused, &low) &&
-        canvas_place(&d->canvas, s->x[i], s->high[i], &unused, &high)) {
+    if (!canvas_position(&d->canvas, s->x[i], s->y[i], &u, &v)) return;
+    if (s->low && s->high && canvas_position(&d->canvas, s->x[i], s->low[i], &unused, &low) &&
+        canvas_position(&d->canvas, s->x[i], s->high[i], &unused, &high)) {
         fputs("<path ", d->out);
         write_class(d, s, "error");
         fprintf(d->out, " d=\"M%ld %ldV%ldm-250 0h500M%ld %ldh500\"/>", u, low, high, u - 250, low);
@@ -81,7 +81,7 @@ void draw_marks(const Drawing *d)
     const Plot *p = d->plot;
     for (int64_t i = 0; i < p->mark_count; i++) {
         const PlotMark *m = &p->marks[i];
-        const double place = axis_place(&d->canvas.x, m->x);
+        const double place = axis_position(&d->canvas.x, m->x);
         if (!(place >= 0 && place <= 1)) continue;
         const long u = lround(CANVAS_UNIT * d->canvas.width * place);
         if (m->href && !d->is_alone) html_print(d->out, "<a href=\"%s\">", m->href);

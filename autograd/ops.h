@@ -78,9 +78,9 @@ typedef struct AttentionStats {
 } AttentionStats;
 
 typedef struct Attention {
-    int64_t heads,
-        kv_heads; /* kv_heads divides heads; query head h reads key head h kv_heads / heads */
-    int64_t head_width;
+    int64_t heads, kv_heads; /* query head h reads key head h kv_heads / heads; no remainder */
+    int64_t head_width;      /* of a head in q and k */
+    int64_t value_width;     /* of a head in v and in the result; 0: head_width */
     int64_t q_column, k_column, v_column; /* where the heads begin in the rows of q, k, v */
     double scale;
     const double *slopes; /* [heads]: ALiBi, adds -slope |i - j|; NULL: none */
@@ -89,7 +89,7 @@ typedef struct Attention {
     AttentionStats stats;
 } Attention;
 
-/* softmax(scale q k^T) v for each head: [queries, heads * head_width]. q [queries, ...], k [keys,
+/* softmax(scale q k^T) v for each head: [queries, heads * value_width]. q [queries, ...], k [keys,
  * ...], v [keys, ...] may be columns of one tensor given three times. E_SHAPE if columns or rows do
  * not fit. */
 Tensor *ag_attention(Tape *t, Tensor *q, Tensor *k, Tensor *v, const Attention *a);

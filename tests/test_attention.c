@@ -11,14 +11,18 @@
 #include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
-enum { HEADS = 4, KV = 2, WIDTH = 20, COLUMNS = (HEADS + 2 * KV) * WIDTH, SEGMENTS = 4 };
-enum { OUT = HEADS * WIDTH, ROWS_MAX = 320 };
+enum { HEADS = 4, KV = 2, WIDTH = 20, WIDEST = 37, SEGMENTS = 4, ROWS_MAX = 320 };
+enum { COLUMNS = (HEADS + KV) * WIDTH + KV * WIDEST, OUT_MAX = HEADS * WIDEST };
+#define OUT (HEADS * value)
 enum { CAUSAL, PREFIX, WINDOW, DROPOUT, KINDS };
 
 static const int lengths[SEGMENTS] = {70, 3, 41, 130};
 static const double slopes[HEADS] = {.5, .25, .125, .0625};
 static Tape tape;
-static bool low; /* rows are bfloat16 */
+static bool low;          /* rows are bfloat16 */
+static int value = WIDTH; /* width of a head's values */
+static const int values[] = {WIDTH, 8, WIDEST};
+enum { VALUES = sizeof values / sizeof *values };
 
 static void close_tape(void)
 {
@@ -32,7 +36,8 @@ TestSuite(attention, .fini = close_tape);
 typedef struct Run {
     int segments, rows, first_row, which[SEGMENTS];
     int32_t begin[SEGMENTS + 1], first[ROWS_MAX], end[ROWS_MAX];
-    real x[ROWS_MAX * COLUMNS], g[ROWS_MAX * OUT], y[ROWS_MAX * OUT], dx[ROWS_MAX * COLUMNS];
+    real x[ROWS_MAX * COLUMNS], dx[ROWS_MAX * COLUMNS];
+    real g[ROWS_MAX * OUT_MAX], y[ROWS_MAX * OUT_MAX];
     real max_logit[HEADS];
     double entropy[HEADS];
     int64_t seeing; /* rows that see a key */
@@ -70,6 +75,7 @@ static Run *make(int kind, int segments, const int *which)
 static Attention attributes(int kind, Run *r)
 {
     Attention a = {.heads = HEADS, .kv_heads = KV, .head_width = WIDTH, .scale = .3};
+    a.value_width = value == WIDTH ? 0 : value;
     a.k_column = HEADS * WIDTH;
     a.v_column = (HEADS + KV) * WIDTH;
     a.slopes = kind == WINDOW ? slopes : NULL;
@@ -118,7 +124,7 @@ static void same_bits(const Run *r, int i, const Run *s, int j)
     const size_t rows = (size_t)lengths[r->which[i]];
     cr_assert_eq(r->which[i], s->which[j]);
     cr_expect_eq(memcmp(r->y + r->begin[i] * OUT, s->y + s->begin[j] * OUT,
-                        rows * OUT * sizeof(real)),
+                        rows * (size_t)OUT * sizeof(real)),
                  0, "result of segment %d", r->which[i]);
     cr_expect_eq(memcmp(r->dx + r->begin[i] * COLUMNS, s->dx + s->begin[j] * COLUMNS,
                         rows * COLUMNS * sizeof(real)),
@@ -127,14 +133,17 @@ static void same_bits(const Run *r, int i, const Run *s, int j)
 
 ParameterizedTestParameters(attention, packed_is_alone)
 {
-    static int kinds[2 * KINDS] = {0, 1, 2, 3, 4, 5, 6, 7}; /* and whether rows are bfloat16 */
-    return cr_make_param_array(int, kinds, 2 * KINDS);
+    static int
+        kinds[2 * KINDS * VALUES]; /* and whether rows are bfloat16, and how wide values are */
+    for (int i = 0; i < 2 * KINDS * VALUES; i++) kinds[i] = i;
+    return cr_make_param_array(int, kinds, 2 * KINDS * VALUES);
 }
 
 ParameterizedTest(int *which, attention, packed_is_alone, .fini = close_tape)
 {
     const int kind = *which % KINDS;
-    low = *which >= KINDS;
+    low = *which / KINDS % 2;
+    value = values[*which / KINDS / 2];
     Run *packed = make(kind, SEGMENTS, everything);
     double entropy[HEADS] = {0};
     run(kind, packed);
@@ -177,38 +186,38 @@ static void threads_change_no_bit(void)
 
 Test(attention, bits_do_not_depend_on_threads)
 {
-    threads_change_no_bit();
-}
-
-Test(attention, bits_of_bfloat16_do_not_depend_on_threads)
-{
-    low = true;
-    threads_change_no_bit();
+    for (int i = 0; i < 2 * VALUES; i++) {
+        low = i % 2;
+        value = values[i / 2];
+        threads_change_no_bit();
+    }
 }
 
 /* The float kernel of the same, rounded numbers: what differs is rounding to 2^-8, several times. */
 Test(attention, bfloat16_is_near_float)
 {
-    for (int kind = CAUSAL; kind < KINDS; kind++) {
+    for (int i = 0; i < KINDS * VALUES; i++) {
+        const int kind = i % KINDS;
+        value = values[i / KINDS];
         Run *r = make(kind, SEGMENTS, everything), *s = make(kind, SEGMENTS, everything);
         double off[2] = {0}, size[2] = {0};
-        for (int i = 0; i < ROWS_MAX * COLUMNS; i++)
-            r->x[i] = s->x[i] = bf16_real(bf16_of(r->x[i]));
+        for (int j = 0; j < ROWS_MAX * COLUMNS; j++)
+            r->x[j] = s->x[j] = bf16_real(bf16_of(r->x[j]));
         run(kind, r);
         low = true;
         run(kind, s);
         low = false;
-        for (int i = 0; i < r->rows * OUT; i++) {
-            off[0] += pow((double)s->y[i] - (double)r->y[i], 2);
-            size[0] += pow((double)r->y[i], 2);
+        for (int j = 0; j < r->rows * OUT; j++) {
+            off[0] += pow((double)s->y[j] - (double)r->y[j], 2);
+            size[0] += pow((double)r->y[j], 2);
         }
-        for (int i = 0; i < r->rows * COLUMNS; i++) {
-            off[1] += pow((double)s->dx[i] - (double)r->dx[i], 2);
-            size[1] += pow((double)r->dx[i], 2);
+        for (int j = 0; j < r->rows * COLUMNS; j++) {
+            off[1] += pow((double)s->dx[j] - (double)r->dx[j], 2);
+            size[1] += pow((double)r->dx[j], 2);
         }
         cr_expect_gt(off[0], 0);
-        cr_expect_lt(sqrt(off[0] / size[0]), 0x1p-8, "kind %d", kind);
-        cr_expect_lt(sqrt(off[1] / size[1]), 0x1p-7, "kind %d", kind);
+        cr_expect_lt(sqrt(off[0] / size[0]), 0x1p-8, "kind %d, values of %d", kind, value);
+        cr_expect_lt(sqrt(off[1] / size[1]), 0x1p-7, "kind %d, values of %d", kind, value);
         free(r);
         free(s);
     }
@@ -302,7 +311,8 @@ static double row_by_loops(int kind, const Run *r, int begin, int i, int h, doub
                            double *entropy)
 {
     const real *x = r->x + begin * COLUMNS, *q = x + i * COLUMNS + h * WIDTH;
-    const real *k = x + (HEADS + h * KV / HEADS) * WIDTH, *v = k + KV * WIDTH;
+    const real *k = x + (HEADS + h * KV / HEADS) * WIDTH,
+               *v = x + (HEADS + KV) * WIDTH + h * KV / HEADS * value;
     double max = -INFINITY, sum = 0, score[ROWS_MAX];
     int32_t first, end;
     interval(kind, i, &first, &end);
@@ -315,7 +325,7 @@ static double row_by_loops(int kind, const Run *r, int begin, int i, int h, doub
     for (int j = first; j < end; j++) sum += exp(score[j] - max);
     for (int j = first; j < end; j++)
         *entropy -= exp(score[j] - max) / sum * (score[j] - max - log(sum));
-    for (int c = 0; c < WIDTH; c++) {
+    for (int c = 0; c < value; c++) {
         y[c] = 0;
         for (int j = first; j < end; j++) y[c] += exp(score[j] - max) / sum * v[j * COLUMNS + c];
     }
@@ -324,17 +334,20 @@ static double row_by_loops(int kind, const Run *r, int begin, int i, int h, doub
 
 Test(attention, agrees_with_loops)
 {
-    for (int kind = CAUSAL; kind <= WINDOW; kind++) {
+    for (int i = 0; i < KINDS * VALUES; i++) {
         static const int which[] = {3, 2};
+        const int kind = i % KINDS;
+        if (kind == DROPOUT) continue;
+        value = values[i / KINDS];
         Run *r = make(kind, 2, which);
         run(kind, r);
         for (int h = 0; h < HEADS; h++) {
-            double y[WIDTH], max = -INFINITY, entropy = 0;
+            double y[WIDEST], max = -INFINITY, entropy = 0;
             for (int row = 0; row < r->rows; row++) {
                 const int begin = row < r->begin[1] ? 0 : r->begin[1];
                 max = fmax(max, row_by_loops(kind, r, begin, row - begin, h, y, &entropy));
-                for (int c = 0; c < WIDTH; c++)
-                    cr_expect_float_eq(r->y[row * OUT + h * WIDTH + c], y[c], 1e-5);
+                for (int c = 0; c < value; c++)
+                    cr_expect_float_eq(r->y[row * OUT + h * value + c], y[c], 1e-5);
             }
             cr_expect_float_eq(r->max_logit[h], max, 1e-5 * fabs(max));
             cr_expect_float_eq(r->entropy[h], entropy, 1e-5 * entropy);
@@ -451,15 +464,16 @@ Test(attention, prefixes_of_packed_examples)
 static void unit_by(AttentionPass *forward, AttentionPass *backward, Run *r, int length)
 {
     static real log_sum[ROWS_MAX];
-    void *scratch = aligned_alloc(64, (size_t)attention_unit_scratch(length, WIDTH, true));
+    void *scratch = aligned_alloc(64, (size_t)attention_unit_scratch(length, WIDTH, value, true));
     const AttentionMatrix q = {r->x, COLUMNS}, k = {r->x + WIDTH, COLUMNS},
                           v = {r->x + 2 * WIDTH, COLUMNS};
     const AttentionMatrix dq = {r->dx, COLUMNS}, dk = {r->dx + WIDTH, COLUMNS},
                           dv = {r->dx + 2 * WIDTH, COLUMNS};
-    memset(scratch, 255, (size_t)attention_unit_scratch(length, WIDTH, true));
+    memset(scratch, 255, (size_t)attention_unit_scratch(length, WIDTH, value, true));
     const AttentionUnit u = {.queries = length,
                              .keys = length,
                              .head_width = WIDTH,
+                             .value_width = value,
                              .group = 1,
                              .q = q,
                              .k = k,
@@ -490,7 +504,9 @@ static void near(const Run *r, const Run *s)
 
 Test(attention, versions_agree)
 {
-    for (int w = 0; w < SEGMENTS; w++) {
+    for (int i = 0; i < SEGMENTS * VALUES; i++) {
+        const int w = i % SEGMENTS;
+        value = values[i / SEGMENTS];
         Run *r = make(CAUSAL, 1, &w), *s = make(CAUSAL, 1, &w);
         unit_by(attention_unit_forward_plain, attention_unit_backward_plain, r, lengths[w]);
 #ifdef __x86_64__
@@ -509,29 +525,32 @@ Test(attention, versions_agree)
 /* What decoding asks for: the last query alone, over all keys. */
 static void expect_last_row(AttentionPass *forward, const Run *r, int length)
 {
-    real y[WIDTH] = {0}, log_sum, max;
-    void *scratch = aligned_alloc(64, (size_t)attention_unit_scratch(length, WIDTH, false));
-    memset(scratch, 255, (size_t)attention_unit_scratch(length, WIDTH, false));
+    real y[WIDEST] = {0}, log_sum, max;
+    void *scratch = aligned_alloc(64, (size_t)attention_unit_scratch(length, WIDTH, value, false));
+    memset(scratch, 255, (size_t)attention_unit_scratch(length, WIDTH, value, false));
     forward(&(AttentionUnit){.queries = 1,
                              .keys = length,
                              .head_width = WIDTH,
+                             .value_width = value,
                              .group = 1,
                              .q = {(real *)r->x + (length - 1) * COLUMNS, COLUMNS},
                              .k = {(real *)r->x + WIDTH, COLUMNS},
                              .v = {(real *)r->x + 2 * WIDTH, COLUMNS},
-                             .y = {y, WIDTH},
+                             .y = {y, value},
                              .scale = .3,
                              .log_sum = &log_sum,
                              .max_logit = &max,
                              .scratch = scratch});
-    for (int c = 0; c < WIDTH; c++) cr_expect_float_eq(y[c], r->y[(length - 1) * OUT + c], 1e-5);
+    for (int c = 0; c < value; c++) cr_expect_float_eq(y[c], r->y[(length - 1) * OUT + c], 1e-5);
     cr_expect(log_sum / 1.4427 >= max - 1e-3 && log_sum / 1.4427 <= max + log(length) + 1e-3);
     free(scratch);
 }
 
 Test(attention, one_query_is_as_the_last_row)
 {
-    for (int w = 0; w < SEGMENTS; w++) {
+    for (int i = 0; i < SEGMENTS * VALUES; i++) {
+        const int w = i % SEGMENTS;
+        value = values[i / SEGMENTS];
         Run *r = make(CAUSAL, 1, &w);
         unit_by(attention_unit_forward, attention_unit_backward, r, lengths[w]);
         expect_last_row(attention_unit_forward_plain, r, lengths[w]);
@@ -571,6 +590,16 @@ Test(attention, misfits_are_named)
     cr_expect_null(ag_attention(&tape, q, k, v, &a));
     cr_expect_eq(tape.status, E_SHAPE);
     cr_expect(strstr(error_message(), "[4, 6]") && strstr(error_message(), "[4, 3]"));
+
+    tape_reset(&tape);
+    q = tape_tensor(&tape, SHAPE(4, 6)), k = tape_tensor(&tape, SHAPE(4, 3));
+    a.rows.keys = rows;
+    a.value_width = 4;
+    cr_expect_null(ag_attention(&tape, q, k, k, &a));
+    cr_expect_eq(tape.status, E_SHAPE);
+    cr_expect(strstr(error_message(), "v [4, 3] has no columns 0 to 4"), "%s", error_message());
+    a.value_width = 0;
+    a.rows.keys = short_rows;
 
     static const int32_t ends[] = {5};
     tape_reset(&tape);

@@ -140,6 +140,10 @@ Test(profile, attention_counts_the_pairs_that_it_sees)
     a.rows.first = a.rows.end = NULL;
     cr_assert(ag_attention(&t, x, x, x, &a), "%s", error_message());
     cr_expect_eq(all_of("attention", PASS_FORWARD).work.operations, (6 + 6 + 3) * 4 * 4);
+    a.head_width = 1;
+    a.value_width = 2; /* 2 heads: 2 columns of q k^T, 4 of p v */
+    cr_assert(ag_attention(&t, x, x, x, &a), "%s", error_message());
+    cr_expect_eq(all_of("attention", PASS_FORWARD).work.operations, (6 + 6 + 3) * 4 * 4 + 9 * 12);
     tape_free(&t);
 }
 

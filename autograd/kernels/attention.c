@@ -7,12 +7,18 @@
 #include "autograd/kernels/attention_pass.h"
 #include "autograd/kernels/vector.h"
 
-int64_t attention_unit_scratch(int64_t keys, int64_t head_width, bool backward)
+static int64_t aligned(int64_t count)
 {
-    const int64_t padded = (keys + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX,
-                  width = (head_width + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX;
-    const int64_t count = (backward ? 6 : 2) * padded * width + 3 * QUERIES * width +
-                          2 * QUERIES * KEYS + QUERIES * ALIGNMENT_MAX + padded / STRIP;
+    return (count + ALIGNMENT_MAX - 1) / ALIGNMENT_MAX * ALIGNMENT_MAX;
+}
+
+int64_t attention_unit_scratch(int64_t keys, int64_t head_width, int64_t value_width, bool backward)
+{
+    const int64_t padded = aligned(keys), width = aligned(head_width),
+                  values = aligned(value_width), wider = width > values ? width : values;
+    const int64_t count = (backward ? 3 : 1) * padded * (width + values) +
+                          QUERIES * (width + values + wider) + 2 * QUERIES * KEYS +
+                          QUERIES * ALIGNMENT_MAX + padded / STRIP;
     return (count * (int64_t)sizeof(real) + 63) / 64 * 64;
 }
 

@@ -25,7 +25,8 @@ typedef struct AttentionMatrixBf16 {
 
 typedef struct AttentionUnit {
     int64_t queries, keys; /* rows; the last query stands at the last key */
-    int64_t head_width;
+    int64_t head_width;    /* of q and k */
+    int64_t value_width;   /* of v and y */
     int64_t group; /* query heads that read this key head; in q, y, dq, dy they lie side by side */
     AttentionMatrix q, k, v, y;
     AttentionMatrixBf16 q_bf16, k_bf16, v_bf16, y_bf16; /* in their place: see attention_bf16.h */
@@ -53,7 +54,8 @@ typedef struct AttentionUnit {
     void *scratch; /* attention_unit_scratch() bytes, 64-byte aligned */
 } AttentionUnit;
 
-int64_t attention_unit_scratch(int64_t keys, int64_t head_width, bool backward);
+int64_t attention_unit_scratch(int64_t keys, int64_t head_width, int64_t value_width,
+                               bool backward);
 
 void attention_unit_forward(const AttentionUnit *u);  /* y, log_sum, max_logit, entropy */
 void attention_unit_backward(const AttentionUnit *u); /* dq, dk, dv, from y and log_sum */

@@ -73,31 +73,35 @@ static int64_t blocks_work(const AttentionUnit *u, bool backward)
 {
     enum { SIDE = 32, STRETCH = 256, SPARE = 32 * 64 };
     const int64_t width = (u->head_width + SIDE - 1) / SIDE * SIDE,
+                  values = (u->value_width + SIDE - 1) / SIDE * SIDE,
+                  wider = width > values ? width : values,
                   keys = (u->keys + SIDE - 1) / SIDE * SIDE;
     const int64_t half = (int64_t)sizeof(bf16), full = (int64_t)sizeof(float);
     if (!backward)
-        return SPARE + (2 * keys * width + SIDE * width + SIDE * STRETCH) * half +
-               SIDE * (STRETCH + 16 + width + 32) * full;
+        return SPARE + (keys * (width + values) + SIDE * wider + SIDE * STRETCH) * half +
+               SIDE * (STRETCH + 16 + values + 32) * full;
     return SPARE +
-           (3 * keys * width + 4 * STRETCH * width + SIDE * width + 2 * STRETCH * SIDE +
-            STRETCH * STRETCH) *
+           (keys * (2 * width + values) + 2 * STRETCH * (width + values) + SIDE * wider +
+            2 * STRETCH * SIDE + STRETCH * STRETCH) *
                half +
-           (2 * SIDE * SIDE + 2 * keys * width + STRETCH * width + 4 * STRETCH) * full + keys;
+           (2 * SIDE * SIDE + keys * (width + values) + STRETCH * width + 4 * STRETCH) * full +
+           keys;
 }
 
-/* How much of as_float rows is put in front of what the float kernel needs. */
+/* Bytes of float copies of bfloat16 rows, which lie before the float kernel's own scratch. */
 static int64_t copies(const AttentionUnit *u)
 {
     const int64_t queries = u->group * u->queries;
-    const int64_t rows = (u->q_bf16.data ? queries : 0) + (u->y_bf16.data ? queries : 0) +
-                         (u->k_bf16.data ? u->keys : 0) + (u->v_bf16.data ? u->keys : 0);
-    return (rows * u->head_width * (int64_t)sizeof(real) + 63) / 64 * 64;
+    const int64_t heads = (u->q_bf16.data ? queries : 0) + (u->k_bf16.data ? u->keys : 0),
+                  values = (u->y_bf16.data ? queries : 0) + (u->v_bf16.data ? u->keys : 0);
+    return ((heads * u->head_width + values * u->value_width) * (int64_t)sizeof(real) + 63) / 64 *
+           64;
 }
 
 int64_t attention_bf16_scratch(AttentionBf16 version, const AttentionUnit *u, bool backward)
 {
     if (version == ATTENTION_FLOAT)
-        return copies(u) + attention_unit_scratch(u->keys, u->head_width, backward);
+        return copies(u) + attention_unit_scratch(u->keys, u->head_width, u->value_width, backward);
     return (blocks_work(u, backward) + 63) / 64 * 64;
 }
 
@@ -114,13 +118,12 @@ static AttentionMatrix float_rows(real **at, AttentionMatrix x, AttentionMatrixB
 
 static AttentionUnit as_float(const AttentionUnit *u, bool backward)
 {
-    const int64_t many = u->group * u->head_width;
     real *at = u->scratch;
     AttentionUnit f = *u;
-    f.q = float_rows(&at, u->q, u->q_bf16, u->queries, many, true);
+    f.q = float_rows(&at, u->q, u->q_bf16, u->queries, u->group * u->head_width, true);
     f.k = float_rows(&at, u->k, u->k_bf16, u->keys, u->head_width, true);
-    f.v = float_rows(&at, u->v, u->v_bf16, u->keys, u->head_width, true);
-    f.y = float_rows(&at, u->y, u->y_bf16, u->queries, many, backward);
+    f.v = float_rows(&at, u->v, u->v_bf16, u->keys, u->value_width, true);
+    f.y = float_rows(&at, u->y, u->y_bf16, u->queries, u->group * u->value_width, backward);
     f.next = NULL;
     f.scratch = (char *)u->scratch + copies(u);
     return f;

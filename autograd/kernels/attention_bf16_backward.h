@@ -10,15 +10,17 @@
 #include "autograd/kernels/attention_dropout.h"
 
 typedef struct Backward {
-    int64_t width;              /* of a head, filled up to whole blocks */
-    bf16 *k, *v, *k_transposed; /* blocks of keys, [32, width] or [width, 32] */
-    bf16 *q, *dy, *q_pairs,
-        *dy_pairs;          /* blocks of a stretch of queries: as columns, and as pairs */
-    bf16 *stage;            /* [32, width] */
+    int64_t width, values; /* of a head in q and k, and in v and y, filled up to whole blocks */
+    bf16 *k, *v;           /* blocks of keys: [32, width], [32, values] */
+    bf16 *k_transposed;    /* [width, 32] */
+    bf16 *q, *dy;          /* blocks of a stretch of queries, as columns, */
+    bf16 *q_pairs;         /* and as pairs */
+    bf16 *dy_pairs;
+    bf16 *stage;            /* [32, width or values] */
     bf16 *p, *ds;           /* weights and gradients of scores: [BLOCKS, 32 keys, 32 queries] */
     bf16 *ds_pairs;         /* pairs of keys: [BLOCKS of keys, BLOCKS, 2 tiles] */
     float *s, *dp;          /* [32, 32] */
-    float *dk, *dv;         /* [keys, width] */
+    float *dk, *dv;         /* [keys, width], [keys, values] */
     float *dq;              /* [width, STRETCH], columns as unpacked() says */
     float *log_sum, *delta; /* [STRETCH]; delta: the sum over columns of dy y */
     uint32_t *keep;         /* [BLOCKS, 64]: which of 32 queries keep a key */
@@ -35,22 +37,26 @@ static void *cut(char **at, int64_t size)
 
 static void backward_begin(const AttentionUnit *u, Backward *w)
 {
-    const int64_t width = w->width = blocks_of(u->head_width) * SIDE;
+    const int64_t width = w->width = blocks_of(u->head_width) * SIDE,
+                  values = w->values = blocks_of(u->value_width) * SIDE;
     const int64_t blocks = blocks_of(u->keys), half = (int64_t)sizeof(bf16),
                   full = (int64_t)sizeof(float);
-    bf16 **const keyed[] = {&w->k, &w->v, &w->k_transposed},
-                 **const queried[] = {&w->q, &w->dy, &w->q_pairs, &w->dy_pairs};
     char *at = u->scratch;
-    for (int i = 0; i < 3; i++) *keyed[i] = cut(&at, blocks * SIDE * width * half);
-    for (int i = 0; i < 4; i++) *queried[i] = cut(&at, STRETCH * width * half);
-    w->stage = cut(&at, SIDE * width * half);
+    w->k = cut(&at, blocks * SIDE * width * half);
+    w->v = cut(&at, blocks * SIDE * values * half);
+    w->k_transposed = cut(&at, blocks * SIDE * width * half);
+    w->q = cut(&at, STRETCH * width * half);
+    w->dy = cut(&at, STRETCH * values * half);
+    w->q_pairs = cut(&at, STRETCH * width * half);
+    w->dy_pairs = cut(&at, STRETCH * values * half);
+    w->stage = cut(&at, SIDE * (width > values ? width : values) * half);
     w->p = cut(&at, STRETCH * SIDE * half);
     w->ds = cut(&at, STRETCH * SIDE * half);
     w->ds_pairs = cut(&at, STRETCH * STRETCH * half);
     w->s = cut(&at, SIDE * SIDE * full);
     w->dp = cut(&at, SIDE * SIDE * full);
     w->dk = cut(&at, blocks * SIDE * width * full);
-    w->dv = cut(&at, blocks * SIDE * width * full);
+    w->dv = cut(&at, blocks * SIDE * values * full);
     w->dq = cut(&at, STRETCH * width * full);
     w->log_sum = cut(&at, STRETCH * full);
     w->delta = cut(&at, STRETCH * full);
@@ -62,9 +68,10 @@ static void backward_begin(const AttentionUnit *u, Backward *w)
         const uint32_t rows = inside(all, key);
         const AttentionMatrixBf16 k = u->k_bf16, v = u->v_bf16;
         prefetch_bf16(k, key + SIDE, u->keys, 0, u->head_width);
-        prefetch_bf16(v, key + SIDE, u->keys, 0, u->head_width);
+        prefetch_bf16(v, key + SIDE, u->keys, 0, u->value_width);
         stage_bf16(w->k + key * width, width, k.data + key * k.step, k.step, rows, u->head_width);
-        stage_bf16(w->v + key * width, width, v.data + key * v.step, v.step, rows, u->head_width);
+        stage_bf16(w->v + key * values, values, v.data + key * v.step, v.step, rows,
+                   u->value_width);
         as_transposed(w->k_transposed + key * width, w->k + key * width, width);
     }
 }
@@ -86,27 +93,29 @@ static void queries_begin(const AttentionUnit *u, Backward *w, int64_t head, int
 {
     Queries *q = &w->block[at];
     *q = queries_at(u, head, row);
-    const int64_t width = w->width, size = at * SIDE * width, column = head * u->head_width;
+    const int64_t width = w->width, values = w->values, column = head * u->head_width,
+                  y_column = head * u->value_width;
     const AttentionMatrixBf16 x = u->q_bf16, y = u->y_bf16;
-    const real *dy = u->dy.data + row * u->dy.step + column;
+    const real *dy = u->dy.data + row * u->dy.step + y_column;
     const int64_t one = (int64_t)sizeof(real), next = row + SIDE;
     prefetch_bf16(x, next, u->queries, column, u->head_width);
-    prefetch_bf16(y, next, u->queries, column, u->head_width);
-    prefetch_rows(u->dy.data + column, u->dy.step * one, next, u->queries, u->head_width * one, 0);
+    prefetch_bf16(y, next, u->queries, y_column, u->value_width);
+    prefetch_rows(u->dy.data + y_column, u->dy.step * one, next, u->queries, u->value_width * one,
+                  0);
     if (u->dq.data)
         prefetch_rows(u->dq.data + column, u->dq.step * one, row, u->queries, u->head_width * one,
                       1);
     stage_bf16(w->stage, width, x.data + row * x.step + column, x.step, q->present, u->head_width);
-    as_columns(w->q + size, w->stage, width);
-    as_pairs(w->q_pairs + size, w->stage, width);
-    stage_float(w->stage, width, dy, u->dy.step, q->present, u->head_width);
-    as_columns(w->dy + size, w->stage, width);
-    as_pairs(w->dy_pairs + size, w->stage, width);
+    as_columns(w->q + at * SIDE * width, w->stage, width);
+    as_pairs(w->q_pairs + at * SIDE * width, w->stage, width);
+    stage_float(w->stage, values, dy, u->dy.step, q->present, u->value_width);
+    as_columns(w->dy + at * SIDE * values, w->stage, values);
+    as_pairs(w->dy_pairs + at * SIDE * values, w->stage, values);
     for (int64_t i = 0; i < SIDE; i++) {
         const bool there = q->present >> i & 1;
         w->log_sum[at * SIDE + i] = there ? u->log_sum[head * u->log_sum_step + row + i] : 0;
-        w->delta[at * SIDE + i] = there ? row_delta(y.data + (row + i) * y.step + column,
-                                                    dy + i * u->dy.step, u->head_width)
+        w->delta[at * SIDE + i] = there ? row_delta(y.data + (row + i) * y.step + y_column,
+                                                    dy + i * u->dy.step, u->value_width)
                                         : 0;
     }
 }
@@ -209,7 +218,7 @@ static bool sees(Interval x, int64_t key)
 /* One block of keys against a stretch of queries: dk, dv, and what dq is made of. */
 static void keys_backward(const AttentionUnit *u, Backward *w, int64_t blocks, int64_t key)
 {
-    const int64_t width = w->width, steps = width / SIDE;
+    const int64_t width = w->width, values = w->values;
     bf16 *pairs = w->ds_pairs + key / SIDE % BLOCKS * BLOCKS * 2 * TILE;
     int64_t begin = blocks, end = 0;
     for (int64_t i = 0; i < blocks; i++) {
@@ -223,26 +232,23 @@ static void keys_backward(const AttentionUnit *u, Backward *w, int64_t blocks, i
             memset(w->ds + i * SIDE * SIDE, 0, SIDE * SIDE * sizeof *w->ds);
             continue;
         }
-        square(w->s, SIDE, false, steps, (Steps){w->k + key * width, width, SIDE},
+        square(w->s, SIDE, false, width / SIDE, (Steps){w->k + key * width, width, SIDE},
                (Steps){w->q + i * SIDE * width, TILE, 2 * TILE});
-        square(w->dp, SIDE, false, steps, (Steps){w->v + key * width, width, SIDE},
-               (Steps){w->dy + i * SIDE * width, TILE, 2 * TILE});
+        square(w->dp, SIDE, false, values / SIDE, (Steps){w->v + key * values, values, SIDE},
+               (Steps){w->dy + i * SIDE * values, TILE, 2 * TILE});
         if (u->drop_below && (key % 64 == 0 || !sees(w->block[i].all, key - SIDE)))
             keep_begin(u, &w->block[i], key / 64 * 64, w->keep + i * 64);
         block_gradient(u, w, key, i, pairs + i * 2 * TILE);
     }
     bool *begun = w->begun + key / SIDE;
-    for (int64_t c = 0; begin < end && c < width; c += SIDE) {
-        const int64_t from = begin * SIDE * width + c / 16 * TILE;
-        const Steps p = {w->p + begin * SIDE * SIDE, SIDE, SIDE * SIDE},
-                    ds = {w->ds + begin * SIDE * SIDE, SIDE, SIDE * SIDE};
-        if (u->dv.data)
-            square(w->dv + key * width + c, width, *begun, end - begin, p,
-                   (Steps){w->dy_pairs + from, TILE, SIDE * width});
-        if (u->dk.data)
-            square(w->dk + key * width + c, width, *begun, end - begin, ds,
-                   (Steps){w->q_pairs + from, TILE, SIDE * width});
-    }
+    const Steps p = {w->p + begin * SIDE * SIDE, SIDE, SIDE * SIDE},
+                ds = {w->ds + begin * SIDE * SIDE, SIDE, SIDE * SIDE};
+    for (int64_t c = 0; u->dv.data && begin < end && c < values; c += SIDE)
+        square(w->dv + key * values + c, values, *begun, end - begin, p,
+               (Steps){w->dy_pairs + begin * SIDE * values + c / 16 * TILE, TILE, SIDE * values});
+    for (int64_t c = 0; u->dk.data && begin < end && c < width; c += SIDE)
+        square(w->dk + key * width + c, width, *begun, end - begin, ds,
+               (Steps){w->q_pairs + begin * SIDE * width + c / 16 * TILE, TILE, SIDE * width});
     if (begin < end) *begun = true;
 }
 
@@ -293,18 +299,19 @@ static void put_queries(const AttentionUnit *u, const Backward *w, int64_t at)
         }
 }
 
-static void put_keys(const AttentionUnit *u, const Backward *w, AttentionMatrix to, const float *x,
-                     float factor, bool add)
+/* Rows of keys' gradients, factor x [keys, padded], to rows of `width` numbers. */
+static void put_keys(const AttentionUnit *u, const Backward *w, AttentionMatrix to, int64_t width,
+                     const float *x, int64_t padded, float factor, bool add)
 {
     const int64_t one = (int64_t)sizeof(real);
     const __m512 scale = _mm512_set1_ps(factor);
     for (int64_t key = 0; to.data && key < u->keys; key++) {
         if (key % SIDE == 0)
-            prefetch_rows(to.data, to.step * one, key + SIDE, u->keys, u->head_width * one, 1);
+            prefetch_rows(to.data, to.step * one, key + SIDE, u->keys, width * one, 1);
         const bool begun = w->begun[key / SIDE];
-        for (int64_t c = 0; c < u->head_width; c += 16) {
-            const __m512 y = _mm512_loadu_ps(x + key * w->width + c);
-            put(to.data + key * to.step + c, within_16(c, u->head_width),
+        for (int64_t c = 0; c < width; c += 16) {
+            const __m512 y = _mm512_loadu_ps(x + key * padded + c);
+            put(to.data + key * to.step + c, within_16(c, width),
                 begun ? _mm512_mul_ps(y, scale) : _mm512_setzero_ps(), add);
         }
     }
@@ -334,8 +341,8 @@ void BACKWARD(const AttentionUnit *u)
     backward_begin(u, &w);
     for (int64_t head = 0; head < u->group; head++)
         for (int64_t row = 0; row < u->queries; row += STRETCH) stretch_backward(u, &w, head, row);
-    put_keys(u, &w, u->dv, w.dv, 1, u->add_v);
-    put_keys(u, &w, u->dk, w.dk, (float)u->scale, u->add_k);
+    put_keys(u, &w, u->dv, u->value_width, w.dv, w.values, 1, u->add_v);
+    put_keys(u, &w, u->dk, u->head_width, w.dk, w.width, (float)u->scale, u->add_k);
     tiles_end();
 }
 

@@ -13,13 +13,14 @@
 enum { STRETCH_ROW = STRETCH + 16 }; /* numbers from row to row of scores: not a power of 2 */
 
 typedef struct Forward {
-    int64_t width;   /* of a head, filled up to whole blocks */
+    int64_t width;   /* of a head of q and k, filled up to whole blocks */
+    int64_t values;  /* the same of v and y */
     float scale;     /* of scores, to powers of 2 */
     bf16 *k, *v;     /* blocks of keys: as columns, and as pairs */
-    bf16 *q;         /* [SIDE, width] */
+    bf16 *q;         /* [SIDE, width]; in forward_begin() also [SIDE, values] */
     bf16 *p;         /* [SIDE, STRETCH] */
     float *s;        /* [SIDE, STRETCH_ROW] */
-    float *sum;      /* [SIDE, width] */
+    float *sum;      /* [SIDE, values] */
     float *lanes;    /* [SIDE, 16]: sums of weights, */
     float *spread;   /* and of weights times score - max, for the entropy */
     float max[SIDE]; /* of the scores so far, as products give them */
@@ -27,26 +28,30 @@ typedef struct Forward {
 
 static Forward forward_begin(const AttentionUnit *u)
 {
-    const int64_t width = blocks_of(u->head_width) * SIDE, keys = blocks_of(u->keys) * SIDE;
-    Forward f = {.width = width, .scale = (float)(u->scale * LOG2E), .k = u->scratch};
+    const int64_t width = blocks_of(u->head_width) * SIDE,
+                  values = blocks_of(u->value_width) * SIDE, keys = blocks_of(u->keys) * SIDE;
+    Forward f = {.width = width,
+                 .values = values,
+                 .scale = (float)(u->scale * LOG2E),
+                 .k = u->scratch};
     f.v = f.k + keys * width;
-    f.q = f.v + keys * width;
-    f.p = f.q + SIDE * width;
+    f.q = f.v + keys * values;
+    f.p = f.q + SIDE * (width > values ? width : values);
     f.s = (float *)(f.p + SIDE * STRETCH);
     f.sum = f.s + SIDE * STRETCH_ROW;
-    f.lanes = f.sum + SIDE * width;
+    f.lanes = f.sum + SIDE * values;
     f.spread = f.lanes + SIDE * 16;
     const Interval all = seen_at_all(u);
     for (int64_t key = 0; key < u->keys; key += SIDE) {
         const uint32_t rows = inside(all, key);
         prefetch_bf16(u->k_bf16, key + SIDE, u->keys, 0, u->head_width);
-        prefetch_bf16(u->v_bf16, key + SIDE, u->keys, 0, u->head_width);
+        prefetch_bf16(u->v_bf16, key + SIDE, u->keys, 0, u->value_width);
         stage_bf16(f.q, width, u->k_bf16.data + key * u->k_bf16.step, u->k_bf16.step, rows,
                    u->head_width);
         as_columns(f.k + key * width, f.q, width);
-        stage_bf16(f.q, width, u->v_bf16.data + key * u->v_bf16.step, u->v_bf16.step, rows,
-                   u->head_width);
-        as_pairs(f.v + key * width, f.q, width);
+        stage_bf16(f.q, values, u->v_bf16.data + key * u->v_bf16.step, u->v_bf16.step, rows,
+                   u->value_width);
+        as_pairs(f.v + key * values, f.q, values);
     }
     return f;
 }
@@ -142,8 +147,8 @@ static void stretch_weights(const AttentionUnit *u, Forward *f, const Queries *q
             drop_factors(u, q->head, q->row + r, key + j, (Interval){0, 64}, factor + j);
         const float moved = before[r] == -INFINITY ? 0 : (before[r] - f->max[r]) * f->scale;
         row_weights(u, f, r, begin, end, shrink[r], moved, u->drop_below ? factor : NULL);
-        for (int64_t c = 0; !is_first && shrink[r] != 1 && c < f->width; c += 16) {
-            float *sum = f->sum + r * f->width + c;
+        for (int64_t c = 0; !is_first && shrink[r] != 1 && c < f->values; c += 16) {
+            float *sum = f->sum + r * f->values + c;
             _mm512_storeu_ps(sum, _mm512_mul_ps(_mm512_loadu_ps(sum), _mm512_set1_ps(shrink[r])));
         }
     }
@@ -152,16 +157,16 @@ static void stretch_weights(const AttentionUnit *u, Forward *f, const Queries *q
 static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, int64_t r)
 {
     const int64_t row = q->row + r;
-    bf16 *y = u->y_bf16.data + row * u->y_bf16.step + q->head * u->head_width;
+    bf16 *y = u->y_bf16.data + row * u->y_bf16.step + q->head * u->value_width;
     float *log_sum = u->log_sum ? u->log_sum + q->head * u->log_sum_step + row : NULL;
     const bool empty = q->first[r] >= q->end[r];
     const float sum = empty ? 1 : _mm512_reduce_add_ps(_mm512_loadu_ps(f->lanes + r * 16));
     const __m512 over = _mm512_set1_ps(1 / sum);
-    for (int64_t c = 0; c < f->width; c += SIDE) {
-        const float *x = f->sum + r * f->width + c;
+    for (int64_t c = 0; c < f->values; c += SIDE) {
+        const float *x = f->sum + r * f->values + c;
         const __m512i both = to_bf16_32(_mm512_mul_ps(_mm512_loadu_ps(x), over),
                                         _mm512_mul_ps(_mm512_loadu_ps(x + 16), over));
-        _mm512_mask_storeu_epi16(y + c, within_32(c, u->head_width),
+        _mm512_mask_storeu_epi16(y + c, within_32(c, u->value_width),
                                  empty ? _mm512_setzero_si512() : both);
     }
     const float max = f->max[r] * f->scale;
@@ -176,11 +181,13 @@ static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, 
 
 static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q)
 {
-    const int64_t width = f->width, first = q->all.first / SIDE, end = blocks_of(q->all.end);
+    const int64_t width = f->width, values = f->values, first = q->all.first / SIDE,
+                  end = blocks_of(q->all.end);
     const AttentionMatrixBf16 x = u->q_bf16, y = u->y_bf16;
-    const int64_t column = q->head * u->head_width, one = (int64_t)sizeof *y.data;
+    const int64_t column = q->head * u->head_width, y_column = q->head * u->value_width,
+                  one = (int64_t)sizeof *y.data;
     prefetch_bf16(x, q->row + SIDE, u->queries, column, u->head_width);
-    prefetch_rows(y.data + column, y.step * one, q->row, u->queries, u->head_width * one, 1);
+    prefetch_rows(y.data + y_column, y.step * one, q->row, u->queries, u->value_width * one, 1);
     stage_bf16(f->q, width, x.data + q->row * x.step + column, x.step, q->present, u->head_width);
     for (int i = 0; i < SIDE; i++) f->max[i] = -INFINITY;
     memset(f->lanes, 0, 2 * SIDE * 16 * sizeof *f->lanes);
@@ -195,10 +202,10 @@ static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q
         }
         stretch_weights(u, f, q, from * SIDE, (begin - from) * SIDE, (last - from) * SIDE,
                         from <= first);
-        for (int64_t c = 0; c < width; c += SIDE)
-            square(f->sum + c, width, from > first, last - begin,
+        for (int64_t c = 0; c < values; c += SIDE)
+            square(f->sum + c, values, from > first, last - begin,
                    (Steps){f->p + (begin - from) * SIDE, STRETCH, SIDE},
-                   (Steps){f->v + begin * SIDE * width + c / 16 * TILE, TILE, SIDE * width});
+                   (Steps){f->v + begin * SIDE * values + c / 16 * TILE, TILE, SIDE * values});
     }
     for (int64_t r = 0; r < q->count; r++) put_row(u, f, q, r);
 }

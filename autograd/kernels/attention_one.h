@@ -41,7 +41,7 @@ static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real 
 /* y = the rows of v from the first key on, each times its weight, times factor. */
 static void one_sum(const AttentionUnit *u, Interval see, const real *p, real factor, real *y)
 {
-    const int64_t count = see.end - see.first, step = u->v.step, width = u->head_width;
+    const int64_t count = see.end - see.first, step = u->v.step, width = u->value_width;
     const real *v = u->v.data + see.first * step;
     int64_t c = 0;
     for (int64_t vecs; (vecs = (width - c) / LANES) > 0; c += (vecs > 1 ? 2 : 1) * LANES)
@@ -63,13 +63,13 @@ static void one_forward(const AttentionUnit *u)
     const int64_t count = see.end - see.first;
     real *p = u->scratch;
     for (int64_t head = 0; head < u->group; head++) {
-        real *y = u->y.data + head * u->head_width;
+        real *y = u->y.data + head * u->value_width;
         real *log_sum = u->log_sum ? u->log_sum + head * u->log_sum_step : NULL;
         if (u->max_logit) u->max_logit[head] = -(real)INFINITY;
         if (u->entropy) u->entropy[head] = 0;
         if (log_sum) *log_sum = 0;
         if (count <= 0) {
-            memset(y, 0, (size_t)u->head_width * sizeof *y);
+            memset(y, 0, (size_t)u->value_width * sizeof *y);
             continue;
         }
         one_scores(u, head, see, p);

@@ -15,13 +15,19 @@ enum {
     PANEL = 2 * LANES > GRAIN ? 2 * LANES : GRAIN
 };
 
+/* The width of a head's rows in q and k, or in v and y. */
+typedef struct Width {
+    int64_t count;
+    int64_t padded; /* filled up to whole vectors */
+    bool whole;     /* it is whole vectors: rows are read, and written, where they lie */
+} Width;
+
 typedef struct Scratch {
-    int64_t width;  /* of a head, filled up to whole vectors */
+    Width head, value;
     int64_t padded; /* keys, filled up to whole panels */
-    bool whole;     /* a head is whole vectors: rows are read, and written, where they lie */
     /* Keys of the unit, in columns: panels of PANEL keys. */
     real *k_columns, *v_columns;
-    real *k_rows, *v_rows, *dk, *dv; /* in rows of `width`: for what is not whole */
+    real *k_rows, *v_rows, *dk, *dv; /* in padded rows: for what is not whole */
     /* A tile of queries, in rows; what cannot be read, or written, where it lies. */
     real *q_rows, *dy_rows, *sum;
     real *p, *dp;         /* [QUERIES, KEYS]: scores or weights, and their gradient */
@@ -30,18 +36,29 @@ typedef struct Scratch {
     unsigned char *begun; /* [padded / STRIP]: strips of keys whose dk and dv hold something */
 } Scratch;
 
+static Width width_of(int64_t count)
+{
+    const int64_t padded = (count + LANES - 1) / LANES * LANES;
+    return (Width){count, padded, padded == count};
+}
+
 static Scratch scratch_cut(const AttentionUnit *u, bool backward)
 {
-    Scratch w = {.width = (u->head_width + LANES - 1) / LANES * LANES,
+    Scratch w = {.head = width_of(u->head_width),
+                 .value = width_of(u->value_width),
                  .padded = (u->keys + PANEL - 1) / PANEL * PANEL};
-    const int64_t keys = w.padded * w.width, tile = QUERIES * w.width;
-    real *at = u->scratch,
-         **const keyed[] = {&w.k_columns, &w.v_rows, &w.v_columns, &w.k_rows, &w.dk, &w.dv};
-    real **const tiled[] = {&w.sum, &w.q_rows, &w.dy_rows};
-    w.whole = w.width == u->head_width;
-    for (int i = 0; i < (backward ? 6 : 2); i++, at += keys) *keyed[i] = at;
-    for (int i = 0; i < 3; i++, at += tile) *tiled[i] = at;
-    w.p = at;
+    const int64_t head = w.head.padded, value = w.value.padded;
+    real *at = u->scratch, **const heads[] = {&w.k_columns, &w.k_rows, &w.dk},
+         **const values[] = {&w.v_rows, &w.v_columns, &w.dv};
+    for (int i = 0; i < (backward ? 3 : 1); i++) {
+        *heads[i] = at;
+        *values[i] = at + w.padded * head;
+        at += w.padded * (head + value);
+    }
+    w.sum = at;
+    w.q_rows = w.sum + QUERIES * (head > value ? head : value);
+    w.dy_rows = w.q_rows + QUERIES * head;
+    w.p = w.dy_rows + QUERIES * value;
     w.dp = w.p + QUERIES * KEYS;
     w.lanes = w.dp + QUERIES * KEYS;
     w.spread = w.lanes + QUERIES * LANES;
@@ -94,26 +111,26 @@ static Interval whole_vectors(Interval x)
 /* The rows of a tile. They are copied, and those that see no key as zeros, so that no not-a-number comes
  * in through them, if they cannot be read where they lie; a last strip that is short always is, and
  * filled with zeros. */
-static AttentionMatrix tile_rows(const AttentionUnit *u, const Scratch *w, const Tile *t,
-                                 AttentionMatrix x, real *copy)
+static AttentionMatrix tile_rows(const AttentionUnit *u, const Tile *t, AttentionMatrix x,
+                                 const Width *w, real *copy)
 {
     const bool direct = w->whole && !t->has_empty;
     const int64_t begin = direct ? t->rows / STRIP * STRIP : 0, short_by = -t->rows & (STRIP - 1);
-    x.data += t->row * x.step + t->head * u->head_width;
-    pack_rows(copy + begin * w->width, w->width, x.data + begin * x.step, x.step, t->rows - begin,
-              u->head_width, t->rows - begin + short_by);
+    x.data += t->row * x.step + t->head * w->count;
+    pack_rows(copy + begin * w->padded, w->padded, x.data + begin * x.step, x.step, t->rows - begin,
+              w->count, t->rows - begin + short_by);
     for (int64_t i = 0; t->has_empty && i < t->rows; i++) {
         const Interval see = seen(u, t->row + i);
-        if (see.first >= see.end) memset(copy + i * w->width, 0, (size_t)w->width * sizeof *copy);
+        if (see.first >= see.end) memset(copy + i * w->padded, 0, (size_t)w->padded * sizeof *copy);
     }
-    return direct ? x : (AttentionMatrix){copy, w->width};
+    return direct ? x : (AttentionMatrix){copy, w->padded};
 }
 
 /* Those of a strip, all STRIP of them. */
-static AttentionMatrix strip_rows(const Scratch *w, const Tile *t, int64_t strip, AttentionMatrix x,
+static AttentionMatrix strip_rows(const Tile *t, int64_t strip, AttentionMatrix x, const Width *w,
                                   real *copy)
 {
-    if ((strip + 1) * STRIP > t->rows) x = (AttentionMatrix){copy, w->width};
+    if ((strip + 1) * STRIP > t->rows) x = (AttentionMatrix){copy, w->padded};
     return (AttentionMatrix){x.data + strip * STRIP * x.step, x.step};
 }
 
@@ -174,17 +191,17 @@ static void strip_forward(const AttentionUnit *u, const Scratch *w, const Tile *
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
     const bool is_first = key <= t->strip[strip].first; /* of the tiles that it sees */
     const bool prefetches = is_first && prefetches_next(u, t->head);
-    const int64_t column = t->head * u->head_width;
+    const int64_t head = u->head_width, value = u->value_width;
     real *p = w->p, shrink[STRIP + 15] = {0}, moved[STRIP], factor[KEYS];
     if (is_first) {
-        prefetch_strip(u, u->q, t->row + row + STRIP, u->queries, column, false);
-        prefetch_strip(u, u->y, t->row + row, u->queries, column, true);
+        prefetch_strip(u->q, t->row + row + STRIP, u->queries, t->head * head, head, false);
+        prefetch_strip(u->y, t->row + row, u->queries, t->head * value, value, true);
     }
-    if (key + KEYS > t->row) prefetch_strip(u, u->v, key + row + STRIP, u->keys, 0, false);
+    if (key + KEYS > t->row) prefetch_strip(u->v, key + row + STRIP, u->keys, 0, value, false);
 
-    strip_product(rows, u->head_width, strip_rows(w, t, strip, o->q, w->q_rows), w->k_columns, key,
-                  v, p);
-    if (prefetches) prefetch_next(u, u->next->k, u->next->keys, t->row + row);
+    strip_product(rows, head, strip_rows(t, strip, o->q, &w->head, w->q_rows), w->k_columns, key, v,
+                  p);
+    if (prefetches) prefetch_next(u, u->next->k, u->next->keys, head, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
         row_scores(u, t, row + r, key, v, p + r * KEYS);
         Vec max = all(-(real)INFINITY);
@@ -216,18 +233,18 @@ static void strip_forward(const AttentionUnit *u, const Scratch *w, const Tile *
             for (int64_t j = v.first; j < v.end; j++) y[j] *= factor[j];
         }
         if (is_first || shrink[r] == 1) continue;
-        real *weighted = w->sum + (row + r) * w->width;
-        for (int64_t c = 0; c < w->width; c += LANES)
+        real *weighted = w->sum + (row + r) * w->value.padded;
+        for (int64_t c = 0; c < w->value.padded; c += LANES)
             store(weighted + c, load(weighted + c) * shrink[r]);
     }
-    product((rows + 3) / 4 * 4, w->width / LANES, x.end - x.first, p + x.first, KEYS, 1,
-            o->v.data + (key + x.first) * o->v.step, o->v.step, w->sum + row * w->width, w->width,
-            !is_first);
+    product((rows + 3) / 4 * 4, w->value.padded / LANES, x.end - x.first, p + x.first, KEYS, 1,
+            o->v.data + (key + x.first) * o->v.step, o->v.step, w->sum + row * w->value.padded,
+            w->value.padded, !is_first);
 }
 
 static void tile_forward(const AttentionUnit *u, const Scratch *w, const Tile *t, AttentionMatrix v)
 {
-    Online o = {.q = tile_rows(u, w, t, u->q, w->q_rows), .v = v};
+    Online o = {.q = tile_rows(u, t, u->q, &w->head, w->q_rows), .v = v};
     for (int i = 0; i < QUERIES; i++) o.max[i] = -(real)INFINITY;
 
     for (int64_t key = t->all.first / KEYS * KEYS; key < t->all.end; key += KEYS)
@@ -236,15 +253,15 @@ static void tile_forward(const AttentionUnit *u, const Scratch *w, const Tile *t
 
     for (int64_t i = 0; i < t->rows; i++) {
         const Interval see = seen(u, t->row + i);
-        real *y = u->y.data + (t->row + i) * u->y.step + t->head * u->head_width;
+        real *y = u->y.data + (t->row + i) * u->y.step + t->head * u->value_width;
         real *log_sum = u->log_sum ? u->log_sum + t->head * u->log_sum_step + t->row + i : NULL;
         if (see.first >= see.end) {
-            memset(y, 0, (size_t)u->head_width * sizeof *y);
+            memset(y, 0, (size_t)u->value_width * sizeof *y);
             if (log_sum) *log_sum = 0;
             continue;
         }
         const real sum = total(load(w->lanes + i * LANES)), over = 1 / sum;
-        scale_row(y, w->sum + i * w->width, u->head_width, over);
+        scale_row(y, w->sum + i * w->value.padded, u->value_width, over);
         if (log_sum) *log_sum = (real)(o.max[i] + log2_real(sum));
         if (u->entropy) u->entropy[t->head] += entropy_of(sum, total(load(w->spread + i * LANES)));
         if (u->max_logit && o.max[i] / (real)LOG2E > u->max_logit[t->head])
@@ -253,12 +270,12 @@ static void tile_forward(const AttentionUnit *u, const Scratch *w, const Tile *t
 }
 
 /* All keys in rows of whole vectors. */
-static AttentionMatrix key_rows(const AttentionUnit *u, const Scratch *w, AttentionMatrix x,
+static AttentionMatrix key_rows(const AttentionUnit *u, AttentionMatrix x, const Width *w,
                                 real *copy)
 {
     if (w->whole) return x;
-    pack_rows(copy, w->width, x.data, x.step, u->keys, u->head_width, u->keys);
-    return (AttentionMatrix){copy, w->width};
+    pack_rows(copy, w->padded, x.data, x.step, u->keys, w->count, u->keys);
+    return (AttentionMatrix){copy, w->padded};
 }
 
 void FORWARD(const AttentionUnit *u)
@@ -273,7 +290,7 @@ void FORWARD(const AttentionUnit *u)
     for (int64_t head = 0; u->entropy && head < u->group; head++) u->entropy[head] = 0;
     pack_columns(w.k_columns, PANEL, GRAIN, u->k.data, u->k.step, u->keys, u->head_width,
                  (real)(u->scale * LOG2E));
-    const AttentionMatrix v = key_rows(u, &w, u->v, w.v_rows);
+    const AttentionMatrix v = key_rows(u, u->v, &w.value, w.v_rows);
     for (int64_t head = 0; head < u->group; head++)
         for (int64_t row = 0; row < u->queries; row += QUERIES) {
             const Tile t = tile_at(u, head, row);
@@ -296,10 +313,10 @@ static bool in_one_tile(Interval x)
 }
 
 /* Where the gradient of `rows` rows from `row` on is made: directly in x, or in a copy. */
-static AttentionMatrix gradient_target(const Scratch *w, AttentionMatrix x, int64_t row,
-                                       int64_t rows, real *copy)
+static AttentionMatrix gradient_target(const Width *w, AttentionMatrix x, int64_t row, int64_t rows,
+                                       real *copy)
 {
-    if (!w->whole || rows < STRIP) return (AttentionMatrix){copy, w->width};
+    if (!w->whole || rows < STRIP) return (AttentionMatrix){copy, w->padded};
     return (AttentionMatrix){x.data + row * x.step, x.step};
 }
 
@@ -339,20 +356,22 @@ static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const T
     const bool is_first = key <= t->strip[strip].first,
                prefetches = is_first && prefetches_next(u, t->head);
     const bool one = in_one_tile(t->strip[strip]);
-    const int64_t column = t->head * u->head_width, at = t->head * u->log_sum_step + t->row + row;
+    const int64_t head = u->head_width, value = u->value_width, column = t->head * head,
+                  at = t->head * u->log_sum_step + t->row + row;
     if (is_first) {
-        prefetch_strip(u, u->q, t->row + row + STRIP, u->queries, column, false);
-        prefetch_strip(u, u->dy, t->row + row + QUERIES, u->queries, column, false);
-        prefetch_strip(u, u->y, t->row + row + QUERIES, u->queries, column, false);
-        prefetch_strip(u, u->dq, t->row + row, u->queries, column, true);
+        const int64_t next = t->row + row + QUERIES, from = t->head * value;
+        prefetch_strip(u->q, t->row + row + STRIP, u->queries, column, head, false);
+        prefetch_strip(u->dy, next, u->queries, from, value, false);
+        prefetch_strip(u->y, next, u->queries, from, value, false);
+        prefetch_strip(u->dq, t->row + row, u->queries, column, head, true);
     }
 
-    strip_product(rows, u->head_width, strip_rows(w, t, strip, d->q, w->q_rows), w->k_columns, key,
-                  v, p);
-    if (prefetches) prefetch_next(u, u->next->k, u->next->keys, t->row + row);
-    strip_product(rows, u->head_width, strip_rows(w, t, strip, d->dy, w->dy_rows), w->v_columns,
+    strip_product(rows, head, strip_rows(t, strip, d->q, &w->head, w->q_rows), w->k_columns, key, v,
+                  p);
+    if (prefetches) prefetch_next(u, u->next->k, u->next->keys, head, t->row + row);
+    strip_product(rows, value, strip_rows(t, strip, d->dy, &w->value, w->dy_rows), w->v_columns,
                   key, v, dp);
-    if (prefetches) prefetch_next(u, u->next->v, u->next->keys, t->row + row);
+    if (prefetches) prefetch_next(u, u->next->v, u->next->keys, value, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
         real *weight = p + r * KEYS, *g = dp + r * KEYS;
         row_scores(u, t, row + r, key, v, weight);
@@ -363,16 +382,15 @@ static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const T
         row_gradient(weight, g, v, u->log_sum[at + r], one ? NULL : d->delta + row + r);
         for (int64_t j = v.first; u->drop_below && j < v.end; j++) weight[j] *= factor[j];
     }
-    if (prefetches) prefetch_next(u, u->next->q, u->next->queries, t->row + row);
+    if (prefetches) prefetch_next(u, u->next->q, u->next->queries, head, t->row + row);
     if (!u->dq.data) return x;
     const AttentionMatrix to =
-        gradient_target(w, u->dq, t->row + row, rows, w->sum + row * w->width);
-    const bool direct = to.data != w->sum + row * w->width;
-    product((rows + 3) / 4 * 4, w->width / LANES, x.end - x.first, dp + x.first, KEYS, 1,
-            d->k.data + (key + x.first) * d->k.step, d->k.step,
-            to.data + (direct ? t->head * u->head_width : 0), to.step,
-            key > t->strip[strip].first || (direct && u->add_q));
-    if (prefetches) prefetch_next(u, u->next->dy, u->next->queries, t->row + row);
+        gradient_target(&w->head, u->dq, t->row + row, rows, w->sum + row * w->head.padded);
+    const bool direct = to.data != w->sum + row * w->head.padded;
+    product((rows + 3) / 4 * 4, w->head.padded / LANES, x.end - x.first, dp + x.first, KEYS, 1,
+            d->k.data + (key + x.first) * d->k.step, d->k.step, to.data + (direct ? column : 0),
+            to.step, key > t->strip[strip].first || (direct && u->add_q));
+    if (prefetches) prefetch_next(u, u->next->dy, u->next->queries, value, t->row + row);
     return x;
 }
 
@@ -388,15 +406,14 @@ static void clear_corner(const Scratch *w, int64_t strip, int64_t key)
 }
 
 /* x of a strip of keys += p^T rows. */
-static void strip_of_keys(const AttentionUnit *u, const Scratch *w, AttentionMatrix x, real *copy,
-                          bool add, int64_t key, int64_t rows, const real *p, const real *b,
-                          int64_t step)
+static void strip_of_keys(AttentionMatrix x, const Width *w, real *copy, bool add, bool begun,
+                          int64_t key, int64_t keys, int64_t rows, const real *p, AttentionMatrix b)
 {
     if (!x.data) return;
-    const AttentionMatrix to = gradient_target(w, x, key, u->keys - key, copy + key * w->width);
-    const bool direct = to.data != copy + key * w->width;
-    product(STRIP, w->width / LANES, rows, p, 1, KEYS, b, step, to.data, to.step,
-            w->begun[key / STRIP] || (direct && add));
+    const AttentionMatrix to = gradient_target(w, x, key, keys - key, copy + key * w->padded);
+    const bool direct = to.data != copy + key * w->padded;
+    product(STRIP, w->padded / LANES, rows, p, 1, KEYS, b.data, b.step, to.data, to.step,
+            begun || (direct && add));
 }
 
 /* dv += p^T dy, dk += dp^T q: each strip of keys from the first to the last row that sees it. */
@@ -417,11 +434,14 @@ static void keys_backward(const AttentionUnit *u, const Scratch *w, const Tile *
             if (!sees(see[s], j)) clear_corner(w, s, j);
         const int64_t row = begin * STRIP, last = end * STRIP < t->rows ? end * STRIP : t->rows;
         const int64_t at = row * KEYS + j;
-        strip_of_keys(u, w, u->dv, w->dv, u->add_v, key + j, last - row, w->p + at,
-                      d->dy.data + row * d->dy.step, d->dy.step);
-        strip_of_keys(u, w, u->dk, w->dk, u->add_k, key + j, last - row, w->dp + at,
-                      d->q.data + row * d->q.step, d->q.step);
-        w->begun[(key + j) / STRIP] = 1;
+        unsigned char *begun = w->begun + (key + j) / STRIP;
+        const AttentionMatrix dy = {d->dy.data + row * d->dy.step, d->dy.step},
+                              q = {d->q.data + row * d->q.step, d->q.step};
+        strip_of_keys(u->dv, &w->value, w->dv, u->add_v, *begun, key + j, u->keys, last - row,
+                      w->p + at, dy);
+        strip_of_keys(u->dk, &w->head, w->dk, u->add_k, *begun, key + j, u->keys, last - row,
+                      w->dp + at, q);
+        *begun = 1;
     }
 }
 
@@ -439,20 +459,20 @@ static void put(AttentionMatrix to, int64_t row, int64_t column, const real *x, 
 }
 
 /* What was not made in its place is brought there, and zeros where nothing was made. */
-static void strip_put(const AttentionUnit *u, const Scratch *w, AttentionMatrix to, int64_t row,
-                      int64_t column, int64_t rows, const real *x, bool made, bool add)
+static void strip_put(const Width *w, AttentionMatrix to, int64_t row, int64_t column, int64_t rows,
+                      const real *x, bool made, bool add)
 {
     if (rows > STRIP) rows = STRIP;
     if (!to.data || (made && w->whole && rows == STRIP)) return;
-    put(to, row, column, made ? x : NULL, w->width, rows, u->head_width, add);
+    put(to, row, column, made ? x : NULL, w->padded, rows, w->count, add);
 }
 
 static void tile_backward(const AttentionUnit *u, const Scratch *w, const Tile *t,
                           AttentionMatrix k)
 {
-    const int64_t width = u->head_width, strips = (t->rows + STRIP - 1) / STRIP;
-    Backward d = {.q = tile_rows(u, w, t, u->q, w->q_rows),
-                  .dy = tile_rows(u, w, t, u->dy, w->dy_rows),
+    const int64_t width = u->value_width, strips = (t->rows + STRIP - 1) / STRIP;
+    Backward d = {.q = tile_rows(u, t, u->q, &w->head, w->q_rows),
+                  .dy = tile_rows(u, t, u->dy, &w->value, w->dy_rows),
                   .k = k};
     for (int64_t i = 0; i < t->rows; i++) {
         if (in_one_tile(t->strip[i / STRIP])) continue;
@@ -470,16 +490,16 @@ static void tile_backward(const AttentionUnit *u, const Scratch *w, const Tile *
         for (int64_t strip = 0; strip < strips; strip++) {
             const int64_t at = key + strip * STRIP;
             if (at < u->keys && !w->begun[at / STRIP]) {
-                prefetch_strip(u, u->dk, at, u->keys, 0, true);
-                prefetch_strip(u, u->dv, at, u->keys, 0, true);
+                prefetch_strip(u->dk, at, u->keys, 0, u->head_width, true);
+                prefetch_strip(u->dv, at, u->keys, 0, u->value_width, true);
             }
             see[strip] = strip_backward(u, w, t, &d, strip, key);
         }
         keys_backward(u, w, t, &d, see, key);
     }
     for (int64_t s = 0, row = 0; s < strips; s++, row += STRIP)
-        strip_put(u, w, u->dq, t->row + row, t->head * width, t->rows - row,
-                  w->sum + row * w->width, t->strip[s].first < t->strip[s].end, u->add_q);
+        strip_put(&w->head, u->dq, t->row + row, t->head * u->head_width, t->rows - row,
+                  w->sum + row * w->head.padded, t->strip[s].first < t->strip[s].end, u->add_q);
 }
 
 void BACKWARD(const AttentionUnit *u)
@@ -487,9 +507,9 @@ void BACKWARD(const AttentionUnit *u)
     const Scratch w = scratch_cut(u, true);
     pack_columns(w.k_columns, PANEL, GRAIN, u->k.data, u->k.step, u->keys, u->head_width,
                  (real)(u->scale * LOG2E));
-    pack_columns(w.v_columns, PANEL, GRAIN, u->v.data, u->v.step, u->keys, u->head_width,
+    pack_columns(w.v_columns, PANEL, GRAIN, u->v.data, u->v.step, u->keys, u->value_width,
                  (real)u->scale);
-    const AttentionMatrix k = key_rows(u, &w, u->k, w.k_rows);
+    const AttentionMatrix k = key_rows(u, u->k, &w.head, w.k_rows);
     memset(w.begun, 0, (size_t)(w.padded / STRIP));
     for (int64_t head = 0; head < u->group; head++)
         for (int64_t row = 0; row < u->queries; row += QUERIES) {
@@ -497,9 +517,9 @@ void BACKWARD(const AttentionUnit *u)
             tile_backward(u, &w, &t, k);
         }
     for (int64_t key = 0; key < u->keys; key += STRIP) {
-        const real *dk = w.dk + key * w.width, *dv = w.dv + key * w.width;
+        const real *dk = w.dk + key * w.head.padded, *dv = w.dv + key * w.value.padded;
         const bool made = w.begun[key / STRIP];
-        strip_put(u, &w, u->dk, key, 0, u->keys - key, dk, made, u->add_k);
-        strip_put(u, &w, u->dv, key, 0, u->keys - key, dv, made, u->add_v);
+        strip_put(&w.head, u->dk, key, 0, u->keys - key, dk, made, u->add_k);
+        strip_put(&w.value, u->dv, key, 0, u->keys - key, dv, made, u->add_v);
     }
 }

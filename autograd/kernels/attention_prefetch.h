@@ -13,14 +13,14 @@ enum {
 }; /* keys of a unit that is asked for in the one before: they stay in the cache */
 
 /* A strip of rows from `row` on, below `end`, that will be read, or written. */
-INLINE void prefetch_strip(const AttentionUnit *u, AttentionMatrix x, int64_t row, int64_t end,
-                           int64_t column, bool write)
+INLINE void prefetch_strip(AttentionMatrix x, int64_t row, int64_t end, int64_t column,
+                           int64_t width, bool write)
 {
     for (int64_t i = row; x.data && i < row + STRIP && i < end; i++)
         if (write)
-            PREFETCH(x.data + i * x.step + column, u->head_width, 1);
+            PREFETCH(x.data + i * x.step + column, width, 1);
         else
-            PREFETCH(x.data + i * x.step + column, u->head_width, 0);
+            PREFETCH(x.data + i * x.step + column, width, 0);
 }
 
 /* The last of the heads that read the same keys prefetches the next unit's rows: */
@@ -30,11 +30,12 @@ INLINE bool prefetches_next(const AttentionUnit *u, int64_t head)
 }
 
 /* with each of its strips for as large a part of the rows. */
-INLINE void prefetch_next(const AttentionUnit *u, AttentionMatrix x, int64_t rows, int64_t row)
+INLINE void prefetch_next(const AttentionUnit *u, AttentionMatrix x, int64_t rows, int64_t width,
+                          int64_t row)
 {
     const int64_t strips = (u->queries + STRIP - 1) / STRIP, part = (rows + strips - 1) / strips;
     const int64_t begin = row / STRIP * part, end = begin + part < rows ? begin + part : rows;
-    for (int64_t i = begin; i < end; i++) PREFETCH(x.data + i * x.step, u->head_width, 0);
+    for (int64_t i = begin; i < end; i++) PREFETCH(x.data + i * x.step, width, 0);
 }
 
 #endif

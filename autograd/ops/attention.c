@@ -20,10 +20,16 @@ typedef struct Columns {
     int64_t begin, end;
 } Columns;
 
+/* Of a head in input i, or, for V, in the result. */
+static int64_t width_of(const Attention *a, int i)
+{
+    return i == V && a->value_width ? a->value_width : a->head_width;
+}
+
 static Columns columns_of(const Attention *a, int i)
 {
     const int64_t begin = i == Q ? a->q_column : i == K ? a->k_column : a->v_column;
-    return (Columns){begin, begin + (i == Q ? a->heads : a->kv_heads) * a->head_width};
+    return (Columns){begin, begin + (i == Q ? a->heads : a->kv_heads) * width_of(a, i)};
 }
 
 static Status check_columns(const Node *n)
@@ -36,7 +42,7 @@ static Status check_columns(const Node *n)
         if (x.rank != 2 || c.begin < 0 || c.end > x.dim[1])
             return FAIL(E_SHAPE, "attention: %c %s has no columns %lld to %lld: %lld heads of %lld",
                         name[i], shape_text(x), (long long)c.begin, (long long)c.end,
-                        (long long)(i == Q ? a->heads : a->kv_heads), (long long)a->head_width);
+                        (long long)(i == Q ? a->heads : a->kv_heads), (long long)width_of(a, i));
         for (int j = Q; j < i; j++) {
             const Columns d = columns_of(a, j);
             if (n->in[i] == n->in[j] && c.begin < d.end && d.begin < c.end)
@@ -95,6 +101,7 @@ static AttentionUnit largest(const Node *n, int64_t keys_max)
     AttentionUnit u = {.queries = keys_max,
                        .keys = keys_max,
                        .head_width = a->head_width,
+                       .value_width = width_of(a, V),
                        .group = a->heads / a->kv_heads,
                        .scale = a->scale};
     if (!n->in[Q]->data) u.q_bf16.data = &narrow;
@@ -114,15 +121,18 @@ static Status shape(Node *n)
 {
     const Attention *a = n->attr;
     int64_t keys_max = 0;
-    if (a->kv_heads < 1 || a->heads < 1 || a->heads % a->kv_heads || a->head_width < 1)
-        return FAIL(E_SHAPE, "attention: %lld heads of %lld, %lld of keys: not a divisor",
-                    (long long)a->heads, (long long)a->head_width, (long long)a->kv_heads);
+    if (a->kv_heads < 1 || a->heads < 1 || a->heads % a->kv_heads)
+        return FAIL(E_SHAPE, "attention: %lld key heads do not divide %lld heads",
+                    (long long)a->kv_heads, (long long)a->heads);
+    if (a->head_width < 1 || a->value_width < 0)
+        return FAIL(E_SHAPE, "attention: head width %lld, value width %lld",
+                    (long long)a->head_width, (long long)a->value_width);
     if (!(a->dropout.rate >= 0 && a->dropout.rate < 1))
         return FAIL(E_ARG, "attention: dropout %g: not in [0, 1)", a->dropout.rate);
     TRY(check_columns(n));
     TRY(check_rows(n, &keys_max));
     const int64_t rows = n->in[Q]->shape.dim[0];
-    n->out->shape = SHAPE(rows, a->heads * a->head_width);
+    n->out->shape = SHAPE(rows, a->heads * width_of(a, V));
     n->keep_size = a->heads * rows * (int64_t)sizeof(real); /* log of the sum of exponentials */
     n->scratch_size = threads_team() * unit_work(n, keys_max) +
                       a->rows.segments * a->heads * (int64_t)(sizeof(double) + sizeof(real));
@@ -184,23 +194,24 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
     const AttentionRows *r = &a->rows;
     const int64_t s = i / a->kv_heads, kv = i % a->kv_heads, group = a->heads / a->kv_heads;
     const int64_t head = kv * group, query = r->queries[s], key = r->keys[s];
-    const int64_t width = a->head_width, rows = n->in[Q]->shape.dim[0];
+    const int64_t width = a->head_width, value = width_of(a, V), rows = n->in[Q]->shape.dim[0];
     const int64_t q_column = a->q_column + head * width, k_column = a->k_column + kv * width,
-                  v_column = a->v_column + kv * width;
+                  v_column = a->v_column + kv * value;
 
     AttentionUnit u = {
         .queries = r->queries[s + 1] - query,
         .keys = keys_of(r, s),
         .head_width = width,
+        .value_width = value,
         .group = group,
         .q = matrix(n->in[Q], n->in[Q]->data, query, q_column),
         .k = matrix(n->in[K], n->in[K]->data, key, k_column),
         .v = matrix(n->in[V], n->in[V]->data, key, v_column),
-        .y = matrix(n->out, n->out->data, query, head * width),
+        .y = matrix(n->out, n->out->data, query, head * value),
         .q_bf16 = matrix_bf16(n->in[Q], query, q_column),
         .k_bf16 = matrix_bf16(n->in[K], key, k_column),
         .v_bf16 = matrix_bf16(n->in[V], key, v_column),
-        .y_bf16 = matrix_bf16(n->out, query, head * width),
+        .y_bf16 = matrix_bf16(n->out, query, head * value),
         .first = r->first ? r->first + query : NULL,
         .end = r->end ? r->end + query : NULL,
         .scale = a->scale,
@@ -230,11 +241,11 @@ static AttentionUnit unit_backward(const Pass *p, int64_t i, int worker)
     const Attention *a = n->attr;
     const int64_t s = i / a->kv_heads, kv = i % a->kv_heads;
     const int64_t query = a->rows.queries[s], key = a->rows.keys[s];
-    const int64_t q = kv * u.group * u.head_width, k = kv * u.head_width;
-    u.dy = matrix(n->out, (real *)n->dout, query, q);
-    u.dq = matrix(n->in[Q], n->din[Q], query, a->q_column + q);
-    u.dk = matrix(n->in[K], n->din[K], key, a->k_column + k);
-    u.dv = matrix(n->in[V], n->din[V], key, a->v_column + k);
+    const int64_t head = kv * u.group;
+    u.dy = matrix(n->out, (real *)n->dout, query, head * u.value_width);
+    u.dq = matrix(n->in[Q], n->din[Q], query, a->q_column + head * u.head_width);
+    u.dk = matrix(n->in[K], n->din[K], key, a->k_column + kv * u.head_width);
+    u.dv = matrix(n->in[V], n->din[V], key, a->v_column + kv * u.value_width);
     /* The columns of one tensor given again are others, and nothing is there yet. */
     u.add_q = n->add[Q];
     u.add_k = n->add[n->in[K] == n->in[Q] ? Q : K];
@@ -335,7 +346,8 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
         for (int64_t i = begin; rows->first && i < end; i++)
             if (rows->end[i] > rows->first[i]) pairs += rows->end[i] - rows->first[i];
     }
-    w->operations = (in_backward ? 8 : 4) * pairs * (double)(a->heads * a->head_width);
+    w->operations =
+        (in_backward ? 4 : 2) * pairs * (double)(a->heads * (a->head_width + width_of(a, V)));
 }
 
 #define INTS(...) ((const int32_t[]){__VA_ARGS__})
@@ -343,10 +355,12 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
     .rows = {.segments = 1, .queries = INTS(0, queries_), .keys = INTS(0, keys_)}
 #define THREE       .rows = {.segments = 3, .queries = INTS(0, 2, 5, 6), .keys = INTS(0, 2, 5, 6)}
 #define FOUR_AND_70 .rows = {.segments = 2, .queries = INTS(0, 4, 74), .keys = INTS(0, 4, 74)}
-#define SHAPES(queries, keys, heads, kv_heads, width)                     \
+#define SHAPES(queries, keys, heads, kv_heads, width) \
+    WIDTHS(queries, keys, heads, kv_heads, width, width)
+#define WIDTHS(queries, keys, heads, kv_heads, width, value)              \
     {                                                                     \
         SHAPE_OF(queries, heads *width), SHAPE_OF(keys, kv_heads *width), \
-            SHAPE_OF(keys, kv_heads *width)                               \
+            SHAPE_OF(keys, kv_heads *value)                               \
     }
 #define HEADS(heads_, kv_heads_, width_) \
     .heads = heads_, .kv_heads = kv_heads_, .head_width = width_, .scale = .5
@@ -391,6 +405,20 @@ static const OpCase cases[] = {
     {"tiles", SHAPES(74, 74, 1, 1, 2), .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70}},
     {"tiles, grouped, slopes, dropout", SHAPES(74, 74, 2, 1, 1),
      .attr = &(Attention){HEADS(2, 1, 1), FOUR_AND_70, .slopes = SLOPES, .dropout = {.rate = .3}}},
+    {"values wider", WIDTHS(5, 5, 2, 1, 2, 5),
+     .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .value_width = 5, .slopes = SLOPES}},
+    {"values narrower", WIDTHS(6, 6, 2, 2, 16, 3),
+     .attr = &(Attention){HEADS(2, 2, 16), THREE, .value_width = 3, .dropout = {.rate = .4}}},
+    {"values wider, one query", WIDTHS(1, 37, 2, 1, 3, 17),
+     .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 37), .value_width = 17}},
+    {"values wider, other columns",
+     {SHAPE_OF(5, 7), SHAPE_OF(5, 4), SHAPE_OF(5, 6)},
+     .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .value_width = 4, .q_column = 2, .k_column = 1,
+                          .v_column = 1}},
+    {"values wider, tiles", WIDTHS(74, 74, 2, 1, 1, 3),
+     .attr = &(Attention){HEADS(2, 1, 1), FOUR_AND_70, .value_width = 3, .slopes = SLOPES}},
+    {"values narrower, tiles", WIDTHS(74, 74, 1, 1, 8, 1),
+     .attr = &(Attention){HEADS(1, 1, 8), FOUR_AND_70, .value_width = 1}},
     {"tiles, fewer queries", SHAPES(3, 140, 1, 1, 1),
      .attr = &(Attention){HEADS(1, 1, 1), ONE(3, 140)}},
     {0},

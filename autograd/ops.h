@@ -8,6 +8,7 @@
 #define AUTOGRAD_OPS_H
 
 #include "autograd/base/rng.h"
+#include "autograd/base/schema.h"
 #include "autograd/tape.h"
 
 #define OP_LIST(X)   \
@@ -23,11 +24,12 @@
     X(rope)          \
     X(scale)
 
-#define ACTIVATION_LIST(X) X(gelu) X(relu) X(relu2) X(silu) X(swiglu) X(geglu)
+#define ACTIVATION_CHOICES(X) \
+    X(ACTIVATION, gelu)       \
+    X(ACTIVATION, relu)       \
+    X(ACTIVATION, relu2) X(ACTIVATION, silu) X(ACTIVATION, swiglu) X(ACTIVATION, geglu)
 
-#define X(name) ACTIVATION_##name,
-typedef enum Activation { ACTIVATION_LIST(X) } Activation;
-#undef X
+CHOICES(Activation, ACTIVATION_CHOICES, activation_text)
 
 /* gelu (tanh form), relu, relu2 (relu squared), silu of each element of x [...]: [...]. swiglu,
  * geglu: x [..., 2 n] holds gate and up side by side, result act(gate) * up [..., n]. E_SHAPE if 2

@@ -5,31 +5,26 @@
 #include "autograd/base/rng.h"
 #include "data/batch_internal.h"
 
-static bool is(const char *setting, const char *value)
-{
-    return !strcmp(setting, value);
-}
-
 static bool in_windows(const DataConfig *c)
 {
-    return is(c->packing, "none") || is(c->packing, "concat");
+    return c->packing == PACKING_none || c->packing == PACKING_concat;
 }
 
 Status data_check(const DataConfig *c)
 {
-    if (is(c->objective, "prefix") && in_windows(c))
+    if (c->objective == OBJECTIVE_prefix && in_windows(c))
         return FAIL(E_CONFIG,
                     "data.objective = prefix needs whole documents, which data.packing = %s cuts "
                     "anywhere; set greedy, best_fit, spfhp or optimal",
-                    c->packing);
-    if (is(c->prefix_split, "random") && !is(c->objective, "prefix"))
+                    packing_text(c->packing));
+    if (c->prefix_split == PREFIX_SPLIT_random && c->objective != OBJECTIVE_prefix)
         return FAIL(E_CONFIG, "data.prefix_split = random needs data.objective = prefix, which is "
                               "what has prompts");
-    if (is(c->loss_weights, "document") && in_windows(c) && !c->document_mask)
+    if (c->loss_weights == LOSS_WEIGHTS_document && in_windows(c) && !c->document_mask)
         return FAIL(E_CONFIG,
                     "data.loss_weights = document needs documents that are told apart: set "
                     "data.document_mask = true, or another data.packing than %s",
-                    c->packing);
+                    packing_text(c->packing));
     return OK;
 }
 
@@ -72,8 +67,7 @@ static Status open_packs(Batches *b)
 {
     const Split *s = b->split;
     b->is_packed = true;
-    TRY(packs_make(&b->packs, s, packer_find(b->config->packing), b->context,
-                   b->config->pack_depth));
+    TRY(packs_make(&b->packs, s, packer_of(b->config->packing), b->context, b->config->pack_depth));
     b->windows = b->packs.count;
     if (!b->windows) return FAIL(E_CONFIG, "%s of %s has no document", s->name, b->dataset->path);
     if (b->dataset->tokenizer) {
@@ -136,7 +130,7 @@ static int64_t window_of(const Batches *b, int64_t batch_index, int64_t j)
 {
     const int64_t index = (batch_index - 1) * b->sequences + j, epoch = index / b->windows;
     const Rng r = rng_stream(b->seed, "data.batch");
-    if (is(b->config->order, "sequential")) return index % b->windows;
+    if (b->config->order == ORDER_sequential) return index % b->windows;
     return shuffled(r, epoch, index % b->windows, b->windows);
 }
 
@@ -144,7 +138,7 @@ static int64_t window_of(const Batches *b, int64_t batch_index, int64_t j)
 static int64_t place(const Batches *b, int64_t batch_index, int64_t j)
 {
     const Rng r = rng_stream(b->seed, "data.batch");
-    if (is(b->config->packing, "none") && is(b->config->order, "shuffled"))
+    if (b->config->packing == PACKING_none && b->config->order == ORDER_shuffled)
         return (int64_t)rng_below(r, (uint64_t)batch_index, (uint64_t)j,
                                   (uint64_t)(b->split->count - b->context));
     return window_of(b, batch_index, j) * b->context;
@@ -200,7 +194,7 @@ static void begin(const Batches *b, Batch *out)
     out->weight_sum = 0;
     out->segment_index[0] = 0;
     out->has_intervals = b->is_packed;
-    out->has_weights = is(b->config->loss_weights, "document");
+    out->has_weights = b->config->loss_weights == LOSS_WEIGHTS_document;
 }
 
 Status batches_fill(const Batches *b, int64_t batch_index, Batch *out)

@@ -7,18 +7,42 @@
 #include "data/packs.h"
 #include "data/tokenizer.h"
 
+#define ORDER_CHOICES(X)            X(ORDER, shuffled) X(ORDER, sequential)
+#define OBJECTIVE_CHOICES(X)        X(OBJECTIVE, causal) X(OBJECTIVE, prefix)
+#define PREFIX_ATTENTION_CHOICES(X) X(PREFIX_ATTENTION, bidirectional) X(PREFIX_ATTENTION, causal)
+#define PREFIX_SPLIT_CHOICES(X)     X(PREFIX_SPLIT, given) X(PREFIX_SPLIT, random)
+#define LOSS_WEIGHTS_CHOICES(X)     X(LOSS_WEIGHTS, token) X(LOSS_WEIGHTS, document)
+
+CHOICES(DataOrder, ORDER_CHOICES, order_text)
+CHOICES(DataObjective, OBJECTIVE_CHOICES, objective_text)
+CHOICES(PrefixAttention, PREFIX_ATTENTION_CHOICES, prefix_attention_text)
+CHOICES(PrefixSplit, PREFIX_SPLIT_CHOICES, prefix_split_text)
+CHOICES(LossWeights, LOSS_WEIGHTS_CHOICES, loss_weights_text)
+
 /* clang-format off */
-/* [data]     name             default          help */
-#define DATA_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                       \
-    TEXT(S, path,             "data/corpus.h5", NULL, "dataset (see capstan prepare), or a token file") \
-    TEXT(S, packing,          "none",     "none|concat|greedy|best_fit|spfhp|optimal", "none: windows from anywhere; concat: each token once an epoch; the others: whole documents share a sequence (see capstan pack)") \
-    INT (S, pack_depth,       0,  0, 1048576,         "most documents that share a sequence; 0: any number") \
-    BOOL(S, document_mask,    false,                  "attention, positions and targets stay in a document") \
-    TEXT(S, order,            "shuffled", "shuffled|sequential", "sequential: in file order, no chance") \
-    TEXT(S, objective,        "causal",   "causal|prefix", "prefix: a document's prompt has no loss; needs whole documents, that is a packing") \
-    TEXT(S, prefix_attention, "bidirectional", "bidirectional|causal", "what tokens of a prompt see: each other, or the past") \
-    TEXT(S, prefix_split,     "given",    "given|random", "random: prompts end anywhere, anew each epoch (UL2's S-denoiser), not where the dataset says") \
-    TEXT(S, loss_weights,     "token",    "token|document", "what counts alike in training: each token that has a loss, or each document that has one")
+/* [data] name, default, help */
+#define DATA_SETTINGS(S, INT, REAL, BOOL, TEXT, CHOICE, AUTO) \
+    TEXT(S, path,            "data/corpus.h5", \
+         "dataset made by `capstan prepare`, or a raw token file") \
+    CHOICE(S, packing, none, PackingKind, PACKING_CHOICES, \
+         "none: windows at random offsets; concat: consecutive windows, each token once per " \
+         "epoch; the others: whole documents share a sequence (see `capstan pack`)") \
+    INT (S, pack_depth,          0,     0, 1048576, \
+         "most documents per packed sequence; 0: no limit") \
+    BOOL(S, document_mask,   false, "attention, positions and targets stay within a document") \
+    CHOICE(S, order, shuffled, DataOrder, ORDER_CHOICES, \
+         "order of the sequences: shuffled anew each epoch, or as in the file") \
+    CHOICE(S, objective, causal, DataObjective, OBJECTIVE_CHOICES, \
+         "causal language modeling, or prefix LM: a document's prompt has no loss (needs a " \
+         "packing of whole documents)") \
+    CHOICE(S, prefix_attention, bidirectional, PrefixAttention, PREFIX_ATTENTION_CHOICES, \
+         "attention among the tokens of a prompt") \
+    CHOICE(S, prefix_split, given, PrefixSplit, PREFIX_SPLIT_CHOICES, \
+         "where a prompt ends: as the dataset says, or at a random token, anew each epoch " \
+         "(UL2's S-denoiser)") \
+    CHOICE(S, loss_weights, token, LossWeights, LOSS_WEIGHTS_CHOICES, \
+         "what weighs the same in the training loss: each token with a loss, or each document " \
+         "with one")
 /* clang-format on */
 
 typedef struct DataConfig {

@@ -7,8 +7,8 @@
 static int64_t prompt_of(const Batches *b, const PackPiece *p, int64_t epoch)
 {
     const int64_t length = p->end - p->begin;
-    if (strcmp(b->config->objective, "prefix")) return 0;
-    if (!strcmp(b->config->prefix_split, "random")) {
+    if (b->config->objective != OBJECTIVE_prefix) return 0;
+    if (b->config->prefix_split == PREFIX_SPLIT_random) {
         const Rng r = rng_stream(b->seed, "data.prefix");
         return length < 2 ? 0
                           : 1 + (int64_t)rng_below(r, (uint64_t)p->begin, (uint64_t)epoch,
@@ -25,7 +25,7 @@ static Status fill_piece(const Batches *b, const PackPiece *p, int64_t epoch, in
     const Split *split = b->split;
     const int64_t length = p->end - p->begin, prompt = prompt_of(b, p, epoch), at = row - segment;
     const bool goes_on = p->begin > p->document_begin,
-               both_ways = !strcmp(b->config->prefix_attention, "bidirectional");
+               both_ways = b->config->prefix_attention == PREFIX_ATTENTION_bidirectional;
     const int64_t seen = both_ways && prompt ? prompt + 1 : 0; /* by each of rows 0 .. prompt */
 
     TRY(dataset_touch(b->dataset, split, p->begin - goes_on, p->end));

@@ -16,6 +16,16 @@ const Packer *packer_at(int i)
     return packers[i].name ? &packers[i] : NULL;
 }
 
+const Packer *packer_of(PackingKind kind)
+{
+#define X(name, help) [PACKING_##name] = packer_##name,
+    static Status (*const functions[])(const Lengths *l, Packing *p) = {PACKER_LIST(X)};
+#undef X
+    for (const Packer *p = packers; p->name; p++)
+        if (p->pack == functions[kind]) return p;
+    return NULL;
+}
+
 const Packer *packer_find(const char *name)
 {
     for (const Packer *p = packers; p->name; p++)

@@ -10,6 +10,7 @@
 
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
+#include "autograd/base/schema.h"
 
 /* X(name, what it does): packer_<name> is in data/packers/<name>.c */
 #define PACKER_LIST(X)                                                                    \
@@ -17,6 +18,12 @@
     X(best_fit, "longest first, into the pack with the least room (best-fit-decreasing)") \
     X(spfhp, "longest first, into the pack with the most room (Krell et al. 2021)")       \
     X(optimal, "column generation, rounded: at most a few packs from the least there can be")
+
+/* The choices of data.packing: windows over the tokens (none, concat), or a packer. */
+#define PACKING_CHOICES(X) \
+    X(PACKING, none)       \
+    X(PACKING, concat) X(PACKING, greedy) X(PACKING, best_fit) X(PACKING, spfhp) X(PACKING, optimal)
+CHOICES(PackingKind, PACKING_CHOICES, packing_text)
 
 enum { PACK_CAPACITY_MAX = 1 << 20 };
 
@@ -60,6 +67,9 @@ typedef struct Packer {
 /* The packer of that name; NULL if there is none. packer_at(i): the i-th, NULL behind the last. */
 const Packer *packer_find(const char *name);
 const Packer *packer_at(int i);
+
+/* The packer of a setting; NULL for windows. */
+const Packer *packer_of(PackingKind kind);
 
 /* Packs. p is to be closed whatever this returns. E_ARG if a number is out of range; E_NOMEM. The same
  * on every machine of one kind of processor, with any number of threads. */

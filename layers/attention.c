@@ -51,7 +51,7 @@ Tensor *attention_forward(const SelfAttention *a, const Gpt *g, Tape *t, Tensor 
 {
     const GptConfig *c = g->config;
     const int64_t head_width = c->width / c->heads, kv_width = c->kv_heads * head_width;
-    const bool rotate = !strcmp(c->positions, "rope");
+    const bool rotate = c->positions == POSITIONS_rope;
     tape_scope(t, a->scope);
 
     Tensor *qkv = ag_linear(t, x, a->qkv, a->qkv_bias, NULL), *q = qkv;

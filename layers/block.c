@@ -9,7 +9,7 @@
 void block_init(Block *b, Params *p, const char *prefix, const Gpt *g, uint64_t seed)
 {
     const GptConfig *c = g->config;
-    const bool sandwich = g->norm_place == NORM_SANDWICH;
+    const bool sandwich = g->config->norm_place == NORM_PLACE_sandwich;
     char name[PARAM_NAME_MAX];
 #define NAME(part) (snprintf(name, sizeof name, "%s.%s", prefix, part), name)
     norm_init(&b->norm1, p, NAME("norm1"), c);
@@ -36,14 +36,14 @@ Tensor *block_forward(const Block *b, const Gpt *g, Tape *t, Tensor *x, const Gp
 {
     const SelfAttention *attn = &b->attn;
     const Mlp *mlp = &b->mlp;
-    switch (g->norm_place) {
-    case NORM_PRE:
+    switch (g->config->norm_place) {
+    case NORM_PLACE_pre:
         x = attention_forward(attn, g, t, norm_forward(&b->norm1, t, x), x, in, layer);
         return mlp_forward(mlp, g, t, norm_forward(&b->norm2, t, x), x, in);
-    case NORM_POST:
+    case NORM_PLACE_post:
         x = norm_stream(&b->norm1, t, attention_forward(attn, g, t, x, x, in, layer));
         return norm_stream(&b->norm2, t, mlp_forward(mlp, g, t, x, x, in));
-    case NORM_SANDWICH: {
+    case NORM_PLACE_sandwich: {
         Tensor *y = attention_forward(attn, g, t, norm_forward(&b->norm1, t, x), NULL, in, layer);
         x = ag_add(t, x, norm_forward(&b->norm1_out, t, y));
         y = mlp_forward(mlp, g, t, norm_forward(&b->norm2, t, x), NULL, in);

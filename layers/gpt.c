@@ -27,12 +27,12 @@ Status gpt_check(const GptConfig *c)
     if (c->heads % c->kv_heads)
         return FAIL(E_CONFIG, "model.kv_heads = %lld does not divide model.heads = %lld",
                     (long long)c->kv_heads, (long long)c->heads);
-    if (!strcmp(c->positions, "rope") && c->width / c->heads % 2)
+    if (c->positions == POSITIONS_rope && c->width / c->heads % 2)
         return FAIL(E_CONFIG,
                     "model.positions = rope needs an even head width; model.width / model.heads = "
                     "%lld / %lld = %lld",
                     (long long)c->width, (long long)c->heads, (long long)(c->width / c->heads));
-    if (!strcmp(c->positions, "sinusoidal") && c->width % 2)
+    if (c->positions == POSITIONS_sinusoidal && c->width % 2)
         return FAIL(E_CONFIG, "model.positions = sinusoidal needs an even model.width, not %lld",
                     (long long)c->width);
     return OK;
@@ -41,15 +41,12 @@ Status gpt_check(const GptConfig *c)
 void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed)
 {
     *g = (Gpt){.config = c, .vocab_size = vocab_size};
-    g->norm_place = !strcmp(c->norm_place, "pre")    ? NORM_PRE
-                    : !strcmp(c->norm_place, "post") ? NORM_POST
-                                                     : NORM_SANDWICH;
     g->embed = params_matrix(p, "embed", "weight", vocab_size, c->width, c->embed_std);
-    if (!strcmp(c->positions, "learned"))
+    if (c->positions == POSITIONS_learned)
         g->place = params_matrix(p, "positions", "weight", c->context, c->width, GPT_STD);
-    if (!strcmp(c->positions, "sinusoidal"))
+    if (c->positions == POSITIONS_sinusoidal)
         g->place = positions_sinusoidal(p, c->context, c->width);
-    if (!strcmp(c->positions, "alibi")) {
+    if (c->positions == POSITIONS_alibi) {
         g->slopes = positions_alibi(p, c->heads);
         if (!g->slopes && !p->status)
             p->status = FAIL(E_NOMEM, "slopes of %d heads", (int)c->heads);
@@ -64,7 +61,7 @@ void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_
         snprintf(prefix, sizeof prefix, "blocks.%lld", (long long)i);
         block_init(&g->blocks[i], p, prefix, g, seed);
     }
-    if (g->norm_place != NORM_POST) norm_init(&g->norm, p, "norm", c);
+    if (g->config->norm_place != NORM_PLACE_post) norm_init(&g->norm, p, "norm", c);
     g->head =
         c->tied ? g->embed : params_matrix(p, "head", "weight", vocab_size, c->width, c->head_std);
 }
@@ -85,7 +82,7 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
             in->squares[i] = squares_of_all(x->data, shape_count(x->shape));
     }
     if (in->cache) in->cache->length += in->rows / in->attention.segments;
-    if (g->norm_place != NORM_POST) x = norm_forward(&g->norm, t, x);
+    if (g->config->norm_place != NORM_PLACE_post) x = norm_forward(&g->norm, t, x);
     const double ratio = width_ratio(g->config);
     return ratio == 1 ? x : ag_scale(t, x, 1 / ratio);
 }

@@ -8,31 +8,70 @@
 #include "autograd/ops.h"
 #include "autograd/params.h"
 
+#define NORM_CHOICES(X)            X(NORM, layernorm) X(NORM, rmsnorm)
+#define NORM_PLACE_CHOICES(X)      X(NORM_PLACE, pre) X(NORM_PLACE, post) X(NORM_PLACE, sandwich)
+#define INIT_CHOICES(X)            X(INIT, scaled) X(INIT, plain)
+#define PARAMETRIZATION_CHOICES(X) X(PARAMETRIZATION, standard) X(PARAMETRIZATION, mup)
+#define POSITIONS_CHOICES(X) \
+    X(POSITIONS, learned)    \
+    X(POSITIONS, rope) X(POSITIONS, sinusoidal) X(POSITIONS, alibi) X(POSITIONS, none)
+#define ATTENTION_SCALE_CHOICES(X) \
+    X(ATTENTION_SCALE, auto)       \
+    X(ATTENTION_SCALE, sqrt) X(ATTENTION_SCALE, linear) X(ATTENTION_SCALE, none)
+
+CHOICES(NormKind, NORM_CHOICES, norm_text)
+CHOICES(NormPlace, NORM_PLACE_CHOICES, norm_place_text)
+CHOICES(Positions, POSITIONS_CHOICES, positions_text)
+CHOICES(Init, INIT_CHOICES, init_text)
+CHOICES(Parametrization, PARAMETRIZATION_CHOICES, parametrization_text)
+CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
+
 /* clang-format off */
-/* [model]    name           default  min   max      help */
-#define GPT_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                              \
-    INT (S, layers,          4,       1,    1024,    "blocks, one after the other")                         \
-    INT (S, heads,           4,       1,    1024,    "query heads; must divide width")                      \
-    INT (S, kv_heads,        0,       0,    1024,    "key and value heads; must divide heads; 0: as heads") \
-    INT (S, width,           128,     1,    65536,   "numbers that stand for one token")                    \
-    INT (S, context,         64,      1,    1048576, "longest sequence, in tokens")                         \
-    TEXT(S, mlp,             "gelu",  "gelu|relu|relu2|silu|swiglu|geglu", "activation of the MLP")         \
-    INT (S, mlp_width,       0,       0,    1048576, "hidden numbers of the MLP; 0: 4 x width, or 8/3 x width rounded up to a multiple of 32 for swiglu and geglu") \
-    TEXT(S, norm,            "layernorm", "layernorm|rmsnorm", "normalisation")                             \
-    TEXT(S, norm_place,      "pre",   "pre|post|sandwich", "where a block normalises")                      \
-    REAL(S, norm_eps,        1e-5,    1e-12, 1,      "added to the variance in normalisation")              \
-    TEXT(S, positions,       "learned", "learned|rope|sinusoidal|alibi|none", "how the model knows order")  \
-    REAL(S, rope_theta,      10000,   1,    1e12,    "base of the rotation's wavelengths")                  \
-    BOOL(S, qk_norm,         false,                  "RMSNorm of each query and key head, without weight")  \
-    BOOL(S, bias,            true,                   "biases in linear layers and layernorm")               \
-    BOOL(S, tied,            true,                   "output layer = token embedding")                      \
-    TEXT(S, init,            "scaled", "scaled|plain", "initial output projections of attention and MLP: std 0.02 / sqrt(2 layers), or 0.02 like all other matrices") \
-    TEXT(S, parametrization, "standard", "standard|mup", "how initial values, learning rates and logits depend on width: not at all, or so that the best learning rate does not (layers/width.h)") \
-    INT (S, base_width,      128,     1,    65536,   "mup: the width at which that is as in standard") \
-    TEXT(S, attention_scale, "auto",  "auto|sqrt|linear|none", "what scores are divided by: root of the head width, head width, or 1; auto: sqrt, but linear for mup") \
-    REAL(S, embed_std,       0.02,    1e-6, 10,      "std of initial token embeddings; 1, with tied = false, is another guard against spikes") \
-    REAL(S, head_std,        0.02,    0,    10,      "std of the initial output layer, if tied = false; 0: all zero, which keeps small and wide models alike (Yang et al. 2022, section D.2)") \
-    REAL(S, dropout,         0.0,     0,    0.9,     "share of activations set to zero in training")
+/* [model] name, default, min, max, help */
+#define GPT_SETTINGS(S, INT, REAL, BOOL, TEXT, CHOICE, AUTO) \
+    INT (S, layers,              4,     1,    1024, "Transformer blocks (n_layer)") \
+    INT (S, heads,               4,     1,    1024, \
+         "attention heads (n_head); must divide model.width") \
+    INT (S, kv_heads,            0,     0,    1024, \
+         "key/value heads (grouped-query attention); must divide model.heads; 0: as many as " \
+         "heads") \
+    INT (S, width,             128,     1,   65536, "embedding width (d_model)") \
+    INT (S, context,            64,     1, 1048576, \
+         "context length: the longest sequence, in tokens") \
+    CHOICE(S, mlp, gelu, Activation, ACTIVATION_CHOICES, \
+         "activation of the MLP; swiglu and geglu are gated") \
+    INT (S, mlp_width,           0,     0, 1048576, \
+         "hidden width of the MLP (d_ff); 0: 4 x width, or for swiglu and geglu 8/3 x width, " \
+         "rounded up to a multiple of 32") \
+    CHOICE(S, norm, layernorm, NormKind, NORM_CHOICES, "normalization layer") \
+    CHOICE(S, norm_place, pre, NormPlace, NORM_PLACE_CHOICES, \
+         "position of the normalization: pre-norm, post-norm, or before and after each " \
+         "sublayer (sandwich)") \
+    REAL(S, norm_eps,         1e-5, 1e-12,       1, "epsilon added to the variance") \
+    CHOICE(S, positions, learned, Positions, POSITIONS_CHOICES, "position encoding") \
+    REAL(S, rope_theta,      10000,     1,    1e12, "base of the RoPE frequencies") \
+    BOOL(S, qk_norm,         false, \
+         "QK-norm: RMSNorm of each query and key head, without a learned weight") \
+    BOOL(S, bias,            true, "biases in linear layers and LayerNorm") \
+    BOOL(S, tied,            true, "weight tying: the output layer is the token embedding") \
+    CHOICE(S, init, scaled, Init, INIT_CHOICES, \
+         "initial std of the output projections of attention and MLP: 0.02 / sqrt(2 layers), " \
+         "or plain 0.02 as for all other matrices") \
+    CHOICE(S, parametrization, standard, Parametrization, PARAMETRIZATION_CHOICES, \
+         "how initial values, learning rates and logits scale with width: not at all, or by " \
+         "muP, so that the best learning rate transfers between widths (layers/width.h)") \
+    INT (S, base_width,        128,     1,   65536, \
+         "muP: the width at which it equals the standard parametrization") \
+    CHOICE(S, attention_scale, auto, AttentionScale, ATTENTION_SCALE_CHOICES, \
+         "divisor of the attention scores: sqrt(head width), head width (linear) or 1 (none); " \
+         "auto: sqrt, or linear with muP") \
+    REAL(S, embed_std,        0.02,  1e-6,      10, \
+         "initial std of the token embedding; 1, with tied = false, is another guard against " \
+         "loss spikes") \
+    REAL(S, head_std,         0.02,     0,      10, \
+         "initial std of the output layer if tied = false; 0: all zeros, which keeps narrow " \
+         "and wide models alike (Yang et al. 2022, section D.2)") \
+    REAL(S, dropout,           0.0,     0,     0.9, "dropout rate during training")
 /* clang-format on */
 
 typedef struct GptConfig {
@@ -73,12 +112,9 @@ typedef struct Block {
     Mlp mlp;
 } Block;
 
-typedef enum NormPlace { NORM_PRE, NORM_POST, NORM_SANDWICH } NormPlace;
-
 typedef struct Gpt {
     const GptConfig *config;
     int64_t vocab_size;
-    NormPlace norm_place;
     Tensor *embed;  /* [V, C] */
     Tensor *place;  /* [context, C]: learned positions or the table of sinusoids; NULL: neither */
     double *slopes; /* [heads]: ALiBi; NULL: none */

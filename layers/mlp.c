@@ -1,24 +1,13 @@
 #include "layers/mlp.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "layers/residual.h"
 #include "layers/width.h"
 
-static Activation activation(const char *name)
-{
-#define X(word) \
-    if (!strcmp(name, #word)) return ACTIVATION_##word;
-    ACTIVATION_LIST(X)
-#undef X
-    INVARIANT(!"model.mlp is one of the choices");
-    return ACTIVATION_gelu;
-}
-
 bool mlp_is_gated(const GptConfig *c)
 {
-    return !strcmp(c->mlp, "swiglu") || !strcmp(c->mlp, "geglu");
+    return c->mlp == ACTIVATION_swiglu || c->mlp == ACTIVATION_geglu;
 }
 
 void mlp_init(Mlp *m, Params *p, const char *prefix, const GptConfig *c, uint64_t seed)
@@ -26,7 +15,7 @@ void mlp_init(Mlp *m, Params *p, const char *prefix, const GptConfig *c, uint64_
     const bool gated = mlp_is_gated(c);
     Tensor *gate = NULL;
     snprintf(m->scope, sizeof m->scope, "%s", prefix);
-    m->activation = activation(c->mlp);
+    m->activation = c->mlp;
 
     if (gated) gate = width_hidden(p, prefix, "gate.weight", c->mlp_width, c->width, GPT_STD, c);
     m->up = width_hidden(p, prefix, "up.weight", c->mlp_width, c->width, GPT_STD, c);

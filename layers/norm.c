@@ -1,11 +1,10 @@
 #include "layers/norm.h"
 
 #include <stdio.h>
-#include <string.h>
 
 void norm_init(Norm *n, Params *p, const char *prefix, const GptConfig *c)
 {
-    n->is_rms = !strcmp(c->norm, "rmsnorm");
+    n->is_rms = c->norm == NORM_rmsnorm;
     n->eps = c->norm_eps;
     snprintf(n->scope, sizeof n->scope, "%s", prefix);
     n->weight = params_vector(p, prefix, "weight", c->width, 1);

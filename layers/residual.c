@@ -2,11 +2,10 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 double residual_std(const GptConfig *c)
 {
-    return strcmp(c->init, "plain") ? GPT_STD / sqrt(2.0 * (double)c->layers) : GPT_STD;
+    return c->init == INIT_plain ? GPT_STD : GPT_STD / sqrt(2.0 * (double)c->layers);
 }
 
 Rng residual_stream(uint64_t seed, const char *prefix, const char *name)

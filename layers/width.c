@@ -1,11 +1,10 @@
 #include "layers/width.h"
 
 #include <math.h>
-#include <string.h>
 
 static bool is_mup(const GptConfig *c)
 {
-    return !strcmp(c->parametrization, "mup");
+    return c->parametrization == PARAMETRIZATION_mup;
 }
 
 double width_ratio(const GptConfig *c)
@@ -16,9 +15,13 @@ double width_ratio(const GptConfig *c)
 double width_score_scale(const GptConfig *c)
 {
     const double head_width = (double)(c->width / c->heads);
-    const bool is_auto = !strcmp(c->attention_scale, "auto");
-    if (!strcmp(c->attention_scale, "none")) return 1;
-    if (is_auto ? is_mup(c) : !strcmp(c->attention_scale, "linear")) return 1 / head_width;
+    switch (c->attention_scale) {
+    case ATTENTION_SCALE_none: return 1;
+    case ATTENTION_SCALE_linear: return 1 / head_width;
+    case ATTENTION_SCALE_sqrt: break;
+    case ATTENTION_SCALE_auto:
+        if (is_mup(c)) return 1 / head_width;
+    }
     return 1 / sqrt(head_width);
 }
 

@@ -5,21 +5,36 @@
 #include "autograd/base/schema.h"
 #include "autograd/params.h"
 
+#define SCHEDULE_CHOICES(X) \
+    X(SCHEDULE, constant) X(SCHEDULE, linear) X(SCHEDULE, cosine) X(SCHEDULE, wsd)
+CHOICES(Schedule, SCHEDULE_CHOICES, schedule_text)
+
 /* clang-format off */
-/* [optim]     name         default   min   max       help */
-#define OPTIM_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                       \
-    REAL(S, lr,             1e-3,     0,    10,       "learning rate at the top of the schedule")      \
-    REAL(S, beta1,          0.9,      0,    0.999999, "decay of the mean of the gradient")             \
-    REAL(S, beta2,          0.95,     0,    0.999999, "decay of the mean of its square")               \
-    REAL(S, eps,            1e-8,     1e-30, 1,       "added to the root of that mean")                \
-    REAL(S, weight_decay,   0.1,      0,    10,       "decoupled, of parameters of rank 2 only")       \
-    REAL(S, clip,           1.0,      0,    1e9,      "longest the gradient may be; 0: any length")    \
-    BOOL(S, update_clip,    false,              "a smaller step for a parameter whose gradient is larger than usual: lr / max(1, RMS_t)") \
-    TEXT(S, schedule,       "cosine", "constant|linear|cosine|wsd", "how the learning rate falls")     \
-    INT (S, warmup,         100,      0,    1e12,     "steps over which the learning rate rises")      \
-    REAL(S, min_lr,         -1,      -1,    10,       "where it ends: 0 to lr; -1: a tenth of lr")       \
-    INT (S, decay_steps,    0,        0,    1e12,     "step at which it gets there; 0: train.steps")   \
-    REAL(S, cooldown,       0.2,      0,    1,        "wsd: last share of decay_steps, in which it falls")
+/* [optim] name, default, min, max, help */
+#define OPTIM_SETTINGS(S, INT, REAL, BOOL, TEXT, CHOICE, AUTO) \
+    REAL(S, lr,               1e-3,     0,      10, "peak learning rate") \
+    REAL(S, beta1,             0.9,     0, 0.999999, \
+         "AdamW's beta1: decay rate of the gradient's moving average") \
+    REAL(S, beta2,            0.95,     0, 0.999999, \
+         "AdamW's beta2: decay rate of the squared gradient's moving average") \
+    REAL(S, eps,              1e-8, 1e-30,       1, \
+         "AdamW's epsilon, added to the square root of that average") \
+    REAL(S, weight_decay,      0.1,     0,      10, \
+         "decoupled weight decay, of parameters of rank 2 only") \
+    REAL(S, clip,              1.0,     0,     1e9, "maximum gradient norm; 0: no clipping") \
+    BOOL(S, update_clip,     false, \
+         "update clipping: a parameter whose gradient is unusually large learns at lr / max(1, " \
+         "RMS_t)") \
+    CHOICE(S, schedule, cosine, Schedule, SCHEDULE_CHOICES, \
+         "learning-rate schedule after the warm-up", SETTING_SCHEDULE) \
+    INT (S, warmup,            100,     0,    1e12, \
+         "warm-up steps, over which the learning rate rises linearly", SETTING_SCHEDULE) \
+    REAL(S, min_lr,             -1,    -1,      10, \
+         "final learning rate, 0 to optim.lr; -1: a tenth of optim.lr", SETTING_SCHEDULE) \
+    INT (S, decay_steps,         0,     0,    1e12, \
+         "step at which the learning rate reaches min_lr; 0: train.steps", SETTING_SCHEDULE) \
+    REAL(S, cooldown,          0.2,     0,       1, \
+         "wsd: length of the final decay, as a share of decay_steps", SETTING_SCHEDULE)
 /* clang-format on */
 
 typedef struct OptimConfig {

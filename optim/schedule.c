@@ -2,7 +2,6 @@
 #include "optim/schedule.h"
 
 #include <math.h>
-#include <string.h>
 
 /* How much of the way from the warm-up to decay_steps is done: 0 to 1. */
 static double way(const OptimConfig *c, int64_t step)
@@ -38,22 +37,17 @@ static double wsd(const OptimConfig *c, int64_t step)
     return done < length ? 1 - sqrt(done / length) : 0;
 }
 
-static const struct {
-    const char *name;
-    double (*left)(const OptimConfig *c, int64_t step);
-} schedules[] = {{"constant", constant}, {"linear", linear}, {"cosine", cosine}, {"wsd", wsd}};
+static double (*const schedules[])(const OptimConfig *c, int64_t step) = {
+#define X(PREFIX, name) [PREFIX##_##name] = name,
+    SCHEDULE_CHOICES(X)
+#undef X
+};
 
 double learning_rate(const OptimConfig *c, int64_t step)
 {
     if (step <= c->warmup) return c->lr * ((double)step / (double)c->warmup);
-
-    for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++)
-        if (!strcmp(schedules[i].name, c->schedule)) {
-            const double left = schedules[i].left(c, step);
-            return left < 1 ? c->min_lr + (c->lr - c->min_lr) * left : c->lr;
-        }
-    INVARIANT(!"the row of optim.schedule names a schedule that is not in the table");
-    return 0;
+    const double left = schedules[c->schedule](c, step);
+    return left < 1 ? c->min_lr + (c->lr - c->min_lr) * left : c->lr;
 }
 
 int64_t schedule_parting(const OptimConfig *a, const OptimConfig *b, int64_t steps)

@@ -62,11 +62,11 @@ static void open_documents(Fixture *f, const int lengths[])
     open_documents_of(f, lengths, NULL);
 }
 
-static void open_batches(Fixture *f, const char *packing, const char *order, bool mask,
+static void open_batches(Fixture *f, PackingKind packing, DataOrder order, bool mask,
                          int64_t context, int64_t sequences, uint64_t seed)
 {
-    strcpy(f->config.packing, packing);
-    strcpy(f->config.order, order);
+    f->config.packing = packing;
+    f->config.order = order;
     f->config.document_mask = mask;
     cr_assert_eq(batches_open(&f->batches, &f->dataset, &f->dataset.train, &f->config, context,
                               sequences, seed),
@@ -103,11 +103,11 @@ static void is_window(const Fixture *f, int64_t s, int64_t p)
 
 Test(batch, sequential_is_the_formula)
 {
-    static const char *const packings[] = {"none", "concat"};
+    static const PackingKind packings[] = {PACKING_none, PACKING_concat};
     for (int k = 0; k < 2; k++) {
         Fixture f;
         open_documents(&f, (int[]){40, 33, 29, 0});
-        open_batches(&f, packings[k], "sequential", false, 8, 5, 7);
+        open_batches(&f, packings[k], ORDER_sequential, false, 8, 5, 7);
         const int64_t windows = (102 - 1) / 8;
         cr_assert_eq(f.batches.windows, windows);
         for (int64_t batch_index = 1; batch_index < 20; batch_index++) {
@@ -132,7 +132,7 @@ Test(batch, none_picks_every_place_alike)
     Fixture f;
     int64_t seen[22 - 8] = {0};
     open_documents(&f, (int[]){22, 0});
-    open_batches(&f, "none", "shuffled", false, 8, 4, 3);
+    open_batches(&f, PACKING_none, ORDER_shuffled, false, 8, 4, 3);
     for (int64_t batch_index = 1; batch_index <= 3500; batch_index++) {
         fill(&f, batch_index);
         for (int64_t s = 0; s < 4; s++) {
@@ -152,7 +152,7 @@ Test(batch, concat_reads_each_window_once_an_epoch)
     for (int k = 0; k < 5; k++) {
         Fixture f;
         open_documents(&f, (int[]){sizes[k], 0});
-        open_batches(&f, "concat", "shuffled", false, 8, 3, 5);
+        open_batches(&f, PACKING_concat, ORDER_shuffled, false, 8, 3, 5);
         const int64_t windows = f.batches.windows, batches = 4 * windows; /* 12 epochs */
         int64_t order[12 * 64], moved = 0;
         for (int64_t batch_index = 1; batch_index <= batches; batch_index++) {
@@ -181,13 +181,13 @@ Test(batch, concat_reads_each_window_once_an_epoch)
 /* Draws in another order, and by another seed. */
 Test(batch, is_a_function_of_seed_and_index)
 {
-    static const char *const packings[] = {"none", "concat"};
+    static const PackingKind packings[] = {PACKING_none, PACKING_concat};
     for (int k = 0; k < 2; k++) {
         Fixture f;
         int32_t first[20][32];
         int same = 0;
         open_documents(&f, (int[]){500, 30, 400, 0});
-        open_batches(&f, packings[k], "shuffled", true, 16, 2, 11);
+        open_batches(&f, packings[k], ORDER_shuffled, true, 16, 2, 11);
         for (int batch_index = 1; batch_index <= 20; batch_index++) {
             fill(&f, batch_index);
             memcpy(first[batch_index - 1], f.batch.inputs, sizeof first[0]);
@@ -196,7 +196,7 @@ Test(batch, is_a_function_of_seed_and_index)
             fill(&f, batch_index);
             cr_assert_arr_eq(first[batch_index - 1], f.batch.inputs, sizeof first[0]);
         }
-        open_batches(&f, packings[k], "shuffled", true, 16, 2, 12);
+        open_batches(&f, packings[k], ORDER_shuffled, true, 16, 2, 12);
         for (int batch_index = 1; batch_index <= 20; batch_index++) {
             fill(&f, batch_index);
             same += !memcmp(first[batch_index - 1], f.batch.inputs, sizeof first[0]);
@@ -210,7 +210,7 @@ Test(batch, mask_keeps_to_documents)
 {
     Fixture f;
     open_documents(&f, (int[]){3, 1, 6, 8, 40, 0});
-    open_batches(&f, "none", "sequential", true, 8, 3, 1);
+    open_batches(&f, PACKING_none, ORDER_sequential, true, 8, 3, 1);
     fill(&f, 1);
     const Batch *b = &f.batch;
     /* tokens 0-2 | 3 | 4-9 | 10-17 | 18-57; windows begin at 0, 8, 16 */
@@ -240,7 +240,7 @@ Test(batch, evaluation_reads_all_once)
             int64_t sum = 0, inputs = 0;
             bool seen[71] = {false};
             open_documents(&f, lengths);
-            open_batches(&f, "concat", "shuffled", mask, context, 2, 1);
+            open_batches(&f, PACKING_concat, ORDER_shuffled, mask, context, 2, 1);
             const int64_t windows = (70 + context - 1) / context;
             cr_assert_eq(batches_eval_count(&f.batches), (windows + 1) / 2);
             for (int64_t i = 0; i < batches_eval_count(&f.batches); i++) {
@@ -270,7 +270,7 @@ Test(batch, bytes_of_targets)
     Tokenizer *t;
     static const uint32_t points[] = {'a', 0xE9, 0x20AC};
     open_documents(&f, (int[]){20, 0});
-    open_batches(&f, "none", "sequential", false, 6, 1, 1);
+    open_batches(&f, PACKING_none, ORDER_sequential, false, 6, 1, 1);
     static const int32_t targets[] = {0, 1, 2, 3, -1, 2}; /* 1 + 2 + 3 + end-of-text + none + 3 */
     memcpy(f.batch.targets, targets, sizeof targets);
     cr_assert_eq(tokenizer_char(&f.arena, points, 3, &t), OK);
@@ -282,8 +282,8 @@ Test(batch, too_short_says_both_lengths)
 {
     Fixture f;
     open_documents(&f, (int[]){8, 0});
-    strcpy(f.config.packing, "none");
-    strcpy(f.config.order, "shuffled");
+    f.config.packing = PACKING_none;
+    f.config.order = ORDER_shuffled;
     cr_assert_eq(batches_open(&f.batches, &f.dataset, &f.dataset.train, &f.config, 7, 1, 1), OK);
     cr_assert_eq(f.batches.windows, 1);
     cr_assert_eq(batches_open(&f.batches, &f.dataset, &f.dataset.train, &f.config, 8, 1, 1),
@@ -300,7 +300,7 @@ Test(batch, damage_is_found_at_first_touch)
 {
     Fixture f;
     open_documents_of(&f, (int[]){40, 0}, damage);
-    open_batches(&f, "none", "sequential", false, 8, 2, 1);
+    open_batches(&f, PACKING_none, ORDER_sequential, false, 8, 2, 1);
     cr_assert_eq(batches_fill(&f.batches, 1, &f.batch), E_DATA);
     cr_assert(strstr(error_message(), "damaged"), "%s", error_message());
     cr_assert_eq(batches_eval(&f.batches, 0, &f.batch), E_DATA);

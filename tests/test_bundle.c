@@ -101,11 +101,10 @@ static int64_t differences(const int32_t *a, const int32_t *b)
     return count;
 }
 
-static MonitorConfig fault(const char *what)
+static MonitorConfig fault(InjectFault what)
 {
-    MonitorConfig c = {.inject_batch = 7, .inject_count = 3, .inject_factor = 1000};
-    snprintf(c.inject, sizeof c.inject, "%s", what);
-    return c;
+    return (
+        MonitorConfig){.inject = what, .inject_batch = 7, .inject_count = 3, .inject_factor = 1000};
 }
 
 static void spoil(const MonitorConfig *c, int64_t batch_index, int32_t *inputs, int32_t *targets)
@@ -118,12 +117,13 @@ static void spoil(const MonitorConfig *c, int64_t batch_index, int32_t *inputs, 
 
 Test(bundle, faults_are_functions_of_the_batch_and_last_as_long_as_is_said)
 {
-    static const char *const faults[] = {"none",     "random",   "shuffle", "constant",
-                                         "document", "gradient", "nan"};
+    static const InjectFault faults[] = {INJECT_none,     INJECT_random,   INJECT_shuffle,
+                                         INJECT_constant, INJECT_document, INJECT_gradient,
+                                         INJECT_nan};
     int32_t clean[2][ROWS], one[2][ROWS], again[2][ROWS];
     for (int way = 0; way < WAYS; way++) {
         open_way(way, NULL);
-        const MonitorConfig none = fault("none");
+        const MonitorConfig none = fault(INJECT_none);
         for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
             const MonitorConfig c = fault(faults[i]);
             const bool spoils = i >= 1 && i <= 4;
@@ -157,17 +157,17 @@ Test(bundle, faults_do_what_they_say)
 {
     int32_t clean[2][ROWS], now[2][ROWS];
     open_way(2, NULL);
-    MonitorConfig c = fault("none");
+    MonitorConfig c = fault(INJECT_none);
     spoil(&c, 8, clean[0], clean[1]);
 
-    c = fault("shuffle");
+    c = fault(INJECT_shuffle);
     spoil(&c, 8, now[0], now[1]);
     cr_expect_eq(differences(clean[0], now[0]), 0);
     qsort(clean[1], ROWS, sizeof **clean, by_value);
     qsort(now[1], ROWS, sizeof **now, by_value);
     cr_expect_eq(differences(clean[1], now[1]), 0, "targets are still the same ones");
 
-    c = fault("constant");
+    c = fault(INJECT_constant);
     spoil(&c, 8, now[0], now[1]);
     const int32_t one = now[0][0];
     for (int64_t i = 0; i < ROWS; i++)
@@ -175,7 +175,7 @@ Test(bundle, faults_do_what_they_say)
     spoil(&c, 9, now[0], now[1]);
     cr_expect_eq(now[0][3], one, "the same one in all batches");
 
-    c = fault("gradient");
+    c = fault(INJECT_gradient);
     for (int64_t i = 0; i < run.params.count; i++) run.params.grad[i] = 2;
     inject_gradient(&c, 6, &run.params);
     cr_expect_eq(run.params.grad[5], 2);
@@ -193,9 +193,9 @@ Test(bundle, one_document_is_spoilt_and_no_other)
             Arena arena = {0};
             BatchPiece *pieces;
             int64_t count;
-            MonitorConfig c = fault("none");
+            MonitorConfig c = fault(INJECT_none);
             spoil(&c, batch_index, clean[0], clean[1]);
-            c = fault("document");
+            c = fault(INJECT_document);
             c.inject_batch = batch_index;
             spoil(&c, batch_index, now[0], now[1]);
             MUST(batch_pieces(&run.batch, run.train.split, &arena, &pieces, &count));

@@ -180,7 +180,7 @@ Test(config, an_empty_file_is_all_defaults)
     cr_assert_eq(c.model.mlp_width, 512);
     cr_assert_eq(c.optim.min_lr, 1e-4);
     cr_assert_eq(c.optim.decay_steps, 2000);
-    cr_assert_str_eq(c.train.lanes, "2");
+    cr_assert_eq(c.train.lanes, 2);
     cr_assert_eq(config_microbatches(&c), 2);
 }
 
@@ -305,7 +305,7 @@ static const char *choice(const Key *k, int n, char out[64])
 
 Test(config, takes_each_choice_and_both_bounds)
 {
-    char text[64], assignment[256];
+    char text[64], assignment[256], value[TEXT_MAX];
     for (int i = 0; i < config_key_count; i++) {
         const Key *k = &config_keys[i];
         for (int n = 0; k->choices && choice(k, n, text); n++) {
@@ -316,7 +316,8 @@ Test(config, takes_each_choice_and_both_bounds)
                                        "monitor.inject_where=blocks.0.mlp/linear", assignment};
             const int first = strcmp(k->section, "data") || !strcmp(k->name, "packing") ? 2 : 0;
             cr_assert_eq(config_load(&c, NULL, 5 - first, all + first), OK, "%s", error_message());
-            cr_assert_str_eq((char *)&c + k->offset, text);
+            cr_assert_str_eq(config_value(&c, k, value, sizeof value), text);
+            cr_assert_eq(*(int *)((char *)&c + k->offset), n);
             strcat(assignment, "x");
             cr_assert_eq(config_load(&c, NULL, 1, (const char *[]){assignment}), E_CONFIG);
         }
@@ -430,6 +431,16 @@ static void random_text(Rng rng, uint64_t *at, char *out)
         strcat(out, parts[rng_below(rng, (*at)++, 0, sizeof parts / sizeof *parts)]);
 }
 
+/* Sets the choice that lies at a share, below 1, of its list. */
+static void random_choice(const Key *k, double share)
+{
+    int count = 0;
+    char text[64];
+    while (choice(k, count, text)) count++;
+    choice(k, (int)(share * count), text);
+    cr_assert_eq(schema_set(k, &c, text, ""), OK);
+}
+
 Test(config, what_is_written_reads_back)
 {
     const Rng rng = rng_stream(1, "config");
@@ -443,11 +454,13 @@ Test(config, what_is_written_reads_back)
             if (k->type == TYPE_REAL && strcmp(k->name, "min_lr") && strcmp(k->name, "lr"))
                 *(double *)field = k->min + share * (k->max - k->min);
             if (k->type == TYPE_BOOL) *(bool *)field = share < 0.5;
+            if (k->type == TYPE_CHOICE && strcmp(k->section, "data") && strcmp(k->name, "action") &&
+                strcmp(k->name, "inject"))
+                random_choice(k, share);
             if (k->type == TYPE_INT && strcmp(k->section, "model") && strcmp(k->name, "batch") &&
                 strcmp(k->name, "accumulate"))
                 *(int64_t *)field = (int64_t)(k->min + share * (k->max - k->min));
-            if (k->type == TYPE_TEXT && !k->choices && strcmp(k->name, "lanes"))
-                random_text(rng, &at, field);
+            if (k->type == TYPE_TEXT) random_text(rng, &at, field);
             random_text(rng, &at, c.origin[i]);
         }
         if (c.optim.decay_steps == 0) c.optim.decay_steps = 1;
@@ -498,11 +511,43 @@ Test(config, auto_lanes_hold_a_thousand_tokens)
     cr_assert_eq(config_auto_lanes(512, 1, 1024), 16); /* enough for any machine */
 }
 
-Test(config, only_what_is_shown_may_change)
+/* The keys with a flag, as "section.name " each. */
+static const char *flagged(unsigned flag, char out[1024])
 {
-    int count = 0;
-    for (int i = 0; i < config_key_count; i++) count += config_may_change(&config_keys[i]);
-    cr_assert_eq(count, 17);
+    *out = '\0';
+    for (const Key *k = config_keys; k < config_keys + config_key_count; k++)
+        if (k->flags & flag) sprintf(out + strlen(out), "%s.%s ", k->section, k->name);
+    return out;
+}
+
+Test(config, rows_say_what_may_change_and_what_is_schedule)
+{
+    char out[1024];
+    cr_assert_str_eq(flagged(SETTING_MAY_CHANGE, out),
+                     "train.eval_every train.eval_batches train.save_every train.keep "
+                     "train.log_every train.sample_every train.sample_tokens train.sample_prompt "
+                     "train.threads train.recompute train.precision_fallback monitor.update_z "
+                     "monitor.attention_warn monitor.attention_severe monitor.rms_warn "
+                     "monitor.log_z_warn monitor.bundles ");
+    cr_assert_str_eq(flagged(SETTING_SCHEDULE, out),
+                     "optim.schedule optim.warmup optim.min_lr optim.decay_steps optim.cooldown "
+                     "train.steps ");
     cr_assert(config_may_change(schema_find(config_keys, config_key_count, "train", "threads")));
     cr_assert_not(config_may_change(schema_find(config_keys, config_key_count, "train", "steps")));
+}
+
+Test(config, auto_is_a_word_or_a_number)
+{
+    char text[TEXT_MAX];
+    const Key *k = schema_find(config_keys, config_key_count, "train", "lanes");
+    cr_assert_eq(config_load(&c, NULL, 0, NULL), OK);
+    cr_assert_eq(schema_set(k, &c, "auto", ""), OK);
+    cr_assert_eq(c.train.lanes, SETTING_AUTO);
+    cr_assert_str_eq(config_value(&c, k, text, sizeof text), "auto");
+    cr_assert_eq(schema_set(k, &c, "07", ""), OK);
+    cr_assert_eq(c.train.lanes, 7);
+    cr_assert_str_eq(config_value(&c, k, text, sizeof text), "7");
+    cr_assert_eq(schema_set(k, &c, "-1", ""), E_CONFIG);
+    cr_assert_eq(schema_set(k, &c, "autos", ""), E_CONFIG);
+    cr_assert_eq(c.train.lanes, 7);
 }

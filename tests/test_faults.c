@@ -247,7 +247,7 @@ ParameterizedTest(int *i, faults, any_call_of_a_run_may_fail)
     const Failing *f = &failings[*i];
     int errors = 0, n = 0;
     threads_set(1);
-    snprintf(c.monitor.action, sizeof c.monitor.action, "skip"); /* a rewind needs its snapshots */
+    c.monitor.action = ACTION_skip; /* a rewind needs its snapshots */
     cr_assert_eq(train_here("whole", false), OK, "%s", error_message());
     for (bool burnt = true; burnt; n++) {
         const int before = descriptors(), error = f->errors[n % f->count];

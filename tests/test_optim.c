@@ -176,37 +176,40 @@ Test(clip, is_pytorchs)
     cr_assert_eq(clip_scale(1e9, 0), 1);
 }
 
-static OptimConfig schedule(const char *name)
+static OptimConfig schedule(Schedule schedule)
 {
-    OptimConfig c = {.lr = 1, .min_lr = 0.1, .warmup = 10, .decay_steps = 110, .cooldown = 0.2};
-    strcpy(c.schedule, name);
-    return c;
+    return (OptimConfig){.lr = 1,
+                         .min_lr = 0.1,
+                         .schedule = schedule,
+                         .warmup = 10,
+                         .decay_steps = 110,
+                         .cooldown = 0.2};
 }
 
 static void expect(const OptimConfig *c, int64_t step, double want)
 {
     const double got = learning_rate(c, step);
-    cr_assert(fabs(got - want) < 1e-15, "%s, update %lld: %.17g, not %.17g", c->schedule,
-              (long long)step, got, want);
+    cr_assert(fabs(got - want) < 1e-15, "%s, update %lld: %.17g, not %.17g",
+              schedule_text(c->schedule), (long long)step, got, want);
 }
 
 Test(schedule, warms_up_then_falls)
 {
     static const struct {
-        const char *name;
+        Schedule schedule;
         double at[6]; /* updates 11, 35, 60, 88, 93, 110 */
     } cases[] = {
-        {"constant", {1, 1, 1, 1, 1, 1}},
-        {"linear", {0.991, 0.775, 0.55, 0.298, 0.253, 0.1}},
-        {"cosine",
+        {SCHEDULE_constant, {1, 1, 1, 1, 1, 1}},
+        {SCHEDULE_linear, {0.991, 0.775, 0.55, 0.298, 0.253, 0.1}},
+        {SCHEDULE_cosine,
          {0.9997779521645792, 0.8681980515339464, 0.55, 0.2032690407508949, 0.16266608784822542,
           0.1}},
         /* the fall begins after 88; 93: t = 5/22 */
-        {"wsd", {1, 1, 1, 1, 0.5709418348394835, 0.1}},
+        {SCHEDULE_wsd, {1, 1, 1, 1, 0.5709418348394835, 0.1}},
     };
     static const int64_t steps[] = {11, 35, 60, 88, 93, 110};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const OptimConfig c = schedule(cases[i].name);
+        const OptimConfig c = schedule(cases[i].schedule);
         expect(&c, 1, 0.1);
         expect(&c, 5, 0.5);
         expect(&c, 10, 1);
@@ -218,7 +221,7 @@ Test(schedule, warms_up_then_falls)
 
 Test(schedule, has_odd_corners)
 {
-    OptimConfig c = schedule("cosine");
+    OptimConfig c = schedule(SCHEDULE_cosine);
     c.warmup = 0;
     expect(&c, 110, 0.1);
     cr_assert_lt(learning_rate(&c, 1), 1);
@@ -226,7 +229,7 @@ Test(schedule, has_odd_corners)
     expect(&c, 110, 0.55);
     expect(&c, 200, 1);
     expect(&c, 201, 0.1);
-    c = schedule("wsd");
+    c = schedule(SCHEDULE_wsd);
     c.cooldown = 0;
     expect(&c, 110, 1);
     c.cooldown = 1;

@@ -15,13 +15,13 @@ TestSuite(packed, .init = temporary_open, .fini = temporary_close);
 /* context and sequences; packing is sequential best_fit with the mask and causal unless told otherwise. */
 static void begin(Fixture *f, const Written *w)
 {
-    *f = (Fixture){.config = {.packing = "best_fit",
-                              .order = "sequential",
+    *f = (Fixture){.config = {.packing = PACKING_best_fit,
+                              .order = ORDER_sequential,
                               .document_mask = true,
-                              .objective = "causal",
-                              .prefix_attention = "bidirectional",
-                              .prefix_split = "given",
-                              .loss_weights = "token"}};
+                              .objective = OBJECTIVE_causal,
+                              .prefix_attention = PREFIX_ATTENTION_bidirectional,
+                              .prefix_split = PREFIX_SPLIT_given,
+                              .loss_weights = LOSS_WEIGHTS_token}};
     written(w, "d.h5");
     MUST(dataset_open(&f->dataset, in_temporary("d.h5")));
 }
@@ -52,7 +52,7 @@ static void is_document(const Fixture *f, int64_t row, int64_t document, int64_t
                         int64_t length, int64_t prompt)
 {
     const Batch *b = &f->batch;
-    const bool both = prompt && !strcmp(f->config.prefix_attention, "bidirectional");
+    const bool both = prompt && f->config.prefix_attention == PREFIX_ATTENTION_bidirectional;
     for (int64_t i = 0; i < length; i++, row++) {
         const int64_t past = both && i <= prompt ? prompt + 1 : i + 1;
         cr_assert_eq(b->inputs[row],
@@ -109,7 +109,7 @@ Test(packed, without_the_mask_a_pack_is_one_segment)
     Fixture f;
     begin(&f, (Written[]){{3, 1}, {4, 2}, {0, 0}});
     f.config.document_mask = false;
-    strcpy(f.config.objective, "prefix");
+    f.config.objective = OBJECTIVE_prefix;
     start(&f, 8, 1);
     MUST(batches_fill(&f.batches, 1, &f.batch));
     const Batch *b = &f.batch;
@@ -131,7 +131,7 @@ Test(packed, prefix_mask_is_t5x)
                                        "0001100", "0001110", "0000000"};
     Fixture f;
     begin(&f, (Written[]){{3, 1}, {3, 1}, {0, 0}});
-    strcpy(f.config.objective, "prefix");
+    f.config.objective = OBJECTIVE_prefix;
     start(&f, 7, 1);
     MUST(batches_fill(&f.batches, 1, &f.batch));
     const Batch *b = &f.batch;
@@ -151,8 +151,9 @@ Test(packed, prompts_of_every_length)
         for (int prompt = 0; prompt <= 21; prompt++) {
             Fixture f;
             begin(&f, (Written[]){{21, prompt}, {0, 0}});
-            strcpy(f.config.objective, "prefix");
-            strcpy(f.config.prefix_attention, causal ? "causal" : "bidirectional");
+            f.config.objective = OBJECTIVE_prefix;
+            f.config.prefix_attention =
+                causal ? PREFIX_ATTENTION_causal : PREFIX_ATTENTION_bidirectional;
             start(&f, 8, 3);
             MUST(batches_fill(&f.batches, 1, &f.batch));
             for (int piece = 0; piece < 3; piece++) {
@@ -173,7 +174,7 @@ Test(packed, no_prompt_is_causal)
     Fixture f, g;
     begin(&f, (Written[]){{3, 0}, {7, 0}, {12, 0}, {2, 0}, {0, 0}});
     begin(&g, (Written[]){{3, 0}, {7, 0}, {12, 0}, {2, 0}, {0, 0}});
-    strcpy(f.config.objective, "prefix");
+    f.config.objective = OBJECTIVE_prefix;
     start(&f, 9, 3);
     start(&g, 9, 3);
     MUST(batches_fill(&f.batches, 1, &f.batch));
@@ -201,8 +202,8 @@ Test(packed, random_prompts_are_anew_each_epoch)
     Fixture f;
     int count[7] = {0}, changed = 0, last[2] = {0};
     begin(&f, (Written[]){{6, 0}, {6, 3}, {1, 0}, {0, 0}});
-    strcpy(f.config.objective, "prefix");
-    strcpy(f.config.prefix_split, "random");
+    f.config.objective = OBJECTIVE_prefix;
+    f.config.prefix_split = PREFIX_SPLIT_random;
     start(&f, 6, 3);
     for (int64_t epoch = 0; epoch < 1000; epoch++) {
         MUST(batches_fill(&f.batches, epoch + 1, &f.batch));
@@ -243,7 +244,7 @@ static void add_origins(const Batch *b, int *seen)
 static void each_is_seen(const Fixture *f, const int *seen, int times)
 {
     const Split *s = &f->dataset.train;
-    const bool prompts = !strcmp(f->config.objective, "prefix");
+    const bool prompts = f->config.objective == OBJECTIVE_prefix;
     for (int64_t k = 0; k < s->documents; k++)
         for (int64_t i = (int64_t)s->offsets[k]; i < (int64_t)s->offsets[k + 1]; i++)
             cr_assert_eq(seen[i], prompts && i - (int64_t)s->offsets[k] < (int64_t)s->prefixes[k]
@@ -253,16 +254,17 @@ static void each_is_seen(const Fixture *f, const int *seen, int times)
 
 Test(packed, an_epoch_and_evaluation_have_each_token_once)
 {
-    static const char *const packings[] = {"greedy", "best_fit", "spfhp", "optimal"};
+    static const PackingKind packings[] = {PACKING_greedy, PACKING_best_fit, PACKING_spfhp,
+                                           PACKING_optimal};
     for (int k = 0; k < 32; k++) {
         Fixture f;
         int seen[200] = {0}, evaluated[200] = {0}, moved = 0;
         int64_t order[64];
         begin(&f, some);
-        strcpy(f.config.packing, packings[k % 4]);
-        if (k & 4) strcpy(f.config.objective, "prefix");
+        f.config.packing = packings[k % 4];
+        if (k & 4) f.config.objective = OBJECTIVE_prefix;
         if (k & 8) f.config.document_mask = false;
-        if (k & 16) strcpy(f.config.order, "shuffled");
+        if (k & 16) f.config.order = ORDER_shuffled;
         start(&f, 16, 1);
         const int64_t packs = f.batches.windows;
         for (int64_t batch_index = 1; batch_index <= 3 * packs; batch_index++) {
@@ -316,9 +318,9 @@ Test(packed, weights_of_documents)
         int losses = 0;
         double weights = 0;
         begin(&f, (Written[]){{3, 1}, {5, 5}, {8, 0}, {0, 0}});
-        strcpy(f.config.loss_weights, "document");
-        if (concat) strcpy(f.config.packing, "concat");
-        if (!concat) strcpy(f.config.objective, "prefix");
+        f.config.loss_weights = LOSS_WEIGHTS_document;
+        if (concat) f.config.packing = PACKING_concat;
+        if (!concat) f.config.objective = OBJECTIVE_prefix;
         start(&f, 8, 2);
         MUST(batches_fill(&f.batches, 1, &f.batch));
         cr_assert(f.batch.has_weights);

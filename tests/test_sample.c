@@ -361,16 +361,18 @@ Test(sample, begins_as_a_document_does)
 {
     static Model m;
     static const int32_t tokens[] = {256, 'a', 'b'};
-    DataConfig c = {.packing = "none", .objective = "causal", .prefix_attention = "bidirectional"};
+    DataConfig c = {.packing = PACKING_none,
+                    .objective = OBJECTIVE_causal,
+                    .prefix_attention = PREFIX_ATTENTION_bidirectional};
     open_model(&m, 0, NULL);
     for (int i = 0; i < 4; i++) {
         Sampling s = {.tokens = 1, .sampler = {.temperature = 0, .top_p = 1}};
         Decoder d;
         const real *logits;
         char expected[8] = "";
-        if (i == 1) strcpy(c.packing, "best_fit");
-        if (i == 2) strcpy(c.objective, "prefix");
-        if (i == 3) strcpy(c.prefix_attention, "causal");
+        if (i == 1) c.packing = PACKING_best_fit;
+        if (i == 2) c.objective = OBJECTIVE_prefix;
+        if (i == 3) c.prefix_attention = PREFIX_ATTENTION_causal;
         sampling_as_trained(&s, &c);
         cr_assert_eq(s.in_document, i > 0);
         cr_assert_eq(s.bidirectional_prompt, i == 2);

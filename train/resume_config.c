@@ -17,22 +17,12 @@ typedef struct Diff {
     size_t length;
 } Diff;
 
-/* What only says how the learning rate goes on. */
-static bool is_schedule(const Key *k)
-{
-    static const char *const names[] = {"schedule", "warmup", "min_lr", "decay_steps", "cooldown"};
-    if (!strcmp(k->section, "train")) return !strcmp(k->name, "steps");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(k->name, names[i])) return !strcmp(k->section, "optim");
-    return false;
-}
-
 static void note(void *context, const Key *k)
 {
     Diff *d = context;
     char old[TEXT_MAX + 16], new[TEXT_MAX + 16];
     if (config_may_change(k) || !strcmp(k->name, "path")) return; /* the path: by digest, later */
-    if (d->branches && is_schedule(k)) return;
+    if (d->branches && k->flags & SETTING_SCHEDULE) return;
     const size_t room = sizeof d->text - d->length;
     int used = snprintf(d->text + d->length, room, "\n  %s.%s: %s in the run, %s now", k->section,
                         k->name, config_value(d->old, k, old, sizeof old),

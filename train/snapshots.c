@@ -32,7 +32,7 @@ Status snapshots_step(Session *s)
     const MonitorConfig *c = &s->config->monitor;
     const int64_t every = monitor_snapshot_every(c), step = s->run.step;
     char path[CHECKPOINT_PATH_MAX];
-    if (!strcmp(c->action, "off") || !every || step % every) return OK;
+    if (c->action == ACTION_off || !every || step % every) return OK;
     TRY(file_make_own_folder(s->snapshots));
     TRY(run_state_save(&s->run, checkpoints_path(s->snapshots, step, path)));
     return prune(s->snapshots, step, c->snapshots);

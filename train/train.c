@@ -232,7 +232,7 @@ static void greet(Session *s)
                   s->folder, (long long)r->params.count, (long long)r->dataset.vocab_size,
                   (long long)r->dataset.train.count, (long long)c->train.batch,
                   (long long)c->model.context, (long long)config_microbatches(c), threads_count(),
-                  model_core(&r->params), c->train.precision);
+                  model_core(&r->params), precision_text(c->train.precision));
     if (cores_warning()) progress_note(&s->progress, "warning: %s", cores_warning());
     if (!r->step)
         progress_note(&s->progress,

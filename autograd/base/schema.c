@@ -9,7 +9,7 @@
 
 #include "autograd/base/text.h"
 
-static const char *const type_texts[] = {"int", "real", "bool", "text"};
+static const char *const type_texts[] = {"int", "real", "bool", "text", "choice", "auto"};
 
 const Key *schema_find(const Key *keys, int count, const char *section, const char *name)
 {
@@ -45,39 +45,51 @@ static char *bound(double x, char out[32])
     return out;
 }
 
+/* "one of a, b, c" */
+static void expects_choice(const char *choices, char *out, size_t size)
+{
+    size_t used = (size_t)snprintf(out, size, "one of ");
+    for (const char *c = choices; *c && used + 3 < size; c++) {
+        out[used++] = *c == '|' ? ',' : *c;
+        if (*c == '|') out[used++] = ' ';
+        out[used] = '\0';
+    }
+}
+
 char *schema_expects(const Key *k, char *out, size_t size)
 {
     char low[32], high[32];
     switch (k->type) {
     case TYPE_INT:
     case TYPE_REAL:
-        snprintf(out, size, "a%s number from %s to %s", k->type == TYPE_INT ? " whole" : "",
-                 bound(k->min, low), bound(k->max, high));
+    case TYPE_AUTO:
+        snprintf(out, size, "%sa%s number from %s to %s", k->type == TYPE_AUTO ? "auto or " : "",
+                 k->type == TYPE_REAL ? "" : " whole", bound(k->min, low), bound(k->max, high));
         break;
     case TYPE_BOOL: snprintf(out, size, "true or false"); break;
-    case TYPE_TEXT:
-        if (!k->choices) {
-            snprintf(out, size, "a text of at most %d bytes", TEXT_MAX - 1);
-            break;
-        }
-        size_t used = (size_t)snprintf(out, size, "one of ");
-        for (const char *c = k->choices; *c && used + 3 < size; c++) {
-            out[used++] = *c == '|' ? ',' : *c;
-            if (*c == '|') out[used++] = ' ';
-            out[used] = '\0';
-        }
-        break;
+    case TYPE_TEXT: snprintf(out, size, "a text of at most %d bytes", TEXT_MAX - 1); break;
+    case TYPE_CHOICE: expects_choice(k->choices, out, size); break;
     }
     return out;
 }
 
-static bool is_choice(const char *choices, const char *value)
+/* The choice at `index`, and its length; NULL if there are fewer. */
+static const char *choice_at(const char *choices, int index, size_t *length)
 {
-    size_t length = strcspn(value, "|");
-    if (value[length]) return false;
-    for (const char *c = choices; c; c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL)
-        if (!strncmp(c, value, length) && (c[length] == '|' || !c[length])) return true;
-    return false;
+    const char *c = choices;
+    for (; c && index; index--) c = strchr(c, '|') ? strchr(c, '|') + 1 : NULL;
+    if (c) *length = strcspn(c, "|");
+    return c;
+}
+
+/* The index of a choice; -1 if it is none. */
+static int choice_find(const char *choices, const char *value)
+{
+    size_t length;
+    const char *c;
+    for (int i = 0; (c = choice_at(choices, i, &length)); i++)
+        if (strlen(value) == length && !strncmp(c, value, length)) return i;
+    return -1;
 }
 
 /* strtod() alone would also take "0x1p3", "nan", "inf" and leading blanks. */
@@ -122,29 +134,53 @@ static bool is_utf8(const char *s)
     return true;
 }
 
-static bool store(const Key *k, char *field, const char *text)
+static bool store_int(const Key *k, char *field, const char *text)
 {
     int64_t whole;
+    if (!read_int(text, &whole) || (double)whole < k->min || (double)whole > k->max) return false;
+    memcpy(field, &whole, sizeof whole);
+    return true;
+}
+
+static bool store_real(const Key *k, char *field, const char *text)
+{
     double number;
+    if (!read_real(text, &number) || number < k->min || number > k->max) return false;
+    memcpy(field, &number, sizeof number);
+    return true;
+}
+
+static bool store_choice(const char *choices, char *field, const char *text)
+{
+    const int index = choice_find(choices, text);
+    if (index < 0) return false;
+    memcpy(field, &index, sizeof index);
+    return true;
+}
+
+static bool store_text(char *field, const char *text)
+{
+    if (strlen(text) >= TEXT_MAX || !is_utf8(text)) return false;
+    memset(field, 0, TEXT_MAX);
+    memcpy(field, text, strlen(text));
+    return true;
+}
+
+static bool store(const Key *k, char *field, const char *text)
+{
     switch (k->type) {
-    case TYPE_INT:
-        if (!read_int(text, &whole) || (double)whole < k->min || (double)whole > k->max)
-            return false;
-        *(int64_t *)field = whole;
-        return true;
-    case TYPE_REAL:
-        if (!read_real(text, &number) || number < k->min || number > k->max) return false;
-        *(double *)field = number;
-        return true;
-    case TYPE_BOOL:
-        if (!is_choice("true|false", text)) return false;
-        *(bool *)field = *text == 't';
-        return true;
-    case TYPE_TEXT:
-        if (k->choices ? !is_choice(k->choices, text) : strlen(text) >= TEXT_MAX || !is_utf8(text))
-            return false;
-        memset(field, 0, TEXT_MAX);
-        memcpy(field, text, strlen(text));
+    case TYPE_INT: return store_int(k, field, text);
+    case TYPE_REAL: return store_real(k, field, text);
+    case TYPE_BOOL: {
+        const int is_true = choice_find("false|true", text);
+        if (is_true >= 0) *(bool *)field = is_true;
+        return is_true >= 0;
+    }
+    case TYPE_TEXT: return store_text(field, text);
+    case TYPE_CHOICE: return store_choice(k->choices, field, text);
+    case TYPE_AUTO:
+        if (strcmp(text, "auto")) return store_int(k, field, text);
+        memcpy(field, &(int64_t){SETTING_AUTO}, sizeof(int64_t));
         return true;
     }
     return false;
@@ -180,14 +216,34 @@ static void write_real(double x, char *out, size_t size)
         snprintf(out, size, "%s", number);
 }
 
+static int choice_of(const void *field)
+{
+    int index;
+    memcpy(&index, field, sizeof index);
+    return index;
+}
+
 char *schema_value(const Key *k, const void *config, char *out, size_t size)
 {
     const char *field = (const char *)config + k->offset;
+    const int64_t *whole = (const int64_t *)field;
+    size_t length = 0;
     switch (k->type) {
-    case TYPE_INT: snprintf(out, size, "%lld", (long long)*(const int64_t *)field); break;
     case TYPE_REAL: write_real(*(const double *)field, out, size); break;
     case TYPE_BOOL: snprintf(out, size, "%s", *(const bool *)field ? "true" : "false"); break;
     case TYPE_TEXT: snprintf(out, size, "%s", field); break;
+    case TYPE_CHOICE: {
+        const char *choice = choice_at(k->choices, choice_of(field), &length);
+        snprintf(out, size, "%.*s", (int)length, choice ? choice : "");
+        break;
+    }
+    case TYPE_AUTO:
+        if (*whole == SETTING_AUTO) {
+            snprintf(out, size, "auto");
+            break;
+        }
+        /* fallthrough */
+    case TYPE_INT: snprintf(out, size, "%lld", (long long)*whole); break;
     }
     return out;
 }
@@ -196,10 +252,12 @@ bool schema_equal(const Key *k, const void *a, const void *b)
 {
     const char *left = (const char *)a + k->offset, *right = (const char *)b + k->offset;
     switch (k->type) {
-    case TYPE_INT: return *(const int64_t *)left == *(const int64_t *)right;
+    case TYPE_INT:
+    case TYPE_AUTO: return *(const int64_t *)left == *(const int64_t *)right;
     case TYPE_REAL: return !memcmp(left, right, sizeof(double));
     case TYPE_BOOL: return *(const bool *)left == *(const bool *)right;
     case TYPE_TEXT: return !strcmp(left, right);
+    case TYPE_CHOICE: return choice_of(left) == choice_of(right);
     }
     return false;
 }

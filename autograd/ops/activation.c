@@ -121,9 +121,9 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     const Attr *a = n->attr;
     (void)worker;
     switch (a->kind) {
-#define X(name) \
-    case ACTIVATION_##name: forward_kind(n, begin, end, ACTIVATION_##name); break;
-        ACTIVATION_LIST(X)
+#define X(PREFIX, name) \
+    case PREFIX##_##name: forward_kind(n, begin, end, PREFIX##_##name); break;
+        ACTIVATION_CHOICES(X)
 #undef X
     }
 }
@@ -134,14 +134,14 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const Attr *a = n->attr;
     (void)worker;
     switch (a->kind) {
-#define X(name)                                                     \
-    case ACTIVATION_##name:                                         \
-        if (n->add[0])                                              \
-            backward_kind(n, begin, end, ACTIVATION_##name, true);  \
-        else                                                        \
-            backward_kind(n, begin, end, ACTIVATION_##name, false); \
+#define X(PREFIX, name)                                           \
+    case PREFIX##_##name:                                         \
+        if (n->add[0])                                            \
+            backward_kind(n, begin, end, PREFIX##_##name, true);  \
+        else                                                      \
+            backward_kind(n, begin, end, PREFIX##_##name, false); \
         break;
-        ACTIVATION_LIST(X)
+        ACTIVATION_CHOICES(X)
 #undef X
     }
 }
@@ -159,8 +159,8 @@ static void backward(const Node *n)
 }
 
 static const OpCase cases[] = {
-#define X(name) {#name, {SHAPE_OF(2, 3, 38)}, &(Attr){ACTIVATION_##name}, 0},
-    ACTIVATION_LIST(X)
+#define X(PREFIX, name) {#name, {SHAPE_OF(2, 3, 38)}, &(Attr){PREFIX##_##name}, 0},
+    ACTIVATION_CHOICES(X)
 #undef X
         {"gelu of one number", {SHAPE_OF(1)}, &(Attr){ACTIVATION_gelu}, 0},
     {"swiglu of one gate", {SHAPE_OF(1, 2)}, &(Attr){ACTIVATION_swiglu}, 0},

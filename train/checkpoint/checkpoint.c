@@ -206,8 +206,8 @@ Status checkpoint_check_model(const CheckpointReader *r, const Config *c)
     Gpt g;
     Params p = {0};
     GptConfig model = c->model;
-    if (!strcmp(model.positions, "sinusoidal")) /* they are made, not read */
-        snprintf(model.positions, sizeof model.positions, "none");
+    if (model.positions == POSITIONS_sinusoidal) /* they are made, not read */
+        model.positions = POSITIONS_none;
     gpt_init(&g, &p, &model, r->info.vocab_size, (uint64_t)c->train.seed);
     const Status status = p.status ? p.status : each_array(&r->file, &p, false, false);
     params_free(&p);

@@ -157,7 +157,7 @@ static Status check_names(const Bench *b, int count, const char *const names[], 
             return FAIL(E_ARG, "there is no case %s: expected %s to %s, or a config file", names[i],
                         bench_cases[0].name, bench_cases[bench_case_count - 1].name);
         TRY(load(b, names[i], c));
-        TRY(precision_switch(c->train.precision, argv));
+        TRY(precision_switch(precision_number(c->train.precision), argv));
     }
     return OK;
 }

@@ -13,10 +13,14 @@ enum { ARGUMENTS_MAX = 512 };
 static json_t *json_value(KeyType type, const char *text)
 {
     switch (type) {
+    case TYPE_AUTO:
+        if (!strcmp(text, "auto")) return json_string(text);
+        /* fallthrough */
     case TYPE_INT: return json_integer((json_int_t)strtod(text, NULL));
     case TYPE_REAL: return json_number(strtod(text, NULL));
     case TYPE_BOOL: return json_boolean(!strcmp(text, "true"));
-    case TYPE_TEXT: return json_string(text);
+    case TYPE_TEXT:
+    case TYPE_CHOICE: return json_string(text);
     }
     return NULL;
 }
@@ -27,7 +31,7 @@ static json_t *explain_json(const Key *k)
     json_object_set_new(o, "key", json_sprintf("%s.%s", k->section, k->name));
     json_object_set_new(o, "type", json_string(schema_type(k)));
     json_object_set_new(o, "default", json_value(k->type, k->fallback));
-    if (k->type == TYPE_INT || k->type == TYPE_REAL) {
+    if (k->type == TYPE_INT || k->type == TYPE_REAL || k->type == TYPE_AUTO) {
         json_object_set_new(o, "min", json_number(k->min));
         json_object_set_new(o, "max", json_number(k->max));
     }

@@ -81,7 +81,7 @@ static Status read_config(Config *c, const char *const words[], int count, char 
 {
     const char *path = count && !strchr(words[0], '=') ? words[0] : NULL;
     TRY(config_load(c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
-    TRY(precision_switch(c->train.precision, argv));
+    TRY(precision_switch(precision_number(c->train.precision), argv));
     threads_set((int)c->train.threads);
     return OK;
 }

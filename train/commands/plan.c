@@ -231,7 +231,7 @@ Status command_plan(const Command *self, int argc, char *argv[])
     static Config c; /* large; and the only one */
     TRY((budget ? config_load_common : config_load)(&c, path, count - (path ? 1 : 0),
                                                     words + (path ? 1 : 0)));
-    TRY(precision_switch(c.train.precision, argv));
+    TRY(precision_switch(precision_number(c.train.precision), argv));
     threads_set((int)(threads ? threads : c.train.threads));
     if (!budget && (law || output)) return FAIL(E_ARG, "--law and --output are for --budget");
     if (budget && (vocab_size || no_measure))

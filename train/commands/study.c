@@ -154,7 +154,7 @@ Status command_study(const Command *self, int argc, char *argv[])
     snprintf(steps, sizeof steps, "train.steps=%lld", (long long)s.steps);
     s.settings[s.setting_count++] = steps;
     TRY(config_load(&c, s.config, s.setting_count, s.settings));
-    TRY(precision_switch(c.train.precision, argv));
+    TRY(precision_switch(precision_number(c.train.precision), argv));
     snprintf(folder, sizeof folder, "runs/study-%s", n->name);
     if (!s.folder) s.folder = folder;
     if (!*s.folder) return FAIL(E_ARG, "--output needs the name of a folder");

@@ -129,7 +129,7 @@ Status command_train(const Command *c, int argc, char *argv[])
     if (!config) return FAIL(E_NOMEM, "a config");
     bool began = false;
     Status status = train_config(&o, config);
-    if (status == OK) status = precision_switch(config->train.precision, argv);
+    if (status == OK) status = precision_switch(precision_number(config->train.precision), argv);
     if (status == OK) status = train(&o, config, &began);
     if (began && !no_report) status = write_report(&o, status);
     free(config);

@@ -1,6 +1,5 @@
 #include "train/config/config.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "autograd/kernels/gemm.h"
@@ -20,25 +19,9 @@ const int config_key_count = sizeof config_keys / sizeof *config_keys;
 _Static_assert(sizeof config_keys / sizeof *config_keys <= CONFIG_KEYS_MAX,
                "raise CONFIG_KEYS_MAX");
 
-static bool is_among(const char *name, const char *const names[], size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(name, names[i])) return true;
-    return false;
-}
-
 bool config_may_change(const Key *k)
 {
-    static const char *const names[] = {"eval_every",    "eval_batches",      "save_every",
-                                        "keep",          "log_every",         "sample_every",
-                                        "sample_tokens", "sample_prompt",     "threads",
-                                        "recompute",     "precision_fallback"};
-    static const char *const levels[] = {"update_z", "attention_warn", "attention_severe",
-                                         "rms_warn", "log_z_warn",     "bundles"};
-    if (!strcmp(k->section, "train")) return is_among(k->name, names, sizeof names / sizeof *names);
-    if (!strcmp(k->section, "monitor"))
-        return is_among(k->name, levels, sizeof levels / sizeof *levels);
-    return false;
+    return k->flags & SETTING_MAY_CHANGE;
 }
 
 int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context)
@@ -53,12 +36,12 @@ int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context)
 
 bool config_recompute(const Config *c)
 {
-    return !strcmp(c->train.recompute, "blocks");
+    return c->train.recompute == RECOMPUTE_blocks;
 }
 
 bool config_bf16(const Config *c)
 {
-    return !strcmp(c->train.precision, "bfloat16");
+    return c->train.precision == PRECISION_bfloat16;
 }
 
 static Status check_precision(const Config *c)
@@ -73,7 +56,7 @@ static Status check_precision(const Config *c)
 
 int64_t config_microbatches(const Config *c)
 {
-    return c->train.accumulate * strtoll(c->train.lanes, NULL, 10);
+    return c->train.accumulate * c->train.lanes;
 }
 
 /* "section.key=value" */
@@ -94,22 +77,12 @@ static Status override(Config *c, const char *text)
 
 static Status resolve_lanes(TrainConfig *t, int64_t context)
 {
-    char *end;
-    if (!strcmp(t->lanes, "auto"))
-        snprintf(t->lanes, sizeof t->lanes, "%lld",
-                 (long long)config_auto_lanes(t->batch, t->accumulate, context));
-    const size_t digits = strspn(t->lanes, "0123456789");
-    const int64_t lanes = strtoll(t->lanes, &end, 10);
-    if (!digits || t->lanes[digits] || lanes < 1 || lanes > 1000000)
-        return FAIL(E_CONFIG, "train.lanes = %s: expected auto or a whole number from 1 to 1000000",
-                    t->lanes);
-    if (t->accumulate * lanes > t->batch)
-        return FAIL(E_CONFIG,
-                    "train.accumulate = %lld times train.lanes = %lld is more than the %lld "
-                    "sequences of train.batch: each lane needs one",
-                    (long long)t->accumulate, (long long)lanes, (long long)t->batch);
-    snprintf(t->lanes, sizeof t->lanes, "%lld", (long long)lanes); /* not 04 */
-    return OK;
+    if (t->lanes == SETTING_AUTO) t->lanes = config_auto_lanes(t->batch, t->accumulate, context);
+    if (t->accumulate * t->lanes <= t->batch) return OK;
+    return FAIL(E_CONFIG,
+                "train.accumulate = %lld times train.lanes = %lld is more than the %lld sequences "
+                "of train.batch: each lane needs one",
+                (long long)t->accumulate, (long long)t->lanes, (long long)t->batch);
 }
 
 /* Where `name` stands in a message as a word; NULL if nowhere. */

@@ -6,29 +6,52 @@
 #include "layers/gpt.h"
 #include "optim/adamw.h"
 #include "train/config/monitor_settings.h"
+#include "train/support/precision.h"
+
+#define RECOMPUTE_CHOICES(X) X(RECOMPUTE, off) X(RECOMPUTE, blocks)
+CHOICES(Recompute, RECOMPUTE_CHOICES, recompute_text)
 
 /* clang-format off */
-/* [train]     name          default    min   max     help */
-#define TRAIN_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                              \
-    INT (S, steps,           2000,      0,    1e12,   "updates")                                              \
-    INT (S, batch,           12,        1,    1e6,    "sequences an update, over all lanes and accumulation") \
-    INT (S, accumulate,      1,         1,    1e6,    "parts of a batch, one after the other")                \
-    TEXT(S, lanes,           "auto",    NULL,         "parts of such a part, side by side; auto: the largest power of two up to 16 that leaves each 1024 tokens, but 2 if there are two sequences") \
-    INT (S, seed,            1337,      0,    4294967295, "all random streams come of it")                    \
-    INT (S, eval_every,      250,       0,    1e12,   "updates between evaluations; 0: never")                \
-    INT (S, eval_batches,    20,        1,    1e9,    "batches of the held-out split an evaluation reads")    \
-    INT (S, save_every,      500,       0,    1e12,   "updates between checkpoints; 0: only at the end")      \
-    INT (S, keep,            3,         1,    1e6,    "newest checkpoints kept, beside step 0 and the best")  \
-    INT (S, log_every,       10,        1,    1e12,   "updates between lines of metrics.jsonl")               \
-    INT (S, sample_every,    0,         0,    1e12,   "updates between printed samples; 0: never")            \
-    INT (S, sample_tokens,   200,       1,    1e6,    "how long such a sample is")                            \
-    TEXT(S, sample_prompt,   "",        NULL,         "what such a sample goes on from")                      \
-    INT (S, threads,         0,         0,    256,    "0: one a core; changes no bit of the result")          \
-    TEXT(S, recompute,       "off",     "off|blocks", "blocks: backward computes each block again, which needs less memory and more time; changes no bit of the result") \
-    TEXT(S, precision,       "float32", "float32|float64|bfloat16", "type of all numbers; bfloat16: of products and of what they read, all sums and what is trained stay float32") \
-    BOOL(S, precision_fallback, false,                "bfloat16 where the processor or the build lacks it: right, and slow") \
-    REAL(S, z_loss,          0,         0,    1,      "weight of log(Z)^2 in what is trained on")             \
-    REAL(S, label_smoothing, 0,         0,    0.999,  "share of the target spread over all tokens")
+/* [train] name, default, min, max, help */
+#define TRAIN_SETTINGS(S, INT, REAL, BOOL, TEXT, CHOICE, AUTO) \
+    INT (S, steps,            2000,     0,    1e12, "optimizer steps", SETTING_SCHEDULE) \
+    INT (S, batch,              12,     1,     1e6, "batch size: sequences per optimizer step") \
+    INT (S, accumulate,          1,     1,     1e6, \
+         "gradient accumulation: parts of a batch, computed one after the other") \
+    AUTO(S, lanes, 1, 1e6, \
+         "micro-batches of each part, computed in parallel; auto: the largest power of two up " \
+         "to 16 that leaves each 1024 tokens, but at least 2 if there are two sequences") \
+    INT (S, seed,             1337,     0, 4294967295, "seed of all random streams") \
+    INT (S, eval_every,        250,     0,    1e12, \
+         "steps between evaluations; 0: never", SETTING_MAY_CHANGE) \
+    INT (S, eval_batches,       20,     1,     1e9, \
+         "batches of the validation split per evaluation", SETTING_MAY_CHANGE) \
+    INT (S, save_every,        500,     0,    1e12, \
+         "steps between checkpoints; 0: only at the end", SETTING_MAY_CHANGE) \
+    INT (S, keep,                3,     1,     1e6, \
+         "newest checkpoints to keep, besides step 0 and the best one", SETTING_MAY_CHANGE) \
+    INT (S, log_every,          10,     1,    1e12, \
+         "steps between lines of metrics.jsonl", SETTING_MAY_CHANGE) \
+    INT (S, sample_every,        0,     0,    1e12, \
+         "steps between printed samples; 0: never", SETTING_MAY_CHANGE) \
+    INT (S, sample_tokens,     200,     1,     1e6, \
+         "length of a printed sample, in tokens", SETTING_MAY_CHANGE) \
+    TEXT(S, sample_prompt,   "", "prompt of a printed sample", SETTING_MAY_CHANGE) \
+    INT (S, threads,             0,     0,     256, \
+         "CPU threads; 0: one per core; changes no bit of the result", SETTING_MAY_CHANGE) \
+    CHOICE(S, recompute, off, Recompute, RECOMPUTE_CHOICES, \
+         "activation checkpointing; blocks: the backward pass recomputes each block, which " \
+         "takes less memory and more time; changes no bit of the result", SETTING_MAY_CHANGE) \
+    CHOICE(S, precision, float32, Precision, PRECISION_CHOICES, \
+         "number type; bfloat16: mixed precision, where matrix products and their inputs are " \
+         "bfloat16, and sums, parameters and optimizer state stay float32") \
+    BOOL(S, precision_fallback, false, \
+         "emulate bfloat16 where the CPU or the build lacks it: same result, but slow", \
+         SETTING_MAY_CHANGE) \
+    REAL(S, z_loss,              0,     0,       1, \
+         "z-loss: weight of log(Z)^2, added to the training loss") \
+    REAL(S, label_smoothing,     0,     0,   0.999, \
+         "label smoothing: share of the target that is spread over the vocabulary")
 /* clang-format on */
 
 typedef struct TrainConfig {

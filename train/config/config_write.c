@@ -12,7 +12,6 @@ static bool is_plain(const char *s)
                                         "on",   "off",  "y",     "n"};
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-";
-    if (*s && !s[strspn(s, "0123456789")]) return true; /* lanes: 4 */
     if (!*s || !memchr(letters, *s, 52) || s[strspn(s, letters)]) return false;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (!strcasecmp(s, words[i])) return false;
@@ -66,7 +65,7 @@ Status config_write(const Config *c, bool with_origin, FILE *out)
         if (strcmp(section, k->section)) fprintf(out, "%s%s:\n", *section ? "\n" : "", k->section);
         section = k->section;
         config_value(c, k, value, sizeof value);
-        const bool quoted = k->type == TYPE_TEXT && !k->choices && !is_plain(value);
+        const bool quoted = k->type == TYPE_TEXT && !is_plain(value);
         int used = fprintf(out, "  %s: ", k->name);
         if (quoted) used += fprintf(out, "\"");
         used += quoted ? write_escaped(value, out) : fprintf(out, "%s", value);

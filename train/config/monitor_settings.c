@@ -1,7 +1,6 @@
 #include "train/config/monitor_settings.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { WINDOW_USUAL = 128, WINDOW_LEAST = 8, SNAPSHOT_USUAL = 50 };
 
@@ -14,7 +13,7 @@ int64_t monitor_window(const MonitorConfig *c, int64_t steps)
 int64_t monitor_snapshot_every(const MonitorConfig *c)
 {
     if (c->snapshot_every >= 0) return c->snapshot_every;
-    return strcmp(c->action, "rewind") ? 0 : SNAPSHOT_USUAL;
+    return c->action == ACTION_rewind ? SNAPSHOT_USUAL : 0;
 }
 
 double monitor_rms_warn(const MonitorConfig *c, double beta2)
@@ -44,7 +43,7 @@ static Status check_rewind(const MonitorConfig *c, int64_t steps)
         return FAIL(E_CONFIG,
                     "monitor.snapshot_every = %lld is longer than the run, train.steps = %lld",
                     (long long)c->snapshot_every, (long long)steps);
-    if (strcmp(c->action, "rewind")) return OK;
+    if (c->action != ACTION_rewind) return OK;
     if (!every)
         return FAIL(E_CONFIG, "monitor.action = rewind needs snapshots to go back to, and "
                               "monitor.snapshot_every = 0 makes none: expected at least 1, or -1");
@@ -59,12 +58,12 @@ static Status check_rewind(const MonitorConfig *c, int64_t steps)
 
 static Status check_inject(const MonitorConfig *c)
 {
-    if (strcmp(c->inject, "none") && !c->inject_batch)
+    if (c->inject != INJECT_none && !c->inject_batch)
         return FAIL(E_CONFIG,
                     "monitor.inject = %s needs monitor.inject_batch: the batch where it begins, "
                     "from 1",
-                    c->inject);
-    if (!strcmp(c->inject, "nan") && !*c->inject_where)
+                    inject_text(c->inject));
+    if (c->inject == INJECT_nan && !*c->inject_where)
         return FAIL(E_CONFIG, "monitor.inject = nan needs monitor.inject_where: SCOPE/OP or "
                               "SCOPE/OP/backward, as in blocks.0.mlp/linear");
     return OK;

@@ -4,36 +4,87 @@
 
 #include "autograd/base/schema.h"
 
+#define ACTION_CHOICES(X) \
+    X(ACTION, off) X(ACTION, warn) X(ACTION, skip) X(ACTION, clip) X(ACTION, rewind)
+#define RULE_CHOICES(X) X(RULE, robust) X(RULE, olmo) X(RULE, llmc) X(RULE, ratio)
+#define INJECT_CHOICES(X) \
+    X(INJECT, none)       \
+    X(INJECT, random)     \
+    X(INJECT, shuffle) X(INJECT, constant) X(INJECT, document) X(INJECT, gradient) X(INJECT, nan)
+
+CHOICES(MonitorAction, ACTION_CHOICES, action_text)
+CHOICES(SpikeRule, RULE_CHOICES, rule_text)
+CHOICES(InjectFault, INJECT_CHOICES, inject_text)
+
 /* clang-format off */
-/* [monitor]   name              default    min    max     help */
-#define MONITOR_SETTINGS(S, INT, REAL, BOOL, TEXT)                                                            \
-    TEXT(S, action,           "warn",   "off|warn|skip|clip|rewind", "at a spike; off: no monitor; warn: say so, take the batch; skip: as if the batch had never been; clip: shorten outlying gradients (ZClip); rewind: go back, drop the batches around it, go on") \
-    TEXT(S, rule,             "robust", "robust|olmo|llmc|ratio", "what is a spike; robust: median and MAD of accepted values; the others as in those projects, outliers included (see train/monitor/detector.h)") \
-    INT (S, window,           0,         0,    1e6,   "values that a new one is held against; 0: 128, or train.steps if that is less") \
-    INT (S, guard,            64,        2,    1e9,   "values in the window, and updates, before anything is judged; the warm-up of the learning rate is not judged either") \
-    REAL(S, loss_z,           6,         1,    1e9,   "robust z of the loss above which it is a spike; under olmo and llmc: standard deviations, of the gradient too") \
-    REAL(S, grad_norm_z,      10,        1,    1e9,   "robust z of the gradient norm's logarithm above which it is a spike") \
-    REAL(S, update_z,         10,        0,    1e9,   "robust z of the update norm's logarithm above which there is a warning; 0: none") \
-    REAL(S, attention_warn,   50,        0,    1e9,   "attention logit above which there is a warning; 0: none") \
-    REAL(S, attention_severe, 1000,      0,    1e9,   "attention logit above which what is known is kept as of a spike; 0: none") \
-    REAL(S, rms_warn,         -1,       -1,    1e9,   "RMS_t, root mean square of g^2/v of a parameter, above which there is a warning; 0: none; -1: what twelve times the usual gradient gives, 12 / sqrt(1 + 144 (1 - optim.beta2))") \
-    REAL(S, log_z_warn,       50,        0,    1e9,   "size of the output's mean log Z above which there is a warning; 0: none") \
-    INT (S, skip_run,         10,        1,    1e9,   "most batches skipped, or kept out of the window, in a row: then the next is taken and the window starts anew") \
-    REAL(S, skip_share,       0.05,      0.005, 1,    "the same, as a share of the last 200 batches")          \
-    INT (S, snapshot_every,  -1,        -1,    1e12,  "updates between snapshots to rewind to; 0: none; -1: 50 under rewind, else none") \
-    INT (S, snapshots,        3,         1,    1e6,   "newest snapshots kept")                                 \
-    INT (S, rewind_steps,     10,        0,    1e9,   "rewind: at least so many updates back")                 \
-    INT (S, drop_before,      1,         0,    1e6,   "rewind: batches dropped before the flagged one")        \
-    INT (S, drop_after,       1,         0,    1e6,   "rewind: batches dropped after it; at each further attempt at one place eight times as many, up to 200") \
-    INT (S, attempts,         4,         1,    1e6,   "rewind: most at one place; the first half drop batches, the others lower the rate as well; then the run stops with exit code 4") \
-    REAL(S, lower_rate,       0.5,       0.001, 1,    "rewind: what the learning rate is multiplied by from then on") \
-    INT (S, bundles,          5,         0,    1e6,   "most spikes a run keeps everything of, for capstan explain and replay; one takes about two checkpoints of room") \
-    BOOL(S, telemetry,        true,                   "measure each block and parameter at each step")         \
-    TEXT(S, inject,           "none",    "none|random|shuffle|constant|document|gradient|nan", "a fault to study; random: batches of random tokens; shuffle: targets in random order; constant: one token only; document: one document of random tokens; gradient: times inject_factor; nan: at inject_where") \
-    INT (S, inject_batch,      0,         0,    1e15,  "the batch where the fault begins, from 1")              \
-    INT (S, inject_count,     1,         1,    1e12,  "batches that it lasts")                                 \
-    REAL(S, inject_factor,    1000,      0,    1e30,  "inject = gradient: what it is multiplied by")           \
-    TEXT(S, inject_where,     "",        NULL,        "inject = nan: SCOPE/OP or SCOPE/OP/backward, as in blocks.0.mlp/linear")
+/* [monitor] name, default, min, max, help */
+#define MONITOR_SETTINGS(S, INT, REAL, BOOL, TEXT, CHOICE, AUTO) \
+    CHOICE(S, action, warn, MonitorAction, ACTION_CHOICES, \
+         "response to a loss spike; off: no monitor; warn: report it and keep the step; skip: " \
+         "drop the batch, without an update; clip: clip outlying gradients (ZClip); rewind: " \
+         "return to a snapshot and drop the batches around the spike") \
+    CHOICE(S, rule, robust, SpikeRule, RULE_CHOICES, \
+         "spike detector; robust: median and MAD of the accepted steps; the others as in those " \
+         "projects, outliers included (train/monitor/detector.h)") \
+    INT (S, window,              0,     0,     1e6, \
+         "steps in the baseline; 0: 128, or train.steps if that is less") \
+    INT (S, guard,              64,     2,     1e9, \
+         "steps, and values in the baseline, before any step is judged; learning-rate warm-up " \
+         "is never judged") \
+    REAL(S, loss_z,              6,     1,     1e9, \
+         "robust z-score of the loss above which a step is a spike; for olmo and llmc: " \
+         "standard deviations, of the gradient norm too") \
+    REAL(S, grad_norm_z,        10,     1,     1e9, \
+         "robust z-score of the log gradient norm above which a step is a spike") \
+    REAL(S, update_z,           10,     0,     1e9, \
+         "robust z-score of the log update norm above which the monitor warns; 0: never", \
+         SETTING_MAY_CHANGE) \
+    REAL(S, attention_warn,     50,     0,     1e9, \
+         "attention logit above which the monitor warns; 0: never", SETTING_MAY_CHANGE) \
+    REAL(S, attention_severe,  1000,     0,     1e9, \
+         "attention logit above which a bundle is saved, as for a spike; 0: never", \
+         SETTING_MAY_CHANGE) \
+    REAL(S, rms_warn,           -1,    -1,     1e9, \
+         "RMS_t of a parameter (root mean square of g^2/v) above which the monitor warns; 0: " \
+         "never; -1: 12 / sqrt(1 + 144 (1 - optim.beta2)), its value for a gradient twelve " \
+         "times the baseline", SETTING_MAY_CHANGE) \
+    REAL(S, log_z_warn,         50,     0,     1e9, \
+         "absolute mean log Z of the output above which the monitor warns; 0: never", \
+         SETTING_MAY_CHANGE) \
+    INT (S, skip_run,           10,     1,     1e9, \
+         "most batches in a row that are skipped or kept out of the baseline; then the next " \
+         "one is accepted and the baseline starts again") \
+    REAL(S, skip_share,       0.05, 0.005,       1, \
+         "the same limit, as a share of the last 200 batches") \
+    INT (S, snapshot_every,     -1,    -1,    1e12, \
+         "steps between snapshots for rewind; 0: none; -1: 50 if action = rewind, else none") \
+    INT (S, snapshots,           3,     1,     1e6, "newest snapshots to keep") \
+    INT (S, rewind_steps,       10,     0,     1e9, "rewind: fewest steps to go back") \
+    INT (S, drop_before,         1,     0,     1e6, \
+         "rewind: batches to drop before the flagged one") \
+    INT (S, drop_after,          1,     0,     1e6, \
+         "rewind: batches to drop after the flagged one; eight times as many at each further " \
+         "attempt at the same step, up to 200") \
+    INT (S, attempts,            4,     1,     1e6, \
+         "rewind: most attempts at one step; the second half of them also lower the learning " \
+         "rate; then the run stops with exit code 4") \
+    REAL(S, lower_rate,        0.5, 0.001,       1, \
+         "rewind: factor by which such an attempt lowers the learning rate, for the rest of " \
+         "the run") \
+    INT (S, bundles,             5,     0,     1e6, \
+         "most spikes per run that are saved in full, for `capstan explain` and `capstan " \
+         "replay`; each takes the disk space of about two checkpoints", SETTING_MAY_CHANGE) \
+    BOOL(S, telemetry,       true, "record statistics of each block and parameter at each step") \
+    CHOICE(S, inject, none, InjectFault, INJECT_CHOICES, \
+         "fault injection, to study spikes; random: batches of random tokens; shuffle: targets " \
+         "in random order; constant: one token only; document: one document of random tokens; " \
+         "gradient: gradients times inject_factor; nan: a NaN in the op inject_where") \
+    INT (S, inject_batch,        0,     0,    1e15, "first batch with the fault, from 1") \
+    INT (S, inject_count,        1,     1,    1e12, "number of batches with the fault") \
+    REAL(S, inject_factor,    1000,     0,    1e30, "inject = gradient: factor of the gradients") \
+    TEXT(S, inject_where,    "", \
+         "inject = nan: the op, as SCOPE/OP or SCOPE/OP/backward, for example " \
+         "blocks.0.mlp/linear")
 /* clang-format on */
 
 typedef struct MonitorConfig {

@@ -89,7 +89,8 @@ static Status read_section(Reader *r, const Key *section)
             return FAIL(E_CONFIG, "%s%s has no value: expected %s%s", events_here(&r->events), full,
                         expected,
                         k->type == TYPE_TEXT ? " (in quotes, if it is to be empty or null)" : "");
-        if (k->type != TYPE_TEXT && r->events.event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE)
+        const bool plain = r->events.event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+        if (!plain && (k->type == TYPE_INT || k->type == TYPE_REAL || k->type == TYPE_BOOL))
             return FAIL(E_CONFIG, "%s%s is a text in quotes: expected %s, without quotes",
                         events_here(&r->events), full, expected);
         if (!r->config) continue;

@@ -32,7 +32,7 @@ Status bundle_take(Bundle *b, const Run *r)
     b->batch_index = j->batch_index;
     b->flag = j->severe && j->finding.flag == SPIKE_NONE ? BUNDLE_ATTENTION
                                                          : spike_class_name(j->finding.flag);
-    b->rule = m->config->rule;
+    b->rule = rule_text(m->config->rule);
     b->action = j->verdict == VERDICT_SKIP     ? "skipped"
                 : j->verdict == VERDICT_REWIND ? "rewound"
                 : j->verdict == VERDICT_STOP   ? "stopped"

@@ -102,7 +102,7 @@ static void tell_documents(const Evidence *e, CauseText *t)
 
 static bool acts(const Config *c)
 {
-    return !strcmp(c->monitor.action, "skip") || !strcmp(c->monitor.action, "rewind");
+    return c->monitor.action == ACTION_skip || c->monitor.action == ACTION_rewind;
 }
 
 static void help_data(const Bundle *b, const Evidence *e, const Config *c, CauseText *t)
@@ -120,7 +120,7 @@ static void help_data(const Bundle *b, const Evidence *e, const Config *c, Cause
     if (!acts(c))
         remedy(t,
                "monitor.action: skip leaves such batches out as if they had never been (now: %s)",
-               c->monitor.action);
+               action_text(c->monitor.action));
 }
 
 static void help_numeric(const Evidence *e, const Config *c, CauseText *t)
@@ -134,14 +134,14 @@ static void help_numeric(const Evidence *e, const Config *c, CauseText *t)
         remedy(
             t,
             "monitor.action: skip leaves such an update out, rewind undoes what it did (now: %s)",
-            c->monitor.action);
-    if (strcmp(c->train.precision, "float64") && e->finding.found)
+            action_text(c->monitor.action));
+    if (c->train.precision != PRECISION_float64 && e->finding.found)
         remedy(t, "train.precision: float64 tells an overflow from a wrong number: the same spike "
                   "there is the model's");
     remedy(t,
            "if nothing was injected (monitor.inject: %s) and capstan replay finds nothing, check "
            "the machine's memory and processor",
-           c->monitor.inject);
+           inject_text(c->monitor.inject));
 }
 
 static void help_optimizer(const Evidence *e, const Config *c, CauseText *t)
@@ -166,11 +166,11 @@ static void help_state(const Bundle *b, const Evidence *e, const Config *c, Caus
 {
     if (e->finding.parameter)
         remedy(t, "%s is damaged: no batch can be trained on from here", e->finding.parameter);
-    if (strcmp(c->monitor.action, "rewind"))
+    if (c->monitor.action != ACTION_rewind)
         remedy(t,
                "monitor.action: rewind goes back to a state before and drops the batches around "
                "the spike (now: %s)",
-               c->monitor.action);
+               action_text(c->monitor.action));
     if (b->before_step >= 0)
         remedy(t, "%s/before.h5 is the state after update %lld", b->folder,
                (long long)b->before_step);

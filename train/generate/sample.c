@@ -180,9 +180,9 @@ static Status write_samples(Streams *s, const char *prompt, Arena *a)
 
 void sampling_as_trained(Sampling *s, const DataConfig *c)
 {
-    s->in_document = strcmp(c->packing, "none") && strcmp(c->packing, "concat");
+    s->in_document = packer_of(c->packing) != NULL;
     s->bidirectional_prompt =
-        !strcmp(c->objective, "prefix") && !strcmp(c->prefix_attention, "bidirectional");
+        c->objective == OBJECTIVE_prefix && c->prefix_attention == PREFIX_ATTENTION_bidirectional;
 }
 
 Status sample_write(Decoder *d, const Tokenizer *t, const Sampling *s, const char *prompt,

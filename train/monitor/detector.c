@@ -2,7 +2,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <string.h>
 
 static const double LOSS_FLOOR = 1e-3, LOG_NORM_FLOOR = 1e-2;
 
@@ -70,10 +69,6 @@ static bool ratio(Detector *d, const Series *s, double x)
     return d->high > PATIENCE || (d->judged_values >= EARLY && 2 * above >= w->size);
 }
 
-/* The rules by name. */
-enum { ROBUST, OLMO, LLMC, RATIO };
-static const char *const rules[] = {"robust", "olmo", "llmc", "ratio"};
-
 static void add(Series *s, double x)
 {
     Window *w = &s->window;
@@ -86,17 +81,18 @@ static void add(Series *s, double x)
 static SpikeClass judge(Detector *d, const Finding *f, double loss, double norm)
 {
     switch (d->rule) {
-    case OLMO:
+    case RULE_olmo:
         if (olmo(d, &d->all_loss, loss)) return SPIKE_LOSS;
         return olmo(d, &d->all_norm, norm) ? SPIKE_GRADIENT : SPIKE_NONE;
-    case LLMC:
+    case RULE_llmc:
         if (llmc(d, &d->all_loss, loss)) return SPIKE_LOSS;
         return llmc(d, &d->all_norm, norm) ? SPIKE_GRADIENT : SPIKE_NONE;
-    case RATIO: return ratio(d, &d->all_loss, loss) ? SPIKE_LOSS : SPIKE_NONE;
-    default:
+    case RULE_ratio: return ratio(d, &d->all_loss, loss) ? SPIKE_LOSS : SPIKE_NONE;
+    case RULE_robust:
         if (f->loss_z > d->loss_z) return SPIKE_LOSS;
         return f->grad_norm_z > d->grad_norm_z ? SPIKE_GRADIENT : SPIKE_NONE;
     }
+    return SPIKE_NONE;
 }
 
 Finding detector_look(Detector *d, double loss, double grad_norm, bool may_judge)
@@ -112,7 +108,7 @@ Finding detector_look(Detector *d, double loss, double grad_norm, bool may_judge
         f.flag = judge(d, &f, loss, grad_norm);
     }
     d->judged_values++;
-    if (d->rule != ROBUST) {
+    if (d->rule != RULE_robust) {
         add(&d->all_loss, loss);
         add(&d->all_norm, grad_norm);
     }
@@ -141,12 +137,12 @@ Status detector_open(Detector *d, Arena *a, const MonitorConfig *c, int64_t step
 {
     *d = (Detector){.window = monitor_window(c, steps),
                     .guard = c->guard,
+                    .rule = c->rule,
                     .loss_z = c->loss_z,
                     .grad_norm_z = c->grad_norm_z};
-    while (strcmp(rules[d->rule], c->rule)) d->rule++;
     TRY(window_open(&d->loss, a, d->window));
     TRY(window_open(&d->log_norm, a, d->window));
-    const int64_t all = d->rule == ROBUST ? 1 : d->window;
+    const int64_t all = d->rule == RULE_robust ? 1 : d->window;
     TRY(window_open(&d->all_loss.window, a, all));
     return window_open(&d->all_norm.window, a, all);
 }

@@ -47,7 +47,7 @@ typedef struct Series {
 
 typedef struct Detector {
     int64_t window, guard;
-    int rule;
+    SpikeRule rule;
     double loss_z, grad_norm_z;
     Window loss, log_norm;     /* accepted ones */
     Series all_loss, all_norm; /* of the rules other than robust */

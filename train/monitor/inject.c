@@ -14,14 +14,9 @@ typedef struct Spoil {
     int64_t batch_index;
 } Spoil;
 
-static bool is(const MonitorConfig *c, const char *what)
-{
-    return !strcmp(c->inject, what);
-}
-
 bool inject_is_due(const MonitorConfig *c, int64_t batch_index)
 {
-    return !is(c, "none") && batch_index >= c->inject_batch &&
+    return c->inject != INJECT_none && batch_index >= c->inject_batch &&
            batch_index - c->inject_batch < c->inject_count;
 }
 
@@ -67,7 +62,7 @@ int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t batch_ind
                         const BatchPiece *pieces, int64_t count)
 {
     int64_t fit = 0;
-    if (!is(c, "document") || !inject_is_due(c, batch_index)) return -1;
+    if (c->inject != INJECT_document || !inject_is_due(c, batch_index)) return -1;
     for (int64_t i = 0; i < count; i++) fit += pieces[i].end - pieces[i].row >= INJECT_LEAST;
     if (!fit) return -1;
     int64_t left = (int64_t)rng_below(rng_stream(seed, "monitor.inject.document"), 0,
@@ -104,14 +99,15 @@ Status inject_tokens(const MonitorConfig *c, const Batches *from, int64_t batch_
 {
     const Spoil s = {from, b, rng_stream(from->seed, "monitor.inject"), batch_index};
     if (!inject_is_due(c, batch_index)) return OK;
-    if (is(c, "random") || is(c, "constant")) spoil_all(&s, is(c, "constant"));
-    if (is(c, "shuffle")) return shuffle_targets(&s);
-    return is(c, "document") ? spoil_document(c, &s) : OK;
+    if (c->inject == INJECT_random || c->inject == INJECT_constant)
+        spoil_all(&s, c->inject == INJECT_constant);
+    if (c->inject == INJECT_shuffle) return shuffle_targets(&s);
+    return c->inject == INJECT_document ? spoil_document(c, &s) : OK;
 }
 
 void inject_gradient(const MonitorConfig *c, int64_t batch_index, const Params *p)
 {
-    if (!is(c, "gradient") || !inject_is_due(c, batch_index)) return;
+    if (c->inject != INJECT_gradient || !inject_is_due(c, batch_index)) return;
     for (int64_t i = 0; i < p->count; i++) p->grad[i] *= (real)c->inject_factor;
 }
 

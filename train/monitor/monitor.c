@@ -9,11 +9,6 @@
 
 enum { DROPS_MAX = 4096, HISTORY_NUMBERS = 1 << 21 };
 
-static bool is(const Monitor *m, const char *action)
-{
-    return !strcmp(m->config->action, action);
-}
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -44,7 +39,7 @@ Status monitor_open(Monitor *m, Arena *a, const MonitorConfig *c, const MonitorS
                     const Params *p)
 {
     *m = (Monitor){.rate = 1, .judgement = {.limit = INFINITY}};
-    if (!strcmp(c->action, "off")) return OK;
+    if (c->action == ACTION_off) return OK;
     m->config = c;
     m->named = p;
     m->rms_warn = monitor_rms_warn(c, shape->beta2);
@@ -124,10 +119,13 @@ static Verdict go_back(Monitor *m, Judgement *j)
 static Verdict act(Monitor *m, Judgement *j, bool exhausted)
 {
     const bool finite = j->finding.flag != SPIKE_NONFINITE;
-    if (is(m, "rewind")) return go_back(m, j);
-    j->exhausted = exhausted && (finite || is(m, "skip")); /* else it is no matter of the budget */
-    if (!finite) return is(m, "skip") && !exhausted ? VERDICT_SKIP : VERDICT_STOP;
-    if (!exhausted) return is(m, "skip") ? VERDICT_SKIP : VERDICT_TAKE;
+    if (m->config->action == ACTION_rewind) return go_back(m, j);
+    j->exhausted =
+        exhausted &&
+        (finite || m->config->action == ACTION_skip); /* else it is no matter of the budget */
+    if (!finite)
+        return m->config->action == ACTION_skip && !exhausted ? VERDICT_SKIP : VERDICT_STOP;
+    if (!exhausted) return m->config->action == ACTION_skip ? VERDICT_SKIP : VERDICT_TAKE;
     m->in_a_row = 0;
     detector_restart(&m->detector);
     detector_accept(&m->detector, j->loss, j->grad_norm);
@@ -158,7 +156,7 @@ static void describe(const Monitor *m, Judgement *j)
              "update %lld (batch %lld): the %s is %.4g, usual is %.4g (z %.1f, rule %.16s)",
              (long long)j->step, (long long)j->batch_index, loss ? "loss" : "gradient norm",
              loss ? j->loss : j->grad_norm, usual,
-             loss ? j->finding.loss_z : j->finding.grad_norm_z, m->config->rule);
+             loss ? j->finding.loss_z : j->finding.grad_norm_z, rule_text(m->config->rule));
 }
 
 static Judgement *begin(Monitor *m, int64_t step, int64_t batch_index, double loss,
@@ -210,7 +208,7 @@ const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t batch_index, do
         m->past.judged++;
         tally_add(&m->score, spike);
     }
-    if (is(m, "clip") && j->verdict == VERDICT_TAKE) {
+    if (m->config->action == ACTION_clip && j->verdict == VERDICT_TAKE) {
         j->limit = zclip_limit(&m->zclip, grad_norm);
         zclip_feed(&m->zclip, j->limit);
     }

@@ -76,12 +76,11 @@ static int64_t count_silent(const Packs *p, const Split *s)
 static Status count_packs(PackingReport *r, const Config *c, const Split *s)
 {
     const int64_t context = c->model.context;
-    const bool by_chance = !strcmp(c->data.prefix_split, "random"),
-               prefix = !strcmp(c->data.objective, "prefix");
+    const bool by_chance = c->data.prefix_split == PREFIX_SPLIT_random,
+               prefix = c->data.objective == OBJECTIVE_prefix;
     Packs packs;
     const double begin = clock_seconds();
-    Status status =
-        packs_make(&packs, s, packer_find(c->data.packing), context, c->data.pack_depth);
+    Status status = packs_make(&packs, s, packer_of(c->data.packing), context, c->data.pack_depth);
     r->seconds = clock_seconds() - begin;
     if (status == OK) {
         r->packs = packs.count;
@@ -107,7 +106,7 @@ static Status of_dataset(PackingReport *r, const Config *c, const Dataset *d)
     const Split *s = &d->train;
     TRY(lengths_init(&r->lengths, &r->arena, c->model.context));
     lengths_of_split(&r->lengths, s);
-    r->in_windows = !packer_find(c->data.packing);
+    r->in_windows = !packer_of(c->data.packing);
     if (s->count < (r->in_windows ? c->model.context + 1 : 1))
         return FAIL(E_CONFIG, "model.context = %lld: %s of %s has only %lld tokens",
                     (long long)c->model.context, s->name, d->path, (long long)s->count);
@@ -119,7 +118,8 @@ static Status of_dataset(PackingReport *r, const Config *c, const Dataset *d)
 Status packing_report_config(PackingReport *r, const Config *c)
 {
     Dataset d;
-    *r = (PackingReport){.algorithm = c->data.packing,
+    *r = (PackingReport){.algorithm = packing_text(c->data.packing),
+                         .drawn = c->data.packing == PACKING_none,
                          .depth_limit = c->data.pack_depth,
                          .batch = c->train.batch};
     Status status = dataset_open(&d, c->data.path);
@@ -235,7 +235,7 @@ Status packing_report_print(const PackingReport *r, bool json)
     printf("cuts             %lld, in %lld documents%s\n", (long long)r->cuts, (long long)l->cut,
            r->in_windows ? "" : " longer than a pack");
     printf("%-16s %lld\n", r->in_windows ? "windows" : "packs", (long long)r->packs);
-    if (!strcmp(r->algorithm, "none"))
+    if (r->drawn)
         printf("                 (drawn from anywhere: some tokens twice an epoch, some not at "
                "all)\n");
     if (!r->in_windows)

@@ -10,6 +10,7 @@
 typedef struct PackingReport {
     Arena arena;
     const char *algorithm;
+    bool drawn; /* data.packing = none */
     LengthCounts lengths;
     int64_t depth_limit; /* 0: none */
     int64_t packs;       /* or windows */

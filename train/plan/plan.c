@@ -141,8 +141,7 @@ static void shorten(const Plan *p, Config *c)
     if (batch < threads_count()) batch = least(threads_count(), c->train.batch);
     c->train.batch = batch;
     c->train.accumulate = 1;
-    snprintf(c->train.lanes, sizeof c->train.lanes, "%lld",
-             (long long)least(p->microbatches, batch));
+    c->train.lanes = least(p->microbatches, batch);
 }
 
 Status plan_measure(Plan *p)

@@ -159,8 +159,8 @@ void page_provenance(Page *p, const ReportData *runs, int64_t count)
             html_print(p->out,
                        "<tr><th>machine</th><td>%s, OpenBLAS for %s</td></tr>\n<tr><th>checkpoint"
                        "</th><td>checkpoints/%s, of update %lld</td></tr>\n",
-                       r->config ? r->config->train.precision : r->precision, r->core,
-                       r->checkpoint, (long long)r->checkpoint_step);
+                       r->config ? precision_text(r->config->train.precision) : r->precision,
+                       r->core, r->checkpoint, (long long)r->checkpoint_step);
         if (r->journal.broken)
             html_print(p->out,
                        "<tr><th>journal</th><td class=\"warn\">%lld lines could not be read"

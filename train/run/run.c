@@ -23,7 +23,7 @@ static Status open_parts(Run *r, const Config *c)
 
     TRY(model_open(&r->model, &r->params, c, r->dataset.vocab_size, true));
     params_init(&r->params, seed);
-    if (!strcmp(c->monitor.inject, "nan")) TRY(inject_place(c->monitor.inject_where, &r->fault));
+    if (c->monitor.inject == INJECT_nan) TRY(inject_place(c->monitor.inject_where, &r->fault));
     TRY(monitor_open(&r->monitor, &r->arena, &c->monitor,
                      &(MonitorShape){.steps = c->train.steps,
                                      .warmup = c->optim.warmup,
@@ -127,9 +127,9 @@ Status run_stopped(const Run *r)
     const Judgement *j = &r->monitor.judgement;
     return FAIL(E_NUMERIC, "%s; nothing was updated%s", j->message,
                 !j->exhausted ? ""
-                : strcmp(r->config->monitor.action, "rewind")
-                    ? "; monitor.skip_run and monitor.skip_share allow no more to be skipped"
-                    : "; monitor.attempts are used up here");
+                : r->config->monitor.action == ACTION_rewind
+                    ? "; monitor.attempts are used up here"
+                    : "; monitor.skip_run and monitor.skip_share allow no more to be skipped");
 }
 
 Status run_step(Run *r)

@@ -48,13 +48,10 @@ static bool is_threads(const Key *k)
     return !strcmp(k->section, "train") && !strcmp(k->name, "threads");
 }
 
+/* What a trunk and its branches may differ in. */
 static bool is_schedule(const Key *k)
 {
-    static const char *const names[] = {"schedule", "warmup", "min_lr", "decay_steps", "cooldown"};
-    if (!strcmp(k->section, "train")) return is_threads(k) || !strcmp(k->name, "steps");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (!strcmp(k->name, names[i])) return !strcmp(k->section, "optim");
-    return false;
+    return is_threads(k) || k->flags & SETTING_SCHEDULE;
 }
 
 static bool is_no_data(const Key *k)
@@ -120,8 +117,7 @@ static Status check_data(CellData *data, const Config *c)
 static Status count_exactly(const Config *c, Account *account)
 {
     enum { DRAWS = 16 };
-    const bool whole = !c->data.document_mask &&
-                       (!strcmp(c->data.packing, "none") || !strcmp(c->data.packing, "concat"));
+    const bool whole = !c->data.document_mask && !packer_of(c->data.packing);
     Dataset d;
     Batches b = {0};
     if (whole) return OK;
@@ -221,7 +217,7 @@ static Status identify(Cell *cell)
     const Config *c = cell->config;
     TRY(digest(c, is_threads, &id));
     TRY(digest(c, is_schedule, &cell->start));
-    if (strcmp(c->monitor.action, "off")) /* its past is kept: as long as it looks back */
+    if (c->monitor.action != ACTION_off) /* its past is kept: as long as it looks back */
         cell->start ^= (uint64_t)monitor_window(&c->monitor, c->train.steps);
     snprintf(cell->run.id, sizeof cell->run.id, "%016llx", (unsigned long long)id);
     return OK;

@@ -14,7 +14,7 @@ enum { WORTH = 4 }; /* less than that part of a run in common is not worth stopp
  * would need the trunk's snapshots too. */
 static int64_t common(const Cell *trunk, const Cell *cell)
 {
-    if (cell->start != trunk->start || !strcmp(cell->config->monitor.action, "rewind")) return 0;
+    if (cell->start != trunk->start || cell->config->monitor.action == ACTION_rewind) return 0;
     const int64_t steps = cell->run.steps - 1; /* the last one is its own, and its evaluation */
     const int64_t shared = schedule_parting(&cell->config->optim, &trunk->config->optim, steps) - 1;
     return shared * WORTH >= cell->run.steps ? shared : 0;

@@ -1,4 +1,5 @@
-# The build to find races with, which takes clang and runs with Archer (.ci/threads): cmake -C .ci/presets/thread.cmake -S . -B build-thread
+# A build with ThreadSanitizer, which needs clang and runs with Archer (.ci/threads):
+# cmake -C .ci/presets/thread.cmake -S . -B build-thread
 set(CMAKE_GENERATOR Ninja CACHE INTERNAL "")
 set(CMAKE_BUILD_TYPE Release CACHE STRING "")
 set(CMAKE_C_COMPILER clang CACHE STRING "")

@@ -8,7 +8,7 @@
 
 enum { REPEATS_MAX = 100, STEPS_MAX = 1000 };
 
-/* Of shared/bench: characters small and middling, GPT-2's vocabulary, GPT-2 small, long bytes. */
+/* Characters, small and medium; GPT-2's vocabulary; GPT-2 small; long sequences of bytes. */
 const BenchCase bench_cases[] = {
     {"c1",
      "4 x 4 x 128, context 64, batch 12",
@@ -39,7 +39,7 @@ const BenchCase bench_cases[] = {
 };
 const int bench_case_count = sizeof bench_cases / sizeof *bench_cases;
 
-/* Steps and products in turns, so that a machine that is busy for a while slows both. */
+/* Takes steps and products in turns, so that a machine that is busy for a while slows both. */
 static Status measure(Probe *p, const GemmBound *b, const BenchOptions *o, BenchResult *out)
 {
     double steps[REPEATS_MAX], bounds[REPEATS_MAX], linears[REPEATS_MAX], attentions[REPEATS_MAX];
@@ -63,28 +63,27 @@ static Status measure(Probe *p, const GemmBound *b, const BenchOptions *o, Bench
     out->fastest = steps[0];
     out->slowest = steps[o->repeats - 1];
     out->bound_seconds = median(bounds, o->repeats);
-    out->linear_rate = b->linear_operations / median(linears, o->repeats);
-    out->attention_rate = b->attention_operations / median(attentions, o->repeats);
+    out->linear_rate = b->linear_flops / median(linears, o->repeats);
+    out->attention_rate = b->attention_flops / median(attentions, o->repeats);
     return OK;
 }
 
 Status bench_run(const Config *c, int64_t vocab_size, const BenchOptions *o, BenchResult *out)
 {
     Probe probe;
-    GemmBound bound;
+    GemmBound bound = {0};
+    Account account = {0};
     *out = (BenchResult){.tokens = c->train.batch * c->model.context,
                          .core = config_bf16(c) ? gemm_bf16_core() : gemm_core()};
-    Account account = {0};
     Status status = probe_open(&probe, c, vocab_size);
     if (status == OK) status = account_params(&probe.model, &probe.params, &account);
+    if (status == OK)
+        status = gemm_bound_open(&bound, &probe.model, c->train.batch, threads_count());
+    if (status == OK) status = measure(&probe, &bound, o, out);
     out->flops = account.flops[FLOPS_PRODUCTS];
-    if (status == OK) {
-        status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_bf16(c),
-                                 threads_count());
-        if (status == OK) status = measure(&probe, &bound, o, out);
-        for (int i = 0; i < BOUND_PRODUCTS; i++) out->products[i] = bound.products[i];
-        gemm_bound_close(&bound);
-    }
+    out->product_count = bound.product_count;
+    for (int i = 0; i < bound.product_count; i++) out->products[i] = bound.products[i];
+    gemm_bound_close(&bound);
     probe_close(&probe);
     return status;
 }

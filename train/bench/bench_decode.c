@@ -50,7 +50,7 @@ static void sampler_close(Sampler *s)
     arena_free(&s->arena);
 }
 
-/* Seconds of `steps` tokens of each of so many streams, after the first one, which is read before. */
+/* Seconds that `steps` tokens of each stream take. The streams begin with the same token, which is not timed. */
 static Status write_tokens(Sampler *s, int64_t streams, int64_t steps, double *seconds)
 {
     static const SamplerParams params = {.temperature = 0.8, .top_p = 1};
@@ -84,7 +84,7 @@ static Status read_prompt(Sampler *s, int64_t count, double *seconds)
     return OK;
 }
 
-static Status measure(Sampler *s, const BenchOptions *o, Sampled *out)
+static Status measure(Sampler *s, const BenchOptions *o, BenchDecode *out)
 {
     double one[REPEATS_MAX], many[REPEATS_MAX], prompt[REPEATS_MAX], memory[REPEATS_MAX];
     INVARIANT(o->repeats > 0 && o->repeats <= REPEATS_MAX);
@@ -124,19 +124,20 @@ static Status prompt_cost(const Gpt *g, double *flops)
     return status;
 }
 
-Status sampled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Sampled *out)
+Status bench_decode_run(const Config *c, int64_t vocab_size, const BenchOptions *o,
+                        BenchDecode *out)
 {
     Sampler s;
     Account account;
     double flops = 0;
     const int64_t context = c->model.context, wanted = o->steps ? o->steps : TOKENS;
-    *out = (Sampled){.tokens = wanted < context ? wanted : context - 1, .prompt = context};
+    *out = (BenchDecode){.tokens = wanted < context ? wanted : context - 1, .prompt = context};
     if (out->tokens < 1) out->tokens = 1;
     Status status = sampler_open(&s, c, vocab_size);
     if (status == OK) status = account_params(&s.model, &s.params, &account);
     if (status == OK) status = prompt_cost(&s.model, &flops);
     if (status == OK) {
-        /* Of tables, a token reads a row. */
+        /* Lookup tables are left out: a token reads one row of them. */
         const double weights = (double)(account.params - account.params_lookup);
         out->streams = s.decoder.cache.streams;
         out->bytes = (config_bf16(c) ? sizeof(bf16) : sizeof(real)) * weights +
@@ -148,25 +149,25 @@ Status sampled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, S
     return status;
 }
 
-void sampled_print(const char *name, const Sampled *s)
+void bench_decode_print(const char *name, const BenchDecode *d)
 {
     printf(
-        "%-6s one stream %8.1f tokens/s: %.1f MB a token, %.3f of what reading takes (%.1f GB/s)\n",
-        name, s->one, 1e-6 * s->bytes, s->memory_seconds * s->one, 1e-9 * s->memory);
-    printf("       %2lld streams %8.1f tokens/s: %.1f times one\n", (long long)s->streams, s->many,
-           s->many / s->one);
-    printf("       prompt     %8.1f tokens/s of %lld: %.1f GFLOP/s\n", s->prompt_rate,
-           (long long)s->prompt, 1e-9 * s->prompt_work);
+        "%-6s one stream %8.1f tokens/s: %.1f MB a token, %.3f of the memory's rate (%.1f GB/s)\n",
+        name, d->one, 1e-6 * d->bytes, d->memory_seconds * d->one, 1e-9 * d->memory);
+    printf("       %2lld streams %8.1f tokens/s: %.1f times one stream\n", (long long)d->streams,
+           d->many, d->many / d->one);
+    printf("       prompt     %8.1f tokens/s of %lld: %.1f GFLOP/s\n", d->prompt_rate,
+           (long long)d->prompt, 1e-9 * d->prompt_work);
     fflush(stdout);
 }
 
-json_t *sampled_json(const char *name, const Sampled *s)
+json_t *bench_decode_json(const char *name, const BenchDecode *d)
 {
     return json_pack("{s:s, s:I, s:f, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f}", "name", name,
-                     "tokens", (json_int_t)s->tokens, "tokens_per_second", s->one, "streams",
-                     (json_int_t)s->streams, "streams_tokens_per_second", s->many, "prompt_tokens",
-                     (json_int_t)s->prompt, "prompt_tokens_per_second", s->prompt_rate,
-                     "prompt_gflops", 1e-9 * s->prompt_work, "megabytes_per_token", 1e-6 * s->bytes,
-                     "read_gigabytes_per_second", 1e-9 * s->memory, "fraction_of_reading",
-                     s->memory_seconds * s->one);
+                     "tokens", (json_int_t)d->tokens, "tokens_per_second", d->one, "streams",
+                     (json_int_t)d->streams, "streams_tokens_per_second", d->many, "prompt_tokens",
+                     (json_int_t)d->prompt, "prompt_tokens_per_second", d->prompt_rate,
+                     "prompt_gflops", 1e-9 * d->prompt_work, "megabytes_per_token", 1e-6 * d->bytes,
+                     "read_gigabytes_per_second", 1e-9 * d->memory, "fraction_of_reading",
+                     d->memory_seconds * d->one);
 }

@@ -15,14 +15,14 @@ typedef struct Kept {
     Profile profile;
 } Kept;
 
-static int quicker_first(const void *a, const void *b)
+static int faster_first(const void *a, const void *b)
 {
     const Kept *x = a, *y = b;
     return (x->seconds > y->seconds) - (x->seconds < y->seconds);
 }
 
-/* Steps without and with a profile in turns, so that a machine that is busy for a while slows both. */
-static Status measure(Probe *p, int64_t steps, Kept *kept, Profiled *out)
+/* Takes steps without and with a profile in turns, so that a machine that is busy for a while slows both. */
+static Status measure(Probe *p, int64_t steps, Kept *kept, BenchProfile *out)
 {
     double plain[KEPT_MAX], profiled[KEPT_MAX];
     for (int64_t i = 0; i < steps; i++) {
@@ -44,12 +44,12 @@ static int longer_first(const void *a, const void *b)
     return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
-/* The mean of the quicker half, its rows by time, and what is left of the threads' time. */
-static void average(Kept *kept, int64_t steps, Profiled *out)
+/* Averages the faster half; the rows are sorted by time, and the threads' idle time follows. */
+static void average(Kept *kept, int64_t steps, BenchProfile *out)
 {
     Profile *p = &out->profile;
     double all = 0, busy = 0;
-    qsort(kept, (size_t)steps, sizeof *kept, quicker_first);
+    qsort(kept, (size_t)steps, sizeof *kept, faster_first);
     out->steps = (steps + 1) / 2;
     for (int64_t i = 0; i < out->steps; i++) {
         profile_merge(p, &kept[i].profile);
@@ -70,23 +70,22 @@ static void average(Kept *kept, int64_t steps, Profiled *out)
                                  .team = 1});
 }
 
-/* How fast the products of this row are alone; 0 if the bound has none of their shape. */
+/* The rate of the row's products alone; 0 if the bound has none of their shape. */
 static double product_rate(const ProfileRow *row, const GemmBound *b)
 {
     if (!row->work.matrix.rank)
         return strcmp(row->name, "attention") ? 0 : b->attention_rate[row->pass == PASS_BACKWARD];
-    const bool is_loss = !strcmp(row->name, "cross_entropy"); /* does all three in forward */
-    for (int i = 0; i < BOUND_PRODUCTS; i++) {
+    for (int i = 0; i < b->product_count; i++) {
         const BoundProduct *p = &b->products[i];
         if (!shape_equal(row->work.matrix, SHAPE(p->out, p->in))) continue;
-        if (is_loss) return 3 / (1 / p->rate[0] + 1 / p->rate[1] + 1 / p->rate[2]);
+        if (p->is_loss) return 3 / (1 / p->rate[0] + 1 / p->rate[1] + 1 / p->rate[2]);
         if (row->pass == PASS_BACKWARD) return 2 / (1 / p->rate[1] + 1 / p->rate[2]);
         return p->rate[0];
     }
     return 0;
 }
 
-/* Of the same mix of reading and writing, so many bytes a thread. */
+/* The machine's rate at the row's mix of reads and writes, on `bytes` a thread. */
 static Status memory_rate(const ProfileRow *row, int threads, int64_t bytes, double *rate)
 {
     if (row->pass != PASS_NONE) return machine_triad(threads, bytes, rate);
@@ -95,7 +94,7 @@ static Status memory_rate(const ProfileRow *row, int threads, int64_t bytes, dou
     return machine_update(threads, bytes, rate);
 }
 
-static Status find_limits(const GemmBound *b, Profiled *out)
+static Status find_limits(const GemmBound *b, BenchProfile *out)
 {
     for (int i = 0; i < out->profile.count; i++) {
         const ProfileRow *row = &out->profile.rows[i];
@@ -108,8 +107,7 @@ static Status find_limits(const GemmBound *b, Profiled *out)
     return OK;
 }
 
-static Status run(Probe *p, const Config *c, int64_t vocab_size, const BenchOptions *o,
-                  Profiled *out)
+static Status run(Probe *p, const Config *c, const BenchOptions *o, BenchProfile *out)
 {
     double once;
     GemmBound bound;
@@ -123,39 +121,39 @@ static Status run(Probe *p, const Config *c, int64_t vocab_size, const BenchOpti
     if (status == OK) average(kept, steps, out);
     free(kept);
     TRY(status);
-    status = gemm_bound_open(&bound, &c->model, vocab_size, c->train.batch, config_bf16(c),
-                             out->threads);
+    status = gemm_bound_open(&bound, &p->model, c->train.batch, out->threads);
     if (status == OK) status = find_limits(&bound, out);
     gemm_bound_close(&bound);
     return status;
 }
 
-Status profiled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Profiled *out)
+Status bench_profile_run(const Config *c, int64_t vocab_size, const BenchOptions *o,
+                         BenchProfile *out)
 {
     Probe probe;
-    *out = (Profiled){.threads = threads_count()};
+    *out = (BenchProfile){.threads = threads_count()};
     Status status = probe_open(&probe, c, vocab_size);
-    if (status == OK) status = run(&probe, c, vocab_size, o, out);
+    if (status == OK) status = run(&probe, c, o, out);
     probe_close(&probe);
     return status;
 }
 
-/* Work a second, in operations or bytes, of all threads; 0: it has none to speak of. */
-static double rate_of(const Profiled *p, const ProfileRow *row)
+/* FLOP/s or bytes a second of all threads; 0: the row counts neither. */
+static double rate_of(const BenchProfile *p, const ProfileRow *row)
 {
     const double work = row->work.operations > 0 ? row->work.operations : row->work.bytes;
     return row->seconds > 0 ? work * p->threads / row->seconds : 0;
 }
 
-void profiled_print(const char *name, const Profiled *p)
+void bench_profile_print(const char *name, const BenchProfile *p)
 {
     double sum = 0;
     for (int i = 0; i < p->profile.count; i++) sum += p->profile.rows[i].seconds;
-    printf(
-        "%-6s %.3f ms a step, %.3f ms with its profile (%+.2f %%); the mean of %lld steps, on %d "
-        "thread%s\n",
-        name, 1e3 * p->plain_seconds, 1e3 * p->seconds, 100 * (p->seconds / p->plain_seconds - 1),
-        (long long)p->steps, p->threads, p->threads > 1 ? "s" : "");
+    printf("%-6s %.3f ms a step, %.3f ms while profiled (%+.2f %%); mean of %lld steps on %d "
+           "thread%s\n",
+           name, 1e3 * p->plain_seconds, 1e3 * p->seconds,
+           100 * (p->seconds / p->plain_seconds - 1), (long long)p->steps, p->threads,
+           p->threads > 1 ? "s" : "");
     printf("       %-18s %-9s %-14s %6s %10s %6s %9s %9s %8s\n", "op", "pass", "matrix", "calls",
            "ms", "share", "GFLOP/s", "GB/s", "of limit");
     for (int i = 0; i < p->profile.count; i++) {
@@ -179,7 +177,7 @@ static json_t *number_or_null(bool is_there, double x)
     return is_there ? json_real(x) : json_null();
 }
 
-json_t *profiled_json(const char *name, const Profiled *p)
+json_t *bench_profile_json(const char *name, const BenchProfile *p)
 {
     json_t *rows = json_array();
     double sum = 0;

@@ -1,4 +1,4 @@
-/* Where the time of a training step goes, and how near to the machine's limits each part of it comes. */
+/* A profile of training steps: where the time goes, and how near each op comes to the machine's limits. */
 #ifndef TRAIN_BENCH_BENCH_PROFILE_H
 #define TRAIN_BENCH_BENCH_PROFILE_H
 
@@ -7,24 +7,25 @@
 #include "train/bench/bench.h"
 #include "train/plan/probe.h"
 
-typedef struct Profiled {
-    int64_t steps; /* that the profile is the mean of */
+typedef struct BenchProfile {
+    int64_t steps; /* that the profile averages */
     int threads;
     double plain_seconds, seconds; /* a step without and with a profile: medians, in turns */
-    Profile profile;               /* of a step; the last row, "waiting", is the rest of its time */
-    /* By row: the rate, in operations a second if the row has operations, else bytes, that this machine
-     * reaches at best on all threads; 0: not known. Of matrix products, those of the same shape alone; of
-     * attention, such products of its size (train/bench/gemm_bound.h); of other ops the triad, and of sums,
-     * norm and optimizer, which work in place, the update (train/bench/machine.h), over as many bytes as a call
-     * moves, so in the cache if they fit there. */
+    Profile profile; /* a step's mean; its last row, "waiting", is the threads' idle time */
+    /* For each row, the best that this machine reaches on all threads, in FLOP/s if the row has FLOPs, else in
+     * bytes a second; 0: not known. Matrix products: products of the same shape alone. Attention: such products
+     * of its size (train/bench/gemm_bound.h). Other ops: the triad, or for the in-place passes (sum and norm of
+     * gradients, optimizer) the update of train/bench/machine.h, over as many bytes as a call moves: if they fit
+     * in the cache, that is the cache's rate. */
     double limit[PROFILE_ROWS_MAX];
-} Profiled;
+} BenchProfile;
 
-/* Real steps on made-up tokens (train/plan/probe.h), o->steps of them in each of o->repeats repeats, with a
- * profile and without. Of those with one, the quicker half counts. */
-Status profiled_run(const Config *c, int64_t vocab_size, const BenchOptions *o, Profiled *out);
+/* Takes o->steps steps on made-up tokens (train/plan/probe.h) in each of o->repeats repeats, with and without
+ * a profile. The result averages the faster half of the profiled steps. */
+Status bench_profile_run(const Config *c, int64_t vocab_size, const BenchOptions *o,
+                         BenchProfile *out);
 
-void profiled_print(const char *name, const Profiled *p);
-json_t *profiled_json(const char *name, const Profiled *p);
+void bench_profile_print(const char *name, const BenchProfile *p);
+json_t *bench_profile_json(const char *name, const BenchProfile *p);
 
 #endif

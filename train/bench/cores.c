@@ -35,7 +35,7 @@ Status cores_rate(double *rate)
     return OK;
 }
 
-/* How far this processor's vectors go, and a kernel's. */
+/* The longest vectors of a processor or a kernel. */
 typedef enum Reach { SSE, AVX, AVX2, AVX512 } Reach;
 
 static Reach processor_reach(void)
@@ -51,8 +51,8 @@ static Reach processor_reach(void)
     return SSE;
 }
 
-/* Of a name that is not here nothing is said: it is newer. Nor of Zen on its own processors, whose vectors of 512 bits
- * take as long as two of 256. */
+/* An unknown name is newer than this list: assume the best. So does Zen on AMD, where a vector of 512 bits takes as
+ * long as two of 256. */
 static Reach kernel_reach(const char *name)
 {
     static const struct {
@@ -104,7 +104,7 @@ static int candidates(const char *names[CORES_MAX])
     return count;
 }
 
-/* The rate with other kernels; 0 if that cannot be told. output: a file that may be overwritten. */
+/* The rate with other kernels; 0 if they cannot be tried. output: a scratch file. */
 static double try_core(const char *name, const char *output)
 {
     char program[PATH_MAX], variable[64], threads[16], core[64] = "";

@@ -1,5 +1,5 @@
-/* Cores: which kernels OpenBLAS has chosen for this processor, and what its others would give. A version that
- * does not know the processor falls back to slow ones. */
+/* Cores: the kernels that OpenBLAS has chosen for this processor, and the speed of its other kernels. An OpenBLAS
+ * older than the processor may choose slow ones. */
 #ifndef TRAIN_BENCH_CORES_H
 #define TRAIN_BENCH_CORES_H
 
@@ -9,19 +9,19 @@ enum { CORES_MAX = 4 };
 
 typedef struct CoreRate {
     const char *name; /* as OPENBLAS_CORETYPE takes it */
-    double rate;      /* operations a second of a square product, on all threads */
+    double rate;      /* FLOP/s of a square product, on all threads */
 } CoreRate;
 
-/* What to tell the user if the kernels in use leave this processor's longer vectors idle, and what to set; NULL if
- * they do not, or if it is not known. Nothing is measured. The text is of the thread, until it asks again. */
+/* A warning for the user if the kernels in use do not use this processor's longest vectors, with the setting that
+ * helps; NULL if they do, or if that is unknown. Measures nothing. Valid until the thread calls it again. */
 const char *cores_warning(void);
 
-/* Of the kernels that are in use: E_NOMEM. */
+/* FLOP/s of a square product with the kernels in use, on all threads. E_NOMEM. */
 Status cores_rate(double *rate);
 
-/* Of others that this processor can run and that may be as fast: this program runs itself again with each,
- * as `bench --products`, for a moment. Those that OpenBLAS does not have, or that cannot be tried, are left
- * out. Returns how many. */
+/* The same of other kernels that this processor can run and that may be fast: this program runs itself as
+ * `bench --products` with each. Kernels that OpenBLAS lacks or that cannot be tried are left out. Returns how
+ * many there are. */
 int cores_others(CoreRate others[CORES_MAX]);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { TRIES = 5, TURNS = 1 << 23, TURN_NUMBERS = 1 << 24 };
 
-/* `count` chains of operations that do not wait for each other, in registers of `bytes`. */
+/* `count` independent chains of multiply-adds, in registers of `bytes`. */
 #define CHAINS(name, attributes, bytes, count)                                                \
     attributes static double name(int64_t turns, real x, real y)                              \
     {                                                                                         \
@@ -26,7 +26,7 @@ enum { TRIES = 5, TURNS = 1 << 23, TURN_NUMBERS = 1 << 24 };
         return 2.0 * (double)turns * count * (double)(bytes / sizeof(real));                  \
     }
 
-static volatile real sink; /* so that the work is not seen to be idle */
+static volatile real sink; /* so that the compiler cannot drop the work */
 
 CHAINS(chains, , 16, 12)
 #ifdef __x86_64__
@@ -48,11 +48,11 @@ double machine_fma(int threads)
 {
     double best = 0;
     for (int i = 0; i < TRIES; i++) {
-        double operations = 0;
+        double flops = 0;
         const double begin = clock_seconds();
-#pragma omp parallel num_threads(threads) reduction(+ : operations)
-        operations += run_chains();
-        const double rate = operations / (clock_seconds() - begin);
+#pragma omp parallel num_threads(threads) reduction(+ : flops)
+        flops += run_chains();
+        const double rate = flops / (clock_seconds() - begin);
         if (rate > best) best = rate;
     }
     return best;
@@ -68,7 +68,7 @@ VECTOR static void update(real *a, const real *b, int64_t count)
     for (int64_t i = 0; i < count; i++) a[i] += (real)3 * b[i];
 }
 
-/* Numbers in each array: no level of cache holds it, as far as the machine has the memory. */
+/* Numbers in each array: more than any cache holds, if the machine has the memory. */
 static int64_t array_length(void)
 {
     int64_t size = (int64_t)sysconf(_SC_LEVEL3_CACHE_SIZE), most = plan_memory() / 16;

@@ -1,4 +1,4 @@
-/* What the machine can do at best: the limits that throughput is held against. */
+/* The machine's limits, measured: arithmetic and memory. */
 #ifndef TRAIN_BENCH_MACHINE_H
 #define TRAIN_BENCH_MACHINE_H
 
@@ -6,19 +6,18 @@
 
 #include "autograd/base/error.h"
 
-/* Operations a second of fused multiply-adds (each counts two) on vectors of real, all in registers, on
- * so many threads at once. */
+/* FLOP/s of fused multiply-adds (two FLOPs each) on vectors of real in registers, on all threads at once. */
 double machine_fma(int threads);
 
-/* Bytes a second of a[i] = b[i] + s c[i], three numbers counted an element (McCalpin 1995, STREAM), again and
- * again on arrays of so many bytes together on each thread; 0: on arrays that no cache holds. E_NOMEM. */
+/* Bytes a second of a[i] = b[i] + s c[i] over and over, three numbers an element (McCalpin 1995, STREAM).
+ * size: bytes of a thread's three arrays together; 0: larger than any cache. E_NOMEM. */
 Status machine_triad(int threads, int64_t size, double *rate);
 
-/* The same of a[i] += s b[i]. Memory is faster at it: nothing is fetched only to be overwritten. */
+/* The same of a[i] += s b[i]. Memory is faster at it: no cache line is read only to be overwritten. */
 Status machine_update(int threads, int64_t size, double *rate);
 
-/* Bytes a second that so many threads together read of so many bytes, again and again: each thread a part of
- * its own, which it finds in its cache if that holds it. E_NOMEM. */
+/* Bytes a second of reading `size` bytes over and over. Each thread reads its own part, which comes from its
+ * cache if it fits there. E_NOMEM. */
 Status machine_read(int threads, int64_t size, double *rate);
 
 #endif

@@ -69,7 +69,7 @@ static void print_result(const char *name, const BenchResult *r)
            "GFLOP/s\n",
            r->core, 1e3 * r->bound_seconds, r->bound_seconds / r->seconds, 1e-9 * r->linear_rate,
            1e-9 * r->attention_rate);
-    for (int i = 0; i < BOUND_PRODUCTS; i++) {
+    for (int i = 0; i < r->product_count; i++) {
         const BoundProduct *p = &r->products[i];
         printf("       %-5s [%lld, %lld]: y %.0f, dx %.0f, dw %.0f GFLOP/s\n", p->name,
                (long long)p->out, (long long)p->in, 1e-9 * p->rate[0], 1e-9 * p->rate[1],
@@ -81,7 +81,7 @@ static void print_result(const char *name, const BenchResult *r)
 static json_t *describe(const char *name, const BenchResult *r)
 {
     json_t *products = json_array();
-    for (int i = 0; i < BOUND_PRODUCTS; i++) {
+    for (int i = 0; i < r->product_count; i++) {
         const BoundProduct *p = &r->products[i];
         json_array_append_new(products,
                               json_pack("{s:s, s:I, s:I, s:f, s:f, s:f}", "name", p->name, "out",
@@ -100,19 +100,19 @@ static json_t *describe(const char *name, const BenchResult *r)
 
 static Status profile(Bench *b, const char *name, const Config *c, int64_t vocab_size)
 {
-    static Profiled p; /* large */
-    TRY(profiled_run(c, vocab_size, &b->options, &p));
-    if (!b->json) profiled_print(name, &p);
-    json_array_append_new(b->results, profiled_json(name, &p));
+    static BenchProfile p; /* large */
+    TRY(bench_profile_run(c, vocab_size, &b->options, &p));
+    if (!b->json) bench_profile_print(name, &p);
+    json_array_append_new(b->results, bench_profile_json(name, &p));
     return OK;
 }
 
 static Status sampling(Bench *b, const char *name, const Config *c, int64_t vocab_size)
 {
-    Sampled s;
-    TRY(sampled_run(c, vocab_size, &b->options, &s));
-    if (!b->json) sampled_print(name, &s);
-    json_array_append_new(b->results, sampled_json(name, &s));
+    BenchDecode d;
+    TRY(bench_decode_run(c, vocab_size, &b->options, &d));
+    if (!b->json) bench_decode_print(name, &d);
+    json_array_append_new(b->results, bench_decode_json(name, &d));
     return OK;
 }
 

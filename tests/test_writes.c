@@ -11,6 +11,7 @@
 
 #include "autograd/base/threads.h"
 #include "data/dataset.h"
+#include "tests/crash_states.h"
 #include "tests/faulty.h"
 #include "tests/faulty_memory.h"
 #include "tests/support.h"
@@ -85,6 +86,11 @@ static int find_lines(void)
     enum { BOTH = sizeof both - 1, ONE = BOTH / 2 };
     char path[200];
     long size;
+    Lines lines;
+    Status opened = lines_open(&lines, s.folder, "metrics.jsonl"); /* drops what is torn */
+    if (opened == OK) opened = lines_sync(&lines);
+    lines_close(&lines);
+    if (opened != OK) return BROKEN;
     unsigned char *bytes = file_bytes(path_of("run/metrics.jsonl", path), &size);
     const bool begins = size >= ONE && size <= BOTH && !memcmp(bytes, both, (size_t)size);
     free(bytes);
@@ -468,4 +474,77 @@ ParameterizedTest(int *i, writes, any_call_and_any_piece_of_memory_may_fail)
     }
     cr_expect(is_soft || f->harm >= ARENA || failed > (pace == 1), "%s: %d of %d", w->name, failed,
               n);
+}
+
+/* What the states that a loss of power may leave hold. */
+typedef struct Explored {
+    const struct Writer *w;
+    int count[BROKEN + 1]; /* of states before the write was done, by what was found */
+    int undone;            /* states after it that are not the new one */
+    char first[2048];      /* about the first wrong one */
+    bool redo;
+} Explored;
+
+static bool look(bool is_done, int end, void *context)
+{
+    Explored *e = context;
+    const int found = e->w->find();
+    const bool is_wrong = found == BROKEN || (found == NONE && !e->w->none);
+    e->count[is_wrong ? BROKEN : found]++;
+    if (is_done && found != NEW) e->undone++;
+    if ((is_wrong || (is_done && found != NEW)) && !*e->first)
+        snprintf(e->first, sizeof e->first, "after %d events: %s", end,
+                 found == BROKEN ? error_message()
+                 : found == OLD  ? "the old"
+                                 : "nothing");
+    if (!e->redo) return !e->count[BROKEN] && !e->undone;
+    if (is_wrong || (e->count[OLD] + e->count[NEW]) % 8) return true;
+    MUST(e->w->write(NEW));
+    cr_assert_eq(e->w->find(), NEW, "%s, once more after event %d", e->w->name, end);
+    cr_assert(!has_drafts(), "%s, once more after event %d: a draft is left", e->w->name, end);
+    return true;
+}
+
+static int explore(const struct Writer *w, bool forgets, Explored *e)
+{
+    *e = (Explored){.w = w, .redo = !forgets};
+    crash_record(place.folder, forgets);
+    MUST(w->write(NEW));
+    return crash_explore(look, e);
+}
+
+ParameterizedTestParameters(writes, every_loss_of_power_leaves_the_old_or_the_new)
+{
+    static int index[WRITERS];
+    for (int i = 0; i < WRITERS; i++) index[i] = i;
+    return cr_make_param_array(int, index, WRITERS);
+}
+
+ParameterizedTest(int *i, writes, every_loss_of_power_leaves_the_old_or_the_new)
+{
+    static Explored e;
+    const int states = explore(&writers[*i], false, &e);
+    cr_log_info("%s: %d calls, %d states: %d old, %d new", writers[*i].name, crash_count, states,
+                e.count[OLD], e.count[NEW]);
+    cr_expect_eq(e.count[BROKEN], 0, "%s: %d of %d states are broken: %s", writers[*i].name,
+                 e.count[BROKEN], states, e.first);
+    cr_expect_eq(e.undone, 0, "%s: announced, and not there in %d states: %s", writers[*i].name,
+                 e.undone, e.first);
+    cr_expect_geq(states, 4);
+    cr_expect_gt(e.count[NEW], 0);
+}
+
+/* That the test above can fail: the same writers, without fsync(). */
+ParameterizedTestParameters(writes, without_fsync_a_loss_of_power_breaks_them)
+{
+    static int index[WRITERS];
+    for (int i = 0; i < WRITERS; i++) index[i] = i;
+    return cr_make_param_array(int, index, WRITERS);
+}
+
+ParameterizedTest(int *i, writes, without_fsync_a_loss_of_power_breaks_them)
+{
+    static Explored e;
+    explore(&writers[*i], true, &e);
+    cr_expect_gt(e.count[BROKEN] + e.undone, 0, "%s needs no fsync", writers[*i].name);
 }

@@ -19,23 +19,24 @@ static Status fail(const Lines *l, const char *what)
     return FAIL(E_IO, "%s: %s%s", text_escape(l->path, safe, sizeof safe), strerror(reason), what);
 }
 
-/* Where the last whole line ends. */
+/* Where the last whole line ends. A loss of power may leave zeros for bytes that had not reached the disk,
+ * with lines behind them: the file ends before such bytes. */
 static Status find_end(Lines *l)
 {
-    char part[4096];
-    const off_t size = lseek(l->fd, 0, SEEK_END);
-    if (size < 0) return fail(l, "");
-    off_t end = size;
-    while (end > 0) {
-        const off_t from = end > (off_t)sizeof part ? end - (off_t)sizeof part : 0;
-        const ssize_t got = pread(l->fd, part, (size_t)(end - from), from);
-        if (got != end - from) return fail(l, "");
-        const char *newline = memrchr(part, '\n', (size_t)got);
-        end = newline ? from + (newline - part) + 1 : from;
-        if (newline) break;
+    char part[1 << 16];
+    ssize_t got;
+    off_t size = 0;
+    l->end = 0;
+    bool has_zeros = false;
+    while ((got = pread(l->fd, part, sizeof part, size)) > 0) {
+        const char *zero = has_zeros ? part : memchr(part, '\0', (size_t)got);
+        const char *newline = memrchr(part, '\n', zero ? (size_t)(zero - part) : (size_t)got);
+        if (newline) l->end = size + (newline - part) + 1;
+        has_zeros |= zero != NULL;
+        size += got;
     }
-    l->end = end;
-    l->torn = end < size;
+    if (got < 0) return fail(l, "");
+    l->torn = l->end < size;
     return OK;
 }
 

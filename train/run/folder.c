@@ -85,7 +85,7 @@ static bool is_bundle_name(const char *name)
  * does not need it. */
 static Status remove_files(const char *path, const char *name, bool (*is_ours)(const char *name))
 {
-    char folder[FOLDER_PATH_MAX + 300];
+    char folder[FOLDER_PATH_MAX + 304];
     snprintf(folder, sizeof folder, "%s/%s", path, name);
     DIR *dir = opendir(folder);
     if (!dir) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", folder, strerror(errno));
@@ -93,8 +93,9 @@ static Status remove_files(const char *path, const char *name, bool (*is_ours)(c
     for (struct dirent *e; status == OK && (e = readdir(dir));)
         if (is_ours(e->d_name)) status = remove_file(folder, e->d_name);
     closedir(dir);
-    file_calls->rmdir(folder);
-    return status;
+    if (!file_calls->rmdir(folder) || status != OK) return status;
+    strcat(folder, "/-"); /* other files stay in it: ours are gone from the disk, too */
+    return file_settle(folder);
 }
 
 static Status remove_bundles(const char *path)
@@ -129,6 +130,9 @@ Status folder_create(const char *path, bool overwrite)
     TRY(remove_files(path, "checkpoints", is_checkpoint_name));
     TRY(remove_files(path, "snapshots", is_checkpoint_name));
     TRY(remove_bundles(path));
+    char inside[FOLDER_PATH_MAX + 16];
+    snprintf(inside, sizeof inside, "%s/checkpoints", path);
+    TRY(file_settle(inside)); /* or a loss of power could take config.yaml and leave a checkpoint */
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
     return folder_make(path);
 }

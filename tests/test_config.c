@@ -55,7 +55,7 @@ static const struct {
     {"model:\n  width: 0x10\n", "model.width = 0x10: expected"},
     {"model:\n  width: 1__0\n", "model.width = 1__0: expected"},
     {"model:\n  width: 99999999999999999999\n", "expected a whole number"},
-    {"model:\n  width: \"128\"\n", "a.yaml:2:10: model.width is a text in quotes: expected a whole number"},
+    {"model:\n  width: \"128\"\n", "a.yaml:2:10: model.width is a quoted text: expected a whole number"},
     {"model:\n  bias: yes\n", "a.yaml:2:9: model.bias = yes: expected true or false"},
     {"model:\n  bias: 1\n", "model.bias = 1: expected true or false"},
     {"model:\n  mlp: gel\n", "a.yaml:2:8: model.mlp = gel: expected one of gelu, relu, relu2, silu, swiglu, geglu"},
@@ -75,20 +75,20 @@ static const struct {
     {"model:\n  width: [3]\n", "a.yaml:2:10: model.width: expected one value, not a list"},
     {"model:\n  width: {a: 3}\n", "a.yaml:2:10: model.width: expected one value, not a map"},
     {"model:\n  ? [a]\n  : 3\n", "a.yaml:2:5: model: expected one value, not a list"},
-    {"model:\n  width: 64\n  heads: 4\n  width: 64\n", "a.yaml:4:3: model.width stands here again; it stood on line 2 already"},
-    {"model:\n  width: 64\ntrain:\n  steps: 1\nmodel:\n  heads: 4\n", "a.yaml:5:1: model stands here again; it stood on line 1 already"},
-    {"base: b.yaml\nbase: b.yaml\n", "a.yaml:2:1: base stands here for the second time"},
+    {"model:\n  width: 64\n  heads: 4\n  width: 64\n", "a.yaml:4:3: duplicate key model.width; it is on line 2 already"},
+    {"model:\n  width: 64\ntrain:\n  steps: 1\nmodel:\n  heads: 4\n", "a.yaml:5:1: duplicate key model; it is on line 1 already"},
+    {"base: b.yaml\nbase: b.yaml\n", "a.yaml:2:1: duplicate key base"},
     {"base:\n", "base has no value: expected the path of a config"},
     {"base: [a, b]\n", "a.yaml:1:7: base: expected one value, not a list"},
     {"base: nowhere.yaml\n", "a.yaml:1:7: nowhere.yaml: No such file or directory"},
-    {"base: a.yaml\n", "a.yaml:1:7: base goes round in a circle: a.yaml <- a.yaml"},
-    {"model: &m\n  width: 64\n", "a.yaml:1:8: &m: anchors are not used here"},
-    {"model:\n  width: &w 64\n", "a.yaml:2:10: &w: anchors are not used here"},
-    {"model: *m\n", "a.yaml:1:8: *m: aliases are not used here"},
+    {"base: a.yaml\n", "a.yaml:1:7: the bases form a circle: a.yaml <- a.yaml"},
+    {"model: &m\n  width: 64\n", "a.yaml:1:8: &m: anchors are not allowed"},
+    {"model:\n  width: &w 64\n", "a.yaml:2:10: &w: anchors are not allowed"},
+    {"model: *m\n", "a.yaml:1:8: *m: aliases are not allowed"},
     {"model:\n  <<: {width: 3}\n", "model.<<: there is no such setting"},
-    {"<<: {width: 3}\n", "a.yaml:1:1: <<: merge keys are not used here; name the other file as base:"},
-    {"model:\n  width: !!int 64\n", "a.yaml:2:10: tag:yaml.org,2002:int: tags are not used here"},
-    {"model:\n  width: !<%1b[31m> 64\n", "a.yaml:2:10: \\x1B[31m: tags are not used here"},
+    {"<<: {width: 3}\n", "a.yaml:1:1: <<: merge keys are not allowed; name the other file as base:"},
+    {"model:\n  width: !!int 64\n", "a.yaml:2:10: tag:yaml.org,2002:int: tags are not allowed"},
+    {"model:\n  width: !<%1b[31m> 64\n", "a.yaml:2:10: \\x1B[31m: tags are not allowed"},
     {"base: \"\\e[31m\"\n", "a.yaml:1:7: \\x1B[31m: No such file or directory"},
     {"- model\n", "a.yaml:1:1: expected sections"},
     {"hello\n", "a.yaml:1:1: expected sections"},
@@ -96,8 +96,8 @@ static const struct {
     {"model:\n\twidth: 64\n", "a.yaml:2:1: not YAML"},
     {"model:\n  width: 64\n heads: 4\n", "a.yaml:3:2: not YAML"},
     {"model: {width: 64\n", "not YAML"},
-    {"data:\n  path: \"a\\0b\"\n", "a.yaml:2:9: data.path: the text has a NUL in it"},
-    {"data:\n  path: a\xFF\n", "a.yaml:2:10: invalid leading UTF-8 octet: a config is UTF-8 text"},
+    {"data:\n  path: \"a\\0b\"\n", "a.yaml:2:9: data.path: the text contains a NUL"},
+    {"data:\n  path: a\xFF\n", "a.yaml:2:10: invalid leading UTF-8 octet: a config must be UTF-8 text"},
     {"data:\n  path: a\xC3", "a.yaml:2:10: incomplete UTF-8 octet sequence"},
     {"data:\n  path: a\x01\n", "a.yaml:2:10: control characters are not allowed"},
     {"model:\n  heads: 5\n  width: 128\n", "a.yaml:2:10: model.heads = 5 does not divide model.width = 128 (model.width: a.yaml:3:10)"},
@@ -124,6 +124,8 @@ static const struct {
     {"monitor:\n  snapshot_every: 3000\n", "a.yaml:2:19: monitor.snapshot_every = 3000 is longer than the run, train.steps = 2000"},
     {"monitor:\n  inject: random\n", "a.yaml:2:11: monitor.inject = random needs monitor.inject_batch"},
     {"monitor:\n  inject: nan\n  inject_batch: 5\n", "monitor.inject = nan needs monitor.inject_where: SCOPE/OP"},
+    {"monitor:\n  inject_draw: 5\n", "a.yaml:2:3: monitor.inject_draw was renamed in version 0.2: use monitor.inject_batch"},
+    {"!monitor.inject_draw=5", "command line: monitor.inject_draw was renamed in version 0.2: use monitor.inject_batch"},
     {"!model.widht=3", "command line: model.widht: there is no such setting; did you mean model.width?"},
     {"!model.width=x", "command line: model.width = x: expected a whole number from 1 to 65536"},
     {"!model.width", "command line: model.width: expected section.key=value"},
@@ -229,7 +231,7 @@ Test(config, names_the_circle)
     save("c.yaml", "base: b.yaml\n", 13);
     cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), E_CONFIG);
     cr_assert(strstr(error_message(),
-                     "./c.yaml:1:7: base goes round in a circle: ./b.yaml <- ./c.yaml <- b.yaml"),
+                     "./c.yaml:1:7: the bases form a circle: ./b.yaml <- ./c.yaml <- b.yaml"),
               "%s", error_message());
 }
 
@@ -534,6 +536,26 @@ Test(config, rows_say_what_may_change_and_what_is_schedule)
                      "train.steps ");
     cr_assert(config_may_change(schema_find(config_keys, config_key_count, "train", "threads")));
     cr_assert_not(config_may_change(schema_find(config_keys, config_key_count, "train", "steps")));
+}
+
+Test(config, what_a_run_of_0_1_wrote_is_translated)
+{
+    static const char old[] = "monitor:\n  inject: random\n  inject_draw: 5\n",
+                      twice[] = "monitor:\n  inject_draw: 5\n  inject_draw: 6\n",
+                      wrong[] = "monitor:\n  inject_draw: -5\n";
+    cr_assert_eq(config_parse(&c, old, sizeof old - 1, "ckpt", 0, NULL), OK, "%s", error_message());
+    cr_assert_eq(c.monitor.inject_batch, 5);
+    cr_assert_str_eq(origin("monitor", "inject_batch"), "ckpt:3:16");
+    save("config.yaml", old, sizeof old - 1);
+    cr_assert_eq(config_load_stored(&c, "config.yaml"), OK, "%s", error_message());
+    cr_assert_eq(c.monitor.inject_batch, 5);
+    cr_assert_eq(config_load(&c, "config.yaml", 0, NULL), E_CONFIG);
+    cr_assert_eq(config_parse(&c, twice, sizeof twice - 1, "ckpt", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(), "ckpt:3:3: duplicate key monitor.inject_draw"), "%s",
+              error_message());
+    cr_assert_eq(config_parse(&c, wrong, sizeof wrong - 1, "ckpt", 0, NULL), E_CONFIG);
+    cr_assert(strstr(error_message(), "ckpt:2:16: monitor.inject_batch = -5: expected a whole"),
+              "%s", error_message());
 }
 
 Test(config, auto_is_a_word_or_a_number)

@@ -94,7 +94,7 @@ static Status check_own(const TrainOptions *o, const char *folder, const Checkpo
     if (!own) return FAIL(E_NOMEM, "a config");
     bool is_asked = true;
     Diff *d = NULL;
-    Status read = access(path, R_OK) ? E_CONFIG : config_load(own, path, 0, NULL);
+    Status read = access(path, R_OK) ? E_CONFIG : config_load_stored(own, path);
     if (read == OK && asked) {
         read = train_differs(own, asked, &is_asked);
         is_asked = !is_asked;

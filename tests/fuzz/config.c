@@ -42,7 +42,8 @@ static void read_sweep(const char *text, size_t size)
     ConfigBase base;
     ConfigTree tree = {.arena = {0}};
     Spec spec;
-    const Status status = config_yaml_read(&config, &base, &tree, text, size, "fuzz.yaml");
+    const Status status =
+        config_yaml_read(&config, &base, &tree, CONFIG_BY_USER, text, size, "fuzz.yaml");
     fuzz_status(status);
     if (status == OK && tree.root) fuzz_status(spec_read(tree.root, &tree.arena, &spec));
     arena_free(&tree.arena);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "autograd/kernels/gemm.h"
-#include "train/config/config_file.h"
 #include "train/config/yaml.h"
 
 /* clang-format off */
@@ -151,7 +150,7 @@ static void start(Config *c)
 Status config_read(Config *c, const char *path, ConfigTree *sweep)
 {
     start(c);
-    return path ? config_file_read(c, path, sweep) : OK;
+    return path ? config_file_read(c, path, sweep, CONFIG_BY_USER) : OK;
 }
 
 static Status load(Config *c, const char *path, ConfigTree *sweep, int count,
@@ -176,11 +175,21 @@ Status config_load_common(Config *c, const char *path, int count, const char *co
     return status;
 }
 
+Status config_load_stored(Config *c, const char *path)
+{
+    start(c);
+    TRY(config_file_read(c, path, NULL, CONFIG_BY_RUN));
+    return config_resolve(c);
+}
+
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
                     const char *const overrides[])
 {
+    ConfigBase base;
     start(c);
-    TRY(config_file_parse(c, text, size, name));
+    TRY(config_yaml_read(c, &base, NULL, CONFIG_BY_RUN, text, size, name));
+    if (*base.path)
+        return FAIL(E_CONFIG, "%sbase: the config of a checkpoint cannot have one", base.where);
     TRY(config_override(c, count, overrides));
     return config_resolve(c);
 }

@@ -73,24 +73,26 @@ typedef struct Config {
 extern const Key config_keys[];
 extern const int config_key_count;
 
-/* Defaults, then the file with its bases (path may be NULL), then each "section.key=value"; then resolved
- * (min_lr, kv_heads, lanes ... are numbers) and checked. E_CONFIG, with file:line:column and the nearest
- * right name. */
+/* Sets the defaults, then what the file and its bases say (path may be NULL), then each override
+ * "section.key=value"; then resolves what stands for a number (min_lr, kv_heads, lanes ...) and checks.
+ * E_CONFIG with file:line:column and, for an unknown name, the nearest right one. */
 Status config_load(Config *c, const char *path, int count, const char *const overrides[]);
 
-/* The same, where there may be a section `sweep`, which is passed over: what the runs of a sweep have in common. */
+/* The same, but a section `sweep` is allowed and ignored: the settings that all runs of a sweep share. */
 Status config_load_common(Config *c, const char *path, int count, const char *const overrides[]);
 
-/* config_load() in its steps, for many configs of one file. What config_read() gives is not resolved: lr may
- * be changed and min_lr follow. sweep: takes the file's section `sweep` (train/config/yaml_tree.h); NULL: there
- * must be none. */
+/* The steps of config_load(), for many configs made from one file. The config of config_read() is not
+ * resolved: if lr changes, min_lr follows. sweep: receives the file's section `sweep`
+ * (train/config/yaml_events.h); NULL: the section is an error. */
 typedef struct ConfigTree ConfigTree;
 Status config_read(Config *c, const char *path, ConfigTree *sweep);
 Status config_override(Config *c, int count, const char *const overrides[]);
 Status config_resolve(Config *c);
 
-/* The same from a text that config_write() wrote, maybe elsewhere: config_fits_here() is not asked. name: what
- * it is, for messages. */
+/* A config that a run wrote, maybe on another machine or by version 0.1: old names of settings are
+ * translated, and config_fits_here() is not checked. config_load_stored(): a run's config.yaml.
+ * config_parse(): the config in a checkpoint; name: of the checkpoint, for messages. */
+Status config_load_stored(Config *c, const char *path);
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
                     const char *const overrides[]);
 

@@ -1,4 +1,4 @@
-#include "train/config/config_file.h"
+#include "train/config/yaml.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -6,27 +6,18 @@
 #include <sys/stat.h>
 
 #include "autograd/base/text.h"
-#include "train/config/yaml.h"
 
 enum { FILE_MAX = 1 << 20, DEPTH_MAX = 16 };
 
-/* A file on the way from the first one to its bases. */
+/* A file in the chain from the first one to its last base. */
 typedef struct Link Link;
 struct Link {
     const char *path;
-    const Link *from; /* who names it as its base; NULL: the user */
+    const Link *from; /* the file that names it as its base; NULL: the first file */
     struct stat id;
 };
 
-Status config_file_parse(Config *c, const char *text, size_t size, const char *name)
-{
-    ConfigBase base;
-    TRY(config_yaml_read(c, &base, NULL, text, size, name));
-    if (!*base.path) return OK;
-    return FAIL(E_CONFIG, "%sbase: the config of a checkpoint stands by itself", base.where);
-}
-
-/* All of a file, to be freed. */
+/* The whole file, to be freed. */
 static Status slurp(const char *path, const char *where, char **text, size_t *size, struct stat *id)
 {
     char *all = malloc(FILE_MAX + 1), shown[1024];
@@ -41,7 +32,7 @@ static Status slurp(const char *path, const char *where, char **text, size_t *si
     free(all);
     text_escape(path, shown, sizeof shown);
     if (failed) return FAIL(E_CONFIG, "%s%s: %s", where, shown, strerror(why));
-    return FAIL(E_CONFIG, "%s%s: longer than %d bytes, so it is not a config", where, shown,
+    return FAIL(E_CONFIG, "%s%s: longer than %d bytes, so it cannot be a config", where, shown,
                 FILE_MAX);
 }
 
@@ -54,7 +45,7 @@ static Status from_here(const char *path, const char *base, char out[PATH_MAX])
     return FAIL(E_CONFIG, "%s: the path of its base is too long", path);
 }
 
-/* Refuses a base that is on the way to itself. */
+/* E_CONFIG: the bases form a circle, or the chain is too long. */
 static Status check_chain(const Link *at, const char *where)
 {
     char chain[1024];
@@ -64,32 +55,33 @@ static Status check_chain(const Link *at, const char *where)
         if (used < sizeof chain)
             used += (size_t)snprintf(chain + used, sizeof chain - used, " <- %.200s", link->path);
         if (link->id.st_dev == at->id.st_dev && link->id.st_ino == at->id.st_ino)
-            return FAIL(E_CONFIG, "%sbase goes round in a circle: %s", where, chain);
+            return FAIL(E_CONFIG, "%sthe bases form a circle: %s", where, chain);
     }
     if (depth < DEPTH_MAX) return OK;
-    return FAIL(E_CONFIG, "%smore than %d bases, one above the other: %s", where, DEPTH_MAX, chain);
+    return FAIL(E_CONFIG, "%smore than %d bases in a chain: %s", where, DEPTH_MAX, chain);
 }
 
-/* Its base first, so that what stands here wins. */
-static Status read_link(Config *c, ConfigTree *sweep, Link *link, const char *where)
+/* Reads the base first, so that the settings of this file win. */
+static Status read_link(Config *c, ConfigTree *sweep, ConfigAuthor by, Link *link,
+                        const char *where)
 {
     char *text = NULL, path[PATH_MAX];
     size_t size = 0;
     ConfigBase base;
     TRY(slurp(link->path, where, &text, &size, &link->id));
     Status status = check_chain(link, where);
-    if (status == OK) status = config_yaml_read(NULL, &base, sweep, text, size, link->path);
+    if (status == OK) status = config_yaml_read(NULL, &base, sweep, by, text, size, link->path);
     if (status == OK && *base.path) {
         status = from_here(link->path, base.path, path);
         if (status == OK)
-            status = read_link(c, sweep, &(Link){.path = path, .from = link}, base.where);
+            status = read_link(c, sweep, by, &(Link){.path = path, .from = link}, base.where);
     }
-    if (status == OK) status = config_yaml_read(c, &base, sweep, text, size, link->path);
+    if (status == OK) status = config_yaml_read(c, &base, sweep, by, text, size, link->path);
     free(text);
     return status;
 }
 
-Status config_file_read(Config *c, const char *path, ConfigTree *sweep)
+Status config_file_read(Config *c, const char *path, ConfigTree *sweep, ConfigAuthor by)
 {
-    return read_link(c, sweep, &(Link){.path = path}, "");
+    return read_link(c, sweep, by, &(Link){.path = path}, "");
 }

@@ -5,8 +5,8 @@
 
 #include "autograd/base/text.h"
 
-/* "a.yaml:3:5: ", of a place counted from 0. */
-static const char *place(Events *e, size_t line, size_t column)
+/* "a.yaml:3:5: ", of a position counted from 0. */
+static const char *position(Events *e, size_t line, size_t column)
 {
     snprintf(e->where, sizeof e->where, "%s:%zu:%zu: ", e->name, line + 1, column + 1);
     return e->where;
@@ -14,11 +14,11 @@ static const char *place(Events *e, size_t line, size_t column)
 
 const char *events_here(Events *e)
 {
-    return place(e, e->event.start_mark.line, e->event.start_mark.column);
+    return position(e, e->event.start_mark.line, e->event.start_mark.column);
 }
 
-/* What libyaml did not like. A reader error (bytes that are no text) has an offset and no line. */
-static Status complain(Events *e)
+/* The error of libyaml. A reader error (bytes that are not text) has an offset, but no line. */
+static Status syntax_error(Events *e)
 {
     const yaml_parser_t *p = &e->parser;
     size_t line = p->problem_mark.line, column = p->problem_mark.column;
@@ -30,22 +30,22 @@ static Status complain(Events *e)
                 line++, column = 0;
             else
                 column++;
-        return FAIL(E_CONFIG, "%s%s: a config is UTF-8 text without control characters",
-                    place(e, line, column), p->problem);
+        return FAIL(E_CONFIG, "%s%s: a config must be UTF-8 text without control characters",
+                    position(e, line, column), p->problem);
     }
-    return FAIL(E_CONFIG, "%snot YAML: %s%s%s", place(e, line, column), p->problem,
+    return FAIL(E_CONFIG, "%snot YAML: %s%s%s", position(e, line, column), p->problem,
                 p->context ? " " : "", p->context ? p->context : "");
 }
 
-/* What is refused of an event that begins something. */
+/* E_CONFIG if the event has an anchor or a tag. */
 static Status check_marks(Events *e, const yaml_char_t *anchor, const yaml_char_t *tag)
 {
     char shown[CONFIG_SHOWN_MAX];
     if (anchor)
-        return FAIL(E_CONFIG, "%s&%s: anchors are not used here; leave it out", events_here(e),
+        return FAIL(E_CONFIG, "%s&%s: anchors are not allowed; remove it", events_here(e),
                     (const char *)anchor);
     if (tag)
-        return FAIL(E_CONFIG, "%s%s: tags are not used here; leave it out", events_here(e),
+        return FAIL(E_CONFIG, "%s%s: tags are not allowed; remove it", events_here(e),
                     text_escape((const char *)tag, shown, sizeof shown));
     return OK;
 }
@@ -53,11 +53,11 @@ static Status check_marks(Events *e, const yaml_char_t *anchor, const yaml_char_
 Status events_next(Events *e)
 {
     yaml_event_delete(&e->event);
-    if (!yaml_parser_parse(&e->parser, &e->event)) return complain(e);
+    if (!yaml_parser_parse(&e->parser, &e->event)) return syntax_error(e);
     const yaml_event_t *at = &e->event;
     switch (at->type) {
     case YAML_ALIAS_EVENT:
-        return FAIL(E_CONFIG, "%s*%s: aliases are not used here; write the value out",
+        return FAIL(E_CONFIG, "%s*%s: aliases are not allowed; write the value instead",
                     events_here(e), (const char *)at->data.alias.anchor);
     case YAML_SCALAR_EVENT: return check_marks(e, at->data.scalar.anchor, at->data.scalar.tag);
     case YAML_MAPPING_START_EVENT:
@@ -75,7 +75,7 @@ Status events_scalar(Events *e, const char **value, const char *what)
                     e->event.type == YAML_SEQUENCE_START_EVENT ? "list" : "map");
     *value = (const char *)e->event.data.scalar.value;
     if (strlen(*value) != e->event.data.scalar.length)
-        return FAIL(E_CONFIG, "%s%s: the text has a NUL in it", events_here(e), what);
+        return FAIL(E_CONFIG, "%s%s: the text contains a NUL", events_here(e), what);
     return OK;
 }
 
@@ -104,4 +104,57 @@ void events_close(Events *e)
 {
     yaml_event_delete(&e->event);
     yaml_parser_delete(&e->parser);
+}
+
+enum { DEPTH_MAX = 6 };
+
+static Status make(Events *e, Arena *a, ConfigNode **out)
+{
+    *out = arena_zero(a, (int64_t)sizeof **out);
+    const char *where = arena_text(a, events_here(e));
+    if (!*out || !where) return FAIL(E_NOMEM, "a config");
+    (*out)->where = where;
+    return OK;
+}
+
+static Status check_new(Events *e, const ConfigNode *map, const char *key)
+{
+    for (const ConfigNode *n = map->first; n; n = n->next)
+        if (!strcmp(n->key, key)) return FAIL(E_CONFIG, "%sduplicate key %s", events_here(e), key);
+    return OK;
+}
+
+static Status read_node(Events *e, Arena *a, int depth, ConfigNode **out)
+{
+    const char *text;
+    TRY(make(e, a, out));
+    ConfigNode *n = *out, **tail = &n->first;
+    if (e->event.type == YAML_SCALAR_EVENT) {
+        TRY(events_scalar(e, &text, ""));
+        n->text = arena_text(a, text);
+        return n->text ? OK : FAIL(E_NOMEM, "a config");
+    }
+    if (depth == DEPTH_MAX)
+        return FAIL(E_CONFIG, "%slists and maps are nested more than %d deep", n->where, DEPTH_MAX);
+    n->kind = e->event.type == YAML_MAPPING_START_EVENT ? NODE_MAP : NODE_LIST;
+    for (;; tail = &(*tail)->next) {
+        const char *key = NULL;
+        TRY(events_next(e));
+        if (e->event.type == YAML_MAPPING_END_EVENT || e->event.type == YAML_SEQUENCE_END_EVENT)
+            return OK;
+        if (n->kind == NODE_MAP) {
+            TRY(events_scalar(e, &text, "a key"));
+            TRY(check_new(e, n, text));
+            key = arena_text(a, text);
+            if (!key) return FAIL(E_NOMEM, "a config");
+            TRY(events_next(e));
+        }
+        TRY(read_node(e, a, depth + 1, tail));
+        (*tail)->key = key;
+    }
+}
+
+Status config_tree_read(Events *e, ConfigTree *tree)
+{
+    return read_node(e, &tree->arena, 0, &tree->root);
 }

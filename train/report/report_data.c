@@ -141,7 +141,7 @@ static Status read_config(ReportData *r)
     if (!c || !defaults) return FAIL(E_NOMEM, "a config");
     if ((size_t)snprintf(path, sizeof path, "%s/config.yaml", r->folder) >= sizeof path)
         return FAIL(E_ARG, "%s: the path is too long", r->folder);
-    const Status status = config_load(c, path, 0, NULL);
+    const Status status = config_load_stored(c, path);
     if (status != OK) {
         r->no_config = arena_text(&r->arena, error_message());
         return r->no_config && status != E_NOMEM ? OK : FAIL(E_NOMEM, "a config");

@@ -73,6 +73,6 @@ Status points_read_run(Points *p, const char *folder, Arena *arena)
     FILE *file = fopen(path, "r");
     if (!file) return FAIL(E_DATA, "%s: not a sweep, nor a run: %s", path, strerror(errno));
     fclose(file);
-    TRY(config_load(c, path, 0, NULL));
+    TRY(config_load_stored(c, path));
     return read_run(p, folder, c, arena);
 }

@@ -21,7 +21,7 @@
 
 #include <stdbool.h>
 
-#include "train/config/yaml_tree.h"
+#include "train/config/yaml_events.h"
 
 /* One setting of a cell, and where in the file it stands. */
 typedef struct Setting {

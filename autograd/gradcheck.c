@@ -18,6 +18,7 @@ typedef struct Check {
     int64_t count;        /* numbers of all inputs */
     real *value, *kept;   /* kept: a copy of value */
     real *sum, *grad, *g; /* sum: what a gradient is added to; g: dL/dy */
+    double seed;          /* what the tape's seed is times g, for a scalar result: 1 */
     double *numeric;
     bool written[OP_INPUTS_MAX];
 } Check;
@@ -60,7 +61,7 @@ static Tensor *apply(Check *k, unsigned wanted)
 {
     for (int i = 0; i < k->op->inputs; i++) k->input[i].wants_grad = wanted >> i & 1;
     if (wanted) tape_record(&k->tape, k->grad, k->written);
-    if (k->g) k->tape.seed = k->g[0]; /* of a scalar result, that is dL/dy */
+    if (k->g) k->tape.seed = (real)(k->seed * (double)k->g[0]);
     return tape_apply(&k->tape, k->op, k->in, k->c->attr);
 }
 
@@ -118,9 +119,8 @@ static void run_backward(Check *k, unsigned wanted, bool add)
     Node *n = k->tape.last;
     n->dout = k->g;
     for (int i = 0; i < k->op->inputs; i++) {
-        bool now = k->in[i] && wanted >> i & 1 && !(k->op->grad_in_forward >> i & 1);
-        n->din[i] = now ? k->grad + k->input[i].offset : NULL;
-        n->add[i] = add;
+        n->din[i] = k->in[i] && wanted >> i & 1 ? k->grad + k->input[i].offset : NULL;
+        n->add[i] = add || k->op->grad_in_forward >> i & 1;
     }
     if (n->scratch) memset(n->scratch, 255, (size_t)n->scratch_size);
     spoil_unread(k, n);
@@ -159,6 +159,11 @@ static Status check(Check *k, double *worst)
     TRY(differences(k));
     TRY(compare(k, all_inputs(k), false, worst));
     TRY(compare(k, all_inputs(k), true, worst));
+    for (k->seed = 0; k->seed < 1 && k->op->grad_in_forward; k->seed += 0.75) {
+        TRY(compare(k, all_inputs(k), false, worst)); /* dL/dy is not the seed */
+        TRY(compare(k, all_inputs(k), true, worst));
+    }
+    k->seed = 1;
     for (int i = 0; i < k->op->inputs; i++)
         if (k->in[i]) TRY(compare(k, 1u << i, false, worst));
     return OK;
@@ -189,7 +194,7 @@ static Status close_check(Check *k, Status status)
 
 Status gradcheck(const Op *op, const OpCase *c, double *worst)
 {
-    Check k = {.op = op, .c = c};
+    Check k = {.op = op, .c = c, .seed = 1};
     *worst = 0;
     return close_check(&k, check(&k, worst));
 }
@@ -197,6 +202,6 @@ Status gradcheck(const Op *op, const OpCase *c, double *worst)
 Status gradcheck_values(const Op *op, const OpCase *c, Arena *arena, double **values,
                         int64_t *count)
 {
-    Check k = {.op = op, .c = c};
+    Check k = {.op = op, .c = c, .seed = 1};
     return close_check(&k, values_of(&k, arena, values, count));
 }

@@ -77,8 +77,9 @@ struct Op {
      * it. */
     int passthrough;
 
-    /* Bit i: forward itself writes the gradient of in[i], a parameter, for the tape's seed; din[i]
-     * and add[i] are there in forward if record is true, and din[i] is NULL in backward. */
+    /* Bit i: forward itself writes the gradient of in[i], a parameter, as if dout were the tape's
+     * seed. So din[i] and add[i] are there in forward, if record is true. Backward finds din[i]
+     * with that gradient in it, and adds what is missing if dout is not the seed. */
     unsigned grad_in_forward;
 
     /* Bit i: backward reads the numbers of in[i]; bit OP_RESULT: those of out. A recomputed segment

@@ -20,9 +20,11 @@
     X(embedding)     \
     X(layernorm)     \
     X(linear)        \
+    X(log_prob)      \
     X(rmsnorm)       \
     X(rope)          \
-    X(scale)
+    X(scale)         \
+    X(sum)
 
 #define ACTIVATION_CHOICES(X) \
     X(ACTIVATION, gelu)       \
@@ -108,8 +110,13 @@ typedef struct CrossEntropy {
 } CrossEntropy;
 
 /* The output layer and its loss at once: logits x w^T, x [rows, C], w [V, C], never exist as a
- * whole. Result [], scale * sum of weight * (cross-entropy + z-loss, smoothed): hand it to
- * tape_backward() and to nothing else. E_ARG if a target is not in [-1, V). */
+ * whole. Result [], scale * sum of weight * (cross-entropy + z-loss, smoothed). w must be a
+ * parameter if it wants a gradient. E_ARG if a target is not in [-1, V), or inside a segment.
+ *
+ * Gradients are computed in forward, as if tape_backward() gave this result the tape's seed as its
+ * gradient: so it does if the loss is this result or a sum with others (ag_add). With another
+ * factor (ag_scale) gradients are right as well, but backward computes the logits a second time:
+ * set scale instead. */
 Tensor *ag_cross_entropy(Tape *t, Tensor *x, Tensor *w, const CrossEntropy *c);
 
 /* Rows of weight [V, C], tokens[i] the i-th: [rows, C]. If place is not NULL, plus row positions[i]
@@ -124,6 +131,12 @@ Tensor *ag_layernorm(Tape *t, Tensor *x, Tensor *w, Tensor *b, double eps);
 /* x [..., k] times the transpose of w [n, k], plus b [n] and residual [..., n] unless they are
  * NULL: [..., n]. E_SHAPE if they do not fit. */
 Tensor *ag_linear(Tape *t, Tensor *x, Tensor *w, Tensor *b, Tensor *residual);
+
+/* log p of targets[i] in row i, p = softmax(x w^T), x [rows, C], w [V, C]: [rows], in nats; 0 where
+ * the target is -1. [rows, V] never exists as a whole. For losses that need more than the mean of
+ * log p; with ag_cross_entropy() training costs three products of x and w, with this four. E_SHAPE,
+ * E_ARG as there. */
+Tensor *ag_log_prob(Tape *t, Tensor *x, Tensor *w, const int32_t *targets);
 
 /* Each row of x [..., n] over its root mean square, times w [n]: [..., n]. eps is added to the mean
  * square. E_SHAPE if w is not [n]. */
@@ -145,6 +158,10 @@ Tensor *ag_rope(Tape *t, Tensor *x, const Rope *r);
 
 /* factor x: [...]. */
 Tensor *ag_scale(Tape *t, Tensor *x, double factor);
+
+/* scale * sum of weights[i] * x[i] over all numbers of x [...]: []. weights: as many numbers as x
+ * has; NULL: 1 each. With scale = 1 / count that is the mean. */
+Tensor *ag_sum(Tape *t, Tensor *x, const real *weights, double scale);
 
 /* The table, in the order of OP_LIST: for gradcheck. */
 extern const Op *const op_table[];

@@ -216,6 +216,7 @@ static Status prepare(Tape *t, Node *n, Tensor *const in[])
     TRY(set_inputs(t, n, in));
     TRY(check_in_forward(t, n));
     TRY(n->op->shape(n));
+    if (!n->out->shape.rank) n->bf16_result = false; /* a loss */
     TRY(ensure_scratch(t, n->scratch_size));
     if (n->record) n->segment = t->segment;
     if (!take_results(t, n)) return t->status;
@@ -324,7 +325,7 @@ static void run_node(Tape *t, Node *n, real *region)
     for (int i = 0; i < n->op->inputs; i++) {
         const Tensor *x = n->in[i];
         n->din[i] = NULL;
-        if (!x || !x->wants_grad || n->op->grad_in_forward >> i & 1) continue;
+        if (!x || !x->wants_grad) continue;
         n->din[i] = x->name ? claim(t, x, &n->add[i]) : region + x->offset;
     }
     compute(t, n, PASS_BACKWARD);
@@ -344,15 +345,28 @@ static Status run_backward(Tape *t, const Tensor *loss, real *region)
     return t->status;
 }
 
+/* A gradient that forward wrote is in its block, whether the loss depends on the node or not. */
+static Status check_all_used(const Tape *t)
+{
+    for (const Node *n = t->last; n; n = n->before)
+        if (n->op->grad_in_forward && !n->in_backward)
+            return FAIL(E_ARG, "the loss does not depend on the result of a recorded %s",
+                        n->op->name);
+    return OK;
+}
+
 Status tape_backward(Tape *t, Tensor *loss)
 {
     if (t->status) return t->status;
+    if (t->is_done) return FAIL(E_ARG, "tape_backward() was already called");
     if (t->segment) return FAIL(E_ARG, "tape_segment_end() was not called");
     if (!loss || !loss->from) return FAIL(E_ARG, "the loss does not depend on a parameter");
     if (loss->shape.rank) return FAIL(E_SHAPE, "loss %s: not a scalar", shape_text(loss->shape));
 
     int64_t size;
     TRY(tape_plan(t, loss, &size));
+    TRY(check_all_used(t));
+    t->is_done = true;
     real *region = take_reals(t, size);
     return t->status || t->dry ? t->status : run_backward(t, loss, region);
 }
@@ -364,7 +378,7 @@ void tape_reset(Tape *t)
     t->last = NULL;
     t->status = OK;
     t->scope = "";
-    t->record = false;
+    t->record = t->is_done = false;
     t->bf16 = BF16_NONE;
     t->seed = 1;
     t->finding = (TapeFinding){0};

@@ -56,7 +56,8 @@ typedef struct Tape {
     Bf16Mode bf16; /* for the ops that follow; tape_reset() sets BF16_NONE */
     real *grads;   /* the block of parameter gradients, laid out like Params.value */
     bool *written; /* by Tensor.index: this gradient holds a sum, not garbage */
-    real seed;     /* d(objective) / d(loss): 1 */
+    real seed;     /* d(objective) / d(loss): 1. Set it before the first op */
+    bool is_done;  /* tape_backward() has run */
     /* Only shapes: nothing is computed, numbers have no memory; dry_size is what they would take,
      * scratch and gradients of inner tensors included. Parameters need not be allocated. A dry tape
      * stays dry until tape_free(). */
@@ -106,8 +107,8 @@ void tape_segment_begin(Tape *t);
 Tensor *tape_segment_end(Tape *t, Tensor *y);
 
 /* Adds seed * d loss / d x to the gradient of every parameter that led to the scalar loss. Returns
- * the tape's fault if it has one; E_SHAPE if loss is no scalar; E_ARG if it depends on no
- * parameter. */
+ * the tape's fault if it has one; E_SHAPE if loss is not a scalar; E_ARG if it depends on no
+ * parameter, or not on every ag_cross_entropy() recorded, or at the second call. */
 Status tape_backward(Tape *t, Tensor *loss);
 
 void tape_free(Tape *t);

@@ -45,7 +45,8 @@ typedef struct Tensor {
      * (params_update_bf16()); a result has them instead of data (Tape.bf16). */
     bf16 *bf16;
     const char *name; /* of a parameter; NULL: no parameter */
-    /* In numbers: of a parameter in Params.value; of a result's gradient where tape_plan() put it. */
+    /* In numbers: of a parameter in Params.value; of a result's gradient where tape_plan() put
+     * it. */
     int64_t offset;
     int index; /* of a parameter among all: see Tape.written */
     bool wants_grad;

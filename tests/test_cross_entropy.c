@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
 enum { ROWS = 1100, WIDTH = 6, CLASSES = 37 };
@@ -15,6 +16,10 @@ static real x_data[ROWS * WIDTH], w_data[CLASSES * WIDTH], weights[ROWS], row_lo
     row_logz[ROWS];
 static int32_t targets[ROWS];
 static CrossEntropy loss_of;
+static bool extra;          /* another loss is added */
+static bool by_rows;        /* by log_prob */
+static double result_scale; /* of the result; 0: no ag_scale() */
+static Bf16Mode mode;
 
 static void open_all(void)
 {
@@ -42,6 +47,13 @@ typedef struct Result {
     real loss, dx[ROWS * WIDTH], dw[CLASSES * WIDTH];
 } Result;
 
+static Tensor *ones(void)
+{
+    Tensor *x = tape_tensor(&tape, SHAPE(3));
+    for (int i = 0; i < 3; i++) x->data[i] = 1;
+    return x;
+}
+
 /* Loss, and, if recorded, gradients times seed; frozen: not of w. */
 static Result *run(bool record, real seed, bool frozen)
 {
@@ -51,11 +63,19 @@ static Result *run(bool record, real seed, bool frozen)
     bool written[2] = {0};
     Tensor x = {.shape = x_shape, .data = x_data, .name = "x", .wants_grad = true},
            w = {.shape = w_shape, .data = w_data, .name = "w", .offset = ROWS * WIDTH, .index = 1};
+    static bf16 w_bf16[CLASSES * WIDTH];
+    to_bf16(w_bf16, w_data, CLASSES * WIDTH);
+    w.bf16 = mode ? w_bf16 : NULL;
     w.wants_grad = !frozen;
     tape_reset(&tape);
     if (record) tape_record(&tape, grads, written);
     tape.seed = seed;
-    Tensor *loss = ag_cross_entropy(&tape, &x, &w, &loss_of);
+    tape.bf16 = mode;
+    Tensor *loss = by_rows
+                       ? ag_sum(&tape, ag_log_prob(&tape, &x, &w, targets), weights, -loss_of.scale)
+                       : ag_cross_entropy(&tape, &x, &w, &loss_of);
+    if (extra) loss = ag_add(&tape, loss, ag_sum(&tape, ones(), NULL, 1));
+    if (result_scale) loss = ag_scale(&tape, loss, result_scale);
     cr_assert(loss, "%s", error_message());
     if (record) cr_assert_eq(tape_backward(&tape, loss), OK);
     cr_assert_eq(written[1], record && !frozen);
@@ -122,6 +142,81 @@ Test(cross_entropy, bits_do_not_depend_on_threads)
         free(many);
     }
     free(one);
+}
+
+/* What another loss is added costs nothing and changes no bit. */
+Test(cross_entropy, bits_are_the_same_in_a_sum)
+{
+    extra = true;
+    Result *sum = run(true, .7f, false);
+    extra = false;
+    Result *alone = run(true, .7f, false);
+    cr_expect_neq(sum->loss, alone->loss);
+    cr_expect(!memcmp(sum->dx, alone->dx, sizeof sum->dx));
+    cr_expect(!memcmp(sum->dw, alone->dw, sizeof sum->dw));
+    free(sum);
+    free(alone);
+}
+
+static double largest(const real *x, const real *y, int count)
+{
+    double worst = 0;
+    for (int i = 0; i < count; i++) {
+        const double off = fabs((double)x[i] - (double)y[i]);
+        worst = fmax(worst, isnan(off) ? INFINITY : off);
+    }
+    return worst;
+}
+
+static void expect_near(const Result *x, const Result *y, double rounding)
+{
+    cr_expect_float_eq(x->loss, y->loss, rounding * y->loss);
+    cr_expect_lt(largest(x->dx, y->dx, ROWS * WIDTH), rounding);
+    cr_expect_lt(largest(x->dw, y->dw, CLASSES * WIDTH), 10 * rounding);
+}
+
+Test(cross_entropy, scaled_results_have_scaled_gradients)
+{
+    Result *plain = run(true, 1, false);
+    result_scale = .25;
+    Result *scaled = run(true, 4, false);
+    scaled->loss /= (real)result_scale;
+    expect_near(scaled, plain, 1e-6);
+    free(scaled);
+    scaled = run(true, 0, false);
+    for (int i = 0; i < ROWS * WIDTH; i++) cr_expect_eq(scaled->dx[i], 0);
+    for (int i = 0; i < CLASSES * WIDTH; i++) cr_expect_eq(scaled->dw[i], 0);
+    free(scaled);
+    free(plain);
+}
+
+/* -mean(log_prob) is the loss, in float and in bfloat16. */
+Test(cross_entropy, log_prob_is_the_loss_row_by_row)
+{
+    loss_of.z_loss = loss_of.smoothing = 0;
+    for (mode = BF16_NONE; mode <= BF16_PRODUCTS; mode++) {
+        by_rows = false;
+        Result *fused = run(true, .5f, false);
+        by_rows = true;
+        Result *rows = run(true, .5f, false);
+        expect_near(rows, fused, mode ? 3e-4 : 1e-6);
+        free(fused);
+        free(rows);
+    }
+}
+
+Test(cross_entropy, log_prob_does_not_depend_on_threads)
+{
+    by_rows = true;
+    for (mode = BF16_NONE; mode <= BF16_PRODUCTS; mode++) {
+        threads_set(1);
+        Result *one = run(true, 1, false);
+        threads_set(3);
+        Result *many = run(true, 1, false);
+        cr_expect_eq(memcmp(one, many, sizeof *one), 0);
+        free(one);
+        free(many);
+    }
 }
 
 Test(cross_entropy, evaluation_gives_the_loss_of_training)

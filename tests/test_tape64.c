@@ -144,10 +144,37 @@ static Tensor *segments(void)
     return loss_of(ag_add(&tape, y, x));
 }
 
+/* A loss and an auxiliary one. */
+static Tensor *sum_of_losses(void)
+{
+    Tensor *x = ag_layernorm(&tape, tokens_in(), w, b, 1e-5);
+    Tensor *aux = ag_sum(&tape, ag_activation(&tape, x, ACTIVATION_silu), NULL, 0.1);
+    return ag_add(&tape, loss_of(x), ag_scale(&tape, aux, 0.7));
+}
+
+/* Losses that reach backward with other factors than the seed; two with one output layer. */
+static Tensor *scaled_losses(void)
+{
+    Tensor *x = tokens_in(), *y = ag_layernorm(&tape, x, w, b, 1e-5);
+    Tensor *half = ag_scale(&tape, loss_of(y), 0.5), *rest = ag_scale(&tape, loss_of(x), -3);
+    return ag_scale(&tape, ag_add(&tape, ag_add(&tape, half, loss_of(y)), rest), 0.3);
+}
+
+/* -log sigmoid of a difference of log-probabilities would begin like this. */
+static Tensor *log_probs(void)
+{
+    static const double signs[ROWS] = {1, 1, 0.5, -1, -1, 0};
+    Tensor *x = ag_layernorm(&tape, tokens_in(), w, b, 1e-5);
+    Tensor *p = ag_log_prob(&tape, x, head, targets), *q = ag_log_prob(&tape, x, embed, targets);
+    p = ag_activation(&tape, ag_add(&tape, p, ag_scale(&tape, q, 0.3)), ACTIVATION_gelu);
+    return ag_sum(&tape, p, signs, 0.2);
+}
+
 typedef Tensor *Graph(void);
 static Graph *const graphs[] = {
-    plain,     residual_of_linear, residual_of_dropout, residual_of_add, given_twice,
-    handed_on, shared_parameters,  dead_ends,           segments};
+    plain,       residual_of_linear, residual_of_dropout, residual_of_add,
+    given_twice, handed_on,          shared_parameters,   dead_ends,
+    segments,    sum_of_losses,      scaled_losses,       log_probs};
 enum { GRAPHS = sizeof graphs / sizeof *graphs };
 
 static double value(Graph *graph)
@@ -271,6 +298,33 @@ Test(tape, numbers_read_must_be_named)
         cr_assert_eq(gradcheck(&op, squares_cases, &worst), OK, "%s", error_message());
         cr_expect(!(worst < 1e-8), "%d", bit);
     }
+}
+
+/* Forward has written the gradient of a loss that tape_backward() is not given: no wrong gradient. */
+Test(tape, every_loss_takes_part_and_backward_runs_once)
+{
+    record();
+    Tensor *x = tokens_in(), *unused_loss = loss_of(x), *loss = loss_of(x);
+    cr_assert(unused_loss && loss);
+    cr_expect_eq(tape_backward(&tape, loss), E_ARG);
+    cr_expect(strstr(error_message(), "cross_entropy"), "%s", error_message());
+    cr_expect_eq(tape_backward(&tape, ag_add(&tape, unused_loss, loss)), OK);
+    cr_expect_eq(tape_backward(&tape, loss), E_ARG);
+
+    tape_reset(&tape); /* not recorded: not trained on */
+    unused_loss = plain();
+    tape_record(&tape, params.grad, written);
+    cr_expect_eq(tape_backward(&tape, plain()), OK, "%s", error_message());
+}
+
+Test(tape, a_loss_is_never_bfloat16)
+{
+    record();
+    tape.bf16 = BF16_RESULTS;
+    Tensor *x = ag_scale(&tape, tokens_in(), 1.5), *aux = ag_sum(&tape, x, NULL, 1);
+    aux = ag_scale(&tape, aux, 1.5);
+    cr_assert(x && aux, "%s", error_message());
+    cr_expect(!x->data && x->bf16 && aux->data && !aux->bf16);
 }
 
 /* The same numbers at another place, which nothing but the result of a segment may leave. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "autograd/base/text.h"
+#include "train/run/metrics_read.h"
 
 /* A line being made: {"step": 1, "loss": 2.5}. It outgrows `few` in models of many blocks. */
 typedef struct Line {
@@ -114,54 +115,35 @@ static Status write_line(Lines *file, Line *line)
     return status;
 }
 
-/* Of a whole line as write_line() makes it. Not by a parser: that memory is out must not look like damage. */
-static bool step_of(const char *text, ssize_t length, int64_t *step)
+/* The size of the lines up to step `step`, and the seconds of training by then. Reads from r->file. */
+static Status find_kept(MetricsReader *r, int64_t step, int64_t *kept, double *seconds)
 {
-    static const char begin[] = "{\"step\": ";
-    char *end;
-    if (strlen(text) != (size_t)length || length < 3 || strcmp(text + length - 2, "}\n") ||
-        strncmp(text, begin, sizeof begin - 1))
-        return false;
-    *step = strtoll(text + sizeof begin - 1, &end, 10);
-    return end > text + sizeof begin - 1 && (*end == ',' || *end == '}');
-}
-
-/* Where the lines that belong to updates up to `step` end, and the seconds that the last one tells. */
-static Status find_kept(FILE *file, const char *path, int64_t step, int64_t *kept, double *seconds)
-{
-    static const char seconds_key[] = "\"seconds\": ";
-    char *text = NULL;
-    size_t room = 0;
-    bool keep = true;
+    MetricsLine line;
     *kept = 0;
-    while (keep) {
-        const ssize_t length = getline(&text, &room, file);
-        if (length < 0) break;
-        int64_t number;
-        keep = step_of(text, length, &number) && number <= step;
-        const char *time = keep ? strstr(text, seconds_key) : NULL;
-        if (time) *seconds = strtod(time + strlen(seconds_key), NULL);
-        if (keep) *kept += length;
+    for (bool more = true;; *kept += line.size) {
+        TRY(metrics_next(r, &line, &more));
+        if (!more || line.kind == METRICS_BROKEN || line.step > step) return OK;
+        if (!isnan(line.column[COLUMN_seconds])) *seconds = line.column[COLUMN_seconds];
     }
-    free(text);
-    return keep && !feof(file) ? FAIL(E_IO, "%s: %s", path, strerror(errno)) : OK;
 }
 
-/* Cuts off what belongs to updates after `step`, in the file and of what waits. */
+/* Cuts off the lines after step `step`, both in the file and among those that wait. */
 static Status cut(Lines *l, int64_t step, double *seconds)
 {
+    MetricsReader r = {.file = fopen(l->path, "r")};
     int64_t kept = 0, waiting = 0;
-    FILE *file = fopen(l->path, "r");
-    if (!file) return FAIL(E_IO, "%s: %s", l->path, strerror(errno));
-    Status status = find_kept(file, l->path, step, &kept, seconds);
-    fclose(file);
+    snprintf(r.path, sizeof r.path, "%s", l->path);
+    if (!r.file) return FAIL(E_IO, "%s: %s", l->path, strerror(errno));
+    Status status = find_kept(&r, step, &kept, seconds);
+    metrics_close(&r);
     TRY(status);
-    if (kept > l->end) kept = l->end; /* the rest could not be cut off yet */
+    if (kept > l->end) kept = l->end; /* a torn line that is still in the file */
     if (kept == l->end && l->size) {
-        file = fmemopen(l->waiting, (size_t)l->size, "r");
-        if (!file) return FAIL(E_NOMEM, "%s", l->path);
-        status = find_kept(file, l->path, step, &waiting, seconds);
-        fclose(file);
+        snprintf(r.path, sizeof r.path, "%s", l->path);
+        r.file = fmemopen(l->waiting, (size_t)l->size, "r");
+        if (!r.file) return FAIL(E_NOMEM, "%s", l->path);
+        status = find_kept(&r, step, &waiting, seconds);
+        metrics_close(&r);
         TRY(status);
     }
     return lines_cut(l, kept, waiting);

@@ -15,6 +15,88 @@
 static const char *const names[] = {JOURNAL_COLUMN_LIST(X)};
 #undef X
 
+/* The file RUN/name, or NULL if there is none. */
+static Status open_file(const char *run, const char *name, char path[PATH_MAX], FILE **file)
+{
+    *file = NULL;
+    if (snprintf(path, PATH_MAX, "%s/%s", run, name) >= PATH_MAX)
+        return FAIL(E_ARG, "%s: the path is too long", run);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not block us */
+    struct stat info;
+    if (fd < 0) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", path, strerror(errno));
+    *file = fstat(fd, &info) || !S_ISREG(info.st_mode) ? NULL : fdopen(fd, "r");
+    if (*file) return OK;
+    close(fd);
+    return FAIL(E_IO, "%s: not a readable file", path);
+}
+
+/* The next line as a JSON object; NULL: it is torn or none. *size is 0 at the end of the file. */
+static Status next_row(MetricsReader *r, json_t **row, int64_t *size)
+{
+    *row = NULL;
+    *size = 0;
+    if (!r->file) return OK;
+    errno = 0;
+    const ssize_t length = getline(&r->text, &r->room, r->file);
+    if (length < 0) return feof(r->file) ? OK : FAIL(E_IO, "%s: %s", r->path, strerror(errno));
+    *size = length;
+    if (r->text[length - 1] != '\n') return OK;
+    *row = json_loadb(r->text, (size_t)length, 0, NULL);
+    if (!*row && errno == ENOMEM) /* which jansson also reports as bad syntax */
+        return FAIL(E_NOMEM, "%s: a line", r->path);
+    if (json_is_object(*row) && json_is_integer(json_object_get(*row, "step"))) return OK;
+    json_decref(*row);
+    *row = NULL;
+    return OK;
+}
+
+static double number(const json_t *row, const char *key)
+{
+    const json_t *value = json_object_get(row, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static int64_t step_of(const json_t *row)
+{
+    return json_integer_value(json_object_get(row, "step"));
+}
+
+Status metrics_open(MetricsReader *r, const char *run, int64_t last_bytes)
+{
+    *r = (MetricsReader){0};
+    TRY(open_file(run, "metrics.jsonl", r->path, &r->file));
+    if (!r->file || !last_bytes) return OK;
+    const long size = fseek(r->file, 0, SEEK_END) ? -1 : ftell(r->file);
+    const bool cut = size > last_bytes;
+    if (size < 0 || fseek(r->file, cut ? size - (long)last_bytes : 0, SEEK_SET))
+        return FAIL(E_IO, "%s: %s", r->path, strerror(errno));
+    if (!cut || getline(&r->text, &r->room, r->file) > 0) return OK; /* the rest of a line */
+    return FAIL(E_IO, "%s: %s", r->path, strerror(errno));
+}
+
+void metrics_close(MetricsReader *r)
+{
+    if (r->file) fclose(r->file);
+    free(r->text);
+    *r = (MetricsReader){0};
+}
+
+Status metrics_next(MetricsReader *r, MetricsLine *line, bool *more)
+{
+    json_t *row;
+    *line = (MetricsLine){.kind = METRICS_BROKEN, .val_loss = NAN};
+    TRY(next_row(r, &row, &line->size));
+    *more = line->size > 0;
+    if (!row) return OK;
+    line->step = step_of(row);
+    line->kind = json_object_get(row, "val_loss") ? METRICS_EVALUATION : METRICS_TRAINING;
+    line->val_loss = number(row, "val_loss");
+    line->nonfinite_loss = json_is_null(json_object_get(row, "loss"));
+    for (int i = 0; i < JOURNAL_COLUMNS; i++) line->column[i] = number(row, names[i]);
+    json_decref(row);
+    return OK;
+}
+
 /* A longer copy of a list; NULL: memory is out. */
 static void *longer(Arena *a, const void *list, int64_t used, int64_t room, int64_t size)
 {
@@ -37,35 +119,29 @@ static Status grow(Arena *a, Journal *j)
     return whole ? OK : FAIL(E_NOMEM, "%lld lines of metrics.jsonl", (long long)room);
 }
 
-static double number(const json_t *row, const char *key)
-{
-    const json_t *value = json_object_get(row, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 static void go_back(double *steps, int64_t *count, double step)
 {
     while (*count && steps[*count - 1] >= step) --*count;
 }
 
-static Status take_metrics(Arena *a, Journal *j, const json_t *row)
+static Status take_metrics(Arena *a, Journal *j, const MetricsLine *line)
 {
-    const double step = number(row, "step");
-    if (!isfinite(step)) {
+    const double step = (double)line->step;
+    if (line->kind == METRICS_BROKEN) {
         j->broken++;
         return OK;
     }
     TRY(grow(a, j));
-    if (json_object_get(row, "val_loss")) {
+    if (line->kind == METRICS_EVALUATION) {
         go_back(j->val_step, &j->vals, step);
         j->val_step[j->vals] = step;
-        j->val_loss[j->vals++] = number(row, "val_loss");
+        j->val_loss[j->vals++] = line->val_loss;
         return OK;
     }
     go_back(j->column[COLUMN_step], &j->lines, step);
     go_back(j->bad_step, &j->bads, step);
-    for (int i = 0; i < JOURNAL_COLUMNS; i++) j->column[i][j->lines] = number(row, names[i]);
-    if (json_is_null(json_object_get(row, "loss"))) j->bad_step[j->bads++] = step;
+    for (int i = 0; i < JOURNAL_COLUMNS; i++) j->column[i][j->lines] = line->column[i];
+    if (line->nonfinite_loss) j->bad_step[j->bads++] = step;
     j->lines++;
     return OK;
 }
@@ -79,10 +155,7 @@ static Status take_text(Arena *a, const json_t *row, const char *key, const char
 
 static Status take_event(Arena *a, Journal *j, const json_t *row)
 {
-    const double step = number(row, "step"),
-                 batch_index =
-                     number(row, json_object_get(row, "batch") ? "batch" : "draw"); /* 0.1 */
-    if (!(fabs(step) < 1e18)) {
+    if (!row) {
         j->broken++;
         return OK;
     }
@@ -91,9 +164,11 @@ static Status take_event(Arena *a, Journal *j, const json_t *row)
         j->events = longer(a, j->events, j->event_count, j->event_room, sizeof *j->events);
         if (!j->events) return FAIL(E_NOMEM, "events.jsonl");
     }
+    const json_t *batch = json_object_get(row, "batch");
+    if (!batch) batch = json_object_get(row, "draw"); /* version 0.1 */
     JournalEvent *e = &j->events[j->event_count];
-    *e = (JournalEvent){.step = (int64_t)step,
-                        .batch_index = fabs(batch_index) < 1e18 ? (int64_t)batch_index : 0,
+    *e = (JournalEvent){.step = step_of(row),
+                        .batch_index = json_integer_value(batch),
                         .loss = number(row, "loss"),
                         .loss_z = number(row, "loss_z"),
                         .grad_norm = number(row, "grad_norm"),
@@ -106,47 +181,38 @@ static Status take_event(Arena *a, Journal *j, const json_t *row)
     return OK;
 }
 
-static Status read_lines(FILE *file, Arena *a, Journal *j,
-                         Status (*take)(Arena *a, Journal *j, const json_t *row))
+static Status read_metrics(MetricsReader *r, Arena *a, Journal *j)
 {
-    char *text = NULL;
-    size_t room = 0;
-    Status status = OK;
-    for (ssize_t length; status == OK && (length = getline(&text, &room, file)) > 0;) {
-        json_t *row = json_loadb(text, (size_t)length, 0, NULL);
-        if (json_is_object(row))
-            status = take(a, j, row);
-        else
-            j->broken++;
-        json_decref(row);
+    MetricsLine line;
+    for (bool more = true;;) {
+        TRY(metrics_next(r, &line, &more));
+        if (!more) return OK;
+        TRY(take_metrics(a, j, &line));
     }
-    free(text);
-    return status;
 }
 
-static Status read_file(const char *run, const char *name, Arena *a, Journal *j,
-                        Status (*take)(Arena *a, Journal *j, const json_t *row))
+static Status read_events(MetricsReader *r, Arena *a, Journal *j)
 {
-    char path[PATH_MAX];
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", run, name) >= sizeof path)
-        return FAIL(E_ARG, "%s: the path is too long", run);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
-    struct stat info;
-    if (fd < 0) return errno == ENOENT ? OK : FAIL(E_IO, "%s: %s", path, strerror(errno));
-    FILE *file = fstat(fd, &info) || !S_ISREG(info.st_mode) ? NULL : fdopen(fd, "r");
-    if (!file) {
-        close(fd);
-        return FAIL(E_IO, "%s: not a file that can be read", path);
+    for (;;) {
+        json_t *row;
+        int64_t size;
+        TRY(next_row(r, &row, &size));
+        if (!size) return OK;
+        const Status status = take_event(a, j, row);
+        json_decref(row);
+        TRY(status);
     }
-    Status status = read_lines(file, a, j, take);
-    if (status == OK && ferror(file)) status = FAIL(E_IO, "%s: it cannot be read", path);
-    fclose(file);
-    return status;
 }
 
 Status journal_read(const char *run, Arena *a, Journal *j)
 {
+    MetricsReader metrics, events = {0};
     *j = (Journal){0};
-    TRY(read_file(run, "metrics.jsonl", a, j, take_metrics));
-    return read_file(run, "events.jsonl", a, j, take_event);
+    Status status = metrics_open(&metrics, run, 0);
+    if (status == OK) status = read_metrics(&metrics, a, j);
+    metrics_close(&metrics);
+    if (status == OK) status = open_file(run, "events.jsonl", events.path, &events.file);
+    if (status == OK) status = read_events(&events, a, j);
+    metrics_close(&events);
+    return status;
 }

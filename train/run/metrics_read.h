@@ -1,14 +1,21 @@
-/* A run's two journals (train/run/metrics_log.h), read whole: metrics.jsonl as columns of numbers, events.jsonl as a list. */
+/* The reader of a run's two journals, metrics.jsonl and events.jsonl, which train/run/metrics_log.h writes. Nothing
+ * else parses them.
+ *
+ * A line counts only if it is whole: a JSON object with an integer "step", ended by a newline. The last line of a
+ * run that was killed may be torn. A number that was not finite was written as null, with "nonfinite": true. Journals
+ * of version 0.1 call a batch "draw". */
 #ifndef TRAIN_RUN_METRICS_READ_H
 #define TRAIN_RUN_METRICS_READ_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
 
-/* What a training line may tell; NAN where it does not, or where it was not finite. */
+/* Keys of a training line. */
 #define JOURNAL_COLUMN_LIST(X) \
     X(step)                    \
     X(loss)                    \
@@ -26,16 +33,49 @@
 enum { JOURNAL_COLUMN_LIST(X) JOURNAL_COLUMNS };
 #undef X
 
-/* One that stood in events.jsonl. Texts are the arena's; "" where there is none. */
+typedef enum MetricsKind {
+    METRICS_TRAINING,
+    METRICS_EVALUATION,
+    METRICS_BROKEN /* torn, not JSON, or without a step */
+} MetricsKind;
+
+/* One line of metrics.jsonl. */
+typedef struct MetricsLine {
+    MetricsKind kind;
+    int64_t size; /* bytes, including the newline */
+    int64_t step;
+    double column[JOURNAL_COLUMNS]; /* of a training line; NAN: absent, or not finite */
+    bool nonfinite_loss;            /* the training loss was not finite */
+    double val_loss;                /* of an evaluation; NAN: not finite */
+} MetricsLine;
+
+/* Reads metrics.jsonl line by line. */
+typedef struct MetricsReader {
+    FILE *file; /* NULL: there is none */
+    char path[PATH_MAX];
+    char *text;
+    size_t room;
+} MetricsReader;
+
+/* Opens RUN/metrics.jsonl; a missing file reads as an empty one. last_bytes: begins with the first whole line of that
+ * many bytes at the end; 0: of the whole file. E_IO. Close in any case. */
+Status metrics_open(MetricsReader *r, const char *run, int64_t last_bytes);
+void metrics_close(MetricsReader *r);
+
+/* The next line; *more is false at the end. E_IO, E_NOMEM. */
+Status metrics_next(MetricsReader *r, MetricsLine *line, bool *more);
+
+/* One line of events.jsonl. Texts are the arena's; "" if absent. */
 typedef struct JournalEvent {
-    int64_t step, batch_index; /* batch_index: 0 if it does not say */
+    int64_t step, batch_index; /* batch_index: from 1; 0: absent */
     const char *kind;          /* "spike", "skipped", "resumed", "signal", ... */
     const char *flag;          /* class of a spike: "loss", "gradient", "nonfinite"; "" */
     const char *message;
-    const char *bundle;                          /* from the run's folder */
-    double loss, loss_z, grad_norm, grad_norm_z; /* NAN: not known */
+    const char *bundle;                          /* relative to the run's folder */
+    double loss, loss_z, grad_norm, grad_norm_z; /* NAN: absent */
 } JournalEvent;
 
+/* Both journals in memory. */
 typedef struct Journal {
     double *column[JOURNAL_COLUMNS]; /* [lines], steps ascending */
     int64_t lines;
@@ -45,12 +85,12 @@ typedef struct Journal {
     int64_t bads;
     JournalEvent *events;
     int64_t event_count;
-    int64_t broken;           /* lines that were passed over: no JSON, or without a step */
-    int64_t room, event_room; /* its own */
+    int64_t broken;           /* lines that were skipped */
+    int64_t room, event_room; /* internal */
 } Journal;
 
-/* Reads what is there of both in the folder `run`, into a; no file is an empty one. A step that stands
- * there again, or an earlier one, takes the place of what was read from there on. E_IO, E_NOMEM. */
+/* Reads both journals of the folder `run` into a; a missing file reads as an empty one. A line whose step is not
+ * above those before replaces them from that step on. E_IO, E_NOMEM. */
 Status journal_read(const char *run, Arena *a, Journal *j);
 
 #endif

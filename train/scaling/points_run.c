@@ -1,6 +1,5 @@
 /* Points of a run's folder: see train/scaling/points.h. */
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,40 +7,39 @@
 
 #include "train/config/config.h"
 #include "train/plan/plan.h"
+#include "train/run/metrics_read.h"
 #include "train/scaling/points.h"
 
-/* The evaluations of metrics.jsonl, at the tokens of the training line of their step or the last before. */
-static Status read_metrics(Points *p, const char *path, FILE *file, const Account *a,
-                           double flops_per_token, int64_t run, Arena *arena)
+/* The evaluations of metrics.jsonl, each at the tokens of the training line at or before its step. */
+static Status read_metrics(Points *p, const char *folder, const Account *a, double flops_per_token,
+                           int64_t run, Arena *arena)
 {
-    char *line = NULL;
-    size_t size = 0;
-    Status status = OK;
+    MetricsReader r;
+    MetricsLine line;
+    bool more = true;
     double tokens = 0;
-    while (status == OK && getline(&line, &size, file) > 0) {
-        json_t *root = json_loads(line, 0, NULL);
-        const json_t *counted = json_object_get(root, "tokens");
-        const json_t *loss = json_object_get(root, "val_loss");
-        if (json_is_number(counted)) tokens = json_number_value(counted);
-        if (json_is_null(loss)) p->diverged++;
-        if (json_is_number(loss) && tokens > 0) {
-            const LawPoint one = {.params = (double)a->params,
-                                  .tokens = tokens,
-                                  .flops = flops_per_token * tokens,
-                                  .loss = json_number_value(loss),
-                                  .run = run};
-            status = points_add(p, &one, false, arena);
-        }
-        json_decref(root);
+    Status status = metrics_open(&r, folder, 0);
+    while (status == OK && more) {
+        status = metrics_next(&r, &line, &more);
+        if (status != OK || !more || line.kind == METRICS_BROKEN) continue;
+        if (line.kind == METRICS_TRAINING && line.column[COLUMN_tokens] > 0)
+            tokens = line.column[COLUMN_tokens];
+        if (line.kind != METRICS_EVALUATION) continue;
+        if (isnan(line.val_loss)) p->diverged++;
+        if (isnan(line.val_loss) || tokens <= 0) continue;
+        const LawPoint one = {.params = (double)a->params,
+                              .tokens = tokens,
+                              .flops = flops_per_token * tokens,
+                              .loss = line.val_loss,
+                              .run = run};
+        status = points_add(p, &one, false, arena);
     }
-    if (status == OK && ferror(file)) status = FAIL(E_DATA, "%s: %s", path, strerror(errno));
-    free(line);
+    metrics_close(&r);
     return status;
 }
 
 static Status read_run(Points *p, const char *folder, const Config *c, Arena *arena)
 {
-    char path[TEXT_MAX + 64];
     Dataset d;
     Account account;
     Status status = dataset_open(&d, c->data.path);
@@ -51,17 +49,12 @@ static Status read_run(Points *p, const char *folder, const Config *c, Arena *ar
         return error_pass(status, __FILE__, __LINE__, "the run's dataset, for its vocabulary");
     TRY(account_model(&c->model, vocab_size, &account));
     TRY(points_count_by(p, FLOPS_6N, folder));
-    snprintf(path, sizeof path, "%.*s/metrics.jsonl", TEXT_MAX, folder);
-    FILE *file = fopen(path, "r");
-    if (!file) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
     int64_t run = 1;
     for (const char *s = folder; *s; s++) run = (run * 31 + (unsigned char)*s) % (1 << 30) + 1;
     const int64_t before = p->count + p->diverged;
-    status = read_metrics(p, path, file, &account, account.flops[FLOPS_6N], run, arena);
-    fclose(file);
-    if (status == OK && p->count + p->diverged == before)
-        return FAIL(E_DATA, "%s: no evaluation (val_loss) in it: set train.eval_every", path);
-    return status;
+    TRY(read_metrics(p, folder, &account, account.flops[FLOPS_6N], run, arena));
+    if (p->count + p->diverged > before) return OK;
+    return FAIL(E_DATA, "%s/metrics.jsonl: no evaluation (val_loss): set train.eval_every", folder);
 }
 
 Status points_read_run(Points *p, const char *folder, Arena *arena)

@@ -110,7 +110,7 @@ static Status check_own(const TrainOptions *o, const char *folder, const Checkpo
             FAIL(E_FORMAT,
                  "%s: another run's, or config.yaml beside it was changed; --allow-change goes "
                  "on with %s:%s",
-                 r->file.path,
+                 r->path,
                  asked ? "config.yaml's settings, which are those asked for"
                        : "its settings, where these differ",
                  d->text);

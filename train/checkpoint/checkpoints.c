@@ -86,7 +86,7 @@ static Status open_step(CheckpointReader *r, const char *folder, int64_t step)
     TRY(checkpoint_open(r, checkpoints_path(folder, step, path)));
     if (r->info.step == step) return OK;
     return FAIL(E_FORMAT, "%s: it is of update %lld: another checkpoint has come under this name",
-                r->file.path, (long long)r->info.step);
+                r->path, (long long)r->info.step);
 }
 
 /* What is wrong with the newest one. */
@@ -130,7 +130,7 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
         status =
             FAIL(E_FORMAT,
                  "%s\nThe newest one that is whole is %s; --resume --fallback goes on from it.",
-                 refusal->message, r->file.path);
+                 refusal->message, r->path);
         checkpoint_close(r);
         *found = false;
     }

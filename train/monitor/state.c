@@ -112,8 +112,8 @@ static const void *get(Finder *k, const char *name, NumberType type, int64_t wan
     if (k->status != OK) return NULL;
     k->status = checkpoint_list(k->reader, name, type, count, &data);
     if (k->status == OK && data && wanted >= 0 && *count != wanted)
-        k->status = FAIL(E_FORMAT, "%s: /state/%s has %lld numbers; expected %lld",
-                         k->reader->file.path, name, (long long)*count, (long long)wanted);
+        k->status = FAIL(E_FORMAT, "%s: /state/%s has %lld numbers; expected %lld", k->reader->path,
+                         name, (long long)*count, (long long)wanted);
     return k->status == OK ? data : NULL;
 }
 
@@ -124,7 +124,7 @@ static const int64_t *get_counts(Finder *k, const char *name, int64_t wanted, in
     for (int64_t i = 0; k->status == OK && i < *count; i++)
         if (x[i] < 0 || x[i] > CHECKPOINT_COUNT_MAX)
             k->status = FAIL(E_FORMAT, "%s: /state/%s holds %lld, which is no count",
-                             k->reader->file.path, name, (long long)x[i]);
+                             k->reader->path, name, (long long)x[i]);
     return x;
 }
 
@@ -134,7 +134,7 @@ static const double *get_window(Finder *k, const char *name, int64_t *count)
     for (int64_t i = 0; k->status == OK && i < *count; i++)
         if (!isfinite(x[i]))
             k->status = FAIL(E_FORMAT, "%s: /state/%s holds what is not a finite number",
-                             k->reader->file.path, name);
+                             k->reader->path, name);
     return x;
 }
 

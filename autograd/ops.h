@@ -56,16 +56,18 @@ typedef struct Dropout {
 Tensor *ag_dropout(Tape *t, Tensor *x, Tensor *residual, const Dropout *d);
 
 /* Which keys a row of attention sees. A segment is a run of queries and a run of keys that have
- * nothing to do with any other: a document, or a whole sequence. Its last query stands at its last
- * key, so with fewer queries than keys (a KV cache) the first queries' keys are already there. */
+ * nothing to do with any other: a document, or a whole sequence; in cross-attention, the rows of a
+ * target and those of its source. */
 typedef struct AttentionRows {
     int64_t segments;
-    const int32_t
-        *queries;        /* [segments + 1]: segment s has query rows queries[s] .. queries[s + 1] */
-    const int32_t *keys; /* [segments + 1]: likewise; more keys than queries, or as many */
+    /* [segments + 1]: segment s has the query rows [queries[s], queries[s + 1]), */
+    const int32_t *queries;
+    const int32_t *keys; /* [segments + 1]: and likewise key rows */
     /* [query rows]: row i sees the key rows [first[i], end[i]) of its segment, counted from the
-     * segment's first key; an empty interval gives a row of zeros. NULL: causal, that is [0, own
-     * place + 1). */
+     * segment's first key; an empty interval gives a row of zeros. There may be more keys than
+     * queries, fewer, or none.
+     * NULL: causal. The last query is at the position of the last key, each sees the keys up to its
+     * own position, and there are at least as many keys as queries: more with a KV cache. */
     const int32_t *first, *end;
     /* [segments]: where a segment's keys end; then segments lie anywhere in k, rows of k may belong
      * to none, and nothing may want a gradient. NULL: where the next one's begin. */
@@ -87,7 +89,8 @@ typedef struct Attention {
     int64_t value_width;     /* of a head in v and in the result; 0: head_width */
     int64_t q_column, k_column, v_column; /* where the heads begin in the rows of q, k, v */
     double scale;
-    const double *slopes; /* [heads]: ALiBi, adds -slope |i - j|; NULL: none */
+    /* [heads]: ALiBi, adds -slope |i - j|; the last query is at the last key. NULL: none. */
+    const double *slopes;
     AttentionRows rows;
     Dropout dropout; /* of the weights */
     AttentionStats stats;

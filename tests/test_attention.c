@@ -592,6 +592,14 @@ Test(attention, misfits_are_named)
     cr_expect(strstr(error_message(), "[4, 6]") && strstr(error_message(), "[4, 3]"));
 
     tape_reset(&tape);
+    q = tape_tensor(&tape, SHAPE(4, 6)), k = tape_tensor(&tape, SHAPE(3, 3));
+    v = tape_tensor(&tape, SHAPE(3, 3));
+    cr_expect_null(ag_attention(&tape, q, k, v, &a));
+    cr_expect_eq(tape.status, E_SHAPE);
+    cr_expect(strstr(error_message(), "4 queries and 3 keys: causal attention needs"), "%s",
+              error_message());
+
+    tape_reset(&tape);
     q = tape_tensor(&tape, SHAPE(4, 6)), k = tape_tensor(&tape, SHAPE(4, 3));
     a.rows.keys = rows;
     a.value_width = 4;

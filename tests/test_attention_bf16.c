@@ -11,8 +11,9 @@
 #include "autograd/kernels/attention_dropout.h"
 #include "autograd/kernels/bf16.h"
 
-/* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other keys. */
-enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, KINDS };
+/* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other keys;
+ * CROSS: any number of keys. */
+enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, KINDS };
 
 typedef struct Sizes {
     int queries, keys, width, values, group; /* width of a head in q and k, values: in v and y */
@@ -22,6 +23,11 @@ static const Sizes sizes[] = {{5, 5, 3, 3, 1},      {70, 70, 20, 20, 2}, {32, 64
                               {33, 97, 64, 64, 1},  {1, 40, 16, 16, 3},  {300, 300, 48, 48, 2},
                               {70, 70, 20, 50, 2},  {33, 97, 64, 7, 1},  {1, 40, 16, 33, 3},
                               {300, 300, 24, 64, 2}};
+static const Sizes fewer_keys[] = {{5, 3, 3, 3, 1},
+                                   {70, 33, 20, 24, 2},
+                                   {300, 40, 32, 16, 1},
+                                   {40, 1, 16, 16, 2}};
+enum { FEWER_KEYS = sizeof fewer_keys / sizeof *fewer_keys };
 enum { SIZES = sizeof sizes / sizeof *sizes, VERSIONS = ATTENTION_AMX + 1 };
 
 /* Rows as the op has them: the heads of the group side by side, and columns that are nobody's. */
@@ -52,6 +58,11 @@ static void fill(bf16 *x, int64_t count, const char *stream)
 static void interval(int kind, const Sizes *s, int i, int32_t *first, int32_t *end)
 {
     const int own = s->keys - s->queries + i;
+    if (kind == CROSS) {
+        *first = i % 5 == 3 ? s->keys / 2 : 0;
+        *end = i % 7 == 2 ? 0 : i < s->keys ? i + 1 : s->keys;
+        return;
+    }
     *first = kind == WINDOW && own > 40 ? own - 40 : kind == GAPS && i / 32 % 2 ? own / 2 : 0;
     *end = kind == PREFIX && own < 25 && s->keys > 25 ? 25 : own + 1;
     if (kind == GAPS && i / 32 % 4 == 2) *end = own / 4 + 1;
@@ -92,7 +103,7 @@ static Case open_case(int kind, Sizes s)
                           .first = kind == CAUSAL ? NULL : c.first,
                           .end = kind == CAUSAL ? NULL : c.end,
                           .scale = .3,
-                          .slopes = kind == WINDOW ? c.slopes : NULL,
+                          .slopes = kind == WINDOW || kind == CROSS ? c.slopes : NULL,
                           .log_sum = c.log_sum,
                           .log_sum_step = s.queries,
                           .max_logit = c.max_logit,
@@ -243,6 +254,17 @@ static void expect_near(Case *c, const char *what)
     for (int i = 0; i < 8; i++) free(*all[i]);
 }
 
+static void expect_case(AttentionBf16 version, int kind, Sizes s, bool add)
+{
+    char what[96];
+    Case c = open_case(kind, s);
+    snprintf(what, sizeof what, "version %d, kind %d, %d x %d", (int)version, kind, s.queries,
+             s.keys);
+    run(&c, version, add);
+    expect_near(&c, what);
+    close_case(&c);
+}
+
 ParameterizedTestParameters(attention_bf16, is_near_loops)
 {
     static int versions[] = {ATTENTION_FLOAT, ATTENTION_AVX512_BF16, ATTENTION_AMX};
@@ -253,14 +275,9 @@ ParameterizedTest(int *version, attention_bf16, is_near_loops)
 {
     if (*version > (int)attention_bf16_most()) cr_skip_test("not on this processor");
     for (int kind = 0; kind < KINDS; kind++)
-        for (int i = 0; i < SIZES; i++) {
-            char what[80];
-            Case c = open_case(kind, sizes[i]);
-            snprintf(what, sizeof what, "version %d, kind %d, sizes %d", *version, kind, i);
-            run(&c, (AttentionBf16)*version, i % 2);
-            expect_near(&c, what);
-            close_case(&c);
-        }
+        for (int i = 0; i < SIZES; i++) expect_case((AttentionBf16)*version, kind, sizes[i], i % 2);
+    for (int i = 0; i < FEWER_KEYS; i++)
+        expect_case((AttentionBf16)*version, CROSS, fewer_keys[i], i % 2);
 }
 
 /* Rows that see nothing hold NaN in the second case, and so do, but for the float kernel, keys that nobody

@@ -61,66 +61,77 @@ static int64_t keys_of(const AttentionRows *r, int64_t segment)
     return (r->key_ends ? r->key_ends[segment] : r->keys[segment + 1]) - r->keys[segment];
 }
 
-static Status check_rows(const Node *n, int64_t *keys_max)
+static Status check_segment(const Node *n, int64_t s)
 {
-    const Attention *a = n->attr;
-    const AttentionRows *rows = &a->rows;
-    const Shape q = n->in[Q]->shape, k = n->in[K]->shape;
-
-    if (rows->segments < 1 || rows->queries[0] != 0 || rows->queries[rows->segments] != q.dim[0] ||
-        (!rows->key_ends && (rows->keys[0] != 0 || rows->keys[rows->segments] != k.dim[0])))
-        return FAIL(E_SHAPE, "attention: the segments do not cover the rows of q %s and k %s",
-                    shape_text(q), shape_text(k));
-    if (rows->key_ends && n->record)
-        return FAIL(E_ARG, "attention: key_ends, and a gradient is wanted");
-    if (!rows->first != !rows->end)
-        return FAIL(E_ARG, "attention: one of first and end is NULL, and the other is not");
-    for (int64_t s = 0; s < rows->segments; s++) {
-        const int64_t queries = rows->queries[s + 1] - rows->queries[s], keys = keys_of(rows, s);
-        if (rows->key_ends && (rows->keys[s] < 0 || rows->key_ends[s] > k.dim[0]))
-            return FAIL(E_SHAPE, "attention: segment %lld has keys %d to %d of k %s", (long long)s,
-                        (int)rows->keys[s], (int)rows->key_ends[s], shape_text(k));
-        if (queries < 0 || keys < queries)
-            return FAIL(E_SHAPE, "attention: segment %lld has %lld queries and %lld keys",
-                        (long long)s, (long long)queries, (long long)keys);
-        if (keys > *keys_max) *keys_max = keys;
-        for (int64_t i = rows->queries[s]; rows->first && i < rows->queries[s + 1]; i++)
-            if (rows->first[i] < 0 || rows->end[i] > keys)
-                return FAIL(E_SHAPE, "attention: row %lld sees keys %d to %d of %lld", (long long)i,
-                            (int)rows->first[i], (int)rows->end[i], (long long)keys);
-    }
+    const AttentionRows *r = &((const Attention *)n->attr)->rows;
+    const Shape k = n->in[K]->shape;
+    const int64_t queries = r->queries[s + 1] - r->queries[s], keys = keys_of(r, s);
+    if (r->key_ends && (r->keys[s] < 0 || r->key_ends[s] > k.dim[0]))
+        return FAIL(E_SHAPE, "attention: segment %lld has keys %d to %d of k %s", (long long)s,
+                    (int)r->keys[s], (int)r->key_ends[s], shape_text(k));
+    if (queries < 0 || keys < 0)
+        return FAIL(E_SHAPE, "attention: segment %lld has %lld queries and %lld keys", (long long)s,
+                    (long long)queries, (long long)keys);
+    if (!r->first && keys < queries)
+        return FAIL(
+            E_SHAPE,
+            "attention: segment %lld has %lld queries and %lld keys: causal attention needs "
+            "a key for each query; other attention needs first and end",
+            (long long)s, (long long)queries, (long long)keys);
+    for (int64_t i = r->queries[s]; r->first && i < r->queries[s + 1]; i++)
+        if (r->first[i] < 0 || r->end[i] > keys)
+            return FAIL(E_SHAPE, "attention: row %lld sees keys %d to %d of %lld", (long long)i,
+                        (int)r->first[i], (int)r->end[i], (long long)keys);
     return OK;
 }
 
-/* A unit as large as any of the node's, to ask how it is worked on: of its rows, only whether they are bfloat16
- * counts. */
-static AttentionUnit largest(const Node *n, int64_t keys_max)
+static Status check_rows(const Node *n)
 {
-    static bf16 narrow;
+    const AttentionRows *r = &((const Attention *)n->attr)->rows;
+    const Shape q = n->in[Q]->shape, k = n->in[K]->shape;
+    if (r->segments < 1 || r->queries[0] != 0 || r->queries[r->segments] != q.dim[0] ||
+        (!r->key_ends && (r->keys[0] != 0 || r->keys[r->segments] != k.dim[0])))
+        return FAIL(E_SHAPE, "attention: the segments do not cover the rows of q %s and k %s",
+                    shape_text(q), shape_text(k));
+    if (r->key_ends && n->record)
+        return FAIL(E_ARG, "attention: key_ends is set, so there is no gradient");
+    if (!r->first != !r->end)
+        return FAIL(E_ARG, "attention: first and end must both be given, or neither");
+    for (int64_t s = 0; s < r->segments; s++) TRY(check_segment(n, s));
+    return OK;
+}
+
+/* A unit as large as the largest of each count, for questions about scratch and versions: whether
+ * its rows are bfloat16 counts, not what they hold. */
+static AttentionUnit largest(const Node *n)
+{
+    static bf16 some;
     const Attention *a = n->attr;
-    AttentionUnit u = {.queries = keys_max,
-                       .keys = keys_max,
-                       .head_width = a->head_width,
+    AttentionUnit u = {.head_width = a->head_width,
                        .value_width = width_of(a, V),
                        .group = a->heads / a->kv_heads,
                        .scale = a->scale};
-    if (!n->in[Q]->data) u.q_bf16.data = &narrow;
-    if (!n->in[K]->data) u.k_bf16.data = &narrow;
-    if (!n->in[V]->data) u.v_bf16.data = &narrow;
-    if (n->bf16_result) u.y_bf16.data = &narrow;
+    for (int64_t s = 0; s < a->rows.segments; s++) {
+        const int64_t queries = a->rows.queries[s + 1] - a->rows.queries[s],
+                      keys = keys_of(&a->rows, s);
+        if (queries > u.queries) u.queries = queries;
+        if (keys > u.keys) u.keys = keys;
+    }
+    if (!n->in[Q]->data) u.q_bf16.data = &some;
+    if (!n->in[K]->data) u.k_bf16.data = &some;
+    if (!n->in[V]->data) u.v_bf16.data = &some;
+    if (n->bf16_result) u.y_bf16.data = &some;
     return u;
 }
 
-static int64_t unit_work(const Node *n, int64_t keys_max)
+static int64_t scratch_of(const Node *n, const AttentionUnit *u)
 {
-    const AttentionUnit u = largest(n, keys_max);
-    return attention_bf16_scratch(attention_bf16_choose(&u), &u, n->record);
+    return attention_bf16_scratch(attention_bf16_choose(u), u, n->record);
 }
 
 static Status shape(Node *n)
 {
     const Attention *a = n->attr;
-    int64_t keys_max = 0;
     if (a->kv_heads < 1 || a->heads < 1 || a->heads % a->kv_heads)
         return FAIL(E_SHAPE, "attention: %lld key heads do not divide %lld heads",
                     (long long)a->kv_heads, (long long)a->heads);
@@ -130,11 +141,12 @@ static Status shape(Node *n)
     if (!(a->dropout.rate >= 0 && a->dropout.rate < 1))
         return FAIL(E_ARG, "attention: dropout %g: not in [0, 1)", a->dropout.rate);
     TRY(check_columns(n));
-    TRY(check_rows(n, &keys_max));
+    TRY(check_rows(n));
     const int64_t rows = n->in[Q]->shape.dim[0];
+    const AttentionUnit u = largest(n);
     n->out->shape = SHAPE(rows, a->heads * width_of(a, V));
     n->keep_size = a->heads * rows * (int64_t)sizeof(real); /* log of the sum of exponentials */
-    n->scratch_size = threads_team() * unit_work(n, keys_max) +
+    n->scratch_size = threads_team() * scratch_of(n, &u) +
                       a->rows.segments * a->heads * (int64_t)(sizeof(double) + sizeof(real));
     return OK;
 }
@@ -144,10 +156,10 @@ typedef struct Pass {
     const Node *n;
     bool backward;
     AttentionBf16 version;
-    int64_t work_size;
-    char *work;
-    real *max_logit; /* [segments, heads]; NULL: not wanted */
-    double *entropy; /* likewise */
+    int64_t scratch_size; /* of a worker */
+    char *scratch;        /* [workers, scratch_size] */
+    real *max_logit;      /* [segments, heads]; NULL: not wanted */
+    double *entropy;      /* likewise */
 } Pass;
 
 static Pass pass_begin(const Node *n, bool is_backward)
@@ -155,19 +167,14 @@ static Pass pass_begin(const Node *n, bool is_backward)
     const Attention *a = n->attr;
     const int64_t measures = a->rows.segments * a->heads,
                   size = measures * (int64_t)(sizeof(double) + sizeof(real));
-    int64_t keys_max = 0;
-    for (int64_t s = 0; s < a->rows.segments; s++) {
-        const int64_t keys = keys_of(&a->rows, s);
-        if (keys > keys_max) keys_max = keys;
-    }
-    const AttentionUnit u = largest(n, keys_max);
+    const AttentionUnit u = largest(n);
     Pass p = {.n = n,
               .backward = is_backward,
               .version = attention_bf16_choose(&u),
-              .work_size = unit_work(n, keys_max),
-              .work = n->scratch};
-    double *entropy = (double *)(p.work + n->scratch_size - size);
-    INVARIANT(threads_team() * p.work_size + size <= n->scratch_size);
+              .scratch_size = scratch_of(n, &u),
+              .scratch = n->scratch};
+    double *entropy = (double *)(p.scratch + n->scratch_size - size);
+    INVARIANT(threads_team() * p.scratch_size + size <= n->scratch_size);
     if (a->stats.entropy) p.entropy = entropy;
     if (a->stats.max_logit) p.max_logit = (real *)(entropy + measures);
     return p;
@@ -220,7 +227,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .log_sum_step = rows,
         .max_logit = p->max_logit ? p->max_logit + s * a->heads + head : NULL,
         .entropy = p->entropy ? p->entropy + s * a->heads + head : NULL,
-        .scratch = p->work + worker * p->work_size,
+        .scratch = p->scratch + worker * p->scratch_size,
     };
     if (a->dropout.rate > 0) {
         u.rng = a->dropout.rng;
@@ -419,6 +426,15 @@ static const OpCase cases[] = {
      .attr = &(Attention){HEADS(2, 1, 1), FOUR_AND_70, .value_width = 3, .slopes = SLOPES}},
     {"values narrower, tiles", WIDTHS(74, 74, 1, 1, 8, 1),
      .attr = &(Attention){HEADS(1, 1, 8), FOUR_AND_70, .value_width = 1}},
+    {"fewer keys", SHAPES(5, 3, 2, 1, 2),
+     .attr = &(Attention){HEADS(2, 1, 2), .slopes = SLOPES,
+                          .rows = {1, INTS(0, 5), INTS(0, 3), INTS(0, 0, 0, 2, 1),
+                                   INTS(3, 1, 0, 3, 3), NULL}}},
+    {"segments with fewer keys, or none", SHAPES(9, 7, 2, 2, 2),
+     .attr = &(Attention){HEADS(2, 2, 2), .dropout = {.rate = .4},
+                          .rows = {3, INTS(0, 5, 7, 9), INTS(0, 3, 3, 7),
+                                   INTS(0, 1, 0, 2, 0, 0, 0, 0, 2), INTS(3, 3, 2, 2, 1, 0, 0, 4, 4),
+                                   NULL}}},
     {"tiles, fewer queries", SHAPES(3, 140, 1, 1, 1),
      .attr = &(Attention){HEADS(1, 1, 1), ONE(3, 140)}},
     {0},

@@ -5,25 +5,24 @@
 #include "autograd/base/rng.h"
 #include "data/batch_internal.h"
 
-static bool in_windows(const DataConfig *c)
+static bool uses_windows(const DataConfig *c)
 {
     return c->packing == PACKING_none || c->packing == PACKING_concat;
 }
 
 Status data_check(const DataConfig *c)
 {
-    if (c->objective == OBJECTIVE_prefix && in_windows(c))
+    if (c->objective == OBJECTIVE_prefix && uses_windows(c))
         return FAIL(E_CONFIG,
                     "data.objective = prefix needs whole documents, which data.packing = %s cuts "
                     "anywhere; set greedy, best_fit, spfhp or optimal",
                     packing_text(c->packing));
     if (c->prefix_split == PREFIX_SPLIT_random && c->objective != OBJECTIVE_prefix)
-        return FAIL(E_CONFIG, "data.prefix_split = random needs data.objective = prefix, which is "
-                              "what has prompts");
-    if (c->loss_weights == LOSS_WEIGHTS_document && in_windows(c) && !c->document_mask)
+        return FAIL(E_CONFIG, "data.prefix_split = random needs data.objective = prefix");
+    if (c->loss_weights == LOSS_WEIGHTS_document && uses_windows(c) && !c->document_mask)
         return FAIL(E_CONFIG,
-                    "data.loss_weights = document needs documents that are told apart: set "
-                    "data.document_mask = true, or another data.packing than %s",
+                    "data.loss_weights = document needs document boundaries: set "
+                    "data.document_mask = true, or a data.packing other than %s",
                     packing_text(c->packing));
     return OK;
 }
@@ -86,10 +85,10 @@ Status batches_open(Batches *b, const Dataset *d, const Split *split, const Data
                    .context = context,
                    .sequences = sequences,
                    .seed = seed};
-    if (!in_windows(c)) return open_packs(b);
+    if (!uses_windows(c)) return open_packs(b);
     if (split->count < context + 1)
         return FAIL(E_CONFIG,
-                    "model.context = %lld needs %lld tokens in a row, and %s of %s has only %lld",
+                    "model.context = %lld needs %lld consecutive tokens; %s of %s has only %lld",
                     (long long)context, (long long)context + 1, split->name, d->path,
                     (long long)split->count);
     b->windows = (split->count - 1) / context;
@@ -102,9 +101,10 @@ void batches_close(Batches *b)
     *b = (Batches){0};
 }
 
-/* Where i goes in the epoch-th shuffling of [0, count). A Feistel network of random functions permutes
- * the smallest power of 4 that holds count (Luby & Rackoff 1988); what falls outside goes through it
- * again, until it is inside (Black & Rogaway 2002). So there is no table to keep. */
+/* The image of i under the random permutation of [0, count) that belongs to an epoch, without a
+ * table: a Feistel network of random functions permutes the smallest power of 4 that is at least
+ * count (Luby & Rackoff 1988), and results outside [0, count) go through it again (Black &
+ * Rogaway 2002). */
 static int64_t shuffled(Rng r, int64_t epoch, int64_t i, int64_t count)
 {
     enum { ROUNDS = 8 };
@@ -153,7 +153,7 @@ void batch_weigh(Batch *out, int64_t row, int64_t rows)
     out->weight_sum += (double)weight * (double)losses;
 }
 
-/* Makes sequence s of out the window from token p on, as far as there are tokens. */
+/* Fills sequence s of out with the window that begins at token p; rows past the end are empty. */
 static Status fill_window(const Batches *b, int64_t p, int64_t s, Batch *out)
 {
     const Split *split = b->split;

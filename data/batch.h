@@ -49,42 +49,46 @@ typedef struct DataConfig {
     SCHEMA_FIELDS(DATA_SETTINGS)
 } DataConfig;
 
-/* What no single row can say: E_CONFIG. */
+/* Rules across several settings: E_CONFIG. */
 Status data_check(const DataConfig *c);
 
-/* Rows of a batch are sequences x context; sequence s has rows s * context .. (s + 1) * context. A
- * segment is a run of rows of one sequence that attention does not leave: the whole sequence, or under
- * document_mask what lies in it of one document. All arrays belong to whoever calls batch_alloc().
+/* Rows of a batch are sequences x context; sequence s has rows s * context .. (s + 1) * context.
+ * A segment is a range of rows that attention is confined to: the whole sequence or, with
+ * document_mask, the part of one document in it. The caller of batch_alloc() owns all arrays.
  *
- * Packed: a document of n tokens d1 .. dn, dn end-of-text, has n rows: inputs end-of-text, d1 .. d(n-1),
- * targets d1 .. dn. Of a document longer than the context each piece (data/lengths.h) counts as a
- * document, but the first input of a piece that goes on is the token before it. Rows that are left over
- * see nothing and have no loss; without document_mask the others of a sequence are one segment, with
- * positions that run on. Under objective prefix, with a prompt of p tokens, rows 0 .. p of the document
- * see each other if prefix_attention is bidirectional, and rows p .. n - 1 have the loss. With
- * prefix_split random, p is a function of (seed, epoch, place of the piece), 1 to n - 1 alike. */
+ * Packed: a document of n tokens d1 .. dn, dn end-of-text, has n rows: inputs end-of-text, d1 ..
+ * d(n-1), targets d1 .. dn. Each chunk of a document longer than the context (data/lengths.h)
+ * counts as a document, but the first input of a later chunk is the token before it. Rows left
+ * over attend to nothing and have no loss; without document_mask the other rows of a sequence
+ * are one segment with consecutive positions.
+ *
+ * With objective prefix and a prompt of p tokens, rows 0 .. p of the document attend to each
+ * other if prefix_attention is bidirectional, and rows p .. n - 1 have the loss. With
+ * prefix_split random, p is uniform in 1 .. n - 1, a function of (seed, epoch, first token of
+ * the chunk). */
 typedef struct Batch {
     int64_t sequences, context;
     int32_t *inputs;    /* [rows] tokens */
     int32_t *targets;   /* [rows] tokens; -1: no loss here */
-    int32_t *positions; /* [rows] place in the segment: below context */
-    /* [sequences + 1]: sequence s has the segments from segment_index[s] up to segment_index[s + 1] */
+    int32_t *positions; /* [rows] position in the segment, below context */
+    /* [sequences + 1]: sequence s has the segments from segment_index[s] up to segment_index[s +
+     * 1] */
     int32_t *segment_index;
     /* [segment_index[sequences] + 1]: first row of each; the last is rows */
     int32_t *segment_starts;
     bool has_intervals;   /* false: attention is causal, and first and end are not filled */
     int32_t *first, *end; /* [rows]: row i sees the rows [first[i], end[i]) of its segment */
-    bool has_weights;     /* false: each loss counts 1, and weights is not filled */
+    bool has_weights;     /* false: each loss has weight 1, and weights is not filled */
     real *weights;        /* [rows] of the loss */
     double weight_sum;    /* over rows that have a loss */
-    int64_t *origins;     /* [rows]: which token of the split the target is; -1: it is none */
+    int64_t *origins;     /* [rows]: index of the target in the split; -1: no target */
     int64_t loss_tokens;  /* targets that are not -1; 0 only if no document has any */
 } Batch;
 
 /* E_CONFIG if there are 2^31 rows or more. */
 Status batch_alloc(Batch *b, Arena *a, int64_t sequences, int64_t context);
 
-/* Bytes of text that the targets stand for; end-of-text is none: for bits a byte. */
+/* Bytes of text in the targets, 0 for end-of-text: for bits per byte. */
 int64_t batch_target_bytes(const Batch *b, const Tokenizer *t);
 
 /* Where batches come from. Borrows dataset, split and config. */
@@ -94,28 +98,28 @@ typedef struct Batches {
     const DataConfig *config;
     int64_t context, sequences;
     uint64_t seed;
-    int64_t windows; /* of an epoch: (count - 1) / context, or packs */
-    bool is_packed;  /* whole documents in packs, which follow: see data/packs.h for its memory */
-    Packs packs;     /* a function of the split and the config */
-    int32_t end_of_text; /* what documents end with; 0 in raw token files, which do not say */
+    int64_t windows; /* per epoch: (count - 1) / context, or the number of packs */
+    bool is_packed;
+    Packs packs;         /* if is_packed: a function of the split and the config */
+    int32_t end_of_text; /* last token of a document; 0 in raw token files, which do not tell */
 } Batches;
 
-/* b is to be closed whatever this returns. E_CONFIG if the split is shorter than one window of context +
- * 1 tokens (says both lengths), or holds no document to pack. */
+/* Close b whatever this returns. E_CONFIG: the split is shorter than a window of context + 1
+ * tokens, or has no document to pack. */
 Status batches_open(Batches *b, const Dataset *d, const Split *split, const DataConfig *c,
                     int64_t context, int64_t sequences, uint64_t seed);
 void batches_close(Batches *b);
 
-/* Batch number `batch_index`, from 1, into out (same sequences and context). E_DATA if tokens that it touches
- * are damaged. Threads may call it at once. */
+/* Batch number `batch_index`, from 1, into out (same sequences and context). E_DATA if tokens
+ * that it touches are damaged. Threads may call it at once. */
 Status batches_fill(const Batches *b, int64_t batch_index, Batch *out);
 
-/* How many batches the whole split makes in non-overlapping windows, the last partial one included, or
- * in packs. */
+/* The number of batches in the whole split: non-overlapping windows, the last one partial, or
+ * packs. */
 int64_t batches_eval_count(const Batches *b);
 
-/* The i-th of them, from 0: windows i * sequences and on, in file order; rows past the end have target
- * -1. For evaluation, and evenly spaced ones for val_loss. Prompts split at random are as in epoch 0. */
+/* Evaluation batch i, from 0: windows i * sequences and following, in file order; rows past the
+ * end have target -1. Random prefix splits are those of epoch 0. */
 Status batches_eval(const Batches *b, int64_t i, Batch *out);
 
 #endif

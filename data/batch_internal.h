@@ -1,13 +1,14 @@
-/* What the files that make up data/batch.h share. */
+/* Shared by data/batch.c and data/batch_pack.c. */
 #ifndef DATA_BATCH_INTERNAL_H
 #define DATA_BATCH_INTERNAL_H
 
 #include "data/batch.h"
 
-/* Makes sequence s of out pack number `pack`, as it is in an epoch; none if pack is not below windows. */
+/* Fills sequence s of out with pack number `pack` as of an epoch; with empty rows if there is no
+ * such pack. */
 Status batch_fill_pack(const Batches *b, int64_t pack, int64_t epoch, int64_t s, Batch *out);
 
-/* Lets the losses of `rows` rows count 1 together. */
+/* Gives the losses of `rows` rows from `row` on equal weights with the sum 1. */
 void batch_weigh(Batch *out, int64_t row, int64_t rows);
 
 #endif

@@ -3,8 +3,8 @@
 #include "autograd/base/rng.h"
 #include "data/batch_internal.h"
 
-/* How many of a piece's tokens are its prompt: those have no loss. */
-static int64_t prompt_of(const Batches *b, const PackPiece *p, int64_t epoch)
+/* The number of prompt tokens of a chunk, which have no loss. */
+static int64_t prompt_of(const Batches *b, const PackChunk *p, int64_t epoch)
 {
     const int64_t length = p->end - p->begin;
     if (b->config->objective != OBJECTIVE_prefix) return 0;
@@ -18,8 +18,8 @@ static int64_t prompt_of(const Batches *b, const PackPiece *p, int64_t epoch)
     return left < 0 ? 0 : left < length ? left : length;
 }
 
-/* The rows of one piece, from `row` on, in a segment whose first row is `segment`. */
-static Status fill_piece(const Batches *b, const PackPiece *p, int64_t epoch, int64_t row,
+/* Fills the rows of one chunk from `row` on, in a segment whose first row is `segment`. */
+static Status fill_chunk(const Batches *b, const PackChunk *p, int64_t epoch, int64_t row,
                          int64_t segment, Batch *out)
 {
     const Split *split = b->split;
@@ -66,13 +66,13 @@ Status batch_fill_pack(const Batches *b, int64_t pack, int64_t epoch, int64_t s,
     int32_t segments = out->segment_index[s];
 
     for (int64_t i = first; i < last; i++) {
-        const PackPiece piece = packs_piece(&b->packs, i);
+        const PackChunk chunk = packs_chunk(&b->packs, i);
         if (mask || i == first) {
             segment = row;
             out->segment_starts[segments++] = (int32_t)row;
         }
-        TRY(fill_piece(b, &piece, epoch, row, segment, out));
-        row += piece.end - piece.begin;
+        TRY(fill_chunk(b, &chunk, epoch, row, segment, out));
+        row += chunk.end - chunk.begin;
     }
     if (row < end) out->segment_starts[segments++] = (int32_t)row;
     fill_empty(row, end, out);

@@ -84,8 +84,7 @@ static Status check_header(const BlockKind *kind, const char *name, const unsign
         return FAIL(kind->code, "%s: not a capstan %s", name, kind->noun);
     memcpy(h, file, sizeof *h);
     if (XXH64_hashFromCanonical(&h->self) != XXH3_64bits(h, offsetof(Header, self)))
-        return FAIL(kind->code, "%s: damaged: its first %zu bytes are not as they were written",
-                    name, sizeof *h);
+        return FAIL(kind->code, "%s: damaged: its first %zu bytes have changed", name, sizeof *h);
     if (h->version != kind->version || h->block != kind->size)
         return FAIL(kind->code, "%s: a %s of version %u; this program reads version %u", name,
                     kind->noun, h->version, kind->version);
@@ -125,7 +124,7 @@ Status block_check(const BlockKind *kind, const char *path, const unsigned char 
     uint64_t place = 0;
     for (int i = 0; i < BLOCK_APART; i++) {
         if (h.apart[i][0] < place || h.apart[i][1] < h.apart[i][0] || h.apart[i][1] > h.payload)
-            return FAIL(kind->code, "%s: damaged: its arrays do not lie in it", name);
+            return FAIL(kind->code, "%s: damaged: its arrays extend beyond the file", name);
         apart[i] = (Span){(int64_t)h.apart[i][0], (int64_t)h.apart[i][1]};
         place = h.apart[i][1];
     }

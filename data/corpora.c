@@ -48,8 +48,7 @@ static Status find(const char *name, const Recipe **found)
         *found = recipes[i];
         if (!strcmp(name, recipes[i]->name)) return OK;
     }
-    return FAIL(E_ARG, "there is no corpus %s; did you mean %s? There are: %s", name, nearest,
-                known);
+    return FAIL(E_ARG, "unknown corpus %s; did you mean %s? Available: %s", name, nearest, known);
 }
 
 static Status write_rows(const Recipe *recipe, const char *root, const char *folder,
@@ -60,12 +59,12 @@ static Status write_rows(const Recipe *recipe, const char *root, const char *fol
     Rows rows = {.file = text.out};
     Status status = recipe->extract(root, folder, &rows);
     if (status == OK && rows.count != recipe->documents)
-        status = FAIL(E_DATA, "%s has %lld documents, and %lld were expected: the package changed",
+        status = FAIL(E_DATA, "%s has %lld documents instead of %lld: the package has changed",
                       recipe->name, (long long)rows.count, (long long)recipe->documents);
     return file_text_save(&text, status, path);
 }
 
-/* The text at c->text, whole or not at all. */
+/* Writes c->text, whole or not at all. */
 static Status fetch(const Corpus *c, const Recipe *recipe, const char *folder, bool tell)
 {
     Packages packages;

@@ -1,11 +1,11 @@
-/* Corpora: English texts that any Debian has a package of, made into datasets. */
+/* Corpora: datasets of English texts from Debian packages. */
 #ifndef DATA_CORPORA_H
 #define DATA_CORPORA_H
 
 #include "data/packages.h"
 #include "data/prepare.h"
 
-/* The i-th corpus: its name and what it is; NULL behind the last. */
+/* Name and description of the i-th corpus; NULL after the last. */
 const char *corpus_name(int i);
 const char *corpus_title(int i);
 
@@ -14,9 +14,9 @@ typedef struct Corpus {
     PrepareSummary summary;
 } Corpus;
 
-/* Fetches the text unless its package is installed, and prepares it as `capstan prepare` would: a tenth
- * held out by seed 1. Makes the folder. E_ARG: no such corpus. E_DATA: it cannot be had (no apt-get, no
- * network), with what to do; or it is not what it was. */
+/* Fetches the text unless its package is installed, and prepares it like `capstan prepare` with
+ * its defaults. Makes the folder. E_ARG: unknown corpus. E_DATA: it cannot be fetched (no
+ * apt-get, no network), or the package has changed. */
 Status corpus_make(Corpus *c, const char *name, const char *folder, const char *tokenizer,
                    bool tell);
 

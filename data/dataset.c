@@ -33,7 +33,7 @@ static Status check_documents(const Dataset *d, const Split *s)
                     (long long)s->count);
     for (int64_t i = 0; i < s->documents; i++) {
         if (s->offsets[i + 1] <= s->offsets[i] || s->offsets[i + 1] > (uint64_t)s->count)
-            return FAIL(E_DATA, "%s: document %lld of %s ends at token %llu and begins at %llu",
+            return FAIL(E_DATA, "%s: document %lld of %s ends at token %llu but begins at %llu",
                         path, (long long)i, s->name, (unsigned long long)s->offsets[i + 1],
                         (unsigned long long)s->offsets[i]);
         if (s->prefixes[i] > s->offsets[i + 1] - s->offsets[i])
@@ -44,7 +44,7 @@ static Status check_documents(const Dataset *d, const Split *s)
     return OK;
 }
 
-/* *turn: which of the user block's arrays is the next half's that has tokens. */
+/* *turn: the index in the user block of the next split that has tokens. */
 static Status open_split(Dataset *d, Split *s, Chunks *chunks, int *turn)
 {
     const H5Reader *r = &d->state->reader;
@@ -125,12 +125,12 @@ static Status check_chunk(const Dataset *d, const Split *s, const Chunks *c, int
     const unsigned char *bytes = (const unsigned char *)s->tokens + i * CHUNK_SIZE;
 
     if (c->digests && digest_short(bytes, (end - begin) * s->token_size) != c->digests[i])
-        return FAIL(E_DATA, "%s: damaged: tokens %lld to %lld of %s are not as they were written",
+        return FAIL(E_DATA, "%s: damaged: tokens %lld to %lld of %s have changed",
                     text_escape(d->path, path, sizeof path), (long long)begin, (long long)end - 1,
                     s->name);
     const int64_t largest = dataset_largest_token(s, begin, end);
     if (largest >= d->vocab_size)
-        return FAIL(E_DATA, "%s: token %lld in %s, and the vocabulary is %lld",
+        return FAIL(E_DATA, "%s: token %lld in %s is not below vocab_size %lld",
                     text_escape(d->path, path, sizeof path), (long long)largest, s->name,
                     (long long)d->vocab_size);
     return OK;
@@ -146,7 +146,7 @@ Status dataset_touch(const Dataset *d, const Split *s, int64_t begin, int64_t en
     if (begin >= end || !c->sound) return OK;
     for (int64_t i = begin / step; i <= (end - 1) / step; i++) {
         if (c->sound[i]) continue;
-        TRY(check_chunk(d, s, c, i)); /* two threads may both: they find the same */
+        TRY(check_chunk(d, s, c, i)); /* two threads may check the same chunk: no harm */
         c->sound[i] = 1;
     }
     return OK;

@@ -1,14 +1,15 @@
-/* Datasets: tokens, cut into documents, mapped into memory (CONTRACT 6).
+/* Datasets: documents of tokens, in a training and a validation split, mapped into memory.
  *
- * Opens the dataset.h5 that `prepare` made, and as they are the token files of nanoGPT (.bin: uint16, no
- * header) and llm.c (.bin: 256 int32 header, magic 20240520): one endless document, vocabulary from the
- * largest token, no tokenizer; "train" in the name replaced by "val" is the other half, if there is such
- * a file. Writes dataset.h5, streaming: memory does not grow with the text.
+ * Opens the dataset.h5 that `prepare` makes, and the token files of nanoGPT (.bin: uint16, no
+ * header) and llm.c (.bin: 256 int32 header, magic 20240520). A token file is one document; its
+ * vocabulary follows from the largest token; it has no tokenizer; its validation split is the
+ * file with "val" instead of "train" in its name, if it exists. Writes dataset.h5 as a stream:
+ * memory does not grow with the text.
  *
- * dataset.h5 is HDF5 behind a user block of 4096 bytes (data/block.h). The digest there covers all but
- * the tokens and is checked at open; /train/chunks and /val/chunks (uint64) are the XXH3-64 of each MiB
- * of tokens, checked at first touch. So every flipped bit is found before it is used, without reading
- * 10 GB first. Arrays begin at multiples of 4096 bytes of the file. */
+ * dataset.h5 is HDF5 behind a user block of 4096 bytes (data/block.h). The digest there covers
+ * everything but the tokens and is checked at open; /train/chunks and /val/chunks (uint64) are
+ * the XXH3-64 of each MiB of tokens, checked at first use. So damage is found before it is used,
+ * without reading 10 GB at the start. Arrays begin at multiples of 4096 bytes in the file. */
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
@@ -20,15 +21,15 @@
 
 extern const BlockKind dataset_kind; /* of dataset.h5 */
 
-/* One half of a dataset. Lives until dataset_close(). */
+/* The training or the validation split. Lives until dataset_close(). */
 typedef struct Split {
     const char *name;   /* "train", "val" */
     const void *tokens; /* uint16_t or uint32_t [count], mapped */
     int token_size;     /* 2 or 4 bytes */
     int64_t count;
-    int64_t documents;        /* how many; offsets[documents] == count */
+    int64_t documents;        /* offsets[documents] == count */
     const uint64_t *offsets;  /* [documents + 1] */
-    const uint32_t *prefixes; /* [documents]: tokens of the prompt part, 0: none */
+    const uint32_t *prefixes; /* [documents]: tokens of the prompt, 0: no prompt */
 } Split;
 
 typedef struct Dataset {
@@ -38,13 +39,13 @@ typedef struct Dataset {
     int64_t vocab_size;
     char digest[33];       /* hexadecimal XXH3-128 of train's, then val's tokens as stored */
     const char *format;    /* "capstan"; "nanoGPT", "llm.c": a token file */
-    const char *tokenizer; /* its text, tokenizer_size bytes; NULL for raw token files */
+    const char *tokenizer; /* its description, tokenizer_size bytes; NULL for token files */
     int64_t tokenizer_size;
-    struct DatasetState *state; /* what dataset_close() must give back */
+    struct DatasetState *state; /* private */
 } Dataset;
 
-/* E_DATA: missing, damaged (by the digest of its user block, its structure, offsets), or holding a token
- * that is not below vocab_size. d is to be closed either way. */
+/* E_DATA: missing, or damaged (digest, structure, offsets, a token not below vocab_size). Close
+ * d whatever this returns. */
 Status dataset_open(Dataset *d, const char *path);
 void dataset_close(Dataset *d);
 
@@ -54,10 +55,10 @@ static inline int32_t split_token(const Split *s, int64_t i)
                               : (int32_t)((const uint32_t *)s->tokens)[i];
 }
 
-/* The document that token i is in, 0 <= i < count. */
+/* The document of token i, 0 <= i < count. */
 static inline int64_t split_document(const Split *s, int64_t i)
 {
-    int64_t low = 0, high = s->documents - 1; /* the first one that ends behind i */
+    int64_t low = 0, high = s->documents - 1; /* the first document that ends after i */
     while (low < high) {
         const int64_t middle = (low + high) / 2;
         if ((int64_t)s->offsets[middle + 1] > i)
@@ -68,19 +69,20 @@ static inline int64_t split_document(const Split *s, int64_t i)
     return low;
 }
 
-/* Tokens [begin, end) of a split are read now and compared with their chunk digests at first touch:
- * E_DATA if they are damaged or if one is not below vocab_size. Threads may call it at once. */
+/* Call before using the tokens [begin, end) of a split: the first time it checks their chunk
+ * digests and that they are below vocab_size. E_DATA. Thread-safe. */
 Status dataset_touch(const Dataset *d, const Split *s, int64_t begin, int64_t end);
 
-/* Writes a dataset: documents in any order, each to one of the two halves. Nothing is at path before
- * dataset_writer_finish() is OK; whatever happens, dataset_writer_close() leaves nothing behind. */
+/* Writes a dataset: documents in any order, each to one split. The file appears at path once
+ * dataset_writer_finish() succeeds; otherwise dataset_writer_close() removes all traces. */
 typedef struct DatasetWriter DatasetWriter;
 
-/* E_IO for whatever the disk refuses, E_NOMEM. *w is NULL or to be closed. */
+/* E_IO, E_NOMEM. Close *w unless it is NULL. */
 Status dataset_writer_open(DatasetWriter **w, const char *path, int64_t vocab_size);
-/* tokens: the document with its end-of-text, prefix of them its prompt part. May be called many times
- * for one document: `more` says that its rest follows, into the same half; prefixes add up. E_ARG: no
- * token at all, one that is not below vocab_size, or a prefix of more than `count` tokens. */
+/* Adds a document with its end-of-text; its first `prefix` tokens are the prompt. A long
+ * document may take several calls: with `more` its rest follows, into the same split, and
+ * prefixes add up. E_ARG: a document without tokens, a token not below vocab_size, or a prefix
+ * of more than `count` tokens. */
 Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, int64_t count,
                           int64_t prefix, bool more);
 /* Puts the file at path; once. */

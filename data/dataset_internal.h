@@ -1,17 +1,17 @@
-/* What the files that make up data/dataset.h share. */
+/* Shared by data/dataset.c and data/dataset_raw.c. */
 #ifndef DATA_DATASET_INTERNAL_H
 #define DATA_DATASET_INTERNAL_H
 
 #include "data/dataset.h"
 #include "data/h5.h"
 
-enum { CHUNK_SIZE = 1 << 20 }; /* bytes of tokens that have one digest */
+enum { CHUNK_SIZE = 1 << 20 }; /* bytes of tokens with one digest */
 
-/* One half as dataset_touch() sees it. */
+/* The digests of a split. */
 typedef struct Chunks {
     int64_t count;
-    const uint64_t *digests;      /* NULL: of a raw token file, which was read when it was opened */
-    _Atomic unsigned char *sound; /* [count]: looked at and found whole */
+    const uint64_t *digests;      /* NULL: a token file, which is checked when it is opened */
+    _Atomic unsigned char *sound; /* [count]: checked */
 } Chunks;
 
 typedef struct DatasetState {

@@ -1,4 +1,5 @@
-/* Token files of other programs: nanoGPT's data/.../prepare.py and llm.c's dev/data/data_common.py. */
+/* Token files of other programs: nanoGPT's data/.../prepare.py and llm.c's
+ * dev/data/data_common.py. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@ static Status read_tokens(const char *name, const unsigned char *bytes, int64_t 
     if (header[0] == MAGIC_LLAMA3)
         return FAIL(E_DATA,
                     "%s: a token file of llm.c for Llama 3; only those for GPT-2 (magic "
-                    "%d, uint16) are read",
+                    "%d, uint16) are supported",
                     name, MAGIC);
     if (header[0] != MAGIC) {
         if (size % 2)
@@ -49,7 +50,7 @@ static Status open_half(const char *path, Mapping *m, Split *s)
     return read_tokens(text_escape(path, name, sizeof name), m->bytes, m->size, s);
 }
 
-/* "train" in the last part of path as "val". false: there is none, or no such file. */
+/* The path with "val" instead of "train" in its last part; false: no "train", or no such file. */
 static bool other_half(const char *path, char out[PATH_MAX])
 {
     const char *slash = strrchr(path, '/'), *from = NULL;
@@ -59,7 +60,7 @@ static bool other_half(const char *path, char out[PATH_MAX])
     return !access(out, F_OK);
 }
 
-/* One document of all tokens, or none. */
+/* All tokens as one document; no document if there are no tokens. */
 static Status cut(Dataset *d, Split *s)
 {
     uint64_t *offsets = arena_zero(&d->arena, 2 * sizeof *offsets);

@@ -7,12 +7,12 @@
 
 enum { LIST_BUFFER = 1 << 16, SMALL_TOKENS = 65536, ARRAYS = 9, PART = 4096 };
 
-/* One half on its way: each list waits on the disk until all their lengths are known. */
+/* A split that is being written: each list is spooled to the disk until all lengths are known. */
 typedef struct Half {
     Spool tokens, documents, prefixes, chunks;
     Digest digest;
     int64_t count, document_count;
-    int64_t begun, prefix; /* of the document that is being added: tokens so far */
+    int64_t begun, prefix; /* tokens and prompt tokens so far of the document that is being added */
 } Half;
 
 struct DatasetWriter {
@@ -63,7 +63,7 @@ Status dataset_writer_open(DatasetWriter **out, const char *path, int64_t vocab_
     return file_saved(path, begin(out, path, vocab_size));
 }
 
-/* What is in the token buffer is a chunk, the last one shorter. */
+/* The token buffer holds a chunk; the last chunk may be shorter. */
 static Status end_chunk(Half *h)
 {
     const Spool *s = &h->tokens;
@@ -80,7 +80,7 @@ static Status add_part(const DatasetWriter *w, Half *h, const int32_t *tokens, i
     uint16_t small[PART];
     for (int64_t i = 0; i < count; i++) {
         if (tokens[i] < 0 || tokens[i] >= w->vocab_size)
-            return FAIL(E_ARG, "token %d is not in a vocabulary of %lld", tokens[i],
+            return FAIL(E_ARG, "token %d is not below vocab_size %lld", tokens[i],
                         (long long)w->vocab_size);
         small[i] = (uint16_t)tokens[i];
     }
@@ -105,7 +105,7 @@ Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, 
 {
     Half *h = to_val ? &w->val : &w->train;
     if (w->mid_document && to_val != w->mid_to_val)
-        return FAIL(E_ARG, "a document goes on in the other half");
+        return FAIL(E_ARG, "a document continues in the other split");
     if (prefix < 0 || prefix > count || h->prefix + prefix > UINT32_MAX)
         return FAIL(E_ARG, "a prompt of %lld tokens in a document of %lld",
                     (long long)(h->prefix + prefix), (long long)(h->begun + count));
@@ -134,7 +134,7 @@ static Status flush(Half *h)
     return spool_flush(&h->chunks);
 }
 
-/* The digest goes on from train's tokens to val's, which came in between. */
+/* Continues the digest of the training tokens with those of the validation split. */
 static Status join_digests(DatasetWriter *w)
 {
     unsigned char *buffer = w->val.tokens.buffer; /* flushed: free to use */
@@ -173,7 +173,7 @@ static Status write_file(const DatasetWriter *w, H5Writer *out, const char *toke
     h5_put(out, "/tokenizer", NUMBER_U8, SHAPE(tokenizer_size), tokenizer);
     put_lists(out, "/train", &w->train);
     put_lists(out, "/val", &w->val);
-    /* Last, so that the structure in memory ends before them. */
+    /* Last, so that the structure in memory comes before the tokens. */
     h5_put_spool(out, "/train/tokens", type, w->train.count, &w->train.tokens, true);
     h5_put_spool(out, "/val/tokens", type, w->val.count, &w->val.tokens, true);
     return h5_write(out, w->path);

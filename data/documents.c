@@ -22,7 +22,7 @@ Status format_of_name(const char *name, Format *format)
 Status format_check(Format format, const char *split_on)
 {
     if (split_on && (format != FORMAT_text || !*split_on))
-        return FAIL(E_ARG, "--split-on needs a text to split on, and --format text");
+        return FAIL(E_ARG, "--split-on needs a separator and --format text");
     return OK;
 }
 
@@ -42,7 +42,7 @@ void documents_close(Documents *d)
     source_close(&d->source);
 }
 
-/* The most of `size` bytes that cuts no character at the end. */
+/* `size`, less the bytes of an incomplete character at the end. */
 static int64_t whole_characters(const char *text, int64_t size)
 {
     for (int64_t back = 1; back <= 3 && back <= size; back++)
@@ -51,7 +51,7 @@ static int64_t whole_characters(const char *text, int64_t size)
     return size;
 }
 
-/* Whether what is left of a file, behind a separator, is only the end of its last line. */
+/* Whether only the end of the last line is left after a separator. */
 static bool is_line_end(const Source *s)
 {
     const char *text = s->window + s->begin;
@@ -60,7 +60,7 @@ static bool is_line_end(const Source *s)
                          (left == 2 && text[0] == '\r' && text[1] == '\n'));
 }
 
-static Status next_text(Documents *d, Piece *p, bool *found)
+static Status next_text(Documents *d, TextChunk *p, bool *found)
 {
     Source *s = &d->source;
     const int64_t separator = d->split_on ? (int64_t)strlen(d->split_on) : 0;
@@ -80,9 +80,9 @@ static Status next_text(Documents *d, Piece *p, bool *found)
     int64_t size = there;
     if (split)
         size = split - text;
-    else if (!s->at_end) /* it may hold the beginning of a separator */
+    else if (!s->at_end) /* the end may be the beginning of a separator */
         size = whole_characters(text, there - (separator ? separator - 1 : 0));
-    *p = (Piece){text, size, false, split || s->at_end, s->place};
+    *p = (TextChunk){text, size, false, split || s->at_end, s->place};
     source_take(s, size + (split ? separator : 0));
     d->separators += split != NULL;
     d->in_document = !p->ends_document;
@@ -94,16 +94,16 @@ static void set_part(Documents *d, const char *key, bool is_prompt, const json_t
     const int i = d->part_count++;
     snprintf(d->name[i], sizeof d->name[i], "%s:%lld: \"%s\"", d->source.path,
              (long long)d->source.place.line + 1, key);
-    d->part[i] = (Piece){json_string_value(value),
-                         (int64_t)json_string_length(value),
-                         is_prompt,
-                         !is_prompt,
-                         {.name = d->name[i]}};
+    d->part[i] = (TextChunk){json_string_value(value),
+                             (int64_t)json_string_length(value),
+                             is_prompt,
+                             !is_prompt,
+                             {.name = d->name[i]}};
 }
 
 #define ROW_FAIL(d, ...) row_fail((d), __FILE__, __LINE__, __func__, __VA_ARGS__)
 
-/* Malformed: says which row, and how far the reading got. */
+/* E_DATA with the row and the number of well-formed rows before it. */
 __attribute__((format(printf, 5, 6))) static Status
 row_fail(const Documents *d, const char *file, int line, const char *func, const char *fmt, ...)
 {
@@ -112,7 +112,7 @@ row_fail(const Documents *d, const char *file, int line, const char *func, const
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    return error_set(E_DATA, file, line, func, "%s:%lld: %s (rows before it that were fine: %lld)",
+    return error_set(E_DATA, file, line, func, "%s:%lld: %s (well-formed rows before it: %lld)",
                      d->source.path, (long long)d->source.place.line + 1, what, (long long)d->rows);
 }
 
@@ -147,11 +147,11 @@ static Status read_tsv(Documents *d, const char *line, int64_t length)
     const char *tab = memchr(line, '\t', (size_t)length);
     if (!tab || memchr(tab + 1, '\t', (size_t)(line + length - tab - 1)))
         return ROW_FAIL(d, "expected prompt TAB completion, with one TAB; this has %s",
-                        tab ? "more" : "none");
+                        tab ? "several" : "none");
     TextPlace place = d->source.place;
-    d->part[0] = (Piece){line, tab - line, true, false, place};
+    d->part[0] = (TextChunk){line, tab - line, true, false, place};
     text_place_advance(&place, line, tab + 1 - line);
-    d->part[1] = (Piece){tab + 1, line + length - tab - 1, false, true, place};
+    d->part[1] = (TextChunk){tab + 1, line + length - tab - 1, false, true, place};
     d->part_count = 2;
     return OK;
 }
@@ -161,15 +161,14 @@ static bool is_blank(const char *line, int64_t length)
     return length == 0 || (length == 1 && line[0] == '\r');
 }
 
-static Status next_row(Documents *d, Piece *p, bool *found)
+static Status next_row(Documents *d, TextChunk *p, bool *found)
 {
-    static const char mark[] =
-        "\xEF\xBB\xBF"; /* of byte order: some editors begin a file with it */
+    static const char mark[] = "\xEF\xBB\xBF"; /* byte order mark, which some editors write */
     Source *s = &d->source;
     while (d->next_part == d->part_count) {
         int64_t length;
         d->next_part = d->part_count = 0;
-        if (d->in_document) { /* the line of the row that is done */
+        if (d->in_document) { /* skip the line of the previous row */
             TRY(source_line(s, &length, found));
             source_take(s, length < s->end - s->begin ? length + 1 : length);
             d->in_document = false;
@@ -192,7 +191,7 @@ static Status next_row(Documents *d, Piece *p, bool *found)
     return OK;
 }
 
-Status documents_next(Documents *d, Piece *p, bool *found)
+Status documents_next(Documents *d, TextChunk *p, bool *found)
 {
     for (;;) {
         if (d->is_open) {

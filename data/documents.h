@@ -1,7 +1,7 @@
-/* Documents: what stands in text files, piece by piece, so that memory does not grow with the text.
+/* Reads the documents of text files in chunks, so that memory does not grow with the text.
  *
- * text: a file is a document, or the pieces between separators are. jsonl: a row is one, {"text": ...} or
- * {"prompt": ..., "completion": ...}. tsv: a line is one, prompt TAB completion. */
+ * A document is, by format, text: a file, or the text between two separators; jsonl: a line,
+ * {"text": ...} or {"prompt": ..., "completion": ...}; tsv: a line, prompt TAB completion. */
 #ifndef DATA_DOCUMENTS_H
 #define DATA_DOCUMENTS_H
 
@@ -17,12 +17,12 @@ typedef enum Format { FORMAT_LIST(X) FORMATS } Format;
 
 Status format_of_name(const char *name, Format *format); /* E_ARG, naming --format */
 
-typedef struct Piece {
-    const char *text; /* good until the next one is asked for; no character is cut */
+typedef struct TextChunk {
+    const char *text; /* whole characters; valid until the next call of documents_next() */
     int64_t size;
     bool is_prompt, ends_document;
     TextPlace place;
-} Piece;
+} TextChunk;
 
 typedef struct Documents {
     const char *const *paths;
@@ -30,29 +30,29 @@ typedef struct Documents {
     Format format;
     const char *split_on; /* NULL: a file is one document */
 
-    int next_path; /* of paths; the one before it is open, if is_open */
+    int next_path; /* if is_open, the path before it is open */
     bool is_open, in_document;
     Source source;
-    int64_t rows;       /* of jsonl and tsv that were fine, in all files */
+    int64_t rows;       /* well-formed rows of jsonl and tsv so far, in all files */
     int64_t separators; /* found so far */
-    int64_t bytes;      /* of pieces so far */
-    int64_t done;       /* bytes of files that are behind */
-    json_t *row;        /* jsonl: what parts are of */
-    Piece part[2];      /* of the row: prompt and completion, or text */
+    int64_t bytes;      /* of all chunks so far */
+    int64_t done;       /* bytes of the files that were read to their end */
+    json_t *row;        /* jsonl: owns the texts of part */
+    TextChunk part[2];  /* of the row: prompt and completion, or text */
     int part_count, next_part;
-    char name[2][1200]; /* of part: where it comes from */
+    char name[2][1200]; /* of part: file, line and key, for messages */
 } Documents;
 
-/* E_ARG: what is to be split is not text, or at nothing. split_on may be NULL. */
+/* E_ARG: split_on is not NULL and is empty, or format is not text. */
 Status format_check(Format format, const char *split_on);
 
 /* Borrows paths and split_on. */
 void documents_open(Documents *d, const char *const *paths, int path_count, Format format,
                     const char *split_on);
 
-/* The next piece; *found is false behind the last. E_DATA names file and line of what is malformed, and
- * says how many rows before it were fine. */
-Status documents_next(Documents *d, Piece *p, bool *found);
+/* The next chunk; *found is false after the last. E_DATA names the file and line of malformed
+ * text, and the number of well-formed rows before it. */
+Status documents_next(Documents *d, TextChunk *p, bool *found);
 
 void documents_close(Documents *d);
 

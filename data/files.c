@@ -41,7 +41,7 @@ const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Bytes that a file beside path may take; -1: it cannot be told. */
+/* Bytes that a file beside path may take; -1: unknown. */
 static int64_t room_beside(const char *path)
 {
     char folder[PATH_MAX];
@@ -97,8 +97,8 @@ int file_write_all(int fd, const void *bytes, int64_t size)
     return write_at(fd, bytes, size, -1);
 }
 
-/* Whether the name is a draft's: its last ".tmp." is followed by 16 hexadecimal digits, or, of version 0.1, by the
- * number of a process, which *pid is then (else 0). */
+/* Whether the name is a draft's: its last ".tmp." is followed by 16 hexadecimal digits, or, of
+ * version 0.1, by the number of a process, which *pid is then (else 0). */
 static bool is_draft_name(const char *name, long *pid)
 {
     const char *mark = NULL;
@@ -112,8 +112,8 @@ static bool is_draft_name(const char *name, long *pid)
     return true;
 }
 
-/* Removes the draft unless its writer is alive, which holds a lock on it. links: symbolic links, too, which
- * nothing can lock. */
+/* Removes the draft unless its writer is alive, which holds a lock on it. links: symbolic links,
+ * too, which nothing can lock. */
 static void remove_abandoned(const char *path, long pid, bool links)
 {
     struct stat info;
@@ -164,8 +164,8 @@ char *file_draft_name(const char *path, char *out, size_t size)
     return out;
 }
 
-/* Makes the draft's file and locks it. Between the two, another process may take it for an abandoned one
- * and remove it: then once more. 0, or -1 with errno. */
+/* Makes the draft's file and locks it. Between the two, another process may take it for an
+ * abandoned one and remove it: then once more. 0, or -1 with errno. */
 static int make_locked(Draft *d)
 {
     struct stat made;
@@ -250,8 +250,8 @@ static int sync_fd(int fd)
     return result;
 }
 
-/* Renames (from NULL: does not), and makes the folder remember it. The folder is opened first, so that little
- * can go wrong once the new file is in place. */
+/* Renames (from NULL: does not), and makes the folder remember it. The folder is opened first,
+ * so that little can go wrong once the new file is in place. */
 static Status settle(const char *from, const char *to)
 {
     char folder[PATH_MAX];

@@ -1,13 +1,13 @@
 /* Files that are written whole or not at all, and the few system calls that this takes.
  *
- * A draft is written beside the file that it will replace, as "PATH.tmp.RANDOM", and takes its place with
- * rename() once all of it is on the disk: readers see the old file or the new one. Its writer holds a
- * lock (flock) on it, so that no other process, of another container or user either, takes it for an
- * abandoned one. A kill leaves at most an unlocked draft: the next draft_open() of the same path removes
- * it, as does files_clean().
+ * A draft is written beside the file that it will replace, as "PATH.tmp.RANDOM", and takes its
+ * place with rename() once all of it is on the disk: readers see the old file or the new one.
+ * Its writer holds a lock (flock) on it, so that no other process, of another container or user
+ * either, takes it for an abandoned one. A kill leaves at most an unlocked draft: the next
+ * draft_open() of the same path removes it, as does files_clean().
  *
- * Files that are written in place (locks, journals) are opened by file_open_own(): a run's folder may come
- * from somebody else, and a link in it must not lead our writes to another file. */
+ * Files that are written in place (locks, journals) are opened by file_open_own(): a run's
+ * folder may come from somebody else, and a link in it must not lead our writes to another file. */
 #ifndef DATA_FILES_H
 #define DATA_FILES_H
 
@@ -51,9 +51,9 @@ typedef struct Draft {
     unsigned char buffer[DRAFT_BUFFER];
 } Draft;
 
-/* All give E_IO, naming path, the reason, and the bytes needed and free. draft_close() in any case: it
- * removes what was not finished. total: the size that it will have, for which there must be room (0: not
- * known). */
+/* All give E_IO, naming path, the reason, and the bytes needed and free. draft_close() in any
+ * case: it removes what was not finished. total: the size that it will have, for which there
+ * must be room (0: not known). */
 Status draft_open(Draft *d, const char *path, int64_t total);
 Status draft_write(Draft *d, const void *bytes, int64_t size);                /* appends */
 Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t place); /* overwrites */
@@ -75,8 +75,8 @@ typedef struct FileText {
 
 Status file_text_open(FileText *t, const char *path); /* E_NOMEM */
 
-/* Closes t in any case. status: what making the text came to; unless OK it is passed on and nothing is
- * written. E_NOMEM, E_IO. */
+/* Closes t in any case. status: what making the text came to; unless OK it is passed on and
+ * nothing is written. E_NOMEM, E_IO. */
 Status file_text_save(FileText *t, Status status, const char *path);
 
 /* Writes all of it, over short writes and signals; 0, or -1 with errno. */
@@ -90,9 +90,10 @@ Status file_point(const char *target, const char *path);
 /* Makes path a copy of the file `existing`, whole or not at all: E_IO. */
 Status file_copy(const char *existing, const char *path);
 
-/* Opens a file to write in place; flags as of open(), O_CREAT to make it, O_TRUNC to empty it once it has
- * proved to be ours. Refuses everything but a regular file of this user with one name: symbolic links are
- * not followed, and a FIFO or a device does not block. E_IO, which names path and what it is. */
+/* Opens a file to write in place; flags as of open(), O_CREAT to make it, O_TRUNC to empty it
+ * once it has proved to be ours. Refuses everything but a regular file of this user with one
+ * name: symbolic links are not followed, and a FIFO or a device does not block. E_IO, which
+ * names path and what it is. */
 Status file_open_own(const char *path, int flags, int *fd);
 
 /* "PATH.tmp.RANDOM" for a draft or a link beside path. Returns out. */
@@ -106,7 +107,8 @@ file_remove_folder(const char *path); /* E_IO; OK if there is none, or if someth
 /* Makes the folder unless it exists; its parent exists. E_IO. */
 Status file_make_folder(const char *path);
 
-/* The same for a folder inside a run or a sweep, where a symbolic link would lead elsewhere: it is refused. */
+/* The same for a folder inside a run or a sweep, where a symbolic link would lead elsewhere: it
+ * is refused. */
 Status file_make_own_folder(const char *path);
 
 /* Makes the folders that path is to be in, as far as they are missing. E_IO; E_ARG: too long. */
@@ -115,8 +117,9 @@ Status file_make_parents(const char *path);
 /* Makes the folder that holds path remember, over a loss of power, that it is there. E_IO. */
 Status file_settle(const char *path);
 
-/* Removes the drafts that dead processes left in the folder, of files whose names begin so ("": of any), and
- * the links that they were about to put in place: the caller holds the folder's lock. */
+/* Removes the drafts that dead processes left in the folder, of files whose names begin so ("":
+ * of any), and the links that they were about to put in place: the caller holds the folder's
+ * lock. */
 void files_clean(const char *folder, const char *prefix);
 
 /* The folder that holds path ("." if it names none), and the name in it. */

@@ -72,8 +72,8 @@ static void set_limits(int64_t seconds)
     alarm((unsigned)(seconds * WAITING_TIMES));
 }
 
-/* A handler of this program, or of a sanitizer, would run in the child as if it were the parent; and the
- * Ctrl-C that ends or does not end the parent is the parent's. */
+/* A handler of this program, or of a sanitizer, would run in the child as if it were the parent;
+ * and the Ctrl-C that ends or does not end the parent is the parent's. */
 static void set_signals(void)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGALRM};
@@ -106,8 +106,8 @@ static void set_signals(void)
 #define RETURN(what)           BPF_STMT(BPF_RET | BPF_K, what)
 #define ARGUMENT(i)            LOAD(args[i]) /* its low half: both architectures are little-endian */
 
-/* Whether the kernel bars all system calls but those for memory of the child's own: no descriptor can be
- * mapped, and nothing that is mapped can be run. */
+/* Whether the kernel bars all system calls but those for memory of the child's own: no
+ * descriptor can be mapped, and nothing that is mapped can be run. */
 static bool bar_calls(void)
 {
     static const unsigned allowed[] = {

@@ -1,4 +1,4 @@
-/* Makes the structure of a file, with HDF5. What reads one is data/h5_walk.c. */
+/* Builds the structure of a file with HDF5; data/h5_walk.c reads it. */
 #include "data/h5.h"
 
 #include <hdf5.h>
@@ -38,7 +38,7 @@ const char *number_name(NumberType t)
     return numbers[t].name;
 }
 
-/* As stored. Not a table: HDF5's names are calls. */
+/* The type in the file. Not a table: HDF5's names are function calls. */
 static hid_t stored_type(NumberType t)
 {
     switch (t) {
@@ -53,15 +53,15 @@ static hid_t stored_type(NumberType t)
     return -1;
 }
 
-/* Closes a handle if it is one, and says whether all was well. */
+/* Closes a handle unless it is invalid; returns whether everything succeeded. */
 static bool shut(herr_t (*close_handle)(hid_t), hid_t handle)
 {
     return handle >= 0 && close_handle(handle) >= 0;
 }
 
-/* The core driver's buffer is ours: cleared where it grows, so that no garbage gets into the file, and
- * taken over when the file is closed. H5Fget_file_image() is no way to get it: in 1.10.8 it clears a
- * flag in the superblock without renewing its checksum. */
+/* The core driver's buffer is ours: cleared where it grows, so that no garbage gets into the
+ * file, and taken over when the file is closed. H5Fget_file_image() is no way to get it: in
+ * 1.10.8 it clears a flag in the superblock without renewing its checksum. */
 static void *image_take(size_t size, H5FD_file_image_op_t op, void *context)
 {
     (void)op, (void)context;
@@ -108,8 +108,9 @@ static herr_t context_drop(void *context)
     return 0;
 }
 
-/* HDF5 1.10 crashes where memory of its own is not given. So what it will take is got beforehand and left to
- * malloc(), in pieces that malloc() keeps; `pin`, the highest, keeps them from going back to the system. */
+/* HDF5 1.10 crashes when it runs out of memory. So the memory it will need is allocated and
+ * freed beforehand, in blocks small enough for malloc() to keep; `pin`, the highest, keeps them
+ * from returning to the system. */
 static bool reserve(H5Writer *w, int64_t size)
 {
     enum { CHUNK = 1 << 16 };
@@ -138,7 +139,7 @@ static hid_t create(H5Writer *w, int64_t structure)
 {
     H5FD_file_image_callbacks_t calls = {image_take,    image_copy,   image_grow, image_drop,
                                          context_share, context_drop, w};
-    char name[32]; /* unlike that of any other open image: HDF5 tells them apart by it */
+    char name[32]; /* unique: HDF5 tells open images apart by name */
     snprintf(name, sizeof name, "%p", (void *)w);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE), file = -1;
     if (H5Pset_fapl_core(access, GROWTH, 0) >= 0 &&
@@ -163,7 +164,7 @@ void h5_writer_open(H5Writer *w, const BlockKind *kind, int64_t arrays)
         file = create(w, ROOT_ROOM + arrays * (ARRAY_ROOM + kind->alignment));
     }
     if (file < 0) {
-        w->status = FAIL(E_NOMEM, "HDF5 cannot begin a %s", kind->noun);
+        w->status = FAIL(E_NOMEM, "HDF5 cannot create a %s", kind->noun);
         return;
     }
     w->file = file;
@@ -204,7 +205,8 @@ void h5_put_int(H5Writer *w, const char *object, const char *name, int64_t value
     put_attribute(w, object, name, H5T_STD_I64LE, &value);
 }
 
-/* Of fixed length: a variable one would lie in the global heap, beyond checksums. */
+/* A string of fixed length: one of variable length would be in the global heap, which has no
+ * checksums. */
 static hid_t text_type(size_t size)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
@@ -244,7 +246,7 @@ static void put(H5Writer *w, const char *path, NumberType type, Shape shape, H5H
     for (int i = 0; i < shape.rank; i++) dim[i] = (hsize_t)shape.dim[i];
     hid_t how = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(shape.rank, dim, NULL);
     hid_t array = -1;
-    /* Its place is fixed now, and nothing is written there: that is h5_write()'s part. */
+    /* Its place is known now; h5_write() fills it. */
     if (H5Pset_layout(how, H5D_CONTIGUOUS) >= 0 &&
         H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY) >= 0 &&
         H5Pset_fill_time(how, H5D_FILL_TIME_NEVER) >= 0 && H5Pset_obj_track_times(how, 0) >= 0)

@@ -1,13 +1,14 @@
 /* HDF5 files, written and read so that HDF5 itself never touches the disk.
  *
- * Writing: HDF5 builds the structure in memory, with a hole where each array goes; h5_write() then
- * streams structure and arrays into a draft (data/files.h) behind a user block (data/block.h). So a
- * checkpoint needs no second copy in memory, a dataset of any size needs little, and equal content
- * gives equal bytes. Reading: the file is mapped and held against its user block; then HDF5 lists what it
- * holds, in a child process with limits (data/guard.h); the list is held against the file, and arrays are
- * read in place. A file is refused, by name and reason, if there is anything in it that capstan does not
- * write: links, filters, external or virtual arrays, other types, extents without bytes, arrays that share
- * bytes, deep or endless groups, long attributes. What is then asked for must be there in the right shape.
+ * Writing: HDF5 builds the structure in memory, with a hole where each array goes; h5_write()
+ * then streams structure and arrays into a draft (data/files.h) behind a user block
+ * (data/block.h). So a checkpoint needs no second copy in memory, a dataset of any size needs
+ * little, and equal content gives equal bytes. Reading: the file is mapped and held against its
+ * user block; then HDF5 lists what it holds, in a child process with limits (data/guard.h); the
+ * list is held against the file, and arrays are read in place. A file is refused, by name and
+ * reason, if there is anything in it that capstan does not write: links, filters, external or
+ * virtual arrays, other types, extents without bytes, arrays that share bytes, deep or endless
+ * groups, long attributes. What is then asked for must be there in the right shape.
  *
  * Names are paths from the root: "/model/embed.weight". One thread at a time. */
 #ifndef DATA_H5_H
@@ -40,27 +41,28 @@ const char *number_name(NumberType t); /* "float32", "uint8" ... */
 typedef struct H5Hole H5Hole;
 typedef struct H5Contents H5Contents;
 
-/* A file being put together. It remembers its first fault; h5_write() hands it out. */
+/* A file that is being built. It keeps its first error, which h5_write() returns. */
 typedef struct H5Writer {
     Arena arena;
     const BlockKind *kind;
     int64_t file;                /* HDF5's handle; 0: closed */
     unsigned char *image;        /* the structure */
     void *pin;                   /* keeps memory for HDF5 */
-    int64_t image_size, payload; /* bytes in memory; bytes of the whole */
+    int64_t image_size, payload; /* bytes in memory; bytes of the file */
     H5Hole *holes;
     int64_t hole_count;
     Status status;
 } H5Writer;
 
-/* Attributes `format` ("capstan-" kind->noun) and `version` of the root are written here. arrays: about
- * how many there will be; the structure is then kept together at the front, and memory does not hold
- * the holes. h5_writer_close() in any case. */
+/* Writes the attributes `format` ("capstan-" kind->noun) and `version` of the root. arrays:
+ * their expected number; the structure then stays at the front, and the holes take no memory.
+ * Call h5_writer_close() in any case. */
 void h5_writer_open(H5Writer *w, const BlockKind *kind, int64_t arrays);
 void h5_put_group(H5Writer *w, const char *path);
 
-/* An array; data is borrowed until h5_write(). The last one: from a spool, which is flushed by then.
- * apart: not part of the file's digest (at most two may be). */
+/* Adds an array; data is borrowed until h5_write(). h5_put_spool(): its data comes from a spool,
+ * which must be flushed before h5_write(). apart: not part of the file's digest (at most two
+ * arrays). */
 void h5_put(H5Writer *w, const char *path, NumberType type, Shape shape, const void *data);
 void h5_put_spool(H5Writer *w, const char *path, NumberType type, int64_t count, const Spool *s,
                   bool apart);
@@ -69,54 +71,56 @@ void h5_put_spool(H5Writer *w, const char *path, NumberType type, int64_t count,
 void h5_put_int(H5Writer *w, const char *object, const char *name, int64_t value);
 void h5_put_text(H5Writer *w, const char *object, const char *name, const char *value);
 
-/* The first fault, or the file at path, or E_IO and path as it was. */
+/* Writes the file at path, or returns the first error or E_IO and leaves path as it was. */
 Status h5_write(H5Writer *w, const char *path);
 void h5_writer_close(H5Writer *w);
 
-/* An open file. Everything wrong with it is kind->code. */
+/* An open file. Every error in it is kind->code. */
 typedef struct H5Reader {
     char *path; /* escaped, for messages */
     const BlockKind *kind;
     Mapping file;
-    H5Contents *contents; /* NULL: let go of */
+    H5Contents *contents; /* NULL after h5_reader_detach() */
     Span apart[BLOCK_APART];
 } H5Reader;
 
-/* Also refused: missing, empty, another format or version. E_NOMEM. h5_reader_close() in any case. */
+/* kind->code also if the file is missing, empty, or of another format or version. E_NOMEM. Call
+ * h5_reader_close() in any case. */
 Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind);
 void h5_reader_close(H5Reader *r);
 
-/* The same whatever the user block says, and whatever the format and version: to say what a damaged file
- * holds. The list of contents is held against the file all the same; what the arrays hold may be anything. */
+/* The same, but ignores the user block, the format and the version, to inspect a damaged file.
+ * The list of contents is checked against the file all the same; the arrays may hold anything. */
 Status h5_reader_look(H5Reader *r, const char *path, const BlockKind *kind);
 
-/* Lets go of the list of contents; the mapping stays until h5_reader_close(). */
+/* Frees the list of contents; the mapping stays until h5_reader_close(). */
 void h5_reader_detach(H5Reader *r);
 
 bool h5_has(const H5Reader *r, const char *path);
 
-/* Where the array lies in the mapping (aligned as kind says), its shape and its type. Refuses what is
- * not there and what is not a plain array. */
+/* Finds an array in the mapping (aligned as kind says), its shape and its type. kind->code:
+ * there is no plain array of that name. */
 Status h5_find(const H5Reader *r, const char *path, NumberType *type, Shape *shape,
                const void **data);
 
-/* The same where the type and the rank are known: refuses others. */
+/* The same for a list of a known type: kind->code for another type or rank. */
 Status h5_find_list(const H5Reader *r, const char *path, NumberType type, int64_t *count,
                     const void **data);
 
 Status h5_get_int(const H5Reader *r, const char *object, const char *name, int64_t *value);
 Status h5_get_text(const H5Reader *r, const char *object, const char *name, char *out,
-                   int64_t size); /* refuses what does not fit */
+                   int64_t size); /* kind->code: it does not fit */
 
-/* What a group holds: how many, and their names in alphabetical order, the one behind `last` (NULL: the
- * first); NULL: there are no more. last is what this returned before. */
+/* The members of a group: their number, and their names in alphabetical order. h5_next_name():
+ * the name after `last`, a name that it returned before (NULL: the first name); NULL: no more
+ * names. */
 Status h5_count(const H5Reader *r, const char *group, int64_t *count);
 const char *h5_next_name(const H5Reader *r, const char *group, const char *last);
 
 /* The paths of all arrays in alphabetical order, in the same way. */
 const char *h5_next_array(const H5Reader *r, const char *last);
 
-/* The i-th attribute of all, by object and name; false if there are fewer. */
+/* The i-th of all attributes, by object and name; false: there are fewer. */
 typedef struct H5Value {
     const char *object, *name, *text; /* text NULL: a number */
     int64_t number;

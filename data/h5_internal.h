@@ -1,11 +1,11 @@
-/* What the files that make up data/h5.h share: data/h5.c and data/h5_walk.c, which know HDF5, and
- * data/h5_write.c and data/h5_read.c, which know the disk. */
+/* Shared by the files of data/h5.h: data/h5.c and data/h5_walk.c call HDF5; data/h5_write.c and
+ * data/h5_read.c read and write files. */
 #ifndef DATA_H5_INTERNAL_H
 #define DATA_H5_INTERNAL_H
 
 #include "data/h5.h"
 
-/* Where an array goes that HDF5 only has the place of. */
+/* An array for which HDF5 only reserves space. */
 struct H5Hole {
     int64_t place, size; /* in the payload */
     const void *data;    /* one of these two */
@@ -13,11 +13,11 @@ struct H5Hole {
     bool apart;
 };
 
-/* Closes the structure: image, image_size and payload are there, and the holes are in their order. */
+/* Closes the structure: sets image, image_size and payload, and sorts the holes by place. */
 Status h5_finish(H5Writer *w);
 
-/* What a file may have at most: more is refused by name. Layers are at most 1024, a block has at most 16
- * parameters and each three arrays. */
+/* Limits of a file; a message names the one that is exceeded. A model has at most 1024 blocks of 16
+ * parameters, each with three arrays. */
 enum {
     H5_PATH = 192,
     H5_TEXT = 1024,
@@ -42,16 +42,17 @@ typedef struct H5Attribute {
     char text[H5_TEXT];
 } H5Attribute;
 
-/* What the child says of a file. Untrusted: of a child that HDF5 was led astray in, it may be anything. */
+/* The child's list of the contents. Untrusted: a crafted file may have taken control of HDF5 in
+ * the child. */
 struct H5Contents {
-    int32_t done;           /* the walk came to its end */
-    char reason[H5_REASON]; /* why not */
+    int32_t done;           /* the walk was completed */
+    char reason[H5_REASON]; /* why it was not */
     int64_t objects, attributes;
     H5Attribute attribute[H5_ATTRIBUTES];
-    H5Object object[H5_OBJECTS]; /* pages that nobody writes to cost nothing */
+    H5Object object[H5_OBJECTS]; /* untouched pages take no memory */
 };
 
-/* Gets HDF5 ready in this process, and so in children of it: no plugins, no messages of its own. */
+/* Initializes HDF5 in this process and its children: no plugins, no messages. */
 void h5_prepare(void);
 
 /* In the child: fills c from the `size` bytes of an HDF5 file. */

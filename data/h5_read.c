@@ -1,4 +1,5 @@
-/* Reading without HDF5: what a guarded child found in a file is held against the file, and looked up. */
+/* Reading without HDF5: checks the list of contents from a guarded child against the file, and
+ * looks up arrays and attributes in it. */
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,7 +10,8 @@
 #include "data/guard.h"
 #include "data/h5_internal.h"
 
-/* A file of n bytes has less than n objects: the child's seconds of processor time go with its size. */
+/* A file of n bytes has less than n objects: the child's seconds of processor time go with its
+ * size. */
 enum { SECONDS = 2, SECONDS_MOST = 30, SECOND_SHIFT = 25 };
 
 static int64_t payload_of(const H5Reader *r)
@@ -17,14 +19,14 @@ static int64_t payload_of(const H5Reader *r)
     return r->file.size - r->kind->size;
 }
 
-/* Whether a text of the child's ends within its room, and is safe to print. */
+/* Whether a text from the child ends within its buffer and is safe to print. */
 static bool is_text(const char *s, size_t room)
 {
     char safe[H5_TEXT + 1];
     return memchr(s, '\0', room) && !strcmp(text_escape(s, safe, sizeof safe), s);
 }
 
-/* The bytes that an array's extent takes, or -1: more than the file has. */
+/* The size in bytes of an array's extent; -1: more than the file has. */
 static int64_t bytes_of(const H5Reader *r, const H5Object *o)
 {
     const uint64_t payload = (uint64_t)payload_of(r);
@@ -98,7 +100,8 @@ static int by_object(const void *a, const void *b)
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* No two share bytes: a small file could hold a large model that way. Leaves all sorted by path. */
+/* No two arrays may share bytes: a small file could claim a large model that way. Sorts all by
+ * path. */
 static Status sort(const H5Reader *r, H5Contents *c)
 {
     const H5Object *last = NULL;
@@ -233,7 +236,7 @@ Status h5_find_list(const H5Reader *r, const char *path, NumberType type, int64_
     return OK;
 }
 
-/* NULL, with the fault recorded: there is none of that kind. */
+/* NULL, with an error set: no attribute of that name and kind. */
 static const H5Attribute *attribute_of(const H5Reader *r, const char *object, const char *name,
                                        bool is_text)
 {
@@ -267,7 +270,7 @@ Status h5_get_text(const H5Reader *r, const char *object, const char *name, char
                 object, (long long)size - 1);
 }
 
-/* The name of an object that lies directly in a group, or NULL. */
+/* The name of an object directly in a group, or NULL. */
 static const char *name_in(const H5Object *o, const char *group)
 {
     const size_t length = group[1] ? strlen(group) : 0; /* the root's names begin at once */
@@ -287,7 +290,7 @@ Status h5_count(const H5Reader *r, const char *group, int64_t *count)
     return OK;
 }
 
-/* The first object, or the one behind that which a text is of. */
+/* The first object, or the one after the object that owns a text. */
 static const H5Object *behind(const H5Reader *r, const char *text)
 {
     const H5Object *first = r->contents->object;

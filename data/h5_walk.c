@@ -1,5 +1,6 @@
-/* What an HDF5 file holds, told by HDF5: runs in a guarded child (data/guard.h), and refuses by name
- * whatever capstan never writes. Whether arrays lie inside the file is for data/h5_read.c to find. */
+/* Lists the contents of an HDF5 file with HDF5, in a guarded child (data/guard.h), and refuses
+ * by name everything that capstan never writes. data/h5_read.c checks that arrays lie inside the
+ * file. */
 #define H5_USE_110_API
 #include <hdf5.h>
 #include <stdarg.h>
@@ -37,7 +38,7 @@ __attribute__((format(printf, 2, 3))) static bool refuse(const Walk *w, const ch
     return false;
 }
 
-/* Names that capstan gives; what else is in one could break a message or a path. */
+/* Names that capstan uses; other characters could break a message or a path. */
 static bool is_plain(const char *name)
 {
     for (const char *at = name; *at; at++)
@@ -45,7 +46,7 @@ static bool is_plain(const char *name)
     return *name && strcmp(name, ".") && strcmp(name, "..");
 }
 
-/* How numbers are stored, or -1. */
+/* The NumberType of an array, or -1. */
 static int number_of(hid_t type)
 {
     const hid_t stored[] = {
@@ -75,7 +76,7 @@ static const char *class_of(hid_t type)
     }
 }
 
-/* How an array is stored: only as it is, in one piece. */
+/* Checks the layout of an array: contiguous and without filters. */
 static bool check_storage(const Walk *w, const char *path, hid_t how)
 {
     const int filters = H5Pget_nfilters(how), external = H5Pget_external_count(how);
@@ -228,7 +229,8 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
     return !ok;
 }
 
-/* The bytes themselves are HDF5's image: nothing is copied, and nothing written as it is opened to read. */
+/* HDF5 uses the bytes themselves as its image: it copies nothing, and writes nothing to a
+ * read-only file. */
 static void *bytes_take(size_t size, H5FD_file_image_op_t op, void *context)
 {
     const Walk *w = context;
@@ -279,7 +281,7 @@ static hid_t open_bytes(Walk *w)
     return file;
 }
 
-/* Nothing is closed in the end: the process is. */
+/* Closes nothing at the end: the process exits. */
 void h5_walk(const void *bytes, int64_t size, H5Contents *c)
 {
     Walk w = {.bytes = bytes, .size = size, .c = c, .parent = "", .visit = visit};

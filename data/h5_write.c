@@ -1,14 +1,14 @@
-/* Streams a structure and its arrays into a file: the half of data/h5.h that HDF5 has no part in. */
+/* Streams a structure and its arrays into a file: the part of writing that does not need HDF5. */
 #include "data/files.h"
 #include "data/h5_internal.h"
 
-enum { PIECE = 1 << 20 };
+enum { SCRATCH = 1 << 20 };
 
 typedef struct Output {
     H5Writer *w;
     Draft draft;
     Digest digest;
-    unsigned char *piece; /* PIECE bytes, for spools */
+    unsigned char *scratch; /* SCRATCH bytes, for spools */
 } Output;
 
 static Status emit(Output *o, const void *bytes, int64_t size, bool apart)
@@ -17,7 +17,7 @@ static Status emit(Output *o, const void *bytes, int64_t size, bool apart)
     return draft_write(&o->draft, bytes, size);
 }
 
-/* The structure from begin to end; what HDF5 never wrote is zeros. */
+/* Emits the structure from begin to end; parts that HDF5 never wrote are zeros. */
 static Status emit_image(Output *o, int64_t begin, int64_t end)
 {
     static const unsigned char zeros[4096];
@@ -38,9 +38,9 @@ static Status emit_hole(Output *o, const H5Hole *h)
     if (h->data) return emit(o, h->data, h->size, h->apart);
     INVARIANT(h->spool->size == h->size);
     for (int64_t place = 0, part; place < h->size; place += part) {
-        part = h->size - place < PIECE ? h->size - place : PIECE;
-        TRY(spool_read(h->spool, o->piece, place, part));
-        TRY(emit(o, o->piece, part, h->apart));
+        part = h->size - place < SCRATCH ? h->size - place : SCRATCH;
+        TRY(spool_read(h->spool, o->scratch, place, part));
+        TRY(emit(o, o->scratch, part, h->apart));
     }
     return OK;
 }
@@ -74,8 +74,8 @@ static Status write_all(H5Writer *w, const char *path)
 {
     Output o = {.w = w, .draft.fd = -1};
     TRY(h5_finish(w));
-    o.piece = arena_take(&w->arena, PIECE);
-    if (!o.piece) return FAIL(E_NOMEM, "%d bytes", PIECE);
+    o.scratch = arena_take(&w->arena, SCRATCH);
+    if (!o.scratch) return FAIL(E_NOMEM, "%d bytes", SCRATCH);
     TRY(digest_open(&o.digest));
     Status status = draft_open(&o.draft, path, w->kind->size + w->payload);
     if (status == OK) status = emit_all(&o);

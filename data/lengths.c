@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What packing_make() takes. */
-static const int64_t PIECES_MAX = INT64_MAX / PACK_CAPACITY_MAX / 2;
+/* The limit of packing_make(). */
+static const int64_t CHUNKS_MAX = INT64_MAX / PACK_CAPACITY_MAX / 2;
 
 Status lengths_init(LengthCounts *l, Arena *a, int64_t capacity)
 {
@@ -27,7 +27,7 @@ void lengths_add(LengthCounts *l, int64_t length, int64_t times)
     }
     l->documents += times;
     l->tokens += times * length;
-    l->pieces += times * (windows + (rest > 0));
+    l->chunks += times * (windows + (rest > 0));
     if (length > l->capacity) l->cut += times;
     if (length > l->longest && times) l->longest = length;
     l->counts[l->capacity] += times * windows;
@@ -74,7 +74,7 @@ static Status read_rows(LengthCounts *l, const char *path, FILE *file)
                         (long long)number);
         const bool fits = !count || length <= INT64_MAX / 1024 / count;
         if (fits) lengths_add(l, length, count);
-        if (!fits || l->tokens > INT64_MAX / 1024 || l->pieces > PIECES_MAX)
+        if (!fits || l->tokens > INT64_MAX / 1024 || l->chunks > CHUNKS_MAX)
             return FAIL(E_DATA, "%s:%lld: %lld documents of length %lld are too many", path,
                         (long long)number, (long long)count, (long long)length);
     }
@@ -89,8 +89,7 @@ Status lengths_read(LengthCounts *l, const char *path)
     if (!file) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
     const Status status = read_rows(l, path, file);
     fclose(file);
-    if (status == OK && !l->documents)
-        return FAIL(E_DATA, "%s: there is no document longer than 0", path);
+    if (status == OK && !l->documents) return FAIL(E_DATA, "%s: all documents are empty", path);
     return status;
 }
 

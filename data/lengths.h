@@ -1,7 +1,7 @@
-/* Lengths: how many documents there are of each, cut to the capacity of a pack.
+/* A histogram of document lengths, with long documents cut to the capacity of a pack.
  *
- * A document longer than the capacity is cut into full windows and a rest, which is packed like any
- * other: nothing is lost. So a cut document is several pieces; the others are one. */
+ * A document longer than the capacity becomes several chunks: full ones and a rest. Any other
+ * document is one chunk. Nothing is dropped. */
 #ifndef DATA_LENGTHS_H
 #define DATA_LENGTHS_H
 
@@ -10,23 +10,23 @@
 
 typedef struct LengthCounts {
     int64_t capacity;
-    int64_t *counts;   /* [capacity + 1]: pieces of each length */
-    int64_t documents; /* with a token in them */
-    int64_t empty;     /* without */
-    int64_t tokens, pieces;
-    int64_t cut;     /* documents that are cut */
-    int64_t longest; /* document */
-    double squares; /* sum of squared lengths of pieces: what attention inside documents looks at */
+    int64_t *counts;   /* [capacity + 1]: chunks of each length */
+    int64_t documents; /* with at least one token */
+    int64_t empty;     /* documents without tokens */
+    int64_t tokens, chunks;
+    int64_t cut;     /* documents of several chunks */
+    int64_t longest; /* tokens of the longest document */
+    double squares;  /* sum of squared chunk lengths: the cost of attention inside documents */
 } LengthCounts;
 
-/* All zero, counts in a. */
+/* Clears l and allocates counts in a. */
 Status lengths_init(LengthCounts *l, Arena *a, int64_t capacity);
 
-/* `times` documents of a length more. */
+/* Adds `times` documents of a length. */
 void lengths_add(LengthCounts *l, int64_t length, int64_t times);
 
-/* l: as lengths_init() left it. E_DATA, naming line and file, unless path is a CSV with the header
- * "length,count" and two whole numbers a line. */
+/* Adds the histogram in a CSV file with the header "length,count" to an empty l. E_DATA names
+ * the file and the line that is malformed. */
 Status lengths_read(LengthCounts *l, const char *path);
 void lengths_of_split(LengthCounts *l, const Split *s);
 

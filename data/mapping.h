@@ -1,4 +1,4 @@
-/* A file seen as memory, read-only. */
+/* A file mapped into memory, read-only. */
 #ifndef DATA_MAPPING_H
 #define DATA_MAPPING_H
 
@@ -11,7 +11,7 @@ typedef struct Mapping {
     int64_t size;
 } Mapping;
 
-/* code: missing, unreadable, empty, or not a file; the message names it. Close in any case. */
+/* code: the file is missing, unreadable, empty, or not a regular file. Close in any case. */
 Status mapping_open(Mapping *m, const char *path, Status code);
 void mapping_close(Mapping *m);
 

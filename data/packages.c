@@ -41,7 +41,7 @@ static Status unpack(const Packages *p, const char *log)
 static Status fetch(Packages *p, const char *const names[])
 {
     char log[PATH_MAX];
-    /* Not as the user _apt, who may not write there: else it warns. */
+    /* The user _apt may not write there, and apt-get would warn. */
     const char *arguments[4 + PACKAGES_MAX] = {"apt-get", "download", "-oAPT::Sandbox::User=root"};
     for (int i = 0; names[i]; i++) {
         INVARIANT(i < PACKAGES_MAX);
@@ -66,8 +66,8 @@ Status packages_open(Packages *p, const char *const names[], const char *probe, 
         const char *colon = strstr(why, ": ");
         return FAIL(
             E_DATA,
-            "%s\nThe text is in Debian's packages %s. If there is a network: \"apt-get update\" "
-            "as root, then this again; or install them: \"apt-get install %s\".",
+            "%s\nThe text is in the Debian packages %s. With a network, run \"apt-get update\" "
+            "as root and try again, or install them: \"apt-get install %s\".",
             colon ? colon + 2 : why, list, list);
     }
     char path[PATH_MAX];

@@ -1,5 +1,5 @@
-/* Packages: files of Debian's packages, installed or not. What is not there is fetched with apt-get into
- * a temporary folder and unpacked in it: nobody need be root, and nothing is installed. */
+/* Files of Debian packages, installed or not. A missing package is downloaded with apt-get and
+ * unpacked in a temporary folder: this needs no root and installs nothing. */
 #ifndef DATA_PACKAGES_H
 #define DATA_PACKAGES_H
 
@@ -11,15 +11,15 @@
 enum { PACKAGES_MAX = 4 };
 
 typedef struct Packages {
-    char root[PATH_MAX / 2];   /* "": installed; the file of a package is root/usr/... */
-    char folder[PATH_MAX / 4]; /* the temporary one; "": none */
+    char root[PATH_MAX / 2];   /* "": installed; a file of a package is root/usr/... */
+    char folder[PATH_MAX / 4]; /* the temporary folder; "": none */
 } Packages;
 
-/* names, NULL ends them; probe: one of their files, "/usr/...". E_DATA, with what can be done about it, if
- * they are not there and cannot be fetched. packages_close() in any case. */
+/* names: ended by NULL; probe: one of their files, "/usr/...". E_DATA, with advice: they are
+ * missing and cannot be fetched. Call packages_close() in any case. */
 Status packages_open(Packages *p, const char *const names[], const char *probe, bool tell);
 
-/* Removes what was fetched. */
+/* Removes the temporary folder. */
 void packages_close(Packages *p);
 
 #endif

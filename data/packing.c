@@ -33,8 +33,8 @@ const Packer *packer_find(const char *name)
     return NULL;
 }
 
-/* Makes room for `more` behind count things of `size` bytes. What is left behind in the arena is less
- * than what is there. */
+/* Makes room for `more` items of `size` bytes after the first count. Doubling keeps the memory
+ * that stays behind in the arena below the memory in use. */
 static Status grow(Packing *p, void **things, int64_t *room, int64_t count, int64_t more,
                    int64_t size)
 {
@@ -109,9 +109,9 @@ void packing_close(Packing *p)
     *p = (Packing){0};
 }
 
-/* For each k up to half the capacity: documents longer than capacity - k share with none that is k or
- * longer; those longer than half do not share with each other, and what room they leave is all that
- * those from k to half can have without packs of their own. */
+/* For each k up to half the capacity: a document longer than capacity - k cannot share a pack
+ * with one of length k or more. Documents longer than half cannot share with each other.
+ * Documents of length k to half fit into the room that these leave, or need packs of their own. */
 int64_t packing_bound(const Lengths *l)
 {
     const int64_t capacity = l->capacity;

@@ -9,15 +9,16 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Pieces of one length that the packs of one pattern hold: `times` in each of `packs` from `first` on. */
+/* ChunkCursor of one length that the packs of one pattern hold: `times` in each of `packs` from
+ * `first` on. */
 typedef struct Run {
     int64_t first, packs, times;
 } Run;
 
-/* Gives out packs of a packing to pieces of each length, in order. */
+/* Gives out packs of a packing to chunks of each length, in order. */
 typedef struct Places {
     Run *runs;
-    int64_t *next;  /* [capacity + 1]: the run that pieces of a length go to now */
+    int64_t *next;  /* [capacity + 1]: the run that chunks of a length go to now */
     int64_t *taken; /* [capacity + 1]: places of it that are gone */
 } Places;
 
@@ -55,13 +56,13 @@ static int64_t places_take(Places *s, int64_t length)
     return pack;
 }
 
-typedef struct Pieces {
+typedef struct ChunkCursor {
     const Split *split;
-    int64_t capacity, document, begin, end; /* of the piece */
-} Pieces;
+    int64_t capacity, document, begin, end; /* of the chunk */
+} ChunkCursor;
 
-/* The next piece in file order. */
-static bool next_piece(Pieces *i)
+/* The next chunk in file order. */
+static bool next_chunk(ChunkCursor *i)
 {
     const Split *s = i->split;
     i->begin = i->end;
@@ -72,17 +73,17 @@ static bool next_piece(Pieces *i)
     return true;
 }
 
-/* Puts begins and starts together, of the pack of each piece in file order. Packs get new numbers, in
- * the order of their first pieces. */
+/* Puts begins and starts together, of the pack of each chunk in file order. Packs get new
+ * numbers, in the order of their first chunks. */
 static Status collect(Packs *p, Arena *a, int32_t *pack_of)
 {
-    Pieces i = {.split = p->split, .capacity = p->capacity};
+    ChunkCursor i = {.split = p->split, .capacity = p->capacity};
     int32_t *number = arena_take(a, p->count * (int64_t)sizeof *number), packs = 0;
-    p->begins = arena_take(&p->arena, p->pieces * (int64_t)sizeof *p->begins);
+    p->begins = arena_take(&p->arena, p->chunks * (int64_t)sizeof *p->begins);
     p->starts = arena_zero(&p->arena, (p->count + 1) * (int64_t)sizeof *p->starts);
     if (!number || !p->begins || !p->starts) return FAIL(E_NOMEM, "packs");
     memset(number, -1, (size_t)p->count * sizeof *number);
-    for (int64_t k = 0; k < p->pieces; k++) {
+    for (int64_t k = 0; k < p->chunks; k++) {
         if (number[pack_of[k]] < 0) number[pack_of[k]] = packs++;
         pack_of[k] = number[pack_of[k]];
         p->starts[pack_of[k] + 1]++;
@@ -92,7 +93,7 @@ static Status collect(Packs *p, Arena *a, int32_t *pack_of)
         if (p->starts[k + 1] > p->deepest) p->deepest = p->starts[k + 1];
         p->starts[k + 1] += p->starts[k];
     }
-    for (int64_t k = 0; next_piece(&i); k++) p->begins[p->starts[pack_of[k]]++] = i.begin;
+    for (int64_t k = 0; next_chunk(&i); k++) p->begins[p->starts[pack_of[k]]++] = i.begin;
     memmove(p->starts + 1, p->starts, (size_t)p->count * sizeof *p->starts);
     p->starts[0] = 0;
     p->depths = arena_zero(&p->arena, (p->deepest + 1) * (int64_t)sizeof *p->depths);
@@ -104,7 +105,7 @@ static Status collect(Packs *p, Arena *a, int32_t *pack_of)
 static Status by_patterns(Packs *p, Arena *a, const Packer *packer, const Lengths *l,
                           int32_t *pack_of)
 {
-    Pieces i = {.split = p->split, .capacity = p->capacity};
+    ChunkCursor i = {.split = p->split, .capacity = p->capacity};
     Places places;
     Packing packing;
     Status status = packing_make(&packing, packer, l);
@@ -113,16 +114,16 @@ static Status by_patterns(Packs *p, Arena *a, const Packer *packer, const Length
     packing_close(&packing);
     TRY(status);
     if (p->count >= INT32_MAX) return FAIL(E_DATA, "more than 2^31 packs");
-    for (int64_t k = 0; next_piece(&i); k++)
+    for (int64_t k = 0; next_chunk(&i); k++)
         pack_of[k] = (int32_t)places_take(&places, i.end - i.begin);
     return OK;
 }
 
 static Status by_stream(Packs *p, int64_t depth, int32_t *pack_of)
 {
-    Pieces i = {.split = p->split, .capacity = p->capacity};
+    ChunkCursor i = {.split = p->split, .capacity = p->capacity};
     Greedy g = {.capacity = p->capacity, .depth = depth ? depth : p->capacity};
-    for (int64_t k = 0; next_piece(&i); k++) pack_of[k] = (int32_t)greedy_put(&g, i.end - i.begin);
+    for (int64_t k = 0; next_chunk(&i); k++) pack_of[k] = (int32_t)greedy_put(&g, i.end - i.begin);
     p->count = g.packs;
     return OK;
 }
@@ -132,12 +133,12 @@ static Status make(Packs *p, Arena *a, const Packer *packer, int64_t depth)
     LengthCounts lengths;
     TRY(lengths_init(&lengths, a, p->capacity));
     lengths_of_split(&lengths, p->split);
-    p->pieces = lengths.pieces;
-    if (p->pieces >= INT32_MAX)
-        return FAIL(E_DATA, "%s has %lld pieces of documents: more than 2^31", p->split->name,
-                    (long long)p->pieces);
-    int32_t *pack_of = arena_take(a, p->pieces * (int64_t)sizeof *pack_of);
-    if (!pack_of) return FAIL(E_NOMEM, "packs of %lld documents", (long long)p->pieces);
+    p->chunks = lengths.chunks;
+    if (p->chunks >= INT32_MAX)
+        return FAIL(E_DATA, "%s has %lld chunks of documents: more than 2^31", p->split->name,
+                    (long long)p->chunks);
+    int32_t *pack_of = arena_take(a, p->chunks * (int64_t)sizeof *pack_of);
+    if (!pack_of) return FAIL(E_NOMEM, "packs of %lld documents", (long long)p->chunks);
     if (packer->pack == packer_greedy)
         TRY(by_stream(p, depth, pack_of));
     else
@@ -160,11 +161,11 @@ void packs_close(Packs *p)
     *p = (Packs){0};
 }
 
-PackPiece packs_piece(const Packs *p, int64_t i)
+PackChunk packs_chunk(const Packs *p, int64_t i)
 {
     const Split *s = p->split;
     const int64_t begin = p->begins[i];
     const int64_t document = split_document(s, begin), end = (int64_t)s->offsets[document + 1];
-    return (PackPiece){begin, least(begin + p->capacity, end), document,
+    return (PackChunk){begin, least(begin + p->capacity, end), document,
                        (int64_t)s->offsets[document], end};
 }

@@ -1,9 +1,9 @@
 /* Packs: which documents of a split share a sequence.
  *
- * A pack is a list of pieces, in file order; packs are in the order of their first pieces. A function of
- * the lengths of the documents, the algorithm and the depth alone. Memory: 8 bytes a piece and 8 a pack;
- * while it is made, 4 more of each. (A piece is a document, or a part of one that is longer than a pack:
- * data/lengths.h.) */
+ * A pack is a list of chunks in file order; packs are in the order of their first chunks. A
+ * chunk is a document, or a part of a document longer than a pack (data/lengths.h). The result
+ * depends only on the lengths of the documents, the algorithm and the depth. Memory: 8 bytes per
+ * chunk and per pack, 12 while packing. */
 #ifndef DATA_PACKS_H
 #define DATA_PACKS_H
 
@@ -12,24 +12,24 @@
 typedef struct Packs {
     Arena arena;
     const Split *split; /* borrowed */
-    int64_t capacity, count, pieces;
-    int64_t *begins; /* [pieces]: the first token of each, pack by pack */
-    int64_t *starts; /* [count + 1]: pack i has the pieces starts[i] up to starts[i + 1] */
-    int64_t deepest; /* pieces in the fullest */
-    int64_t *depths; /* [deepest + 1]: packs that hold so many */
+    int64_t capacity, count, chunks;
+    int64_t *begins; /* [chunks]: the first token of each, pack by pack */
+    int64_t *starts; /* [count + 1]: pack i has the chunks starts[i] up to starts[i + 1] */
+    int64_t deepest; /* most chunks in a pack */
+    int64_t *depths; /* [deepest + 1]: number of packs with k chunks */
 } Packs;
 
-/* p is to be closed whatever this returns. E_ARG, E_NOMEM. */
+/* Close p whatever this returns. E_ARG, E_NOMEM. */
 Status packs_make(Packs *p, const Split *s, const Packer *packer, int64_t capacity, int64_t depth);
 void packs_close(Packs *p);
 
-/* A piece that begins at a token: its end, and the document it is of. */
-typedef struct PackPiece {
+/* A chunk and the document that it belongs to. */
+typedef struct PackChunk {
     int64_t begin, end;                   /* tokens of the split */
-    int64_t document;                     /* which */
+    int64_t document;                     /* its index */
     int64_t document_begin, document_end; /* tokens of the split */
-} PackPiece;
+} PackChunk;
 
-PackPiece packs_piece(const Packs *p, int64_t i);
+PackChunk packs_chunk(const Packs *p, int64_t i);
 
 #endif

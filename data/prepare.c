@@ -14,7 +14,7 @@
 
 enum { SHOW_EVERY = 8 << 20 };
 
-/* What a run of prepare() knows; each pass reads all of the text. */
+/* The state of prepare(). Each pass reads the whole text. */
 typedef struct Work {
     const Prepare *p;
     PrepareSummary *summary;
@@ -22,25 +22,25 @@ typedef struct Work {
     Documents documents;
     CharSet *characters;
     Tokenizer *tokenizer;
-    int32_t *tokens; /* of one piece */
+    int32_t *tokens; /* of one chunk */
     int64_t room;
-    char *held_text; /* the end of a piece whose tokens depend on the next one */
+    char *held_text; /* text whose tokens depend on the next chunk */
     int64_t held, held_room, tried;
     TextPlace held_place;
     int64_t total_size; /* bytes of all files */
 
-    /* By the passes before the last. */
+    /* Counted before the last pass. */
     int64_t document_count, token_count; /* the latter without end-of-text */
 
-    /* The last pass: which document is being written, and where it goes. */
+    /* The last pass, which writes. */
     DatasetWriter *writer;
-    int64_t document, val_left; /* how many are still to be held out */
-    int64_t cut;             /* how many tokens of a single one are not held out; 0: it is whole */
-    int64_t written, length; /* tokens: of text so far; of this document so far */
+    int64_t document, val_left; /* current document; validation documents not yet chosen */
+    int64_t cut;                /* training tokens of a single document; 0: documents stay whole */
+    int64_t written, length;    /* tokens of text so far; of this document so far */
     bool in_document, to_val;
 } Work;
 
-typedef Status (*PieceWork)(Work *w, const Piece *piece);
+typedef Status (*ChunkWork)(Work *w, const TextChunk *chunk);
 
 static void show(const Work *w, const char *what)
 {
@@ -50,7 +50,7 @@ static void show(const Work *w, const char *what)
             (long long)((d->done + d->source.place.byte) >> 20), (long long)(w->total_size >> 20));
 }
 
-static Status each_piece(Work *w, const char *what, PieceWork work)
+static Status each_chunk(Work *w, const char *what, ChunkWork work)
 {
     const Prepare *p = w->p;
     Status status = OK;
@@ -58,9 +58,9 @@ static Status each_piece(Work *w, const char *what, PieceWork work)
     int64_t shown = SHOW_EVERY;
     documents_open(&w->documents, p->inputs, p->input_count, p->format, p->split_on);
     while (status == OK && found) {
-        Piece piece;
-        status = documents_next(&w->documents, &piece, &found);
-        if (status == OK && found) status = work(w, &piece);
+        TextChunk chunk;
+        status = documents_next(&w->documents, &chunk, &found);
+        if (status == OK && found) status = work(w, &chunk);
         if (w->documents.bytes < shown) continue;
         show(w, what);
         shown = w->documents.bytes + SHOW_EVERY;
@@ -72,19 +72,19 @@ static Status each_piece(Work *w, const char *what, PieceWork work)
     return status;
 }
 
-static Status count_document(Work *w, const Piece *piece)
+static Status count_document(Work *w, const TextChunk *chunk)
 {
-    w->document_count += piece->ends_document;
+    w->document_count += chunk->ends_document;
     return OK;
 }
 
-static Status collect_characters(Work *w, const Piece *piece)
+static Status collect_characters(Work *w, const TextChunk *chunk)
 {
-    w->document_count += piece->ends_document;
-    return char_set_add(w->characters, &piece->place, piece->text, piece->size);
+    w->document_count += chunk->ends_document;
+    return char_set_add(w->characters, &chunk->place, chunk->text, chunk->size);
 }
 
-/* Puts text behind what was held back of the document's earlier pieces; false: memory is out. */
+/* Appends text to the held text of earlier chunks; false: out of memory. */
 static bool hold(Work *w, const char *text, int64_t size, const TextPlace *place)
 {
     if (!size) return true;
@@ -113,27 +113,27 @@ static Status encode_text(Work *w, const TextPlace *place, const char *text, int
     return tokenizer_encode_at(w->tokenizer, place, text, size, w->tokens, w->room, count);
 }
 
-/* The tokens of a piece, but for its end where they depend on the next piece: that is held back. */
-static Status encode(Work *w, const Piece *piece, int64_t *count)
+/* Encodes a chunk up to the point where tokens depend on the next chunk; holds back the rest. */
+static Status encode(Work *w, const TextChunk *chunk, int64_t *count)
 {
-    const bool is_whole = piece->ends_document || piece->is_prompt;
-    int64_t size = piece->size, settled;
+    const bool is_whole = chunk->ends_document || chunk->is_prompt;
+    int64_t size = chunk->size, settled;
     *count = 0;
-    if (!w->held && is_whole) return encode_text(w, &piece->place, piece->text, piece->size, count);
+    if (!w->held && is_whole) return encode_text(w, &chunk->place, chunk->text, chunk->size, count);
     if (!w->held) {
-        TRY(tokenizer_settled(w->tokenizer, piece->text, size, &settled));
-        TRY(encode_text(w, &piece->place, piece->text, settled, count));
-        TextPlace place = piece->place;
-        text_place_advance(&place, piece->text, settled);
+        TRY(tokenizer_settled(w->tokenizer, chunk->text, size, &settled));
+        TRY(encode_text(w, &chunk->place, chunk->text, settled, count));
+        TextPlace place = chunk->place;
+        text_place_advance(&place, chunk->text, settled);
         w->tried = 0;
-        return hold(w, piece->text + settled, size - settled, &place)
+        return hold(w, chunk->text + settled, size - settled, &place)
                    ? OK
                    : FAIL(E_NOMEM, "%lld bytes of text", (long long)size);
     }
-    if (!hold(w, piece->text, size, &piece->place))
+    if (!hold(w, chunk->text, size, &chunk->place))
         return FAIL(E_NOMEM, "%lld bytes of text", (long long)(w->held + size));
     settled = w->held;
-    if (!is_whole && w->held < 2 * w->tried) return OK; /* else the work grows as a square */
+    if (!is_whole && w->held < 2 * w->tried) return OK; /* keeps the total work linear */
     if (!is_whole) TRY(tokenizer_settled(w->tokenizer, w->held_text, w->held, &settled));
     TRY(encode_text(w, &w->held_place, w->held_text, settled, count));
     text_place_advance(&w->held_place, w->held_text, settled);
@@ -143,17 +143,17 @@ static Status encode(Work *w, const Piece *piece, int64_t *count)
     return OK;
 }
 
-static Status count_tokens(Work *w, const Piece *piece)
+static Status count_tokens(Work *w, const TextChunk *chunk)
 {
     int64_t count;
-    TRY(encode(w, piece, &count));
+    TRY(encode(w, chunk, &count));
     w->token_count += count;
     return OK;
 }
 
-/* Selection sampling (Fan, Muller & Rezucha 1962): each of the documents is held out with the same
- * probability, and exactly val_left of them are in the end. */
-static bool is_held_out(Work *w)
+/* Selection sampling (Fan, Muller & Rezucha 1962): every document has the same probability, and
+ * exactly val_left documents are chosen. */
+static bool choose_for_val(Work *w)
 {
     const Rng r = rng_stream(w->p->seed, "data.val");
     const int64_t left = w->document_count - w->document;
@@ -184,28 +184,28 @@ static Status end_document(Work *w)
     return OK;
 }
 
-static Status write_piece(Work *w, const Piece *piece)
+static Status write_chunk(Work *w, const TextChunk *chunk)
 {
     int64_t count, head = 0;
-    if (!w->in_document) w->to_val = is_held_out(w);
+    if (!w->in_document) w->to_val = choose_for_val(w);
     w->in_document = true;
-    TRY(encode(w, piece, &count));
+    TRY(encode(w, chunk, &count));
     if (count && w->written < w->cut) {
         head = count < w->cut - w->written ? count : w->cut - w->written;
-        TRY(add(w, w->tokens, head, piece->is_prompt));
+        TRY(add(w, w->tokens, head, chunk->is_prompt));
         if (w->written == w->cut) {
             TRY(end_document(w));
             w->to_val = true;
         }
     }
-    if (count > head) TRY(add(w, w->tokens + head, count - head, piece->is_prompt));
-    if (!piece->ends_document) return OK;
+    if (count > head) TRY(add(w, w->tokens + head, count - head, chunk->is_prompt));
+    if (!chunk->ends_document) return OK;
     w->in_document = false;
     w->document++;
     return end_document(w);
 }
 
-/* What can be known to be wrong before hours are spent. */
+/* Finds mistakes before hours are spent. */
 static Status check(Work *w)
 {
     const Prepare *p = w->p;
@@ -214,9 +214,9 @@ static Status check(Work *w)
     if (!(p->val >= 0 && p->val < 1)) return FAIL(E_ARG, "--val %g is not in [0, 1)", p->val);
     TRY(format_check(p->format, p->split_on));
     if (exists && !S_ISREG(output.st_mode))
-        return FAIL(E_ARG, "--output %s is there and is not a file", p->output);
+        return FAIL(E_ARG, "--output %s exists and is not a regular file", p->output);
     for (int i = 0; i < p->input_count; i++) {
-        if (stat(p->inputs[i], &input)) continue; /* source_open() says why not */
+        if (stat(p->inputs[i], &input)) continue; /* source_open() reports it */
         w->total_size += input.st_size;
         if (exists && input.st_dev == output.st_dev && input.st_ino == output.st_ino)
             return FAIL(E_ARG, "--output %s is one of the inputs", p->output);
@@ -229,7 +229,7 @@ static Status read_description(Work *w, int fd, const char *path)
 {
     struct stat info;
     if (fstat(fd, &info) || !S_ISREG(info.st_mode) || info.st_size > TOKENIZER_TEXT_MAX)
-        return FAIL(E_DATA, "%s: not a file that describes a tokenizer", path);
+        return FAIL(E_DATA, "%s: not a tokenizer file", path);
     char *text = arena_take(&w->arena, info.st_size);
     if (!text) return FAIL(E_NOMEM, "%s: %lld bytes", path, (long long)info.st_size);
     int64_t size = 0;
@@ -242,8 +242,8 @@ static Status read_tokenizer(Work *w, const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a file that describes one",
-                    path, strerror(errno));
+        return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a tokenizer file", path,
+                    strerror(errno));
     Status status = read_description(w, fd, path);
     close(fd);
     return status;
@@ -258,7 +258,7 @@ static Status choose_tokenizer(Work *w)
     return w->characters ? OK : FAIL(E_NOMEM, "no memory for a set of characters");
 }
 
-/* How many documents, or how much of a single one, are held out. */
+/* Sets the number of validation documents, or where a single document is split. */
 static Status plan_val(Work *w)
 {
     const double val = w->p->val;
@@ -269,7 +269,7 @@ static Status plan_val(Work *w)
         if (w->val_left > n - 1) w->val_left = n - 1;
     }
     if (n != 1 || val == 0) return OK;
-    TRY(each_piece(w, "counting tokens", count_tokens));
+    TRY(each_chunk(w, "counting tokens", count_tokens));
     if (w->token_count < 2) return OK;
     w->cut = (int64_t)floor((1 - val) * (double)w->token_count);
     if (w->cut < 1) w->cut = 1;
@@ -283,15 +283,15 @@ static Status run(Work *w)
     int64_t size;
     TRY(check(w));
     TRY(choose_tokenizer(w));
-    TRY(each_piece(w, "reading", w->characters ? collect_characters : count_document));
+    TRY(each_chunk(w, "reading", w->characters ? collect_characters : count_document));
     if (!w->document_count)
-        return FAIL(E_DATA, "%s%s: there are no documents in it", p->inputs[0],
+        return FAIL(E_DATA, "%s%s: no documents", p->inputs[0],
                     p->input_count > 1 ? " and the others" : "");
     if (w->characters) TRY(char_set_tokenizer(w->characters, &w->arena, &w->tokenizer));
     TRY(plan_val(w));
     w->summary->vocab_size = tokenizer_vocab_size(w->tokenizer);
     TRY(dataset_writer_open(&w->writer, p->output, w->summary->vocab_size));
-    TRY(each_piece(w, "writing", write_piece));
+    TRY(each_chunk(w, "writing", write_chunk));
     if (w->document != w->document_count || (w->cut && w->written != w->token_count))
         return FAIL(E_DATA, "%s%s: changed while it was read", p->inputs[0],
                     p->input_count > 1 ? " or another" : "");

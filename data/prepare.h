@@ -1,7 +1,7 @@
 /* Prepare: from text files to a dataset.
  *
- * Reads the text twice (once more to count the tokens of a single document that is to be cut), and keeps
- * nothing of it but a window. */
+ * Reads the text twice (a third time to count the tokens of a single document that is split),
+ * through a window of fixed size. */
 #ifndef DATA_PREPARE_H
 #define DATA_PREPARE_H
 
@@ -11,29 +11,30 @@ typedef struct Prepare {
     const char *const *inputs;
     int input_count;
     Format format;
-    const char *tokenizer; /* "byte", "char" (made of the characters of the text), or a file */
+    const char *tokenizer; /* "byte", "char" (one token per distinct character), or a file */
     const char *output;
-    double val;           /* share that is held out, in [0, 1) */
-    uint64_t seed;        /* which documents are */
+    double val;           /* share of the validation split, in [0, 1) */
+    uint64_t seed;        /* selects the documents of the validation split */
     const char *split_on; /* NULL: a file is a document; of format text only */
     bool show_progress;   /* on stderr */
 } Prepare;
 
 typedef struct PrepareSummary {
     int64_t documents,
-        val_documents;          /* of all, those held out; a document that is cut counts as two */
-    int64_t empty;              /* documents that are nothing but end-of-text */
-    int64_t tokens, val_tokens; /* of all, those held out; end-of-text included */
+        val_documents;          /* all; in the validation split. A split document counts as two */
+    int64_t empty;              /* documents of end-of-text only */
+    int64_t tokens, val_tokens; /* the same, end-of-text included */
     int64_t longest;            /* tokens of the longest document */
     int64_t vocab_size, bytes;  /* bytes of text */
-    int64_t separators;         /* times that split_on was found */
+    int64_t separators;         /* occurrences of split_on */
 } PrepareSummary;
 
-/* E_DATA: an input is missing, empty or malformed, or has text that the tokenizer lacks. E_ARG: what p
- * says cannot be. The output is replaced as a whole, at the end, or not at all.
+/* E_DATA: an input is missing, empty or malformed, or has text that the tokenizer lacks. E_ARG:
+ * invalid options. The output is replaced as a whole, at the end, or not at all.
  *
- * Held out are, of several documents, round(val x documents) and at least one, drawn by seed; of a single
- * one its last part: all behind the first floor((1 - val) x tokens). Both parts end in end-of-text. */
+ * The validation split gets round(val x documents), at least one, chosen at random by seed. A
+ * single document is split: the tokens after the first floor((1 - val) x tokens) are the
+ * validation split, and both parts end in end-of-text. */
 Status prepare(const Prepare *p, PrepareSummary *summary);
 
 #endif

@@ -9,7 +9,7 @@
 
 extern char **environ;
 
-/* The end of what the program complained of. */
+/* The last lines of the log. */
 static void read_log(const char *path, char *out, int size)
 {
     FILE *f = fopen(path, "r");
@@ -53,7 +53,7 @@ Status process_run(const Process *p)
 {
     pid_t pid;
     int error = start(p, &pid), ended;
-    if (error) return FAIL(E_DATA, "%s cannot be run: %s", p->arguments[0], strerror(error));
+    if (error) return FAIL(E_DATA, "cannot run %s: %s", p->arguments[0], strerror(error));
     while (waitpid(pid, &ended, 0) < 0)
         if (errno != EINTR) return FAIL(E_DATA, "%s: %s", p->arguments[0], strerror(errno));
     if (WIFEXITED(ended) && WEXITSTATUS(ended) == 0) return OK;

@@ -1,18 +1,18 @@
-/* Processes: other programs that are run and waited for. */
+/* Runs other programs. */
 #ifndef DATA_PROCESS_H
 #define DATA_PROCESS_H
 
 #include "autograd/base/error.h"
 
 typedef struct Process {
-    const char *const *arguments; /* the program (looked for in PATH) first; NULL ends them */
-    const char *folder;           /* where it runs */
-    const char *output;           /* file that takes what it prints; NULL: nothing does */
-    const char *log;              /* file that takes what it complains of */
+    const char *const *arguments; /* program (in PATH) and arguments, ended by NULL */
+    const char *folder;           /* working directory */
+    const char *output;           /* file for stdout; NULL: discarded */
+    const char *log;              /* file for stderr */
 } Process;
 
-/* Waits for its end. E_DATA if it cannot be started (it is not there) or ends with anything but 0: names
- * the program and the last lines of the log. */
+/* Waits for its end. E_DATA: it cannot be started or fails; names the program and the last lines
+ * of its log. */
 Status process_run(const Process *p);
 
 #endif

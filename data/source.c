@@ -11,12 +11,13 @@ static Status open_file(const char *path, int *fd)
     struct stat info;
     if (!strcmp(path, "-"))
         return FAIL(E_DATA, "standard input cannot be read twice: write it to a file first");
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not stop us */
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not block */
     if (*fd < 0 || fstat(*fd, &info)) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
     if (S_ISDIR(info.st_mode)) return FAIL(E_DATA, "%s: a folder; name the files in it", path);
     if (!S_ISREG(info.st_mode))
-        return FAIL(E_DATA, "%s: not a file that can be read twice: write it to one first", path);
-    if (!info.st_size) return FAIL(E_DATA, "%s: empty: there is no text in it", path);
+        return FAIL(E_DATA, "%s: not a regular file, which can be read twice: copy it to one",
+                    path);
+    if (!info.st_size) return FAIL(E_DATA, "%s: empty", path);
     return OK;
 }
 

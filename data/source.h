@@ -1,4 +1,4 @@
-/* Sources: a file read front to back through a window that slides. */
+/* A file that is read from front to back through a sliding window. */
 #ifndef DATA_SOURCE_H
 #define DATA_SOURCE_H
 
@@ -14,26 +14,26 @@ typedef struct Source {
     const char *path; /* borrowed */
     int fd;
     char *window;
-    int64_t room, begin, end; /* window[begin .. end) is read and not taken yet */
+    int64_t room, begin, end; /* window[begin .. end): read from the file, not yet taken */
     bool at_end;              /* the file ends at window[end] */
-    TextPlace place;          /* of window[begin] */
+    TextPlace place;          /* position of window[begin] in the file */
 } Source;
 
-/* E_DATA if path is nothing that source_open() can open. */
+/* E_DATA: source_open() would fail. */
 Status source_check(const char *path);
 
-/* E_DATA if path cannot be read, is no file, or is empty. *s is {.fd = -1} before the first, and the
- * window of the file before is used again. */
+/* E_DATA: path cannot be read, is not a regular file, or is empty. *s must be {.fd = -1} before
+ * the first file; later files reuse its window. */
 Status source_open(Source *s, const char *path);
 
-/* Makes at least `size` bytes be there, unless the file ends before. */
+/* Reads until the window holds at least `size` bytes, or the file ends. */
 Status source_need(Source *s, int64_t size);
 
-/* Takes `size` bytes: where the next ones stand, place says. */
+/* Takes `size` bytes and moves place past them. */
 void source_take(Source *s, int64_t size);
 
-/* The length of the line that begins here, without its end; the line is there as a whole. found is false
- * at the end of the file. E_DATA: it is longer than SOURCE_LINE_MAX. */
+/* Reads the next line into the window; *length is without its end. found is false at the end of
+ * the file. E_DATA: the line is longer than SOURCE_LINE_MAX. */
 Status source_line(Source *s, int64_t *length, bool *found);
 
 void source_close(Source *s);

@@ -1,6 +1,6 @@
-/* Spools: bytes put aside on the disk until it is known where they go.
+/* A spool holds bytes on the disk until their place in another file is known.
  *
- * The file has no name any more once it is open, so nothing of it outlives the process. */
+ * Its file is unlinked once it is open, so nothing of it outlives the process. */
 #ifndef DATA_SPOOL_H
 #define DATA_SPOOL_H
 
@@ -12,17 +12,17 @@
 typedef struct Spool {
     int fd;
     const char *beside; /* borrowed, for messages */
-    int64_t size;       /* bytes so far, those in the buffer included */
+    int64_t size;       /* bytes so far, including the buffer */
     int64_t used, room;
     unsigned char *buffer;
 } Spool;
 
-/* beside: a path in the folder to use; room: bytes of buffer, from a. E_IO, E_NOMEM. spool_close() in
- * any case, on a spool that began as {.fd = -1}. */
+/* beside: a path in the folder to use; room: size of the buffer, from a. E_IO, E_NOMEM. s must be
+ * {.fd = -1}; call spool_close() in any case. */
 Status spool_open(Spool *s, Arena *a, const char *beside, int64_t room);
 Status spool_add(Spool *s, const void *bytes, int64_t size);
 
-/* Writes out what is in the buffer. Before spool_read(), and to hash what one buffer holds. */
+/* Writes out the buffer. Call it before spool_read(). */
 Status spool_flush(Spool *s);
 
 /* Reads bytes [place, place + size) of a flushed spool. */

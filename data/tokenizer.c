@@ -19,13 +19,13 @@ static Status read_description(Tokenizer *t, Arena *a, const json_t *description
 {
     const json_t *model = json_object_get(description, "model");
     const char *type = json_string_value(json_object_get(model ? model : description, "type"));
-    if (!type && json_object_get(model, "merges")) type = "BPE"; /* older files do not say */
+    if (!type && json_object_get(model, "merges")) type = "BPE"; /* older files lack it */
     if (!type && json_object_get(model, "max_input_chars_per_word")) type = "WordPiece";
     if (!type)
         return FAIL(
             E_DATA,
-            "%s: a tokenizer's description has a \"type\", or a \"model\" that has one, as in a "
-            "tokenizer.json; this has none",
+            "%s: expected a tokenizer: a JSON object with a \"type\", or a tokenizer.json with a "
+            "\"model\" that has one",
             name);
     char known[256] = "", shown[64];
     for (int i = 0; i < KINDS; i++) {
@@ -35,7 +35,7 @@ static Status read_description(Tokenizer *t, Arena *a, const json_t *description
         if (!strcmp(type, is)) t->kind = kinds[i];
     }
     if (!t->kind)
-        return FAIL(E_DATA, "%s: %sno tokenizer of type \"%s\" is known; there are: %s", name,
+        return FAIL(E_DATA, "%s: %sunknown tokenizer type \"%s\"; expected one of: %s", name,
                     model ? "model: " : "", text_escape(type, shown, sizeof shown), known);
     return t->kind->read(t, a, description, name);
 }
@@ -64,7 +64,8 @@ static Status parse_json(Arena *a, const char *text, int64_t size, const char *n
     return status;
 }
 
-/* What OpenAI published, by how many ranks it has: a rank file does not say how text is cut. */
+/* OpenAI's rank files, recognised by the number of ranks: a rank file does not contain its
+ * pattern. */
 static const struct {
     int64_t ranks;
     const char *pattern;
@@ -98,8 +99,8 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
     }
     if (!pattern)
         return FAIL(E_DATA,
-                    "%s: a rank file does not say how text is cut into words, and these %lld ranks "
-                    "are none that is known: make a tokenizer.json of it with capstan tokenizer "
+                    "%s: a rank file with %lld ranks, which is not one of OpenAI's, and rank files "
+                    "lack the pattern that cuts text into words: convert it with capstan tokenizer "
                     "convert --pattern gpt2|cl100k|o200k",
                     name, (long long)count);
     json_t *description =
@@ -116,8 +117,8 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out)
 {
     if (size > TOKENIZER_TEXT_MAX)
-        return FAIL(E_DATA, "%s: %lld bytes; expected a tokenizer's description, at most %d", name,
-                    (long long)size, TOKENIZER_TEXT_MAX);
+        return FAIL(E_DATA, "%s: %lld bytes; a tokenizer file has 1 to %d", name, (long long)size,
+                    TOKENIZER_TEXT_MAX);
     return ranks_look_so(text, size) ? tokenizer_ranks(a, text, size, name, NULL, out)
                                      : parse_json(a, text, size, name, out);
 }
@@ -154,8 +155,7 @@ Status tokenizer_huggingface(const Tokenizer *t, Arena *a, const char **text, in
     *text = t->text;
     *size = t->text_size;
     if (!t->kind->model)
-        return FAIL(E_ARG, "a tokenizer of type %s cannot be written as a tokenizer.json",
-                    t->kind->name);
+        return FAIL(E_ARG, "a %s tokenizer cannot be written as a tokenizer.json", t->kind->name);
     if (t->kind->describe) TRY(t->kind->describe(t, a, &description));
     if (!description) return OK;
     char *json = json_dumps(description, JSON_INDENT(1));
@@ -201,7 +201,7 @@ Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const cha
                            int64_t size, int32_t *out, int64_t room, int64_t *count)
 {
     if (room < size)
-        return FAIL(E_ARG, "room for %lld tokens, and %lld bytes to encode", (long long)room,
+        return FAIL(E_ARG, "room for %lld tokens is too little for %lld bytes", (long long)room,
                     (long long)size);
     return t->kind->encode(t, place, (const unsigned char *)text, size, out, count);
 }
@@ -230,8 +230,8 @@ const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token)
     return t->specials[i].text;
 }
 
-/* The first place at or behind *at where the text of a special token stands, the longest of those there;
- * NULL: nowhere, and *at is size. */
+/* Finds the first text of a special token from *at on, the longest of several at one offset, and
+ * moves *at there. NULL: none, and *at is size. */
 static const Special *find_special(const Tokenizer *t, const char *text, int64_t size, int64_t *at)
 {
     bool begins[256] = {false};

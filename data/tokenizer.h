@@ -1,7 +1,7 @@
 /* Tokenizers: bytes of text to token numbers and back.
  *
- * A tokenizer is described by a text of its own (JSON), which stands in the dataset and in each
- * checkpoint; tokenizer_parse() makes it whole again. Invalid UTF-8 is never lost: byte keeps the bytes. */
+ * A tokenizer has a description (JSON), which each dataset and each checkpoint contains;
+ * tokenizer_parse() reads it. Byte-level tokenizers (byte, bpe) keep invalid UTF-8 as it is. */
 #ifndef DATA_TOKENIZER_H
 #define DATA_TOKENIZER_H
 
@@ -10,74 +10,75 @@
 
 typedef struct Tokenizer Tokenizer;
 
-enum { TOKENIZER_TEXT_MAX = 64 << 20 }; /* bytes: the largest that are used have 35 MB */
+enum { TOKENIZER_TEXT_MAX = 64 << 20 }; /* bytes; the largest in use have 35 MB */
 
 Status tokenizer_byte(Arena *a, Tokenizer **out);
 
-/* code_points rise; none is a surrogate or above 0x10FFFF. */
+/* code_points: ascending, no surrogates, at most 0x10FFFF. */
 Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Tokenizer **out);
 
-/* text: what tokenizer_text() gave, `size` bytes, or what a tokenizer.json of Hugging Face holds (BPE as
- * GPT-2's, WordPiece as BERT's), or a rank file of tiktoken that is known by its count of ranks; name: the
- * file, for messages. E_DATA if it is not one that is known: it says which part is not. Lives in a. */
+/* text [size]: from tokenizer_text(), or a tokenizer.json of Hugging Face (BPE as in GPT-2,
+ * WordPiece as in BERT), or a rank file of tiktoken, recognised by its number of ranks. name:
+ * the file, for messages. E_DATA names the part that is not supported. Lives in a. */
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out);
 
-/* Any rank file; pattern: "gpt2", "cl100k" or "o200k", how text is cut into words (E_ARG: any other);
- * NULL: known by its count. What ends a text is the token behind the last rank, <|endoftext|>, unless it
- * is known. */
+/* Any rank file. pattern: how text is cut into words, "gpt2", "cl100k" or "o200k" (E_ARG:
+ * another); NULL: recognised by the number of ranks. For unknown files end-of-text is the token
+ * after the last rank. */
 Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *name,
                        const char *pattern, Tokenizer **out);
 const char *tokenizer_text(const Tokenizer *t, int64_t *size);
 
-/* As a tokenizer.json of Hugging Face, ended by a zero byte, in a: BPE and WordPiece; E_ARG of others. What
- * came from one is given back as it was. */
+/* A tokenizer.json of Hugging Face, null-terminated, in a. BPE and WordPiece only: E_ARG. A
+ * tokenizer that was read from one gives the same text. */
 Status tokenizer_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size);
 
 const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char", "bpe", "wordpiece" */
 int64_t tokenizer_vocab_size(const Tokenizer *t);
 int32_t tokenizer_end_of_text(const Tokenizer *t);
 
-/* Where in a file a piece of text begins, for messages. {0}: name and place are not known, and what is
- * told is the place in the piece. */
+/* Where in a file a text begins, for messages. {0}: unknown; messages then count from the text's
+ * start. */
 typedef struct TextPlace {
     const char *name;
     int64_t byte, line, column; /* each from 0; columns are characters */
 } TextPlace;
 
-/* Moves p past `size` bytes of text. Bytes that are not UTF-8 are a column each. */
+/* Moves p past `size` bytes of text. A byte that is not UTF-8 counts as a column. */
 void text_place_advance(TextPlace *p, const char *text, int64_t size);
 
-/* Which characters there are in some text: what a char tokenizer is made of. */
+/* The set of characters in a text, for a char tokenizer. */
 typedef struct CharSet {
     uint64_t bits[0x110000 / 64];
 } CharSet;
 
-/* Adds the characters of `size` bytes at text. E_DATA, with its place, for a byte that is not UTF-8. */
+/* Adds the characters of `size` bytes at text. E_DATA, with its place, for a byte that is not
+ * UTF-8. */
 Status char_set_add(CharSet *s, const TextPlace *place, const char *text, int64_t size);
 Status char_set_tokenizer(const CharSet *s, Arena *a, Tokenizer **out);
 
-/* Tokens of `size` bytes at text to out, which has room for `room` (never more than size are needed);
- * *count of them. E_DATA names the first character that the tokenizer lacks, and its place (byte, line,
- * column). End-of-text is never made from text. */
+/* Encodes `size` bytes into *count tokens at out [room]; size tokens are always enough. E_DATA
+ * names the first character that the tokenizer lacks, with line, column and byte. Text never
+ * becomes end-of-text. */
 Status tokenizer_encode(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
                         int64_t room, int64_t *count);
 Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const char *text,
                            int64_t size, int32_t *out, int64_t room, int64_t *count);
 
-/* The same, but the text of a special token is that token. */
+/* The same, but the text of a special token becomes that token. */
 Status tokenizer_encode_marked(const Tokenizer *t, const TextPlace *place, const char *text,
                                int64_t size, int32_t *out, int64_t room, int64_t *count);
 
-/* How many of these bytes have the same tokens whatever follows them: a text that is encoded piece by
- * piece is cut there. 0: it takes more bytes to know. */
+/* The number of bytes whose tokens do not depend on text that follows: where a text that is read
+ * in chunks can be cut. 0: not known without more bytes. */
 Status tokenizer_settled(const Tokenizer *t, const char *text, int64_t size, int64_t *settled);
 
-/* Special tokens, which no text makes unless it is asked for: the text that is written for the i-th. */
+/* Special tokens, which only tokenizer_encode_marked() makes: the text of the i-th. */
 int64_t tokenizer_special_count(const Tokenizer *t);
 const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token);
 
-/* The bytes that a token stands for (borrowed, *size of them; none for end-of-text and for a number that
- * is no token). */
+/* The bytes of a token (borrowed, *size of them); none for end-of-text and for numbers that are
+ * no token. */
 const char *tokenizer_bytes(const Tokenizer *t, int32_t token, int64_t *size);
 
 #endif

@@ -11,7 +11,7 @@
 static const struct {
     const char *name;
     Status (*train)(Trainer *t, json_t **description);
-    const char *specials[6]; /* the usual ones */
+    const char *specials[6]; /* the defaults */
     int special_count;
 } kinds[] = {
     {"bpe", train_bpe, {"<|endoftext|>"}, 1},
@@ -109,11 +109,11 @@ static Status check_specials(const Trainer *t)
             at += length;
         }
         if (characters < 2)
-            return FAIL(E_ARG, "special token \"%s\": expected two characters or more",
+            return FAIL(E_ARG, "special token \"%s\": expected at least two characters",
                         text_escape(text, shown, sizeof shown));
         for (int k = 0; k < i; k++)
             if (!strcmp(text, t->specials[k]))
-                return FAIL(E_ARG, "special token \"%s\" is named twice",
+                return FAIL(E_ARG, "special token \"%s\" is given twice",
                             text_escape(text, shown, sizeof shown));
         specials[i] = (Special){text, size, i};
     }

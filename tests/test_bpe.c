@@ -102,17 +102,17 @@ static void naive_join(Naive *n, int left, int right)
 
 static void naive_train(Naive *n, const char *text, int vocab_size, int64_t min_count)
 {
-    Pieces p;
-    const unsigned char *piece;
+    Pretokenizer p;
+    const unsigned char *word;
     int64_t size;
     *n = (Naive){.tokens = 256};
     n->symbols = arena_take(&arena, (int64_t)strlen(text) * 8);
-    MUST(pieces_open(&p, PATTERN_gpt2, (const unsigned char *)text, (int64_t)strlen(text)));
-    while (pieces_next(&p, &piece, &size)) {
-        for (int64_t i = 0; i < size; i++) n->symbols[n->count++] = piece[i];
+    MUST(pretokenize_open(&p, PATTERN_gpt2, (const unsigned char *)text, (int64_t)strlen(text)));
+    while (pretokenize_next(&p, &word, &size)) {
+        for (int64_t i = 0; i < size; i++) n->symbols[n->count++] = word[i];
         n->symbols[n->count++] = -1;
     }
-    pieces_close(&p);
+    pretokenize_close(&p);
     for (int i = 0; i < 256; i++) n->size[i] = 1, n->text[i][0] = (unsigned char)i;
     while (n->tokens < vocab_size) {
         int64_t most = min_count - 1;
@@ -420,12 +420,12 @@ Test(bpe, parts_that_are_not_supported_are_named)
     static const struct {
         const char *text, *words;
     } cases[] = {
-        {"{\"model\":{\"type\":\"Unigram\"}}", "model: no tokenizer of type \"Unigram\""},
-        {"{\"model\":{}}", "has a \"type\""},
+        {"{\"model\":{\"type\":\"Unigram\"}}", "model: unknown tokenizer type \"Unigram\""},
+        {"{\"model\":{}}", "with a \"type\""},
         {MODEL(""), "model.vocab"},
         {MODEL(",\"vocab\":{\"a\":-1}"), "model.vocab"},
         {MODEL(",\"vocab\":{\"a\":0,\"b\":0}"), "another token has the number 0"},
-        {MODEL(",\"vocab\":{\"\xE6\x97\xA5\":0}"), "no token of bytes"},
+        {MODEL(",\"vocab\":{\"\xE6\x97\xA5\":0}"), "is not a ByteLevel token"},
         {MODEL(",\"vocab\":{\"a\":3}"), "added_tokens[0]"},
         {MODEL(VOCAB), "model.merges"},
         {MODEL(VOCAB ",\"merges\":[\"ab\"]"), "model.merges[0]: expected two tokens"},
@@ -436,7 +436,7 @@ Test(bpe, parts_that_are_not_supported_are_named)
         {MODEL(VOCAB ",\"byte_fallback\":true"), "model.byte_fallback"},
         {MODEL(VOCAB ",\"end_of_word_suffix\":\"</w>\""), "model.end_of_word_suffix"},
         {MODEL(VOCAB ",\"unk_token\":\"a\",\"merges\":[]"), "model.unk_token"},
-        {"{\"normalizer\":{\"type\":\"NFC\"}" REST "}", "normalizer: one of type NFC"},
+        {"{\"normalizer\":{\"type\":\"NFC\"}" REST "}", "normalizer: type NFC"},
         {"{\"truncation\":{\"max_length\":512}" REST "}", "truncation"},
         {"{\"decoder\":{\"type\":\"BPEDecoder\"}" REST "}", "decoder: type BPEDecoder"},
         {"{\"post_processor\":{\"type\":\"Odd\"}" REST "}", "post_processor: type Odd"},
@@ -452,11 +452,11 @@ Test(bpe, parts_that_are_not_supported_are_named)
          "false,\"use_regex\":false}]}" REST "}",
          "pattern is none of"},
         {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}" REST "}",
-         "no token to end a text"},
+         "no token ends a text"},
         {"{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"added_tokens\":["
          "{"
          "\"id\":3,\"content\":\"x\"}]" REST "}",
-         "added_tokens[0]: tokens that are added and not \"special\""},
+         "added_tokens[0]: added tokens that are not \"special\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         refuses(cases[i].text, cases[i].words);
@@ -574,7 +574,7 @@ Test(bpe, rank_files_are_read_and_their_faults_have_lines)
         {"YWI 256\n", "t.json:257: expected"},
         {"YW?= 256\n", "t.json:257: expected"},
         {"YWJ= 256\n", "t.json:257: expected"},
-        {"YQ== 256\n", "t.json:257: this token stands in an earlier line"},
+        {"YQ== 256\n", "t.json:257: this token is also on an earlier line"},
         {"YWI= 256\nYWI= 257\n", "t.json:258: this token"},
         {"YWI= 7\n", "two tokens have the rank 7"},
         {"YWI= 999999999\n", "t.json:257: expected"},
@@ -588,7 +588,7 @@ Test(bpe, rank_files_are_read_and_their_faults_have_lines)
         cr_assert(strstr(error_message(), cases[i].words), "expected \"%s\": %s", cases[i].words,
                   error_message());
     }
-    refuses(rank_file(""), "does not say how text is cut"); /* its count is none that is known */
+    refuses(rank_file(""), "rank files lack the pattern"); /* its count is none that is known */
     refuses("YQ== 0\n", "no rank for the byte 0x00");
 
     /* "aaa" is [aa][a]: of equal ranks the leftmost; kept as it is, the text reads back as the same. */
@@ -628,7 +628,7 @@ Test(bpe, what_cannot_be_is_refused)
         {"bpe", "gpt3", 300, NULL, 0, "--pattern"},
         {"bpe", "gpt2", 256, NULL, 0, "a vocabulary of 256"},
         {"bpe", "gpt2", 300, one, 1, "two characters"},
-        {"bpe", "gpt2", 300, twice, 2, "named twice"},
+        {"bpe", "gpt2", 300, twice, 2, "given twice"},
         {"bpe", "gpt2", 300, no_end, 1, "ends a text"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

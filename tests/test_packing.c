@@ -28,7 +28,7 @@ static int64_t packs_of(const char *packer, const LengthCounts *l, int64_t depth
     MUST(packing_make(&p, packer_find(packer), &(Lengths){l->capacity, depth, l->counts}));
     const int64_t packs = p.packs;
     cr_assert(!depth || p.deepest <= depth);
-    cr_assert_eq(p.documents, l->pieces);
+    cr_assert_eq(p.documents, l->chunks);
     cr_assert_eq(p.tokens, l->tokens);
     packing_close(&p);
     return packs;
@@ -188,27 +188,27 @@ static void each_token_is_in_one_pack(const Packs *p, const Split *s, int64_t de
         last_first = p->begins[p->starts[k]];
         cr_assert(!depth || p->starts[k + 1] - p->starts[k] <= depth);
         for (int64_t i = p->starts[k]; i < p->starts[k + 1]; i++) {
-            const PackPiece piece = packs_piece(p, i);
-            const int64_t length = piece.document_end - piece.document_begin;
-            cr_assert_eq(piece.document_begin, (int64_t)s->offsets[piece.document]);
-            cr_assert_eq(piece.document_end, (int64_t)s->offsets[piece.document + 1]);
-            cr_assert(piece.begin >= piece.document_begin && piece.end <= piece.document_end);
-            cr_assert(piece.begin > last && piece.begin < piece.end);
-            last = piece.begin;
+            const PackChunk chunk = packs_chunk(p, i);
+            const int64_t length = chunk.document_end - chunk.document_begin;
+            cr_assert_eq(chunk.document_begin, (int64_t)s->offsets[chunk.document]);
+            cr_assert_eq(chunk.document_end, (int64_t)s->offsets[chunk.document + 1]);
+            cr_assert(chunk.begin >= chunk.document_begin && chunk.end <= chunk.document_end);
+            cr_assert(chunk.begin > last && chunk.begin < chunk.end);
+            last = chunk.begin;
             /* only what does not fit is cut, and into full windows */
-            if (length <= p->capacity) cr_assert_eq(piece.end - piece.begin, length);
-            if (piece.end < piece.document_end) {
-                cr_assert_eq(piece.end - piece.begin, p->capacity);
+            if (length <= p->capacity) cr_assert_eq(chunk.end - chunk.begin, length);
+            if (chunk.end < chunk.document_end) {
+                cr_assert_eq(chunk.end - chunk.begin, p->capacity);
                 cuts++;
             }
-            for (int64_t t = piece.begin; t < piece.end; t++) cr_assert_eq(seen[t]++, 0);
-            slots += piece.end - piece.begin;
+            for (int64_t t = chunk.begin; t < chunk.end; t++) cr_assert_eq(seen[t]++, 0);
+            slots += chunk.end - chunk.begin;
         }
         cr_assert_leq(slots, p->capacity);
     }
     for (int64_t t = 0; t < s->count; t++) cr_assert_eq(seen[t], 1);
-    cr_assert_eq(cuts, p->pieces - s->documents);
-    cr_assert_eq(p->starts[p->count], p->pieces);
+    cr_assert_eq(cuts, p->chunks - s->documents);
+    cr_assert_eq(p->starts[p->count], p->chunks);
 }
 
 Test(packs, every_token_is_in_exactly_one)
@@ -230,7 +230,7 @@ Test(packs, every_token_is_in_exactly_one)
         if (k % 100 == 0) { /* the same every time */
             MUST(packs_make(&again, &s, packer, capacity, depth));
             cr_assert_eq(p.count, again.count);
-            cr_assert_arr_eq(p.begins, again.begins, (size_t)p.pieces * sizeof *p.begins);
+            cr_assert_arr_eq(p.begins, again.begins, (size_t)p.chunks * sizeof *p.begins);
             cr_assert_arr_eq(p.starts, again.starts, (size_t)(p.count + 1) * sizeof *p.starts);
             packs_close(&again);
         }
@@ -281,7 +281,7 @@ Test(lengths, malformed_histograms_are_refused)
     static const BadFile files[] = {
         {"", ":1: a histogram begins with the line length,count"},
         {"length;count\n", ":1: a histogram begins with the line length,count"},
-        {"length,count\n0,5\n", "no document"},
+        {"length,count\n0,5\n", "all documents are empty"},
         {"length,count\n3,4\n-3,4\n", ":3: expected a length and a count"},
         {"length,count\n3\n", ":2: expected"},
         {"length,count\n3,4,5\n", ":2: expected"},
@@ -330,7 +330,7 @@ Test(lengths, long_documents_are_windows_and_a_rest)
     cr_assert_eq(l.documents, 4);
     cr_assert_eq(l.empty, 2);
     cr_assert_eq(l.tokens, 85);
-    cr_assert_eq(l.pieces, 10);
+    cr_assert_eq(l.chunks, 10);
     cr_assert_eq(l.cut, 3);
     cr_assert_float_eq(l.squares, 7 * 100 + 3 * 25, 0);
     arena_free(&a);

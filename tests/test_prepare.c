@@ -385,7 +385,8 @@ Test(prepare, says_where_rows_are_malformed)
         {FORMAT_jsonl, "{\"text\":\"a\"}\n{\"text\":\"b\"}\n{\"text\":", "a.txt:3: column"},
         {FORMAT_jsonl, "{\"text\":\"a\"}\n\n{\"text\":\"b\"}\nnonsense\n",
          "a.txt:4: column 8: not a JSON object: "},
-        {FORMAT_jsonl, "{\"text\":\"a\"}\n\n{\"text\":\"b\"}\nnonsense\n", "were fine: 2)"},
+        {FORMAT_jsonl, "{\"text\":\"a\"}\n\n{\"text\":\"b\"}\nnonsense\n",
+         "well-formed rows before it: 2)"},
         {FORMAT_jsonl, "{\"text\":\"a\"} {\"text\":\"b\"}", "a.txt:1: column"},
         {FORMAT_jsonl, "{\"txt\":\"a\"}", "a.txt:1: expected {\"text\": TEXT} or"},
         {FORMAT_jsonl, "{\"text\":7}", "expected {\"text\": TEXT}"},
@@ -396,8 +397,8 @@ Test(prepare, says_where_rows_are_malformed)
         {FORMAT_jsonl, "{\"text\":\"\\ud800\"}", "a.txt:1: column"},
         {FORMAT_tsv, "a\tb\nab\n",
          "a.txt:2: expected prompt TAB completion, with one TAB; this has none"},
-        {FORMAT_tsv, "a\tb\tc\n", "this has more (rows before it that were fine: 0)"},
-        {FORMAT_jsonl, "\n\n", "a.txt: there are no documents"},
+        {FORMAT_tsv, "a\tb\tc\n", "this has several (well-formed rows before it: 0)"},
+        {FORMAT_jsonl, "\n\n", "a.txt: no documents"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         put(0, cases[i].text);
@@ -434,7 +435,7 @@ Test(prepare, refuses_what_cannot_be)
     unlink(names[1]);
     fails(&p, E_DATA, "b.txt: No such file");
     p = settings(1, FORMAT_text, "bite", 0.1);
-    fails(&p, E_ARG, "expected byte, char, or a file");
+    fails(&p, E_ARG, "expected byte, char, or a tokenizer file");
     p = settings(1, FORMAT_text, "byte", 1);
     fails(&p, E_ARG, "--val 1 is not in [0, 1)");
     p = settings(1, FORMAT_text, "byte", -0.1);
@@ -446,7 +447,7 @@ Test(prepare, refuses_what_cannot_be)
     p.split_on = "";
     fails(&p, E_ARG, "--split-on");
     const char *const odd[] = {"-", folder, "/dev/null", output};
-    static const char *const words[] = {"standard input", "a folder", "not a file",
+    static const char *const words[] = {"standard input", "a folder", "not a regular file",
                                         "one of the inputs"};
     for (int i = 0; i < 4; i++) {
         p.split_on = NULL;
@@ -455,7 +456,7 @@ Test(prepare, refuses_what_cannot_be)
     }
     p = settings(1, FORMAT_text, "byte", 0.1);
     p.output = folder;
-    fails(&p, E_ARG, "is not a file");
+    fails(&p, E_ARG, "is not a regular file");
 }
 
 /* Every allocation fails in turn: an error, and nothing at the output. */

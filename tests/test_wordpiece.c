@@ -355,7 +355,7 @@ Test(wordpiece, parts_that_are_not_supported_are_named)
          "model.continuing_subword_prefix"},
         {HEAD RULES CUT MODEL(",\"unk_token\":\"[UNK]\",\"max_input_chars_per_word\":0"),
          "model.max_input_chars_per_word"},
-        {"{\"x\":0" RULES CUT MODEL(",\"unk_token\":\"[UNK]\""), "no token to end a text"},
+        {"{\"x\":0" RULES CUT MODEL(",\"unk_token\":\"[UNK]\""), "no token ends a text"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         refuses(cases[i].text, cases[i].words);

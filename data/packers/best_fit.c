@@ -1,7 +1,7 @@
-/* Best-fit-decreasing, exactly: the longest document first, into the pack with the least room that it
- * fits in; among equals into the one that got a document last. Documents of one length are placed at
- * once: the pack that took one has the least room still, so it takes as many as it can hold. O(lengths^2
- * + patterns), however many documents there are. */
+/* Exact best-fit-decreasing: the longest document first, into the pack with the least room that
+ * it fits into, of equals the one that got a document last. Documents of one length are placed
+ * together: the pack that took one still has the least room, so it takes as many as it can hold.
+ * O(lengths^2 + patterns), independent of the number of documents. */
 #include "data/packers/packers.h"
 
 static int64_t least(int64_t a, int64_t b)
@@ -17,7 +17,7 @@ static Status place(OpenPacks *o, int64_t length, int64_t count)
         const int64_t times = least(g.room / length, o->lengths->depth - g.depth);
         const int64_t full = least(g.packs, count / times), rest = count - full * times;
         const bool split =
-            rest && full < g.packs; /* one pack more gets what is left, below times */
+            rest && full < g.packs; /* one more pack gets the rest, fewer than times */
         const int64_t used = full + split;
         if (room && used < g.packs) {
             PackGroup others = g;

@@ -3,23 +3,23 @@
 #include <math.h>
 #include <string.h>
 
-/* A pattern is worth adding from this much above one pack. */
+/* A pattern must be worth this much more than one pack. */
 static const double GAIN = 1e-6, PIVOT_MIN = 1e-9, SMOOTHING = 0.8, ROUNDS_MIN = 20;
 
 typedef struct Program {
     const Lengths *lengths;
     Arena *arena;
     int64_t rows, capacity, layers; /* layers: of the knapsack; 1: packs of any depth */
-    int64_t *length;                /* [rows] that row i stands for, falling */
+    int64_t *length;                /* [rows]: the length of row i, descending */
     int64_t *row;                   /* [capacity + 1]: of a length; -1: none */
     Column *basis;                  /* [rows] */
-    double *inverse;                /* [rows, rows]: row i tells what column i has of each row */
+    double *inverse;                /* [rows, rows]: of the basis matrix */
     double *price;                  /* [rows] */
-    double *entering;               /* [rows]: the column that comes, in terms of the basis */
-    double *center;                 /* [rows]: prices that gave the best bound */
-    double bound;                   /* packs that take less are impossible */
+    double *entering;               /* [rows]: the entering column, in terms of the basis */
+    double *center;                 /* [rows]: prices with the best bound */
+    double bound;                   /* lower bound of the number of packs */
     double *worth;                  /* [capacity + 1]: price by length; -inf: none */
-    double *best;    /* [layers + 1, capacity + 1]: most that a pack of so many slots is worth */
+    double *best;    /* [layers + 1, capacity + 1]: maximum worth of a pack by slots */
     PackPart *parts; /* [capacity + 1]: scratch */
     double work;     /* multiplications left */
 } Program;
@@ -50,7 +50,7 @@ static Status keep(Program *s, Column *c, double packs, int64_t count)
     return OK;
 }
 
-/* Puts as many documents of row i into parts as there are, fit, and may. */
+/* Adds as many documents of row i to parts as are left, fit, and the depth allows. */
 static void put(const Program *s, int64_t i, double left, int64_t most, int64_t *room,
                 int64_t *depth, int64_t *count)
 {
@@ -63,9 +63,9 @@ static void put(const Program *s, int64_t i, double left, int64_t most, int64_t 
     *depth -= times;
 }
 
-/* A pack of row `first` and what else there is: the longest that fits comes next; or, since short ones
- * are hard to get rid of if packs may hold few documents, the shortest next and the longest that fits
- * last. */
+/* Makes a pack that begins with row `first`: then the longest documents that fit; or, since
+ * short ones are hard to place if packs may hold few documents, the shortest next and the
+ * longest that fits last. */
 static int64_t fill(const Program *s, int64_t first, const double *left, const bool *gone,
                     bool short_ones)
 {
@@ -82,8 +82,8 @@ static int64_t fill(const Program *s, int64_t first, const double *left, const b
     return count;
 }
 
-/* A first basis: patterns that are each used until one of their lengths is gone. order: [rows], which
- * went first. */
+/* A first basis: patterns that are each used until one of their lengths is used up. order:
+ * [rows], the order in which lengths were used up. */
 static Status begin(Program *s, bool short_ones, int64_t *order, double *total)
 {
     const int64_t m = s->rows;
@@ -116,7 +116,7 @@ static Status begin(Program *s, bool short_ones, int64_t *order, double *total)
     return OK;
 }
 
-/* In that order the basis is triangular: its inverse takes one pass. */
+/* In that order the basis is triangular, and one pass inverts it. */
 static void invert(Program *s, const int64_t *order)
 {
     const int64_t m = s->rows;
@@ -151,7 +151,7 @@ static double round_work(const Program *s)
     return (double)s->layers * (double)s->capacity * (double)s->capacity / 2;
 }
 
-/* best: by dynamic programming over slots, once (any depth) or a layer a document. */
+/* Fills best by dynamic programming over slots: one layer (any depth) or a layer per document. */
 static void price_packs(Program *s, double smoothing)
 {
     const int64_t slots = s->capacity + 1;
@@ -170,7 +170,7 @@ static void price_packs(Program *s, double smoothing)
     }
     s->work -= round_work(s);
 
-    /* Prices at which no pack is worth more than 1 bound the packs from below (Farley 1990). */
+    /* Prices at which no pack is worth more than 1 give a lower bound (Farley 1990). */
     const double most = s->best[(s->layers == 1 ? 0 : s->layers) * slots + s->capacity];
     double sum = 0;
     for (int64_t i = 0; i < s->rows; i++) {
@@ -189,7 +189,7 @@ static int by_length(const PackPart *parts, int64_t count, int64_t length)
     return -1;
 }
 
-/* Into parts: `length` and what goes best with it. */
+/* Fills parts with `length` and the best content beside it. */
 static int64_t best_with(Program *s, int64_t length)
 {
     const int64_t slots = s->capacity + 1;
@@ -200,7 +200,7 @@ static int64_t best_with(Program *s, int64_t length)
         const double value = s->best[layer * slots + room];
         int64_t w = 1;
         if (!(value > 0) || (s->layers > 1 && !layer)) return count;
-        if (layer && from[room] == value) { /* as good with a document less */
+        if (layer && from[room] == value) { /* as good with one document less */
             layer--;
             continue;
         }
@@ -216,7 +216,7 @@ static int64_t best_with(Program *s, int64_t length)
     }
 }
 
-/* Brings the column in whose place in the basis `entering` tells; gain: what a unit of it saves. */
+/* Pivots on the column in `entering`; gain: the packs that a unit of it saves. */
 static int64_t pivot(Program *s, double gain)
 {
     const int64_t m = s->rows;
@@ -248,7 +248,7 @@ static int64_t pivot(Program *s, double gain)
     return leaving;
 }
 
-/* The pattern in parts comes into the basis, if it is worth it. */
+/* Brings the pattern in parts into the basis if it is worth it. */
 static Status enter_pattern(Program *s, int64_t count, bool *entered)
 {
     const int64_t m = s->rows;
@@ -268,8 +268,8 @@ static Status enter_pattern(Program *s, int64_t count, bool *entered)
     return keep(s, &s->basis[at], s->basis[at].packs, count);
 }
 
-/* A slot for a document may hold a shorter one, or none: columns that cost nothing. They keep prices
- * from falling with length (Valerio de Carvalho 2005). */
+/* Slack columns without cost: a slot for a document may hold a shorter one, or none. They keep
+ * prices from falling with length (Valerio de Carvalho 2005). */
 static void enter_exchanges(Program *s)
 {
     const int64_t m = s->rows;
@@ -290,8 +290,8 @@ static double packs_now(const Program *s)
     return packs;
 }
 
-/* Prices swing wildly at first; halfway between them and the best ones so far they are better guides
- * (Wentges 1997). */
+/* Prices oscillate at first; the average with the best prices so far guides better (Wentges
+ * 1997). */
 static Status improve(Program *s)
 {
     double smoothing = 0;

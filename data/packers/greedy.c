@@ -1,13 +1,13 @@
-/* Greedy, in a bounded buffer: each document, as it comes, goes to the open pack with the least room that
- * it fits in, the oldest of equals; else to a new pack, for which the fullest one is closed if there are
- * too many. */
+/* Greedy, with a bounded number of open packs: each document goes, in order, into the open pack
+ * with the least room that it fits into, of equals the oldest; otherwise into a new pack, and
+ * the fullest one is closed if too many are open. */
 #include "data/packers/packers.h"
 
 static void shut(Greedy *g, int i)
 {
     if (g->packing) packing_count(g->packing, 1, g->documents[i], g->capacity - g->room[i]);
     g->count--;
-    for (; i < g->count; i++) { /* the oldest stay first */
+    for (; i < g->count; i++) { /* keeps the oldest first */
         g->room[i] = g->room[i + 1];
         g->documents[i] = g->documents[i + 1];
         g->number[i] = g->number[i + 1];
@@ -50,8 +50,8 @@ static int64_t gcd(int64_t a, int64_t b)
     return a;
 }
 
-/* Lengths have no order, so one is made: the documents, sorted, are taken in golden-ratio steps around a
- * circle, so that any stretch of them is like the whole. */
+/* A histogram has no order, so this makes one: it takes the sorted documents in golden-ratio
+ * steps around a circle, so that any stretch of them is like the whole. */
 Status packer_greedy(const Lengths *l, Packing *p)
 {
     Greedy g = {.capacity = l->capacity, .depth = l->depth, .packing = p};
@@ -62,7 +62,7 @@ Status packer_greedy(const Lengths *l, Packing *p)
     int64_t step = (int64_t)((double)total * 0.6180339887498949);
     while (total > 1 && gcd(step, total) != 1) step++;
     for (int64_t i = 0; i < total; i++) {
-        int64_t low = 1, high = l->capacity; /* the first length whose documents end behind at */
+        int64_t low = 1, high = l->capacity; /* the first length whose documents end after at */
         while (low < high) {
             const int64_t middle = (low + high) / 2;
             if (ends[middle] > at)

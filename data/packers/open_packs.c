@@ -57,7 +57,7 @@ PackGroup open_packs_fresh(const OpenPacks *o, int64_t packs)
     return (PackGroup){packs, o->lengths->capacity, 0, -1, -1};
 }
 
-/* Hands a group's packs to the packing. */
+/* Adds the packs of a group to the packing. */
 static Status shut(OpenPacks *o, const PackGroup *g)
 {
     int64_t count = 0;

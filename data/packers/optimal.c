@@ -1,7 +1,7 @@
-/* As few packs as can be, nearly: the fractional packing of least cost (columns.h) rounded down, and what
- * that leaves, at most a pack or so a length, by best-fit-decreasing. Not below best_fit on its own: the
- * better of the two is taken. With more than LENGTHS_MAX lengths the fractional packing would take
- * seconds, and best_fit has so many small documents to choose from that it hardly ever wastes. */
+/* Nearly the minimum number of packs: the optimal fractional packing (columns.h) rounded down,
+ * and the rest, about one pack per length, by best-fit-decreasing. Takes best_fit's result if
+ * that is better. With more than LENGTHS_MAX lengths the fractional packing would take seconds,
+ * and best_fit then has enough short documents to fill nearly every slot. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 enum { LENGTHS_MAX = 1024 };
 static const double WORK = 2e9; /* multiplications: about a second */
 
-/* Documents that none can share a pack with go alone. The others are counted in rest. */
+/* Packs documents alone that cannot share a pack; counts the others in rest. */
 static Status alone(const Lengths *l, int64_t *rest, Packing *p, int64_t *lengths)
 {
     int64_t shortest = 1;
@@ -29,14 +29,14 @@ static Status alone(const Lengths *l, int64_t *rest, Packing *p, int64_t *length
     return OK;
 }
 
-/* The longest document left that fits a slot of that length; 0: none does. */
+/* The longest document left that fits a slot of that length; 0: none. */
 static int64_t fitting(const int64_t *rest, int64_t length)
 {
     while (length && !rest[length]) length--;
     return length;
 }
 
-/* So many packs of a column, at most: each part holds the longest documents there are for it. */
+/* Makes at most `packs` packs of a column; each part takes the longest documents left that fit. */
 static Status place(const Column *c, int64_t packs, int64_t *rest, PackPart *parts, Packing *p)
 {
     while (packs) {
@@ -46,7 +46,7 @@ static Status place(const Column *c, int64_t packs, int64_t *rest, PackPart *par
                 const int64_t length = fitting(rest, c->parts[k].length);
                 const int64_t times = rest[length] < wanted ? rest[length] : wanted;
                 if (!length) break;
-                int64_t at = 0; /* two parts of a column may come to the same length */
+                int64_t at = 0; /* two parts of a column may take the same length */
                 while (at < count && parts[at].length != length) at++;
                 if (at == count) parts[count++] = (PackPart){(int32_t)length, 0};
                 parts[at].times += (int32_t)times;

@@ -1,7 +1,8 @@
-/* What packers share: packs that are open, in groups of packs that are alike.
+/* Shared by the packers: open packs, in groups of identical packs.
  *
- * A group is so many packs with the same room and the same documents; what they hold is a chain of
- * nodes, whose beginning groups that were one once go on sharing. Groups of equal room form a stack. */
+ * A group is a number of packs with the same room and the same document lengths. Its content is
+ * a chain of nodes; groups that were split share the beginning of their chains. Groups of equal
+ * room form a stack. */
 #ifndef DATA_PACKERS_PACKERS_H
 #define DATA_PACKERS_PACKERS_H
 
@@ -26,9 +27,9 @@ typedef struct PackNode {
 typedef struct OpenPacks {
     Arena arena;
     const Lengths *lengths;
-    Packing *packing; /* where packs go that are full */
+    Packing *packing; /* receives full packs */
     int32_t *top;     /* [capacity + 1]: of the stack of each room; -1: empty */
-    uint64_t *some;   /* bit r: there are packs with room r */
+    uint64_t *some;   /* bit r: some pack has room r */
     PackGroup *groups;
     PackNode *nodes;
     PackPart *chain; /* [chain_room] */
@@ -36,26 +37,27 @@ typedef struct OpenPacks {
     int32_t free_group; /* -1: none */
 } OpenPacks;
 
-/* Borrows l, whose depth is set, and p. o is to be closed whatever this returns. */
+/* Borrows l, whose depth must be set, and p. Close o whatever this returns. */
 Status open_packs_open(OpenPacks *o, const Lengths *l, Packing *p);
 void open_packs_close(OpenPacks *o);
 
-/* The least room >= length that a pack has; 0: none has. */
+/* The least room >= length of an open pack; 0: none. */
 int64_t open_packs_room(const OpenPacks *o, int64_t length);
 
-/* Takes the group that came last to that room. open_packs_fresh(): packs that nobody has begun. */
+/* Removes the group that was pushed last with that room. open_packs_fresh(): a group of empty
+ * packs. */
 PackGroup open_packs_pop(OpenPacks *o, int64_t room);
 PackGroup open_packs_fresh(const OpenPacks *o, int64_t packs);
-/* Puts a group back as it was. */
+/* Puts a group back unchanged. */
 Status open_packs_push(OpenPacks *o, PackGroup g);
 
 /* Puts `times` documents of a length into `packs` packs like g. */
 Status open_packs_put(OpenPacks *o, PackGroup g, int64_t packs, int64_t length, int64_t times);
 
-/* All packs are done. */
+/* Adds all open packs to the packing. */
 Status open_packs_finish(OpenPacks *o);
 
-/* Packs of which GREEDY_OPEN are open at a time: what a stream needs, that cannot look ahead. */
+/* The greedy packer as a stream, with at most GREEDY_OPEN open packs. */
 enum { GREEDY_OPEN = 64 };
 
 typedef struct Greedy {
@@ -64,10 +66,10 @@ typedef struct Greedy {
     int count;     /* open */
     int32_t room[GREEDY_OPEN], documents[GREEDY_OPEN];
     int64_t number[GREEDY_OPEN];
-    Packing *packing; /* told of packs that are done; NULL: nobody is */
+    Packing *packing; /* counts closed packs; may be NULL */
 } Greedy;
 
-/* The number of the pack, from 0 in order of their first documents, that a document goes to. */
+/* The pack that a document goes to, numbered from 0 in the order of their first documents. */
 int64_t greedy_put(Greedy *g, int64_t length);
 void greedy_finish(Greedy *g);
 

@@ -1,7 +1,7 @@
-/* Shortest-pack-first histogram packing (Krell et al. 2021, arXiv 2107.02027, algorithm 1): the longest
- * documents first, one into each of the packs with the most room; once those are used up, those with
- * less room, down to the length itself. When nothing fits, all documents of the length that are left
- * open packs of their own, without a look at the room that these leave. */
+/* Shortest-pack-first histogram packing (Krell et al. 2021, arXiv 2107.02027, algorithm 1): the
+ * longest documents first, one into each of the packs with the most room, then into those with
+ * less room, down to the length itself. When nothing fits, all documents left of that length
+ * open packs of their own, without using the room in these. */
 #include "data/packers/packers.h"
 
 static Status place(OpenPacks *o, int64_t length, int64_t count)

@@ -1,8 +1,8 @@
-/* Jane Austen's six novels: a document a novel.
+/* Jane Austen's six novels, a document per novel.
  *
- * The package is one for R; its Rdata.rdb is a row of [length of the raw data, 4 bytes, big-endian] [zlib
- * stream], each a vector of the novel's lines in R's serialisation format, XDR, version 3 (R Internals,
- * section 1.8). Neither R nor its package need be there. */
+ * The package is one for R. Its Rdata.rdb is a sequence of [length of the raw data, 4 bytes,
+ * big-endian] [zlib stream]; each is a vector of a novel's lines in R's serialization format,
+ * XDR, version 3 (R Internals, section 1.8). R itself is not needed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 
 enum { FILE_MAX = 16 << 20, NOVEL_MAX = 64 << 20, STRING_VECTOR = 16, STRING = 9, MISSING = -1 };
 
-/* Bytes that are read front to back; what is behind the end is 0 and sets bad. */
+/* Bytes that are read from front to back; reading past the end gives 0 and sets bad. */
 typedef struct Bytes {
     const unsigned char *at;
     size_t left;
@@ -25,10 +25,10 @@ static const unsigned char *take(Bytes *b, size_t size)
         b->bad = true;
         return NULL;
     }
-    const unsigned char *piece = b->at;
+    const unsigned char *part = b->at;
     b->at += size;
     b->left -= size;
-    return piece;
+    return part;
 }
 
 static int32_t take_int(Bytes *b)
@@ -38,7 +38,7 @@ static int32_t take_int(Bytes *b)
              : 0;
 }
 
-/* Writes the lines of a novel to text, which is larger than b; its size, or 0. */
+/* Writes the lines of a novel to text, which is larger than b. Returns its size, or 0. */
 static size_t read_novel(Bytes *b, char *text)
 {
     const unsigned char *mark = take(b, 2);
@@ -61,7 +61,7 @@ static size_t read_novel(Bytes *b, char *text)
     return b->bad ? 0 : used;
 }
 
-/* Unpacks one stream, moving b past it. */
+/* Unpacks one stream and moves b past it. */
 static Status unpack(Bytes *b, const char *path, unsigned char *raw, size_t size)
 {
     z_stream z = {.next_out = raw, .avail_out = (uInt)size, .avail_in = (uInt)b->left};
@@ -87,7 +87,7 @@ static Status read_novels(Bytes b, const char *path, Rows *out)
         if (status == OK) {
             size_t length = read_novel(&(Bytes){raw, (size_t)size, false}, text);
             status = length ? rows_add(out, NULL, text, length)
-                            : FAIL(E_DATA, "%s: not the lines of a novel", path);
+                            : FAIL(E_DATA, "%s: not a list of lines", path);
         }
         free(raw);
         free(text);

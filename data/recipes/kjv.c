@@ -1,6 +1,6 @@
-/* The King James Bible: a document a chapter, its name, an empty line, and a verse a line.
+/* The King James Bible, a document per chapter: its name, an empty line, and a verse per line.
  *
- * The text is packed in a form of its own, so the package's own program is asked for it. */
+ * The package stores the text in a format of its own, so its program prints it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static Status extract(const char *root, const char *scratch, Rows *out)
     snprintf(data, sizeof data, "%s/usr/lib", root);
     snprintf(text, sizeof text, "%s/bible.txt", scratch);
     snprintf(log, sizeof log, "%s/bible.log", scratch);
-    /* -l: no line is that long, so verses are not broken */
+    /* -l: longer than any verse, so that lines are not broken */
     const char *const arguments[] = {program, "-p", data, "-l100000", "gen1:1-rev22:21", NULL};
     Status status = process_run(&(Process){arguments, scratch, text, log});
     FILE *f = status == OK ? fopen(text, "r") : NULL;
@@ -80,7 +80,7 @@ static Status extract(const char *root, const char *scratch, Rows *out)
 }
 
 const Recipe recipe_kjv = {"kjv",
-                           "the King James Bible, a document a chapter",
+                           "the King James Bible, a document per chapter",
                            {"bible-kjv", "bible-kjv-text"},
                            "/usr/bin/bible",
                            1189,

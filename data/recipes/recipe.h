@@ -1,5 +1,5 @@
-/* Recipes: how the documents of a corpus are got out of a package's files. One file here and one row of
- * RECIPE_LIST each. */
+/* A recipe extracts the documents of a corpus from the files of a Debian package: one file here
+ * and one row of RECIPE_LIST. */
 #ifndef DATA_RECIPES_RECIPE_H
 #define DATA_RECIPES_RECIPE_H
 
@@ -11,22 +11,22 @@
 
 #define RECIPE_LIST(X) X(wordnet) X(kjv) X(austen)
 
-/* Rows of a jsonl file. */
+/* A jsonl file that is being written. */
 typedef struct Rows {
     FILE *file;
     int64_t count;
 } Rows;
 
-/* Adds {"text": text}, or {"prompt": prompt, "completion": text} if there is a prompt. Both are UTF-8:
- * E_DATA. */
+/* Adds {"text": text}, or {"prompt": prompt, "completion": text} if prompt is not NULL. E_DATA: not
+ * UTF-8. */
 Status rows_add(Rows *r, const char *prompt, const char *text, size_t size);
 
 typedef struct Recipe {
     const char *name, *title;
     const char *packages[PACKAGES_MAX + 1];
-    const char *probe; /* a file that is there if they are installed */
-    int64_t documents; /* that it must make: it is known of the packages of Debian 12 */
-    /* root stands before "/usr/..."; scratch: a folder for files in between. */
+    const char *probe; /* a file that exists if the packages are installed */
+    int64_t documents; /* expected number, as in Debian 12 */
+    /* root: put before "/usr/..."; scratch: a folder for temporary files. */
     Status (*extract)(const char *root, const char *scratch, Rows *out);
 } Recipe;
 

@@ -1,14 +1,15 @@
-/* WordNet 3.0: a document a synset, "word (noun): " as prompt and its gloss as completion.
+/* WordNet 3.0, a document per synset: "word (noun): " is the prompt, its gloss the completion.
  *
- * Format: wndb(5WN): a line is "offset file type words word id ... | gloss"; lines of the licence begin
- * with two spaces. */
+ * The format is wndb(5WN): a line is "offset file type words word id ... | gloss"; lines of the
+ * licence begin with two spaces. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "data/recipes/recipe.h"
 
-/* The synset's first word: blanks for underscores, and no marker of where an adjective may stand. */
+/* The synset's first word, with blanks for underscores and without the position marker of
+ * adjectives. */
 static bool read_word(const char *line, char *out, size_t size)
 {
     for (int field = 0; field < 4; field++) {
@@ -31,7 +32,7 @@ static Status read_lines(FILE *f, const char *path, const char *part, Rows *out)
         if (!strncmp(line, "  ", 2)) continue;
         char *gloss = strstr(line, " | ");
         if (!gloss || !read_word(line, word, sizeof word)) {
-            status = FAIL(E_DATA, "%s:%d: not a line of WordNet's", path, number);
+            status = FAIL(E_DATA, "%s:%d: not a line of WordNet", path, number);
             continue;
         }
         gloss += 3;

@@ -44,7 +44,7 @@ static bool is_punctuation(int32_t c)
     return category >= UTF8PROC_CATEGORY_PC && category <= UTF8PROC_CATEGORY_PO;
 }
 
-/* The blocks that the reference names; 0x2B920 is its misprint, kept. */
+/* The blocks of the reference, with its misprint 0x2B920. */
 static bool is_chinese(int32_t c)
 {
     return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
@@ -64,7 +64,7 @@ static void put(BertWords *b, int32_t c)
     b->queue[b->queued++] = c;
 }
 
-/* Puts what a character becomes in the queue. */
+/* Puts the normalised form of a character into the queue. */
 static void normalize(BertWords *b, int32_t c)
 {
     enum { DECOMPOSED_MAX = 8 };
@@ -96,13 +96,13 @@ static int32_t read_character(BertWords *b)
     return length > 0 ? c : REPLACEMENT;
 }
 
-/* The next code point of the normalised text, which stays where it is; false at the end. */
+/* The next code point of the normalised text, without taking it; false at the end. */
 static bool peek(BertWords *b, int32_t *c)
 {
     while (b->taken == b->queued) {
         if (b->at == b->size) return false;
         const unsigned char next = b->text[b->at];
-        if (next >= 0x20 && next < 0x7F) { /* most of what there is */
+        if (next >= 0x20 && next < 0x7F) { /* the common case */
             b->at++;
             b->queue[0] = b->rules.lowercase && next >= 'A' && next <= 'Z' ? next | 0x20 : next;
             b->queued = 1;

@@ -1,5 +1,5 @@
-/* Byte-level BPE, as GPT-2 and its successors have it: takes any bytes at all, and gives them back. Read
- * from Hugging Face's tokenizer.json, or from tiktoken's ranks. */
+/* Byte-level BPE, as in GPT-2 and its successors: any bytes can be encoded, and decode to the
+ * same bytes. Read from Hugging Face's tokenizer.json or from tiktoken's ranks. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,31 +16,31 @@ static Status read_model(Tokenizer *t, Arena *a, const json_t *description, cons
                                                  : bpe_read_huggingface(t, m, a, description, name);
 }
 
-/* Says which byte has no token, and where it stands. */
+/* E_DATA with the byte that has no token, and its position. */
 static Status refuse(const BpeModel *m, const TextPlace *start, const unsigned char *text,
-                     const unsigned char *piece)
+                     const unsigned char *word)
 {
     TextPlace p = *start;
-    while (m->byte[*piece] >= 0) piece++;
-    text_place_advance(&p, (const char *)text, piece - text);
+    while (m->byte[*word] >= 0) word++;
+    text_place_advance(&p, (const char *)text, word - text);
     return FAIL(E_DATA, "%s:%lld:%lld (byte %lld): the tokenizer has no token for the byte 0x%02X",
                 p.name ? p.name : "text", (long long)p.line + 1, (long long)p.column + 1,
-                (long long)p.byte, *piece);
+                (long long)p.byte, *word);
 }
 
-static Status encode_pieces(const BpeModel *m, Pieces *p, const TextPlace *place, int32_t *out,
-                            int64_t *count)
+static Status encode_words(const BpeModel *m, Pretokenizer *p, const TextPlace *place, int32_t *out,
+                           int64_t *count)
 {
-    const unsigned char *piece;
+    const unsigned char *word;
     int64_t size, used = 0;
-    while (pieces_next(p, &piece, &size)) {
-        const Word *w = words_find(&m->words, piece, size);
+    while (pretokenize_next(p, &word, &size)) {
+        const Word *w = words_find(&m->words, word, size);
         if (w) {
             out[used++] = (int32_t)w->value;
             continue;
         }
         for (int64_t i = 0; i < size; i++)
-            if ((out[used + i] = m->byte[piece[i]]) < 0) return refuse(m, place, p->text, piece);
+            if ((out[used + i] = m->byte[word[i]]) < 0) return refuse(m, place, p->text, word);
         TRY(merges_apply(&m->merges, out + used, &size));
         used += size;
     }
@@ -52,10 +52,10 @@ static Status encode(const Tokenizer *t, const TextPlace *place, const unsigned 
                      int64_t size, int32_t *out, int64_t *count)
 {
     const BpeModel *m = t->state;
-    Pieces p;
-    Status status = pieces_open(&p, m->pattern, text, size);
-    if (status == OK) status = encode_pieces(m, &p, place, out, count);
-    pieces_close(&p);
+    Pretokenizer p;
+    Status status = pretokenize_open(&p, m->pattern, text, size);
+    if (status == OK) status = encode_words(m, &p, place, out, count);
+    pretokenize_close(&p);
     return status;
 }
 
@@ -70,7 +70,7 @@ static const char *bytes(const Tokenizer *t, int32_t token, int64_t *size)
 static Status settled(const Tokenizer *t, const unsigned char *text, int64_t size, int64_t *length)
 {
     const BpeModel *m = t->state;
-    return pieces_settled(m->pattern, text, size, length);
+    return pretokenize_settled(m->pattern, text, size, length);
 }
 
 static Status describe(const Tokenizer *t, Arena *a, json_t **description)

@@ -9,7 +9,7 @@
 
 enum { WORD_MAX = 256 };
 
-/* The pattern that a pre-tokeniser cuts with. */
+/* Reads the pattern of a pre-tokenizer. */
 static Status read_pattern(const json_t *part, const char *name, Pattern *pattern)
 {
     const char *type = part_type(part), *where = "pre_tokenizer";
@@ -91,7 +91,7 @@ static Status read_tokens(Tokenizer *t, BpeModel *m, Arena *a, const char *const
         else
             length = letters_bytes(texts[i], pool);
         if (length < 1)
-            return PART_FAIL(name, "model.vocab", "\"%s\" is no token of bytes (ByteLevel)",
+            return PART_FAIL(name, "model.vocab", "\"%s\" is not a ByteLevel token",
                              text_escape(texts[i], shown, sizeof shown));
         m->tokens[i] = (TokenBytes){pool, length};
         if (length == 1 && !is_special(t, (int32_t)i)) m->byte[*pool] = (int32_t)i;
@@ -101,7 +101,7 @@ static Status read_tokens(Tokenizer *t, BpeModel *m, Arena *a, const char *const
     return OK;
 }
 
-/* "left right" or [left, right] in two texts; false: it is neither. */
+/* Splits "left right" or [left, right]; false: it is neither. */
 static bool split_merge(const json_t *merge, char *left, char *right, size_t room)
 {
     const char *a = json_string_value(json_array_get(merge, 0)),
@@ -142,7 +142,7 @@ static Status read_merges(BpeModel *m, Arena *a, const json_t *model, const char
         strcpy(left + strlen(left), right);
         const json_t *both = json_object_get(vocab, left);
         if (!both)
-            return PART_FAIL(name, part, "what it makes, \"%s\", is not in model.vocab",
+            return PART_FAIL(name, part, "its result, \"%s\", is not in model.vocab",
                              text_escape(left, shown, sizeof shown));
         merges_add(&m->merges, (int32_t)json_integer_value(l), (int32_t)json_integer_value(r),
                    (int32_t)i, (int32_t)json_integer_value(both));
@@ -156,7 +156,8 @@ typedef struct Check {
     bool *whole; /* [vocab_size] */
 } Check;
 
-/* A token is known as a whole if merging its bytes ends there. */
+/* Adds the tokens that merging their bytes leads to: a pre-token of these bytes needs no
+ * merging. */
 static void check_whole(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Check *c = context;

@@ -1,4 +1,4 @@
-/* What a BPE tokenizer is once it is read, from tokenizer.json or from ranks. */
+/* A BPE tokenizer in memory, read from a tokenizer.json or a rank file. */
 #ifndef DATA_TOKENIZERS_BPE_MODEL_H
 #define DATA_TOKENIZERS_BPE_MODEL_H
 
@@ -15,26 +15,26 @@ typedef struct TokenBytes {
 typedef struct BpeModel {
     Pattern pattern;
     Merges merges;
-    WordTable words;    /* pieces that are one token, known without merging */
-    int32_t byte[256];  /* the token of a byte; -1: there is none */
+    WordTable words;    /* pre-tokens that are one token: a look-up instead of merging */
+    int32_t byte[256];  /* the token of a byte; -1: none */
     TokenBytes *tokens; /* [vocab_size] */
     bool lacks_bytes;   /* some byte has no token */
-    bool from_ranks;    /* a piece that is a token is that token; ranks are the tokens' numbers */
+    bool from_ranks;    /* a pre-token in the vocabulary is one token; a rank is its number */
 } BpeModel;
 
-/* From description, the object of a tokenizer.json: vocab, merges and pre-tokeniser. */
+/* Reads vocabulary, merges and pre-tokenizer from description, the object of a tokenizer.json. */
 Status bpe_read_huggingface(Tokenizer *t, BpeModel *m, Arena *a, const json_t *description,
                             const char *name);
 
-/* From {"pattern": "cl100k", "special": {TEXT: NUMBER, ...}, "ranks": what a rank file holds}. */
+/* Reads {"pattern": "cl100k", "special": {TEXT: NUMBER, ...}, "ranks": the text of a rank file}. */
 Status bpe_read_ranks(Tokenizer *t, BpeModel *m, Arena *a, const json_t *description,
                       const char *name);
 
-/* The letters that stand for the 256 bytes in tokenizer.json, as GPT-2 has it (Radford et al. 2019): those
- * that can be seen for themselves, the others for U+0100 and on. */
+/* The 256 letters that represent bytes in tokenizer.json, as in GPT-2 (Radford et al. 2019): a
+ * printable byte is its own letter, the others are U+0100 and following. */
 int byte_letter(unsigned char byte, char out[3]); /* UTF-8, ended; its length, 1 or 2 */
 
-/* The bytes that letters stand for, at most strlen(letters) of them; -1: a letter stands for none. */
+/* The bytes of a text of such letters, at most strlen(letters) of them; -1: another letter. */
 int64_t letters_bytes(const char *letters, unsigned char *out);
 
 #endif

@@ -31,7 +31,8 @@ static Status read_specials(Tokenizer *t, BpeModel *m, Arena *a, const json_t *l
                : PART_FAIL(name, "special", "there is no <|endoftext|> among the special tokens");
 }
 
-/* Every way to cut a token in two tokens is a merge: tiktoken asks only what two neighbours make. */
+/* Every way to cut a token in two tokens is a merge: tiktoken asks only what two neighbours
+ * make. */
 static Status merges_of_ranks(const Tokenizer *t, BpeModel *m, Arena *a)
 {
     int64_t count = 0;

@@ -8,25 +8,25 @@ enum { BYTES = 256, VOCABULARY_MOST = 1 << 22 };
 static Status count(const void *context, const unsigned char *text, int64_t size, WordTable *words)
 {
     const Pattern *pattern = context;
-    const unsigned char *piece;
+    const unsigned char *word;
     int64_t length;
-    Pieces p;
-    Status status = pieces_open(&p, *pattern, text, size);
-    while (status == OK && pieces_next(&p, &piece, &length)) {
-        Word *w = words_add(words, piece, length, true);
+    Pretokenizer p;
+    Status status = pretokenize_open(&p, *pattern, text, size);
+    while (status == OK && pretokenize_next(&p, &word, &length)) {
+        Word *w = words_add(words, word, length, true);
         if (w)
             w->value++;
         else
             status = FAIL(E_NOMEM, "%lld words", (long long)words->used);
     }
-    pieces_close(&p);
+    pretokenize_close(&p);
     return status;
 }
 
 static Status settled(const void *context, const unsigned char *text, int64_t size, int64_t *length)
 {
     const Pattern *pattern = context;
-    return pieces_settled(*pattern, text, size, length);
+    return pretokenize_settled(*pattern, text, size, length);
 }
 
 static Status add_words(Trainer *t, const WordTable *words)
@@ -53,7 +53,8 @@ static Status prepare_tokens(Trainer *t)
     l->most_tokens = t->p->vocab_size - t->special_count;
     if (l->most_tokens < BYTES || l->most_tokens > VOCABULARY_MOST)
         return FAIL(
-            E_ARG, "a vocabulary of %lld: expected %d to %d, 256 bytes and %d special tokens first",
+            E_ARG,
+            "a vocabulary of %lld tokens: expected %d to %d, with 256 bytes and %d special tokens",
             (long long)t->p->vocab_size, BYTES + t->special_count, VOCABULARY_MOST,
             t->special_count);
     l->tokens = arena_take(t->arena, l->most_tokens * (int64_t)sizeof *l->tokens);
@@ -67,7 +68,8 @@ static Status prepare_tokens(Trainer *t)
     return OK;
 }
 
-/* What is written as a special token is: neither its text nor, in letters that stand for bytes, its name. */
+/* The texts that no merge may make: those of special tokens, and the bytes whose letters spell
+ * them. */
 static Status forbid_specials(Trainer *t)
 {
     Learn *l = &t->learn;

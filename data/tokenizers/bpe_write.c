@@ -62,9 +62,10 @@ static int by_left(const void *a, const void *b)
                               : (x->right > y->right) - (x->right < y->right);
 }
 
-/* A token's merges stand together, in the token's place; ignore_merges, as tiktoken takes a piece that is a
- * token for that token. Where one text can be cut in several ways into the same two ranks, tiktoken takes the
- * leftmost and this the one listed first: runs of one letter may then differ. */
+/* The merges of a token are listed together, in token order; ignore_merges is set because
+ * tiktoken makes a pre-token that is in the vocabulary one token. If a text has several pairs of
+ * equal rank, tiktoken merges the leftmost and this tokenizer.json the one listed first: runs of
+ * one letter may differ. */
 Status bpe_describe_ranks(const Tokenizer *t, Arena *a, json_t **description)
 {
     const BpeModel *m = t->state;

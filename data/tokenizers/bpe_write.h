@@ -1,4 +1,4 @@
-/* BPE as a tokenizer.json of Hugging Face, which others read. */
+/* Writes BPE as a tokenizer.json of Hugging Face. */
 #ifndef DATA_TOKENIZERS_BPE_WRITE_H
 #define DATA_TOKENIZERS_BPE_WRITE_H
 
@@ -7,19 +7,19 @@
 
 typedef struct BpeParts {
     Pattern pattern;
-    const TokenBytes *tokens; /* [count]; no bytes: there is no such token, or it is special */
+    const TokenBytes *tokens; /* [count]; no bytes: no such token, or a special one */
     int64_t count;
     const Special *specials;
     int64_t special_count;
     const Pair *merges;
     int64_t merge_count;
-    bool ignore_merges; /* a piece that is a token is that token */
+    bool ignore_merges; /* a pre-token that is in the vocabulary is one token */
 } BpeParts;
 
-/* NULL: memory is out. */
+/* NULL: out of memory. */
 json_t *bpe_describe(const BpeParts *p, Arena *a);
 
-/* The same of a tokenizer that was read from ranks, with the merges that make each token. */
+/* The same for a tokenizer read from ranks; finds the merges that make each token. */
 Status bpe_describe_ranks(const Tokenizer *t, Arena *a, json_t **description);
 
 #endif

@@ -1,4 +1,4 @@
-/* A token is a byte; end-of-text is 256. Takes any bytes at all, and gives them back. */
+/* A token is a byte; end-of-text is 256. Any bytes can be encoded, and decode to the same bytes. */
 #include "data/tokenizers/kind.h"
 
 #define FOUR(n)            \

@@ -1,6 +1,5 @@
-/* A token is a character (a Unicode code point), numbered in code-point order; end-of-text is the last
- * token. Text that is not UTF-8, or has a character that was not there when the tokenizer was made, is
- * refused. */
+/* A token is a character (a Unicode code point), numbered in code-point order; end-of-text is
+ * the last token. Refuses text that is not UTF-8 or has a character that the tokenizer lacks. */
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +13,7 @@ typedef struct CharState {
     const uint32_t *characters;  /* [count], rising */
     const char (*utf8)[4];       /* [count] */
     const unsigned char *length; /* [count], of utf8 */
-    int32_t ascii[ASCII];        /* token of the commonest characters; -1: not there */
+    int32_t ascii[ASCII];        /* token of the commonest characters; -1: none */
 } CharState;
 
 static int write_utf8(uint32_t c, char out[4])
@@ -52,7 +51,7 @@ static Status read_characters(Tokenizer *t, Arena *a, const json_t *description,
 {
     const json_t *list = json_object_get(description, "characters");
     if (!json_is_array(list))
-        return FAIL(E_DATA, "%s: a char tokenizer has \"characters\", a list of code points", name);
+        return FAIL(E_DATA, "%s: expected \"characters\", a list of code points", name);
     const int64_t count = (int64_t)json_array_size(list);
     CharState *s = arena_zero(a, sizeof *s);
     uint32_t *characters = arena_take(a, count * (int64_t)sizeof *characters);
@@ -69,8 +68,8 @@ static Status read_characters(Tokenizer *t, Arena *a, const json_t *description,
         if (!json_is_integer(item) || c <= before || c > LAST_CODE_POINT ||
             (c >= 0xD800 && c <= 0xDFFF))
             return FAIL(E_DATA,
-                        "%s: characters[%lld]: expected a code point (no surrogate) above the one "
-                        "before it, and at most %d",
+                        "%s: characters[%lld]: expected a code point (no surrogate) above the "
+                        "previous one, and at most %d",
                         name, (long long)i, LAST_CODE_POINT);
         before = c;
         characters[i] = (uint32_t)c;
@@ -87,7 +86,7 @@ static Status read_characters(Tokenizer *t, Arena *a, const json_t *description,
     return OK;
 }
 
-/* Says what is wrong with the character at text + at, and where it is. */
+/* E_DATA with the error in the character at text + at, and its position. */
 static Status refuse(const TextPlace *start, const unsigned char *text, int64_t size, int64_t at)
 {
     TextPlace p = *start;

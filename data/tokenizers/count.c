@@ -5,7 +5,7 @@
 
 enum { BUFFER = 64 << 20, ITEM = 1 << 18, ITEMS_MAX = 1 << 20, SHARE = 16 };
 
-/* Text that is settled: what it is cut into depends on nothing before or behind it. */
+/* A text whose words do not depend on the text before or after it. */
 typedef struct Item {
     int64_t begin, size;
 } Item;
@@ -22,7 +22,7 @@ typedef struct Counter {
     Arena arena; /* of buffer and items */
     unsigned char *buffer;
     int64_t room, used;
-    int64_t begin; /* of what is not an item yet */
+    int64_t begin; /* of text that is not in an item yet */
     Item *items;
     int64_t item_count;
     Worker workers[THREADS_MAX];
@@ -39,7 +39,7 @@ static void work(const void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* Counts the items, and moves what is not one to the front. */
+/* Counts the items, and moves the rest of the buffer to the front. */
 static Status flush(Counter *k)
 {
     threads_range(k->item_count, SHARE, work, k);
@@ -74,24 +74,24 @@ static void add_item(Counter *k, int64_t size)
     k->begin += size;
 }
 
-static Status add(Counter *k, const Piece *piece)
+static Status add(Counter *k, const TextChunk *chunk)
 {
-    TRY(make_room(k, piece->size));
-    memcpy(k->buffer + k->used, piece->text, (size_t)piece->size);
-    k->used += piece->size;
-    const bool is_end = piece->ends_document || piece->is_prompt;
+    TRY(make_room(k, chunk->size));
+    memcpy(k->buffer + k->used, chunk->text, (size_t)chunk->size);
+    k->used += chunk->size;
+    const bool is_end = chunk->ends_document || chunk->is_prompt;
     while (k->used - k->begin >= ITEM) {
         const unsigned char *text = k->buffer + k->begin;
         int64_t size;
         TRY(k->c->settled(k->c->context, text, ITEM, &size));
-        if (!size) /* words so long are cut anyway, but no character is */
+        if (!size) /* words of this length are cut anyway, but never inside a character */
             for (size = ITEM - 3; size < ITEM && (text[size] & 0xC0) == 0x80;) size++;
         add_item(k, size);
         if (k->item_count == ITEMS_MAX) TRY(flush(k));
     }
     if (is_end) add_item(k, k->used - k->begin);
-    k->c->documents += piece->ends_document;
-    k->c->bytes += piece->size;
+    k->c->documents += chunk->ends_document;
+    k->c->bytes += chunk->size;
     return k->item_count == ITEMS_MAX || (k->used >= BUFFER && k->item_count) ? flush(k) : OK;
 }
 
@@ -102,9 +102,9 @@ static Status add_all(Counter *k)
     bool found = true;
     documents_open(&d, k->c->inputs, k->c->input_count, k->c->format, k->c->split_on);
     while (status == OK && found) {
-        Piece piece;
-        status = documents_next(&d, &piece, &found);
-        if (status == OK && found) status = add(k, &piece);
+        TextChunk chunk;
+        status = documents_next(&d, &chunk, &found);
+        if (status == OK && found) status = add(k, &chunk);
     }
     documents_close(&d);
     if (status == OK) status = flush(k);

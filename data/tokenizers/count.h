@@ -1,4 +1,5 @@
-/* Counting words: text of any size, on all threads; how many threads there are changes nothing. */
+/* Counts the words of texts of any size, on all threads. The result does not depend on their
+ * number. */
 #ifndef DATA_TOKENIZERS_COUNT_H
 #define DATA_TOKENIZERS_COUNT_H
 
@@ -6,11 +7,12 @@
 #include "data/documents.h"
 #include "data/tokenizers/words.h"
 
-/* Cuts a text into words and adds them: words->value is how often each was seen. */
+/* Cuts a text into words and adds them to the table, whose values are counts. */
 typedef Status (*CountWork)(const void *context, const unsigned char *text, int64_t size,
                             WordTable *words);
 
-/* How many bytes of a text may be cut from what follows: as tokenizer_settled(). */
+/* How many bytes of a text have words that do not depend on text that follows: see
+ * tokenizer_settled(). */
 typedef Status (*SettledWork)(const void *context, const unsigned char *text, int64_t size,
                               int64_t *settled);
 
@@ -26,8 +28,8 @@ typedef struct Count {
     int64_t bytes, documents;
 } Count;
 
-/* All words of the inputs, in words, which lives in a. Errors are those of documents_next(), E_NOMEM and
- * what count and settled give. */
+/* Counts all words of the inputs into words, which lives in a. Errors: those of
+ * documents_next(), count and settled; E_NOMEM. */
 Status count_words(Count *c, Arena *a, WordTable *words);
 
 #endif

@@ -34,7 +34,7 @@ Status part_must_be_null(const json_t *holder, const char *key, const char *name
     char shown[64];
     const json_t *part = json_object_get(holder, key);
     if (!part || json_is_null(part)) return OK;
-    return PART_FAIL(name, key, "one of type %s is not supported; expected null",
+    return PART_FAIL(name, key, "type %s is not supported; expected null",
                      text_escape(part_type(part), shown, sizeof shown));
 }
 
@@ -70,7 +70,7 @@ Status huggingface_check(const json_t *description, const char *name)
     return check_post_processor(json_object_get(description, "post_processor"), name, 0);
 }
 
-/* The largest number that a token has, and whether all are numbers. */
+/* The largest token number. */
 static Status find_vocab_size(const json_t *vocab, const json_t *added, const char *name,
                               int64_t *size)
 {
@@ -109,16 +109,15 @@ static Status read_added(Tokenizer *t, Arena *a, const json_t *vocab, const json
         const int32_t id = (int32_t)json_integer_value(json_object_get(one, "id"));
         const char *text = json_string_value(content);
         snprintf(part, sizeof part, "added_tokens[%zu]", i);
-        if (!text || !*text) return PART_FAIL(name, part, "expected \"content\", a text");
+        if (!text || !*text) return PART_FAIL(name, part, "expected a text \"content\"");
         if (!part_bool(one, "special", false))
-            return PART_FAIL(name, part,
-                             "tokens that are added and not \"special\" are not supported");
+            return PART_FAIL(name, part, "added tokens that are not \"special\" are not supported");
         if (part_bool(one, "single_word", false) || part_bool(one, "lstrip", false) ||
             part_bool(one, "rstrip", false))
             return PART_FAIL(name, part, "single_word, lstrip and rstrip are not supported");
         const json_t *number = json_object_get(vocab, text);
         if (number ? json_integer_value(number) != id : texts[id] != NULL)
-            return PART_FAIL(name, part, "token %d is another one in model.vocab", (int)id);
+            return PART_FAIL(name, part, "token %d has another text in model.vocab", (int)id);
         texts[id] = text;
         specials[i] = (Special){arena_text(a, text), (int64_t)json_string_length(content), id};
         if (!specials[i].text) return FAIL(E_NOMEM, "%s: added tokens", name);
@@ -194,7 +193,7 @@ Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description,
     t->end_of_text = special_end_of_text(t->specials, t->special_count);
     if (t->end_of_text < 0)
         return PART_FAIL(name, "added_tokens",
-                         "there is no token to end a text with: expected one of <|endoftext|>, "
+                         "no token ends a text: expected one of <|endoftext|>, "
                          "<|end_of_text|>, </s>, <eos>, [EOS], [SEP]");
     return OK;
 }

@@ -1,5 +1,5 @@
-/* What stands in Hugging Face's tokenizer.json, and which of it we take: the parts that both BPE and
- * WordPiece have. What is not taken is refused, by its name. */
+/* The parts of Hugging Face's tokenizer.json that BPE and WordPiece share. Unsupported parts are
+ * refused by name. */
 #ifndef DATA_TOKENIZERS_HUGGINGFACE_H
 #define DATA_TOKENIZERS_HUGGINGFACE_H
 
@@ -7,7 +7,8 @@
 
 #include "data/tokenizers/kind.h"
 
-/* A small file is not to ask for much memory: numbers that no token has are at most so many. */
+/* Limits on token numbers and on numbers without a token, so that a small file cannot claim much
+ * memory. */
 enum { VOCABULARY_MAX = 1 << 24, VOCABULARY_GAPS_MAX = 1 << 16 };
 
 #define PART_FAIL(name, part, ...) \
@@ -20,22 +21,22 @@ Status part_fail(const char *name, const char *part, const char *file, int line,
 /* The "type" of a part of the description; "null" if it is null or missing, "?" if it has none. */
 const char *part_type(const json_t *part);
 
-/* Refuses a part that is neither null nor missing. */
+/* E_DATA unless a part is null or missing. */
 Status part_must_be_null(const json_t *holder, const char *key, const char *name);
 
 /* A bool of a part; fallback if it is null or missing. */
 bool part_bool(const json_t *part, const char *key, bool fallback);
 
-/* E_DATA if truncation, padding or the post-processor is none that we know. Tokens that a post-processor
- * adds around a text are not added: documents end in end-of-text, and nothing else is inserted. */
+/* E_DATA: an unsupported truncation, padding or post-processor. The tokens that a post-processor
+ * adds around a text are ignored: documents end in end-of-text, and nothing else is inserted. */
 Status huggingface_check(const json_t *description, const char *name);
 
 /* Fills vocab_size, specials and end_of_text of t from model.vocab and added_tokens, and *texts
- * [vocab_size] with what tokens are called: borrowed from the description; NULL where there is none. */
+ * [vocab_size] with the tokens' texts, borrowed from the description; NULL: no such token. */
 Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description, const char *name,
                               const char ***texts);
 
-/* The special token that ends a text: "<|endoftext|>", or what else it is called; -1: there is none. */
+/* The special token that ends a text, "<|endoftext|>" or another of its names; -1: none. */
 int32_t special_end_of_text(const Special *specials, int64_t count);
 json_t *specials_describe(const Special *specials, int64_t count); /* as added_tokens */
 Status specials_mark(Tokenizer *t, Arena *a); /* once vocab_size and specials are there */

@@ -1,5 +1,5 @@
-/* What a kind of tokenizer is: one file in data/tokenizers/ and one row of TOKENIZER_LIST. Only
- * tokenizer.c and those files include this. */
+/* A kind of tokenizer: one file in data/tokenizers/ and one row of TOKENIZER_LIST. Only
+ * data/tokenizer.c and the files here include this. */
 #ifndef DATA_TOKENIZERS_KIND_H
 #define DATA_TOKENIZERS_KIND_H
 
@@ -10,29 +10,29 @@
 #define TOKENIZER_LIST(X) X(byte) X(char) X(bpe) X(wordpiece)
 
 typedef struct TokenizerKind {
-    const char *name;  /* the description's "type" */
-    const char *model; /* of a tokenizer.json, its model's "type"; NULL: it is not written so */
+    const char *name;  /* "type" of the description */
+    const char *model; /* "type" of the model in a tokenizer.json; NULL: has no tokenizer.json */
 
-    /* Fills vocab_size, end_of_text, state and, if there are any, specials of t from the description, a
-     * JSON object written by strangers; name: the file, for messages. */
+    /* Fills vocab_size, end_of_text, state and, if there are any, specials of t from the
+     * description, a untrusted JSON object; name: the file, for messages. */
     Status (*read)(Tokenizer *t, Arena *a, const json_t *description, const char *name);
 
-    /* As tokenizer_encode_at(); there is room. */
+    /* As tokenizer_encode_at(); out has room for size tokens. */
     Status (*encode)(const Tokenizer *t, const TextPlace *place, const unsigned char *text,
                      int64_t size, int32_t *out, int64_t *count);
 
     /* As tokenizer_bytes(), of a token in [0, vocab_size) that is not end-of-text. */
     const char *(*bytes)(const Tokenizer *t, int32_t token, int64_t *size);
 
-    /* As tokenizer_settled(); NULL: all that is whole characters is. */
+    /* As tokenizer_settled(); NULL: all whole characters are settled. */
     Status (*settled)(const Tokenizer *t, const unsigned char *text, int64_t size,
                       int64_t *settled);
 
-    /* The object of a tokenizer.json; NULL, or gives NULL: the tokenizer's text is one. */
+    /* The object of a tokenizer.json; NULL, or a result of NULL: the description is one already. */
     Status (*describe)(const Tokenizer *t, Arena *a, json_t **description);
 } TokenizerKind;
 
-/* A token that no text makes. */
+/* A special token: ordinary text never becomes one. */
 typedef struct Special {
     const char *text;
     int64_t size; /* of text */
@@ -47,8 +47,8 @@ struct Tokenizer {
     int32_t end_of_text;
     const Special *specials; /* end-of-text among them, if it has a text */
     int64_t special_count;
-    const unsigned char *marks; /* [vocab_size]: whether a token is one of them; NULL: none is */
-    const void *state;          /* the kind's own */
+    const unsigned char *marks; /* [vocab_size]: 1 for special tokens; NULL: none */
+    const void *state;          /* private to the kind */
 };
 
 #define X(name) extern const TokenizerKind tokenizer_kind_##name;

@@ -9,12 +9,12 @@ typedef struct WordList {
     int32_t used, words[LIST_WORDS];
 } WordList;
 
-/* A pair of neighbours: how often it is seen, and the words that hold it or once did. */
+/* A pair of neighbours: its count, and the words that contain it or did. */
 typedef struct Seen {
     uint64_t pair; /* left << 32 | right */
     int64_t count; /* -1: a free slot */
     WordList *list;
-    int64_t touched; /* merge that last added to count */
+    int64_t touched; /* the last merge that added to count */
 } Seen;
 
 typedef struct Candidate {
@@ -42,7 +42,7 @@ static bool is_before(Candidate a, Candidate b)
     return a.count != b.count ? a.count > b.count : a.pair < b.pair;
 }
 
-/* Twice the room, for `used` items of `size` bytes; NULL: memory is out. */
+/* Doubles the room of `used` items of `size` bytes; NULL: out of memory. */
 static void *twice(Arena *a, const void *items, int64_t used, int64_t *room, int64_t size)
 {
     const int64_t more = *room ? 2 * *room : 1024;
@@ -165,7 +165,7 @@ static void push_touched(Learner *r)
     r->touched_count = 0;
 }
 
-/* Pairs of the word that are about to go, and those that come, differ only beside what is merged. */
+/* A merge changes only the pairs next to it. */
 static void merge_word(Learner *r, int32_t w, Pair p, int32_t token, int64_t merge)
 {
     LearnWord *word = &r->l->words[w];
@@ -194,7 +194,7 @@ static void merge_word(Learner *r, int32_t w, Pair p, int32_t token, int64_t mer
             add(r, pair_of(symbols[i], symbols[i + 1]), w, word->count, merge);
 }
 
-/* The symbol that left and right make; -1: it is forbidden. */
+/* The symbol that left and right merge into; -1: it is forbidden. */
 static Status join(Learner *r, Pair p, int32_t *token)
 {
     Learn *l = r->l;
@@ -263,7 +263,7 @@ Status learn_merges(Learn *l)
         const Candidate best = pop(&r);
         Seen *s = slot(&r, best.pair);
         if (s->count != best.count) {
-            /* It was seen more often when it was put there; a rise has put another one there. */
+            /* Outdated: its count has fallen since it entered the heap. A rise adds a new entry. */
             if (s->count < best.count && s->count >= l->min_count)
                 push(&r, (Candidate){s->count, best.pair});
             continue;
@@ -273,7 +273,7 @@ Status learn_merges(Learn *l)
         TRY(join(&r, p, &token));
         if (token < 0) continue;
         TRY(note_merge(&r, p));
-        const WordList *list = s->list; /* s moves when the table grows */
+        const WordList *list = s->list; /* read first: s moves when the table grows */
         for (; list && !r.out_of_memory; list = list->next)
             for (int32_t i = 0; i < list->used; i++)
                 merge_word(&r, list->words[i], p, token, l->merge_count);

@@ -1,9 +1,9 @@
-/* Learning merges: from words and how often each was seen, the pair of neighbours that is seen most becomes
- * a symbol of its own, again and again (Gage 1994; Sennrich et al. 2016, arXiv:1508.07909). Of pairs seen
- * equally often the smaller one goes first: by the number of its left symbol, then of its right one.
+/* Learns the merges of BPE from word counts: the most frequent pair of neighbours becomes a
+ * symbol, again and again (Gage 1994; Sennrich et al. 2016, arXiv:1508.07909). Of equally
+ * frequent pairs the one with the smaller numbers comes first (left symbol, then right one).
  *
- * What comes out is what counting everything anew after each merge would give, but only words that hold
- * the pair are looked at. */
+ * The result is the same as counting all pairs again after each merge, but only the words that
+ * contain the pair are visited. */
 #ifndef DATA_TOKENIZERS_LEARN_H
 #define DATA_TOKENIZERS_LEARN_H
 
@@ -13,7 +13,7 @@
 #include "autograd/base/error.h"
 #include "data/tokenizers/words.h"
 
-enum { LEARN_WORD_MAX = 256 }; /* symbols; whoever has longer words cuts them */
+enum { LEARN_WORD_MAX = 256 }; /* symbols; the caller cuts longer words */
 
 typedef struct LearnWord {
     int64_t count;
@@ -32,21 +32,22 @@ typedef struct Pair {
 
 typedef struct Learn {
     Arena *arena;
-    int32_t *symbols; /* of all words; they are merged in place */
+    int32_t *symbols; /* of all words; merged in place */
     LearnWord *words;
     int64_t word_count;
 
-    /* The first symbols, at least room for most_tokens of them, and what may not come to be: texts of
-     * special tokens. When two symbols join, the right one loses `prefix` bytes of its text ("##"). */
+    /* The first symbols, with room for most_tokens, and the texts that no merge may make
+     * (special tokens). In a merge the right symbol loses the first `prefix` bytes of its text
+     * ("##"). */
     Symbol *tokens;
     int64_t token_count, most_tokens;
     const Symbol *forbidden;
     int64_t forbidden_count;
     int64_t prefix;
-    int64_t min_count; /* pairs that are seen less often are left alone; at least 1 */
+    int64_t min_count; /* rarer pairs are not merged; at least 1 */
 
-    /* What is learned: tokens grow, and the merges in their order. A merge that makes the text of a symbol
-     * that is there already makes that symbol. */
+    /* The result: more tokens, and the merges in order. A merge whose text is already a symbol
+     * makes that symbol. */
     Pair *merges;
     int64_t merge_count, merge_room;
 } Learn;

@@ -55,7 +55,7 @@ static int64_t apply_short(const Merges *m, int32_t *tokens, int64_t count)
         tokens[best] = next[best].token;
         for (int64_t i = best + 1; i + 1 < count; i++) {
             tokens[i] = tokens[i + 1];
-            next[i] = next[i + 1]; /* that of the last is never looked at */
+            next[i] = next[i + 1]; /* the last entry is never read */
         }
         count--;
         if (best + 1 < count) next[best] = next_of(m, tokens[best], tokens[best + 1]);
@@ -64,7 +64,7 @@ static int64_t apply_short(const Merges *m, int32_t *tokens, int64_t count)
     return count;
 }
 
-/* A heap of (rank, place), lowest first; what stands in it may be out of date. */
+/* A heap of (rank, index), lowest first; entries may be outdated. */
 typedef struct Heap {
     uint64_t *items;
     int64_t count;
@@ -92,8 +92,8 @@ static uint64_t pop(Heap *h)
     return top;
 }
 
-/* Places are linked by before and after; a token that was merged into its left neighbour is -1. Each merge
- * adds at most two items to the heap, so 3 x count suffice. */
+/* Tokens are linked by before and after; a token that was merged into its left neighbour is -1.
+ * Each merge adds at most two items to the heap, so 3 x count suffice. */
 static int64_t apply_long(const Merges *m, Arena *a, int32_t *tokens, int64_t count)
 {
     const int64_t size = (int64_t)sizeof(int32_t);

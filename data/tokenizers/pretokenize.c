@@ -8,8 +8,8 @@
 
 #include "autograd/base/text.h"
 
-/* White space as the authors of the patterns mean it (Unicode's White_Space): PCRE2's \s has U+180E as
- * well. Between brackets it stands in a class, with S in one. */
+/* Unicode's White_Space, as the patterns mean it: PCRE2's \s contains U+180E, too. SPACE is for
+ * use inside a class; SPACES is a class. */
 #define SPACE                                                                                   \
     "\\x09-\\x0d\\x20\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}\\x{" \
     "205f}"                                                                                     \
@@ -21,8 +21,8 @@
 #define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define SHORT "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 
-/* Where nothing can be given back (the next class has no character in common), possessive forms save the
- * way back. */
+/* The second form of each pattern is possessive where the next class has no character in common,
+ * which saves backtracking. */
 static const struct {
     const char *name, *text, *pcre2;
 } patterns[PATTERNS] = {
@@ -50,7 +50,7 @@ static const struct {
                        "*[\\r\\n]++" TAIL},
 };
 
-/* Compiled at first use, all at once, and kept: their number does not grow. */
+/* All patterns are compiled at first use and kept. */
 typedef struct PatternCode {
     pcre2_code *code;
     bool jit;
@@ -97,30 +97,30 @@ bool pattern_of_text(const char *text, Pattern *p)
     return false;
 }
 
-Status pieces_open(Pieces *p, Pattern pattern, const unsigned char *text, int64_t size)
+Status pretokenize_open(Pretokenizer *p, Pattern pattern, const unsigned char *text, int64_t size)
 {
     pthread_once(&once, compile);
-    *p = (Pieces){.code = &codes[pattern]};
+    *p = (Pretokenizer){.code = &codes[pattern]};
     p->match = codes[pattern].code ? pcre2_match_data_create(1, NULL) : NULL;
     if (!p->match) return FAIL(E_NOMEM, "a pattern of pre-tokenisation");
-    pieces_restart(p, text, size);
+    pretokenize_restart(p, text, size);
     return OK;
 }
 
-void pieces_restart(Pieces *p, const unsigned char *text, int64_t size)
+void pretokenize_restart(Pretokenizer *p, const unsigned char *text, int64_t size)
 {
     p->text = text;
     p->size = size;
     p->at = p->segment = p->last = 0;
 }
 
-void pieces_close(Pieces *p)
+void pretokenize_close(Pretokenizer *p)
 {
     pcre2_match_data_free(p->match);
 }
 
-/* Finds how far what begins at `last` goes: UTF-8, or bytes that are none. */
-static void next_segment(Pieces *p)
+/* Finds the end of the range that begins at `last`: UTF-8, or bytes that are not. */
+static void next_segment(Pretokenizer *p)
 {
     const unsigned char *text = p->text;
     const int64_t size = p->size;
@@ -142,7 +142,7 @@ static void next_segment(Pieces *p)
     p->last = i;
 }
 
-bool pieces_next(Pieces *p, const unsigned char **begin, int64_t *size)
+bool pretokenize_next(Pretokenizer *p, const unsigned char **begin, int64_t *size)
 {
     if (p->at == p->size) return false;
     if (p->at == p->last) next_segment(p);
@@ -159,7 +159,7 @@ bool pieces_next(Pieces *p, const unsigned char **begin, int64_t *size)
             found = pcre2_match(p->code->code, subject, length, start,
                                 PCRE2_NO_UTF_CHECK | PCRE2_NO_JIT, p->match, NULL);
         const PCRE2_SIZE *ends = pcre2_get_ovector_pointer(p->match);
-        /* The patterns match wherever there is a character; out of memory, it is a piece. */
+        /* The patterns match at every character; without memory, the rest is one pre-token. */
         *size = found >= 0 && ends[1] > start ? (int64_t)(ends[1] - start)
                                               : text_utf8_length(*begin, (size_t)(p->last - p->at));
     }
@@ -167,27 +167,28 @@ bool pieces_next(Pieces *p, const unsigned char **begin, int64_t *size)
     return true;
 }
 
-/* A match looks at no more than its own characters, the white space behind them, two characters of a
- * contraction and one more: all of that lies within the next three pieces. And a letter of ASCII before a
- * blank is the end of a piece in all patterns, wherever pieces began. */
-Status pieces_settled(Pattern pattern, const unsigned char *text, int64_t size, int64_t *settled)
+/* A match reads only its own characters, the white space after them, two characters of a
+ * contraction and one more: all within the next three pre-tokens. And an ASCII letter before a
+ * blank ends a pre-token in all patterns, wherever pre-tokens began. */
+Status pretokenize_settled(Pattern pattern, const unsigned char *text, int64_t size,
+                           int64_t *settled)
 {
-    enum { BACK = 4096, PIECES = 4 };
-    int64_t ends[PIECES] = {0}, piece_size;
-    const unsigned char *piece;
+    enum { BACK = 4096, PRETOKENS = 4 };
+    int64_t ends[PRETOKENS] = {0}, word_size;
+    const unsigned char *word;
     *settled = 0;
     for (int64_t i = size - 1; i > 0 && i > size - BACK; i--)
         if (text[i] == ' ' && ((text[i - 1] | 0x20) >= 'a' && (text[i - 1] | 0x20) <= 'z')) {
             *settled = i;
             return OK;
         }
-    Pieces p;
-    Status status = pieces_open(&p, pattern, text, size);
-    while (status == OK && pieces_next(&p, &piece, &piece_size)) {
+    Pretokenizer p;
+    Status status = pretokenize_open(&p, pattern, text, size);
+    while (status == OK && pretokenize_next(&p, &word, &word_size)) {
         *settled = ends[0];
         memmove(ends, ends + 1, sizeof ends - sizeof *ends);
-        ends[PIECES - 1] = p.at;
+        ends[PRETOKENS - 1] = p.at;
     }
-    pieces_close(&p);
+    pretokenize_close(&p);
     return status;
 }

@@ -1,7 +1,7 @@
-/* Pre-tokenisation: text is cut into pieces, mostly words, that no token crosses.
+/* Pre-tokenization: cuts text into pre-tokens, mostly words, that no token crosses.
  *
- * A pattern (a regular expression, run by PCRE2's JIT) says where. Bytes that are not UTF-8 are no
- * text to it: a run of them is a piece, and the text before and after is cut as if it stood alone. */
+ * The cuts follow a regular expression, run by PCRE2's JIT. A run of bytes that are not UTF-8 is
+ * a pre-token, and the text before and after it is cut as if it were alone. */
 #ifndef DATA_TOKENIZERS_PRETOKENIZE_H
 #define DATA_TOKENIZERS_PRETOKENIZE_H
 
@@ -18,34 +18,35 @@ typedef enum Pattern { PATTERN_LIST(X) PATTERNS } Pattern;
 #undef X
 
 const char *pattern_name(Pattern p);
-const char *pattern_text(Pattern p); /* as its authors write it, and as tokenizer.json has it */
+const char *pattern_text(Pattern p); /* as in the original and in tokenizer.json */
 
-/* The pattern of that name or text; false: none. */
+/* The pattern of that name or text; false: unknown. */
 bool pattern_of_name(const char *name, Pattern *p);
 bool pattern_of_text(const char *text, Pattern *p);
 
-typedef struct Pieces {
+typedef struct Pretokenizer {
     const struct PatternCode *code;
     void *match;
     const unsigned char *text;
-    int64_t size, at;      /* at: where the next piece begins */
-    int64_t segment, last; /* UTF-8, or none of it, from segment to last */
+    int64_t size, at;      /* at: where the next pre-token begins */
+    int64_t segment, last; /* a range that is UTF-8 if is_text, otherwise not */
     bool is_text;
-} Pieces;
+} Pretokenizer;
 
-/* Borrows text. E_NOMEM. pieces_close() in any case. Threads may each have one. */
-Status pieces_open(Pieces *p, Pattern pattern, const unsigned char *text, int64_t size);
+/* Borrows text. E_NOMEM. Call pretokenize_close() in any case. Each thread may have a
+ * Pretokenizer. */
+Status pretokenize_open(Pretokenizer *p, Pattern pattern, const unsigned char *text, int64_t size);
 
-/* Cuts another text with what is open. */
-void pieces_restart(Pieces *p, const unsigned char *text, int64_t size);
+/* Starts on another text. */
+void pretokenize_restart(Pretokenizer *p, const unsigned char *text, int64_t size);
 
-/* The next piece, [*begin, *begin + *size); false behind the last. None is empty; together they are the
- * text. */
-bool pieces_next(Pieces *p, const unsigned char **begin, int64_t *size);
-void pieces_close(Pieces *p);
+/* The next pre-token, [*begin, *begin + *size); false after the last. None is empty; together
+ * they are the whole text. */
+bool pretokenize_next(Pretokenizer *p, const unsigned char **begin, int64_t *size);
+void pretokenize_close(Pretokenizer *p);
 
-/* How many of these bytes are cut into the same pieces whatever follows them: 0 if that is not known of
- * any. */
-Status pieces_settled(Pattern pattern, const unsigned char *text, int64_t size, int64_t *settled);
+/* The number of bytes whose pre-tokens do not depend on text that follows; 0: not known. */
+Status pretokenize_settled(Pattern pattern, const unsigned char *text, int64_t size,
+                           int64_t *settled);
 
 #endif

@@ -14,7 +14,7 @@ static int digit(unsigned char c)
                                   : -1;
 }
 
-/* Decodes base64 (RFC 4648) with its padding; -1: it is none. */
+/* Decodes base64 (RFC 4648) with padding; -1: it is not base64. */
 static int64_t decode(const char *text, int64_t size, unsigned char *out)
 {
     int64_t used = 0;
@@ -35,7 +35,7 @@ static int64_t decode(const char *text, int64_t size, unsigned char *out)
     return used;
 }
 
-/* Of a line's `length` bytes, those before the blank; -1 if it is not BASE64 BLANK NUMBER. */
+/* The length of the base64 part of a line; -1: the line is not BASE64 BLANK NUMBER. */
 static int64_t split(const char *line, int64_t length, int64_t *rank)
 {
     const char *blank = memchr(line, ' ', (size_t)length);
@@ -90,13 +90,13 @@ Status ranks_read(WordTable *words, Arena *a, const char *text, int64_t size, co
         Word *w = words_add(words, bytes, count, true);
         if (!w) return FAIL(E_NOMEM, "%s", name);
         if (words->used == before)
-            return FAIL(E_DATA, "%s:%lld: this token stands in an earlier line too", name,
+            return FAIL(E_DATA, "%s:%lld: this token is also on an earlier line", name,
                         (long long)line);
         w->value = rank;
         if (rank > *largest) *largest = rank;
     }
     for (int byte = 0; byte < 256; byte++)
         if (!words_find(words, (const unsigned char[]){(unsigned char)byte}, 1))
-            return FAIL(E_DATA, "%s: no rank for the byte 0x%02X; each byte has one", name, byte);
+            return FAIL(E_DATA, "%s: no rank for the byte 0x%02X; each byte needs one", name, byte);
     return OK;
 }

@@ -1,4 +1,5 @@
-/* tiktoken's rank files: a line a token, its bytes in base64, a blank, its number, which is its rank too. */
+/* tiktoken's rank files: a line per token with its bytes in base64, a blank, and its number,
+ * also its rank. */
 #ifndef DATA_TOKENIZERS_RANKS_H
 #define DATA_TOKENIZERS_RANKS_H
 
@@ -7,10 +8,10 @@
 #include "autograd/base/error.h"
 #include "data/tokenizers/words.h"
 
-/* Whether a text begins as a rank file does. */
+/* Whether a text begins like a rank file. */
 bool ranks_look_so(const char *text, int64_t size);
 
-/* Fills words with the tokens, their value the rank. E_DATA names the line. */
+/* Fills words with the tokens; their values are the ranks. E_DATA names the line. */
 Status ranks_read(WordTable *words, Arena *a, const char *text, int64_t size, const char *name,
                   int64_t *largest);
 

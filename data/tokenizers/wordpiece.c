@@ -1,7 +1,8 @@
-/* WordPiece as BERT has it (Schuster & Nakajima 2012; Devlin et al. 2019, arXiv:1810.04805): of a word, the
- * longest token that it begins with, then the longest "##" token that the rest begins with, and so on; a
- * word that cannot be had so is [UNK]. White space and whatever the normaliser takes are lost. A token that
- * begins a word stands for a blank and its text. */
+/* WordPiece as in BERT (Schuster & Nakajima 2012; Devlin et al. 2019, arXiv:1810.04805): takes
+ * the longest token at the beginning of a word, then the longest "##" token at the beginning of
+ * the rest, and so on; a word that cannot be split this way is [UNK]. White space and characters
+ * that the normalizer removes are lost. A token at the beginning of a word decodes to a blank
+ * and its text. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,11 +13,11 @@
 
 typedef struct WordPiece {
     BertRules rules;
-    WordTable first, rest; /* tokens that begin a word; those that go on, without "##" */
-    int64_t longest;       /* bytes of one of them */
+    WordTable first, rest; /* tokens that begin a word; "##" tokens, without the "##" */
+    int64_t longest;       /* bytes of the longest */
     int64_t word_max;      /* characters; longer words are unknown */
     int32_t unknown;
-    const char **texts; /* [vocab_size]: what tokens stand for; NULL: there is no such token */
+    const char **texts; /* [vocab_size]: decoded texts; NULL: no such token */
 } WordPiece;
 
 static Status read_rules(WordPiece *w, const json_t *description, const char *name)
@@ -101,14 +102,14 @@ static Status read_model(Tokenizer *t, Arena *a, const json_t *description, cons
     return read_tokens(t, w, a, texts, name);
 }
 
-/* The longest token that the word goes on with at `at`; moves at behind it. NULL: there is none. */
+/* The longest token of the word at `at`; moves at past it. NULL: none. */
 static const Word *longest_token(const WordPiece *w, const BertWord *word, int64_t *at)
 {
     const WordTable *table = *at ? &w->rest : &w->first;
     int64_t end = *at + w->longest < word->size ? *at + w->longest : word->size;
     for (; end > *at; end--) {
         if (end < word->size && (word->bytes[end] & 0xC0) == 0x80)
-            continue; /* inside a character */
+            continue; /* would cut a character */
         const Word *found = words_find(table, word->bytes + *at, end - *at);
         if (!found) continue;
         *at = end;

@@ -14,7 +14,7 @@ static Status count(const void *context, const unsigned char *text, int64_t size
     BertWord word;
     bert_open(&b, context, text, size);
     while (bert_next(&b, &word)) {
-        if (word.characters > LEARN_WORD_MAX) continue; /* unknown, whatever is learned */
+        if (word.characters > LEARN_WORD_MAX) continue; /* always [UNK] */
         Word *w = words_add(words, word.bytes, word.size, true);
         if (!w) return FAIL(E_NOMEM, "%lld words", (long long)words->used);
         w->value++;
@@ -29,7 +29,8 @@ static Status settled(const void *context, const unsigned char *text, int64_t si
     return OK;
 }
 
-/* The symbol of the character at `at`: the character, behind "##" unless it begins the word. */
+/* The symbol of the character at `at`: the character, with "##" before it unless it begins the
+ * word. */
 static int64_t symbol_at(const Word *w, int64_t at, unsigned char out[CHARACTER_MAX],
                          int64_t *length)
 {
@@ -69,8 +70,8 @@ static Status count_symbols(const WordTable *words, WordTable *symbols, int64_t 
     return OK;
 }
 
-/* The symbols that are tokens: all, or the commonest up to half the vocabulary, numbered by their text;
- * their value becomes their number, that of the others -1. */
+/* Makes symbols tokens: all, or the commonest up to half the vocabulary, numbered in the order
+ * of their texts. The value of a symbol becomes its token number, or -1. */
 static Status choose_symbols(Trainer *t, WordTable *symbols)
 {
     Learn *l = &t->learn;
@@ -128,7 +129,7 @@ static Status forbid_specials(Trainer *t)
     return OK;
 }
 
-/* Special tokens come first, as in BERT. NULL: memory is out. */
+/* Special tokens come first, as in BERT. NULL: out of memory. */
 static json_t *describe(const Trainer *t)
 {
     const Learn *l = &t->learn;
@@ -157,7 +158,7 @@ static Status has_unknown(const Trainer *t)
 {
     for (int i = 0; i < t->special_count; i++)
         if (!strcmp(t->specials[i], "[UNK]")) return OK;
-    return FAIL(E_ARG, "no special token [UNK]: WordPiece needs one for what it does not know");
+    return FAIL(E_ARG, "no special token [UNK]: WordPiece needs it for unknown words");
 }
 
 Status train_wordpiece(Trainer *t, json_t **description)

@@ -1,7 +1,8 @@
-/* A table of words: byte strings that each have a number, a count of them or a token.
+/* A hash table of words: byte strings of any length, each with a number, such as a count or a
+ * token.
  *
- * Open addressing; memory comes from the arena that the table was made with. Words may be of any bytes
- * and any length; a table that is only read may be read by many threads. */
+ * Open addressing; memory comes from the arena given at the start. Reading is thread-safe while
+ * nothing is added. */
 #ifndef DATA_TOKENIZERS_WORDS_H
 #define DATA_TOKENIZERS_WORDS_H
 
@@ -24,13 +25,13 @@ typedef struct WordTable {
     int64_t pool_left;
 } WordTable;
 
-/* Room for about `words` before the table must grow. False: memory is out. */
+/* Makes room for about `words` before the table must grow. False: out of memory. */
 bool words_open(WordTable *t, Arena *a, int64_t words);
 
 const Word *words_find(const WordTable *t, const unsigned char *bytes, int64_t size);
 
-/* The word, made with value 0 if there was none; good until the next one is made. Its bytes are copied if
- * `copy`, else borrowed. NULL: memory is out. */
+/* Finds a word, or adds it with value 0; valid until the next word is added. Its bytes are
+ * copied if `copy`, otherwise borrowed. NULL: out of memory. */
 Word *words_add(WordTable *t, const unsigned char *bytes, int64_t size, bool copy);
 
 #endif

@@ -12,7 +12,7 @@ static void pack(const LengthCounts *l)
         Packing p;
         if (!strcmp(packer->name, "greedy")) continue; /* it is told of documents one by one */
         FUZZ_MUST(packing_make(&p, packer, &lengths) == OK);
-        FUZZ_MUST(p.documents == l->pieces && p.tokens == l->tokens);
+        FUZZ_MUST(p.documents == l->chunks && p.tokens == l->tokens);
         FUZZ_MUST(p.packs >= packing_bound(&lengths) && p.packs <= p.documents);
         packing_close(&p);
     }

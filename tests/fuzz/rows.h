@@ -9,7 +9,7 @@ static inline Status fuzz_read_rows(Documents *d, size_t size)
 {
     int64_t parts = 0, total = 0;
     for (;;) {
-        Piece p;
+        TextChunk p;
         bool found;
         TRY(documents_next(d, &p, &found));
         if (!found) break;

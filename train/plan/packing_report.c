@@ -20,7 +20,7 @@ Status packing_report_histogram(PackingReport *r, const char *path, const Packer
     r->seconds = clock_seconds() - begin;
     if (status == OK) {
         r->packs = packing.packs;
-        r->cuts = r->lengths.pieces - r->lengths.documents;
+        r->cuts = r->lengths.chunks - r->lengths.documents;
         r->deepest = packing.deepest;
         r->bound = packing_bound(&l);
         r->depths = arena_take(&r->arena, (r->deepest + 1) * (int64_t)sizeof *r->depths);
@@ -45,16 +45,16 @@ static void count_windows(PackingReport *r, const Split *s, bool mask)
     for (int64_t i = 0; i < s->documents; i++) {
         const int64_t begin = (int64_t)s->offsets[i], all = (int64_t)s->offsets[i + 1];
         const int64_t end = all < r->packs * context ? all : r->packs * context;
-        int64_t pieces = 0;
-        for (int64_t at = begin, next; at < end; at = next, pieces++) {
+        int64_t chunks = 0;
+        for (int64_t at = begin, next; at < end; at = next, chunks++) {
             next = (at / context + 1) * context;
             if (next > end) next = end;
             r->lengths.squares += (double)(next - at) * (double)(next - at);
         }
         if (mask && all <= r->packs * context && i + 1 < s->documents)
             r->loss_tokens--; /* the next document's first token has none */
-        if (pieces > 1) r->cuts += pieces - 1;
-        r->lengths.cut += pieces > 1;
+        if (chunks > 1) r->cuts += chunks - 1;
+        r->lengths.cut += chunks > 1;
     }
 }
 
@@ -65,8 +65,8 @@ static int64_t count_silent(const Packs *p, const Split *s)
     for (int64_t k = 0; k < p->count; k++) {
         bool has_loss = false;
         for (int64_t i = p->starts[k]; i < p->starts[k + 1] && !has_loss; i++) {
-            const PackPiece piece = packs_piece(p, i);
-            has_loss = piece.end > piece.document_begin + (int64_t)s->prefixes[piece.document];
+            const PackChunk chunk = packs_chunk(p, i);
+            has_loss = chunk.end > chunk.document_begin + (int64_t)s->prefixes[chunk.document];
         }
         silent += !has_loss;
     }
@@ -85,7 +85,7 @@ static Status count_packs(PackingReport *r, const Config *c, const Split *s)
     if (status == OK) {
         r->packs = packs.count;
         r->deepest = packs.deepest;
-        r->cuts = r->lengths.pieces - r->lengths.documents;
+        r->cuts = r->lengths.chunks - r->lengths.documents;
         r->bound = packing_bound(&(Lengths){context, 0, r->lengths.counts});
         r->depths = arena_take(&r->arena, (r->deepest + 1) * (int64_t)sizeof *r->depths);
         if (r->depths)
@@ -157,7 +157,7 @@ static double factor(const PackingReport *r)
 
 static int64_t depth_bound(const PackingReport *r)
 {
-    return r->depth_limit ? (r->lengths.pieces + r->depth_limit - 1) / r->depth_limit : 0;
+    return r->depth_limit ? (r->lengths.chunks + r->depth_limit - 1) / r->depth_limit : 0;
 }
 
 static Status print_json(const PackingReport *r)

@@ -15,32 +15,17 @@ static struct {
 } got;
 
 static const Option options[] = {
-    {.name = "--flag", .type = OPTION_FLAG, .value = &got.flag, .help = "a switch"},
-    {.name = "--text", .type = OPTION_TEXT, .value = &got.text, .argument = "T", .help = "a text"},
-    {.name = "--input",
-     .type = OPTION_TEXT,
-     .value = got.inputs,
-     .count = &got.input_count,
-     .argument = "FILE",
-     .help = "files"},
-    {.name = "--count",
-     .type = OPTION_INT,
-     .value = &got.count,
-     .argument = "N",
-     .help = "how many",
-     .min = 1,
-     .max = 100},
-    {.name = "--share",
-     .type = OPTION_REAL,
-     .value = &got.share,
-     .argument = "X",
-     .help = "what share",
-     .min = 0,
-     .max = 1},
-    {.name = "--any", .type = OPTION_REAL, .value = &got.any, .argument = "X", .help = "a number"},
+    OPTION_USAGE("[WORD ...]"),
+    OPTION_USAGE("list"),
+    OPTION_FLAG("--flag", &got.flag, "a switch"),
+    OPTION_TEXT("--text", &got.text, "T", "a text", .usage = IN_USAGE(0)),
+    OPTION_TEXTS("--input", got.inputs, &got.input_count, "FILE", "files", .required = IN_USAGE(1)),
+    OPTION_INT("--count", &got.count, "N", 1, 100, "how many"),
+    OPTION_REAL("--share", &got.share, "X", 0, 1, "what share"),
+    OPTION_REAL("--any", &got.any, "X", 0, 0, "a number"),
     {0},
 };
-static const Command command = {.name = "try", .usage = "[options]", .help = "tries"};
+static const Command command = {.name = "try", .help = "tries"};
 
 static const char *positional[2];
 static int positional_count;
@@ -113,6 +98,27 @@ Test(options, help_ends_it, .init = cr_redirect_stdout)
     cr_assert(helped);
 }
 
+Test(options, usage_is_made_of_the_table, .init = cr_redirect_stdout)
+{
+    cr_assert_eq(read_line("--help"), OK);
+    fflush(stdout);
+    cr_assert_stdout_eq_str(
+        "usage: capstan try [WORD ...] [--flag] [--text T] [--input FILE...] [--count N] [--share "
+        "X]\n"
+        "                   [--any X]\n"
+        "       capstan try list --input FILE... [--flag] [--count N] [--share X] [--any X]\n"
+        "\n"
+        "tries\n"
+        "\n"
+        "options:\n"
+        "  --flag                    a switch\n"
+        "  --text T                  a text\n"
+        "  --input FILE...           files\n"
+        "  --count N                 how many\n"
+        "  --share X                 what share\n"
+        "  --any X                   a number\n");
+}
+
 static const struct {
     const char *line, *says;
 } refused[] = {
@@ -132,7 +138,7 @@ static const struct {
     {"--any nan", "--any nan: expected a number"},
     {"--any 0x10", "--any 0x10: expected a number"},
     {"--any 1e999", "--any 1e999: expected a number"},
-    {"a b c", "capstan try does not expect \"c\"; usage: capstan try [options]"},
+    {"a b c", "capstan try does not expect \"c\"; see capstan try --help"},
 };
 
 ParameterizedTestParameters(options, refuse)

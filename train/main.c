@@ -10,7 +10,7 @@
 #include "train/support/version.h"
 
 static const Command commands[] = {
-#define X(name, usage, help) {#name, usage, help, command_##name},
+#define X(name, help) {#name, help, command_##name},
     COMMAND_LIST(X)
 #undef X
         {0},
@@ -21,7 +21,8 @@ static void help(FILE *out)
     fprintf(out, "capstan trains small GPTs on a CPU.\n\nusage: capstan COMMAND [options]\n\n");
     for (const Command *c = commands; c->name; c++) fprintf(out, "  %-10s %s\n", c->name, c->help);
     fprintf(out,
-            "\n\"capstan COMMAND --help\" says more, \"capstan --version\" which one this is.\n");
+            "\n\"capstan COMMAND --help\" lists the options of a command; \"capstan --version\" "
+            "prints the version.\n");
 }
 
 static Status unknown(const char *name)
@@ -32,7 +33,7 @@ static Status unknown(const char *name)
         int d = text_distance(name, c->name);
         if (d < least) best = c->name, least = d;
     }
-    return FAIL(E_ARG, "there is no command %s; did you mean %s? \"capstan help\" lists them", name,
+    return FAIL(E_ARG, "there is no command %s; did you mean %s? \"capstan help\" lists all", name,
                 best ? best : "help");
 }
 

@@ -163,6 +163,8 @@ Status command_config(const Command *c, int argc, char *argv[])
     const char *arguments[ARGUMENTS_MAX];
     int count;
     const Option options[] = {
+        OPTION_USAGE("explain [SECTION | SECTION.KEY]"),
+        OPTION_USAGE("dump [CONFIG] [section.key=value ...]"),
         OPTION_JSON(&json),
         {0},
     };
@@ -170,7 +172,7 @@ Status command_config(const Command *c, int argc, char *argv[])
     if (helped) return OK;
     if (count && !strcmp(arguments[0], "dump")) return dump(count - 1, arguments + 1, json);
     if (!count || strcmp(arguments[0], "explain") || count > 2)
-        return FAIL(E_ARG, "expected capstan %s %s", c->name, c->usage);
+        return FAIL(E_ARG, "capstan config: expected explain or dump; see capstan config --help");
     if (count == 2) TRY(check_wanted(arguments[1]));
     return explain(count == 2 ? arguments[1] : NULL, json);
 }

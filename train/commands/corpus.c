@@ -26,10 +26,11 @@ Status command_corpus(const Command *c, int argc, char *argv[])
     bool json = false, helped;
     static Corpus corpus;
     const Option options[] = {
-        {"--output", OPTION_TEXT, &folder, "DIR", "folder for NAME.h5 (default: data/corpora)",
-         NULL, 0, 0},
-        {"--tokenizer", OPTION_TEXT, &tokenizer, "NAME",
-         "byte, char, or a file that describes one (default: byte)", NULL, 0, 0},
+        OPTION_USAGE("wordnet|kjv|austen"),
+        OPTION_TEXT("--output", &folder, "DIR",
+                    "folder of the dataset NAME.h5 (default: data/corpora)"),
+        OPTION_TEXT("--tokenizer", &tokenizer, "NAME",
+                    "byte, char, or a tokenizer file (default: byte)"),
         OPTION_JSON(&json),
         {0},
     };

@@ -191,32 +191,31 @@ Status command_fit(const Command *self, int argc, char *argv[])
     int count;
     int64_t seed = 0;
     const Option options[] = {
-        {"--law", OPTION_TEXT, &w.law, "NAME",
-         "chinchilla (default), kaplan, compute, repeated, approach1 or approach2", NULL, 0, 0},
-        {"--at", OPTION_TEXT, w.at, "N,D|C",
-         "predict the loss at params,tokens; or it and the best of both at flops", &w.at_count, 0,
-         0},
-        {"--starts", OPTION_INT, &w.options.starts, "N", "of the grid's, evenly spread; 0: all",
-         NULL, 0, 1e6},
-        {"--bootstraps", OPTION_INT, &w.options.bootstraps, "N",
-         "refits for the intervals (4000); 0: none", NULL, 0, 1e6},
-        {"--level", OPTION_REAL, &w.options.level, "P", "of the intervals (0.95)", NULL, 0.5,
-         0.999},
-        {"--seed", OPTION_INT, &seed, "S", "of the bootstraps (0)", NULL, 0, 0},
-        {"--huber", OPTION_REAL, &w.options.huber, "X",
-         "residuals of log loss count linearly beyond (0.001)", NULL, 1e-9, 1e9},
-        {"--drop-largest", OPTION_INT, &w.drop, "N", "leave out the N points of largest loss", NULL,
-         0, 1e9},
-        {"--minima", OPTION_TEXT, &w.minima, "HOW", "approach 2: parabola (default) or akima", NULL,
-         0, 0},
-        {"--compare", OPTION_FLAG, &w.compare, NULL,
-         "all laws: likelihood, AIC, and error on runs held out or of the largest budget", NULL, 0,
-         0},
-        {"--given", OPTION_TEXT, &w.given, "E=X,...", "test these values by the likelihood ratio",
-         NULL, 0, 0},
-        {"--varpro", OPTION_FLAG, &w.varpro, NULL, "find the law by variable projection as well",
-         NULL, 0, 0},
-        {"--svg", OPTION_TEXT, &w.svg, "FILE", "the law and the points as a plot, too", NULL, 0, 0},
+        OPTION_USAGE("INPUT..."),
+        OPTION_TEXT("--law", &w.law, "NAME",
+                    "chinchilla (default), kaplan, compute, repeated, approach1 or approach2"),
+        OPTION_TEXTS(
+            "--at", w.at, &w.at_count, "N,D|C",
+            "predict the loss for parameters,tokens, or for FLOPs with the best split of them"),
+        OPTION_INT("--starts", &w.options.starts, "N", 0, 1e6,
+                   "starting points, evenly spread over the grid; 0: the whole grid"),
+        OPTION_INT("--bootstraps", &w.options.bootstraps, "N", 0, 1e6,
+                   "bootstrap refits for the intervals (default: 4000); 0: none"),
+        OPTION_REAL("--level", &w.options.level, "P", 0.5, 0.999,
+                    "confidence level of the intervals (default: 0.95)"),
+        OPTION_INT("--seed", &seed, "S", 0, 0, "seed of the bootstrap (default: 0)"),
+        OPTION_REAL("--huber", &w.options.huber, "X", 1e-9, 1e9,
+                    "Huber delta of the residuals of log loss (default: 0.001)"),
+        OPTION_INT("--drop-largest", &w.drop, "N", 0, 1e9,
+                   "leave out the N points with the largest loss"),
+        OPTION_TEXT("--minima", &w.minima, "HOW", "approach2: parabola (default) or akima"),
+        OPTION_FLAG(
+            "--compare", &w.compare,
+            "compare all laws: likelihood, AIC, and error on the held-out or largest budget"),
+        OPTION_TEXT("--given", &w.given, "E=X,...",
+                    "test these parameter values by the likelihood ratio"),
+        OPTION_FLAG("--varpro", &w.varpro, "also fit by variable projection"),
+        OPTION_TEXT("--svg", &w.svg, "FILE", "also plot the law and the points as an SVG file"),
         OPTION_THREADS(&w.threads),
         OPTION_JSON(&w.json),
         {0},
@@ -224,8 +223,7 @@ Status command_fit(const Command *self, int argc, char *argv[])
     TRY(options_read(self, options, argc, argv, inputs, INPUTS_MAX, &count, &helped));
     if (helped) return OK;
     if (!count)
-        return FAIL(E_ARG, "capstan fit needs a CSV, a sweep or runs; usage: capstan fit %s",
-                    self->usage);
+        return FAIL(E_ARG, "capstan fit needs a CSV, a sweep or runs; see capstan fit --help");
     if (w.at_count > FIT_QUERIES_MAX)
         return FAIL(E_ARG, "--at: more than %d places", (int)FIT_QUERIES_MAX);
     if (w.minima && strcmp(w.minima, "parabola") && strcmp(w.minima, "akima"))

@@ -119,7 +119,12 @@ Status command_inspect(const Command *c, int argc, char *argv[])
     bool json = false, helped;
     int named;
     json_t *root;
-    const Option options[] = {OPTION_JSON(&json), {0}};
+    const Option options[] = {
+        OPTION_USAGE("FILE"),
+        OPTION_USAGE("RUN/spikes/batch-N"),
+        OPTION_JSON(&json),
+        {0},
+    };
     TRY(options_read(c, options, argc, argv, &path, 1, &named, &helped));
     if (helped) return OK;
     if (!named) return FAIL(E_ARG, "capstan inspect needs a FILE, or the folder of a bundle");

@@ -8,15 +8,105 @@
 
 #include "autograd/base/text.h"
 
+enum { LINE_MAX_COLUMNS = 100, HELP_COLUMN = 28 };
+
+/* The next option after o, or the first at o itself; NULL: there are no more. */
+static const Option *option_from(const Option *o)
+{
+    while (o->name && o->type == TYPE_USAGE) o++;
+    return o->name ? o : NULL;
+}
+
+#define EACH_OPTION(o, options)             \
+    const Option *o = option_from(options); \
+    o;                                      \
+    o = option_from(o + 1)
+
+/* Appends a word to a line, which is broken and indented if it becomes too long. */
+static void put_word(const char *word, int indent, int *column)
+{
+    const int length = (int)strlen(word);
+    if (*column + 1 + length > LINE_MAX_COLUMNS && *column > indent) {
+        printf("\n%*s", indent, "");
+        *column = indent;
+    } else if (*column > indent) {
+        putchar(' ');
+        ++*column;
+    }
+    fputs(word, stdout);
+    *column += length;
+}
+
+/* The words of a text, one by one; what is in brackets stays together. */
+static void put_words(const char *text, int indent, int *column)
+{
+    char word[256];
+    while (*text) {
+        size_t length = strcspn(text, " ");
+        if (*text == '[' && strchr(text, ']')) length = (size_t)(strchr(text, ']') + 1 - text);
+        snprintf(word, sizeof word, "%.*s", (int)length, text);
+        put_word(word, indent, column);
+        text += length;
+        text += strspn(text, " ");
+    }
+}
+
+/* "--name N", "--name FILE..." */
+static char *spelled(const Option *o, char out[96])
+{
+    snprintf(out, 96, "%s%s%s%s", o->name, o->argument ? " " : "", o->argument ? o->argument : "",
+             o->count ? "..." : "");
+    return out;
+}
+
+/* One usage line: positional words, required options, others in brackets. */
+static void print_usage_line(const Command *c, const Option *options, const char *words, int index)
+{
+    char name[96], word[128];
+    int column = printf("%s capstan %s", index ? "      " : "usage:", c->name) + 1;
+    const int indent = column;
+    putchar(' ');
+    put_words(words, indent, &column);
+    for (int optional = 0; optional < 2; optional++)
+        for (EACH_OPTION(o, options)) {
+            if (o->usage && !(o->usage & IN_USAGE(index))) continue;
+            const bool required = o->required & IN_USAGE(index);
+            if (required == (optional != 0)) continue;
+            snprintf(word, sizeof word, optional ? "[%s]" : "%s", spelled(o, name));
+            put_word(word, indent, &column);
+        }
+    putchar('\n');
+}
+
+static void print_usage(const Command *c, const Option *options)
+{
+    int index = 0;
+    for (const Option *o = options; o->name; o++)
+        if (o->type == TYPE_USAGE) print_usage_line(c, options, o->name, index++);
+    if (!index) print_usage_line(c, options, "", 0);
+}
+
 static void print_help(const Command *c, const Option *options)
 {
-    printf("capstan %s %s\n\n%s\n", c->name, c->usage, c->help);
-    if (options->name) printf("\noptions:\n");
-    for (const Option *o = options; o->name; o++) {
+    print_usage(c, options);
+    printf("\n%s\n", c->help);
+    if (option_from(options)) printf("\noptions:\n");
+    for (EACH_OPTION(o, options)) {
         char head[96];
-        snprintf(head, sizeof head, "%s%s%s%s", o->name, o->argument ? " " : "",
-                 o->argument ? o->argument : "", o->count ? "..." : "");
-        printf("  %-24s %s\n", head, o->help);
+        int column = printf("  %-*s", HELP_COLUMN - 3, spelled(o, head));
+        if (column >= HELP_COLUMN) {
+            printf("\n");
+            column = 0;
+        }
+        printf("%*s", HELP_COLUMN - column, "");
+        column = HELP_COLUMN;
+        for (const char *at = o->help; *at; at += strspn(at, " ")) {
+            const size_t length = strcspn(at, " ");
+            snprintf(head, sizeof head, "%.*s", (int)length, at);
+            put_word(head, HELP_COLUMN, &column);
+            at += length;
+        }
+        putchar('\n');
     }
 }
 
@@ -26,7 +116,7 @@ static Status unknown(const Command *c, const Option *options, const char *argum
     const char *best = NULL;
     snprintf(word, sizeof word, "%.*s", (int)strcspn(argument, "="), argument);
     int least = 1 << 20;
-    for (const Option *o = options; o->name; o++) {
+    for (EACH_OPTION(o, options)) {
         int d = text_distance(word, o->name);
         if (d < least) best = o->name, least = d;
     }
@@ -40,13 +130,13 @@ static Status store(const Option *o, const char *text)
     errno = 0;
     const bool plain = !text[strspn(text, "0123456789+-.eE")]; /* no "inf", "0x10" or blanks */
     const double number =
-        o->type == OPTION_INT ? (double)strtoll(text, &end, 10) : strtod(text, &end);
+        o->type == TYPE_WHOLE ? (double)strtoll(text, &end, 10) : strtod(text, &end);
     if (!plain || *end || end == text || errno == ERANGE || !isfinite(number))
         return FAIL(E_ARG, "%s %s: expected %s", o->name, text,
-                    o->type == OPTION_INT ? "a whole number" : "a number");
+                    o->type == TYPE_WHOLE ? "a whole number" : "a number");
     if ((o->min != 0 || o->max != 0) && !(number >= o->min && number <= o->max))
         return FAIL(E_ARG, "%s %s is not in [%.10g, %.10g]", o->name, text, o->min, o->max);
-    if (o->type == OPTION_INT)
+    if (o->type == TYPE_WHOLE)
         *(int64_t *)o->value = strtoll(text, NULL, 10);
     else
         *(double *)o->value = number;
@@ -61,14 +151,14 @@ static Status read_one(const Command *c, const Option *options, int argc, char *
     const Option *o = options;
     while (o->name && (strlen(o->name) != length || strncmp(o->name, word, length))) o++;
     if (!o->name) return unknown(c, options, word);
-    if (o->type == OPTION_FLAG) {
+    if (o->type == TYPE_FLAG) {
         if (equals) return FAIL(E_ARG, "%s takes no value", o->name);
         *(bool *)o->value = true;
         return OK;
     }
     if (!equals && *at == argc) return FAIL(E_ARG, "%s needs %s", o->name, o->argument);
     const char *value = equals ? equals + 1 : argv[(*at)++];
-    if (o->type != OPTION_TEXT) return store(o, value);
+    if (o->type != TYPE_WORD) return store(o, value);
     const char **texts = o->value;
     if (!o->count) {
         *texts = value;
@@ -101,8 +191,8 @@ Status options_read(const Command *c, const Option *options, int argc, char *arg
             continue;
         }
         if (*positional_count == positional_max)
-            return FAIL(E_ARG, "capstan %s does not expect \"%s\"; usage: capstan %s %s", c->name,
-                        argv[at], c->name, c->usage);
+            return FAIL(E_ARG, "capstan %s does not expect \"%s\"; see capstan %s --help", c->name,
+                        argv[at], c->name);
         positional[(*positional_count)++] = argv[at++];
     }
     return OK;

@@ -1,4 +1,5 @@
-/* Options of a command line: a table a command, as settings are a table a module. */
+/* The options of a command line: one table per command. It is read to parse the arguments and to print
+ * the usage lines and the help. */
 #ifndef TRAIN_COMMANDS_OPTIONS_H
 #define TRAIN_COMMANDS_OPTIONS_H
 
@@ -8,41 +9,73 @@
 #include "autograd/base/error.h"
 #include "autograd/base/threads.h"
 
-typedef enum OptionType { OPTION_FLAG, OPTION_TEXT, OPTION_INT, OPTION_REAL } OptionType;
+typedef enum OptionType { TYPE_FLAG, TYPE_WORD, TYPE_WHOLE, TYPE_NUMBER, TYPE_USAGE } OptionType;
 
 enum { OPTION_VALUES_MAX = 4096 };
 
 typedef struct Option {
-    const char *name; /* "--top-k"; NULL ends the table */
+    const char
+        *name; /* "--top-k"; of TYPE_USAGE: the words of one usage line; NULL ends the table */
     OptionType type;
-    void *value; /* bool, const char *, int64_t or double; filled if the option is given */
-    const char *argument, *help; /* "N", "keep the N likeliest tokens" */
-    int *count; /* TEXT only: value is const char *[OPTION_VALUES_MAX], filled with all that follow
-                         up to the next option; the count, 0 before, grows. NULL: one value */
-    double min, max; /* of a number; both 0: any */
+    void *value;          /* bool, const char *, int64_t or double; set if the option is given */
+    const char *argument; /* "N"; NULL for a flag */
+    double min, max;      /* of a number; both 0: any */
+    /* TYPE_WORD only: value is const char *[OPTION_VALUES_MAX] and takes all words up to the next option;
+     * *count, 0 before, is how many. NULL: one word. */
+    int *count;
+    const char *help;
+    /* Bits of usage lines, the first is IN_USAGE(0): which ones show the option (0: all), and which ones
+     * show it without brackets. A command checks itself what it requires. */
+    unsigned usage, required;
 } Option;
 
-/* What several commands have; where: &int64_t, &bool. */
-#define OPTION_THREADS(where)                                                              \
-    {                                                                                      \
-        "--threads", OPTION_INT, where, "N", "0: one a core", .min = 0, .max = THREADS_MAX \
+#define IN_USAGE(i)    (1u << (i))
+#define IN_EVERY_USAGE (~0u)
+
+/* The rows of a table. The help may be followed by .usage = and .required = . */
+#define OPTION_USAGE(words)               \
+    {                                     \
+        .name = words, .type = TYPE_USAGE \
     }
-#define OPTION_JSON(where)                                            \
-    {                                                                 \
-        "--json", OPTION_FLAG, where, .help = "print one JSON object" \
+#define OPTION_FLAG(option, where, ...)                                        \
+    {                                                                          \
+        .name = option, .type = TYPE_FLAG, .value = where, .help = __VA_ARGS__ \
     }
+#define OPTION_TEXT(option, where, word, ...)                                                    \
+    {                                                                                            \
+        .name = option, .type = TYPE_WORD, .value = where, .argument = word, .help = __VA_ARGS__ \
+    }
+#define OPTION_TEXTS(option, where, number, word, ...)                                        \
+    {                                                                                         \
+        .name = option, .type = TYPE_WORD, .value = where, .count = number, .argument = word, \
+        .help = __VA_ARGS__                                                                   \
+    }
+#define OPTION_INT(option, where, word, least, most, ...)                                   \
+    {                                                                                       \
+        .name = option, .type = TYPE_WHOLE, .value = where, .argument = word, .min = least, \
+        .max = most, .help = __VA_ARGS__                                                    \
+    }
+#define OPTION_REAL(option, where, word, least, most, ...)                                   \
+    {                                                                                        \
+        .name = option, .type = TYPE_NUMBER, .value = where, .argument = word, .min = least, \
+        .max = most, .help = __VA_ARGS__                                                     \
+    }
+
+/* Options that several commands have. */
+#define OPTION_THREADS(where) \
+    OPTION_INT("--threads", where, "N", 0, THREADS_MAX, "CPU threads; 0: one per core (default)")
+#define OPTION_JSON(where) OPTION_FLAG("--json", where, "print one JSON object")
 
 typedef struct Command Command;
 struct Command {
-    const char *name, *usage; /* "sample", "--checkpoint F [--prompt TEXT] ..." */
-    const char *help;         /* what it does, one line */
-    Status (*run)(const Command *c, int argc,
-                  char *argv[]); /* argv[0] is the first after the name */
+    const char *name, *help; /* "sample"; one line for `capstan help` */
+    /* argv[0] is the word after the command's name. */
+    Status (*run)(const Command *c, int argc, char *argv[]);
 };
 
-/* Fills what the options say. Arguments that are no options go to positional (at most positional_max;
- * one more is E_ARG). "--help" prints the page and sets *helped: the command then returns OK at once.
- * Everything wrong is E_ARG and names the option, and the nearest right one. */
+/* Parses the arguments and stores the options' values. Other arguments go to positional, at most
+ * positional_max; one more is E_ARG. "--help" prints the help and sets *helped: the command then returns
+ * OK at once. E_ARG names the faulty option, and the nearest right one. */
 Status options_read(const Command *c, const Option *options, int argc, char *argv[],
                     const char *positional[], int positional_max, int *positional_count,
                     bool *helped);

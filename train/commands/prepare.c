@@ -18,21 +18,21 @@ Status command_prepare(const Command *c, int argc, char *argv[])
     Prepare p = {.inputs = inputs, .tokenizer = "byte", .val = 0.1, .show_progress = isatty(2)};
     PrepareSummary summary;
     const Option options[] = {
-        {"--input", OPTION_TEXT, inputs, "FILE", "what to read", &p.input_count, 0, 0},
-        {"--format", OPTION_TEXT, &format, "FORMAT",
-         "text: a file is a document; jsonl: rows of {\"text\"} or {\"prompt\", \"completion\"}; "
-         "tsv: prompt TAB completion (default: text)",
-         NULL, 0, 0},
-        {"--tokenizer", OPTION_TEXT, &p.tokenizer, "NAME",
-         "byte, char, or a file that describes one (default: byte)", NULL, 0, 0},
-        {"--output", OPTION_TEXT, &p.output, "D.h5", "the dataset; replaced if it is there", NULL,
-         0, 0},
-        {"--val", OPTION_REAL, &p.val, "SHARE", "held out, at least one document (default: 0.1)",
-         NULL, 0, 1},
-        {"--seed", OPTION_INT, &seed, "N", "which documents are held out (default: 1)", NULL, 0,
-         9e18},
-        {"--split-on", OPTION_TEXT, &p.split_on, "STRING", "what stands between documents of text",
-         NULL, 0, 0},
+        OPTION_TEXTS("--input", inputs, &p.input_count, "FILE", "input files",
+                     .required = IN_EVERY_USAGE),
+        OPTION_TEXT("--output", &p.output, "D.h5", "dataset to write; replaced if it exists",
+                    .required = IN_EVERY_USAGE),
+        OPTION_TEXT("--format", &format, "FORMAT",
+                    "text: each file is one document; jsonl: rows of {\"text\"} or {\"prompt\", "
+                    "\"completion\"}; tsv: prompt TAB completion (default: text)"),
+        OPTION_TEXT("--tokenizer", &p.tokenizer, "NAME",
+                    "byte, char, or a tokenizer file (default: byte)"),
+        OPTION_REAL("--val", &p.val, "SHARE", 0, 1,
+                    "share of documents for validation, at least one document (default: 0.1)"),
+        OPTION_INT("--seed", &seed, "N", 0, 9e18,
+                   "seed that chooses the validation documents (default: 1)"),
+        OPTION_TEXT("--split-on", &p.split_on, "STRING",
+                    "separator of documents within a text file"),
         OPTION_JSON(&json),
         {0},
     };

@@ -57,11 +57,8 @@ Status command_replay(const Command *c, int argc, char *argv[])
     bool json = false, helped;
     int named;
     const Option options[] = {
-        {.name = "--data",
-         OPTION_TEXT,
-         &data,
-         "D.h5",
-         "the dataset, if it is elsewhere than when the run was made"},
+        OPTION_USAGE("RUN/spikes/batch-N"),
+        OPTION_TEXT("--data", &data, "D.h5", "the dataset, if it has moved since the run"),
         OPTION_THREADS(&threads),
         OPTION_JSON(&json),
         {0},

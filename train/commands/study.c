@@ -130,11 +130,14 @@ Status command_study(const Command *self, int argc, char *argv[])
     bool json = false, helped;
     const StudyName *n = NULL;
     const Option options[] = {
-        {"--widths", OPTION_TEXT, &widths, "W,W,...", "widths of the models, growing", NULL, 0, 0},
-        {"--lrs", OPTION_TEXT, &rates, "X,X,...", "lr-width: learning rates, growing", NULL, 0, 0},
-        {"--steps", OPTION_INT, &s.steps, "N", "updates of each training", NULL, 1, 1e6},
-        {"--seeds", OPTION_INT, &s.seeds, "N", "trainings that are averaged", NULL, 1, 16},
-        {"--output", OPTION_TEXT, &s.folder, "DIR", "default: runs/study-NAME", NULL, 0, 0},
+        OPTION_USAGE("coords|lr-width|scores [CONFIG] [section.key=value ...]"),
+        OPTION_TEXT("--widths", &widths, "W,W,...", "model widths, in increasing order"),
+        OPTION_TEXT("--lrs", &rates, "X,X,...", "lr-width: learning rates, in increasing order"),
+        OPTION_INT("--steps", &s.steps, "N", 1, 1e6, "optimizer steps of each training run"),
+        OPTION_INT("--seeds", &s.seeds, "N", 1, 16,
+                   "training runs to average, with different seeds"),
+        OPTION_TEXT("--output", &s.folder, "DIR",
+                    "folder for the results (default: runs/study-NAME)"),
         OPTION_THREADS(&threads),
         OPTION_JSON(&json),
         {0},

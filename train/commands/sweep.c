@@ -88,31 +88,22 @@ Status command_sweep(const Command *c, int argc, char *argv[])
     int count;
     bool helped;
     const Option options[] = {
-        {.name = "--output",
-         .type = OPTION_TEXT,
-         .value = &a.output,
-         .argument = "PATH",
-         .help = "the sweep's folder (runs/<config name>); of table, the file"},
-        {.name = "--jobs",
-         .type = OPTION_INT,
-         .value = &a.run.jobs,
-         .argument = "N",
-         .help = "runs side by side (one a core)",
-         .min = 1,
-         .max = 256},
-        OPTION_THREADS(&a.run.threads),
-        {.name = "--extend",
-         .type = OPTION_FLAG,
-         .value = &a.run.extend,
-         .help = "go on though the grid has become larger"},
-        {.name = "--retry",
-         .type = OPTION_FLAG,
-         .value = &a.run.retry,
-         .help = "try runs again that have failed (not those that diverged)"},
-        {.name = "--dry-run",
-         .type = OPTION_FLAG,
-         .value = &a.run.dry_run,
-         .help = "check the grid and show its runs; start none"},
+        OPTION_USAGE("CONFIG [section.key=value ...]"),
+        OPTION_USAGE("status SWEEP"),
+        OPTION_USAGE("table SWEEP"),
+        OPTION_TEXT("--output", &a.output, "PATH",
+                    "folder of the sweep (default: runs/<config name>); of table: the CSV file",
+                    .usage = IN_USAGE(0) | IN_USAGE(2)),
+        OPTION_INT("--jobs", &a.run.jobs, "N", 1, 256, "runs in parallel (default: one per core)",
+                   .usage = IN_USAGE(0)),
+        OPTION_INT("--threads", &a.run.threads, "N", 0, THREADS_MAX,
+                   "CPU threads in all; 0: one per core (default)", .usage = IN_USAGE(0)),
+        OPTION_FLAG("--dry-run", &a.run.dry_run, "check the grid and list its runs, but start none",
+                    .usage = IN_USAGE(0)),
+        OPTION_FLAG("--extend", &a.run.extend, "resume although the grid has grown",
+                    .usage = IN_USAGE(0)),
+        OPTION_FLAG("--retry", &a.run.retry, "retry failed runs (but not diverged ones)",
+                    .usage = IN_USAGE(0)),
         OPTION_JSON(&a.json),
         {0},
     };
@@ -130,7 +121,7 @@ Status command_sweep(const Command *c, int argc, char *argv[])
     }
     name = config ? config : a.output;
     if (!name || (!config && !status))
-        return FAIL(E_ARG, "which sweep? usage: capstan %s %s", c->name, c->usage);
+        return FAIL(E_ARG, "capstan sweep needs a config or a sweep; see capstan sweep --help");
     if (status) return tell(&a, name, tell_status);
     if (table) return tell(&a, name, tell_table);
     a.run.config = config;

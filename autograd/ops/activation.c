@@ -10,7 +10,8 @@
  * with s the logistic function. Nothing is kept: backward computes s again.
  *
  * gelu: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2. silu: Elfwing et al. 2017,
- * arXiv:1702.03118. relu2: So et al. 2021, arXiv:2109.08668. Gated: Shazeer 2020, arXiv:2002.05202. */
+ * arXiv:1702.03118. relu2: So et al. 2021, arXiv:2109.08668. Gated: Shazeer 2020,
+ * arXiv:2002.05202. */
 #include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"

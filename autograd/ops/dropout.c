@@ -2,8 +2,8 @@
  *
  *     dL/dx = g m / (1 - rate),  dL/dresidual = g,    g = dL/dy
  *
- * m of a number is a word of Philox at its place in the whole batch, so backward asks again instead of
- * keeping it. Srivastava et al. 2014, JMLR 15, section 4; scaled at training time. */
+ * m of a number is a word of Philox at its place in the whole batch, so backward asks again instead
+ * of keeping it. Srivastava et al. 2014, JMLR 15, section 4; scaled at training time. */
 #include <math.h>
 
 #include "autograd/base/threads.h"
@@ -24,7 +24,8 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* The words of count <= CHUNK numbers, the first of which is at `place`: returns where they begin. */
+/* The words of count <= CHUNK numbers, the first of which is at `place`: returns where they
+ * begin. */
 VECTOR_INLINE const uint32_t *words(const Dropout *d, uint64_t place, int64_t count,
                                     uint32_t buffer[CHUNK + WORDS])
 {
@@ -36,7 +37,8 @@ VECTOR_INLINE const uint32_t *words(const Dropout *d, uint64_t place, int64_t co
     return buffer + skip;
 }
 
-/* y = x m / (1 - rate), plus rest unless it is NULL, or plus y if add, for the rows [begin, end). */
+/* y = x m / (1 - rate), plus rest unless it is NULL, or plus y if add, for the rows [begin,
+ * end). */
 VECTOR_INLINE void drop(const Node *n, const Tensor *in, const real *rest, real *out, bool add,
                         int64_t begin, int64_t end)
 {

@@ -2,8 +2,8 @@
  *
  *     dL/dweight: row v = sum of g's rows i with tokens[i] = v; dL/dplace likewise,    g = dL/dy
  *
- * Backward gives each thread columns of its own, in which it takes the rows in order: so the sums do not
- * depend on who takes which. */
+ * Backward gives each thread columns of its own, in which it takes the rows in order: so the sums
+ * do not depend on who takes which. */
 #include "autograd/base/threads.h"
 #include "autograd/kernels/vector.h"
 #include "autograd/ops.h"

@@ -6,24 +6,11 @@
  * Ba, Kiros & Hinton 2016, arXiv:1607.06450. */
 #include <math.h>
 
-#include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
-#include "autograd/ops.h"
+#include "autograd/ops/norm_rows.h"
 
-typedef struct Attr {
-    double eps;
-} Attr;
-
-/* What forward keeps of a row. */
-enum { MEAN, SCALE, KEPT };
-
-/* Rows of one block: their share of dw and db lies in scratch until all blocks are done. */
-enum { ROWS = 64 };
-
-static int64_t blocks(const Node *n)
-{
-    return (shape_rows(n->out->shape) + ROWS - 1) / ROWS;
-}
+enum { MEAN, SCALE, KEPT }; /* what forward keeps of a row */
+enum { WEIGHTS = 2 };       /* w and b */
 
 static Status shape(Node *n)
 {
@@ -35,8 +22,7 @@ static Status shape(Node *n)
                     shape_text(w), shape_text(n->in[2]->shape));
     n->out->shape = x;
     n->keep_size = KEPT * shape_rows(x) * (int64_t)sizeof(real);
-    n->scratch_size = 2 * blocks(n) * shape_last(x) * (int64_t)sizeof(real);
-    n->scratch_size += op_bf16_buffer_size(n, 2 * shape_last(x));
+    n->scratch_size = norm_scratch_size(n, WEIGHTS);
     return OK;
 }
 
@@ -60,19 +46,19 @@ VECTOR_INLINE real sum_of_squares(const real *x, int64_t count, real mean)
 VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Node *n = context;
-    const Attr *a = n->attr;
+    const NormAttr *a = n->attr;
     const real *w = n->in[1]->data, *b = n->in[2] ? n->in[2]->data : NULL;
     const int64_t width = shape_last(n->out->shape);
-    real *wide = op_bf16_buffer(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
+    real *x_buffer = op_bf16_buffer(n, 2 * width, worker),
+         *y_buffer = x_buffer ? x_buffer + width : NULL;
 
     for (int64_t r = begin; r < end; r++) {
-        const real *x = bf16_numbers(n->in[0], r * width, width, wide);
-        real *restrict y = bf16_output(n->out, r * width, wide_y);
-        bf16_prefetch(n->out, r * width,
-                      width); /* while x is read, and the next x while y is written */
+        const real *x = bf16_numbers(n->in[0], r * width, width, x_buffer);
+        real *restrict y = bf16_output(n->out, r * width, y_buffer);
+        bf16_prefetch(n->out, r * width, width); /* while x is read */
         real mean = vector_sum(x, width) / (real)width, sum = sum_of_squares(x, width, mean);
         real scale = (real)(1 / sqrt((double)sum / (double)width + a->eps));
-        bf16_prefetch(n->in[0], (r + 1) * width, width);
+        bf16_prefetch(n->in[0], (r + 1) * width, width); /* the next x, while y is written */
         if (b)
             for (int64_t i = 0; i < width; i++) y[i] = w[i] * ((x[i] - mean) * scale) + b[i];
         else
@@ -92,13 +78,14 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const Node *n = context;
     const int64_t width = shape_last(n->out->shape);
     const real *w = n->in[1]->data;
-    real *restrict dw = (real *)n->scratch + begin / ROWS * 2 * width, *restrict db = dw + width;
+    real *restrict dw = norm_sums(n, begin, WEIGHTS), *restrict db = dw + width;
     const bool add = n->add[0];
-    real *wide = op_bf16_buffer(n, 2 * width, worker);
+    real *x_buffer = op_bf16_buffer(n, 2 * width, worker);
 
     memset(dw, 0, (size_t)(2 * width) * sizeof *dw);
     for (int64_t r = begin; r < end; r++) {
-        const real *x = bf16_numbers(n->in[0], r * width, width, wide), *g = n->dout + r * width;
+        const real *x = bf16_numbers(n->in[0], r * width, width, x_buffer),
+                   *g = n->dout + r * width;
         const real *keep = (const real *)n->keep + r * KEPT;
         const real mean = keep[MEAN], scale = keep[SCALE];
         real h_mean = 0, hx_mean = 0;
@@ -126,26 +113,20 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
 
 static void forward(const Node *n)
 {
-    threads_range(shape_rows(n->out->shape), ROWS, forward_rows, n);
+    threads_range(shape_rows(n->out->shape), NORM_ROWS, forward_rows, n);
 }
 
 static void backward(const Node *n)
 {
-    const int64_t width = shape_last(n->out->shape);
-    threads_range(shape_rows(n->out->shape), ROWS, backward_rows, n);
-    for (int64_t k = 0; k < blocks(n); k++) {
-        const real *part = (const real *)n->scratch + k * 2 * width;
-        if (n->din[1]) grad_store(n->din[1], part, width, n->add[1] || k);
-        if (n->din[2]) grad_store(n->din[2], part + width, width, n->add[2] || k);
-    }
+    norm_backward(n, backward_rows, WEIGHTS);
 }
 
 static const OpCase cases[] = {
-    {"rank 3", {SHAPE_OF(2, 3, 37), SHAPE_OF(37), SHAPE_OF(37)}, &(Attr){1e-5}, 0},
-    {"no bias", {SHAPE_OF(5, 18), SHAPE_OF(18)}, &(Attr){1e-3}, 4},
-    {"one row", {SHAPE_OF(16), SHAPE_OF(16), SHAPE_OF(16)}, &(Attr){1e-5}, 0},
-    {"one column", {SHAPE_OF(3, 1), SHAPE_OF(1), SHAPE_OF(1)}, &(Attr){0.1}, 0},
-    {"more than a block", {SHAPE_OF(67, 3), SHAPE_OF(3), SHAPE_OF(3)}, &(Attr){0.1}, 0},
+    {"rank 3", {SHAPE_OF(2, 3, 37), SHAPE_OF(37), SHAPE_OF(37)}, &(NormAttr){1e-5}, 0},
+    {"no bias", {SHAPE_OF(5, 18), SHAPE_OF(18)}, &(NormAttr){1e-3}, 4},
+    {"one row", {SHAPE_OF(16), SHAPE_OF(16), SHAPE_OF(16)}, &(NormAttr){1e-5}, 0},
+    {"one column", {SHAPE_OF(3, 1), SHAPE_OF(1), SHAPE_OF(1)}, &(NormAttr){0.1}, 0},
+    {"more than a block", {SHAPE_OF(67, 3), SHAPE_OF(3), SHAPE_OF(3)}, &(NormAttr){0.1}, 0},
     {0},
 };
 
@@ -153,7 +134,7 @@ const Op op_layernorm = {
     .name = "layernorm",
     .inputs = 3,
     .optional = 4,
-    .attr_size = sizeof(Attr),
+    .attr_size = sizeof(NormAttr),
     .bf16_result = true,
     .needs_inputs = 1 << 0 | 1 << 1,
     .shape = shape,
@@ -164,5 +145,5 @@ const Op op_layernorm = {
 
 Tensor *ag_layernorm(Tape *t, Tensor *x, Tensor *w, Tensor *b, double eps)
 {
-    return tape_apply(t, &op_layernorm, (Tensor *[]){x, w, b}, &(Attr){eps});
+    return tape_apply(t, &op_layernorm, (Tensor *[]){x, w, b}, &(NormAttr){eps});
 }

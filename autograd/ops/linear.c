@@ -1,6 +1,7 @@
 /* linear: y = x w^T + b + residual, row by row.
  *
- *     dL/dx = g w,    dL/dw = g^T x,    dL/db = sum over rows of g,    dL/dresidual = g,    g = dL/dy */
+ *     dL/dx = g w,    dL/dw = g^T x,    dL/db = sum over rows of g,    dL/dresidual = g,    g =
+ * dL/dy */
 #include <string.h>
 
 #include "autograd/base/threads.h"
@@ -167,7 +168,8 @@ VECTOR static void sum_columns(const void *context, int64_t begin, int64_t end, 
     grad_store(n->din[B] + begin, total, count, n->add[B]);
 }
 
-/* g is transposed on the way, for oneDNN takes g^T x at three quarters to half the rate of a product as it stands. */
+/* g is transposed on the way, for oneDNN takes g^T x at three quarters to half the rate of a
+ * product as it stands. */
 static void backward_low(const Node *n)
 {
     const int64_t rows = shape_rows(n->out->shape), width = shape_last(n->out->shape),

@@ -3,13 +3,13 @@
  *     xn = x s, s = 1 / sqrt(mean x^2 + eps)                 (xn = x without normalize)
  *     (y_i, y_j) = (xn_i c - xn_j d, xn_j c + xn_i d),       c, d = cos, sin(p theta^(-2 i / head_width))
  *
- * with j = i + head_width / 2, at position p. R is orthogonal, so the mean of x's backward can be taken
- * over y, and x itself is not needed any more:
+ * with j = i + head_width / 2, at position p. R is orthogonal, so the mean of x's backward can be
+ * taken over y, and x itself is not needed any more:
  *
  *     dL/dx = R(p)^-1 (s (g - y mean(g y))),    g = dL/dy
  *
- * cos and sin of position p are those of p - p mod 64, turned step by step: a function of p alone, right
- * to some 1e-14, without asking libm at each row.
+ * cos and sin of position p are those of p - p mod 64, turned step by step: a function of p alone,
+ * right to some 1e-14, without asking libm at each row.
  *
  * Su et al. 2021, arXiv:2104.09864, equation 34, paired as in GPT-NeoX. Norm: Henry et al. 2020,
  * arXiv:2010.04245, here with the root mean square. */

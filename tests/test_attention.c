@@ -1,5 +1,6 @@
-/* Attention in float: a segment gives the same bits alone, among others, in any order and on any number
- * of threads; nothing leaks from one to another; the three versions agree; values against loops. */
+/* Attention in float: a segment gives the same bits alone, among others, in any order and on any
+ * number of threads; nothing leaks from one to another; the three versions agree; values against
+ * loops. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -193,7 +194,8 @@ Test(attention, bits_do_not_depend_on_threads)
     }
 }
 
-/* The float kernel of the same, rounded numbers: what differs is rounding to 2^-8, several times. */
+/* The float kernel of the same, rounded numbers: what differs is rounding to 2^-8, several
+ * times. */
 Test(attention, bfloat16_is_near_float)
 {
     for (int i = 0; i < KINDS * VALUES; i++) {
@@ -306,7 +308,8 @@ Test(attention, one_tensor_given_twice_is_as_two)
     free(r);
 }
 
-/* Result, largest score, and what the entropy of weights grows by, of one row of head h, in double. */
+/* Result, largest score, and what the entropy of weights grows by, of one row of head h, in
+ * double. */
 static double row_by_loops(int kind, const Run *r, int begin, int i, int h, double *y,
                            double *entropy)
 {
@@ -357,7 +360,8 @@ Test(attention, agrees_with_loops)
     }
 }
 
-/* Scores that grow, so that the largest moves with each tile; of one key, and of none, there is nothing. */
+/* Scores that grow, so that the largest moves with each tile; of one key, and of none, there is
+ * nothing. */
 Test(attention, entropy_of_rows_with_few_keys)
 {
     enum { ROWS = 200 };
@@ -436,8 +440,8 @@ ParameterizedTest(int *kind, attention, measures_change_no_bit, .fini = close_ta
     free(silent);
 }
 
-/* T5X's make_decoder_mask: segments 1 1 1 2 2 2 0, prefixes of two tokens, a padding row. Equal scores
- * and values that are the unit vectors show the mask. */
+/* T5X's make_decoder_mask: segments 1 1 1 2 2 2 0, prefixes of two tokens, a padding row. Equal
+ * scores and values that are the unit vectors show the mask. */
 Test(attention, prefixes_of_packed_examples)
 {
     static const char *const mask[] = {"1100000", "1100000", "1110000", "0001100",

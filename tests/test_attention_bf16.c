@@ -1,5 +1,6 @@
-/* Attention of bfloat16 rows: each version that the processor has, against loops in double, within what rounding
- * to 2^-8 of each number that a product takes may add up to; what nobody sees changes no bit. */
+/* Attention of bfloat16 rows: each version that the processor has, against loops in double, within
+ * what rounding to 2^-8 of each number that a product takes may add up to; what nobody sees changes
+ * no bit. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -11,8 +12,8 @@
 #include "autograd/kernels/attention_dropout.h"
 #include "autograd/kernels/bf16.h"
 
-/* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other keys;
- * CROSS: any number of keys. */
+/* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other
+ * keys; CROSS: any number of keys. */
 enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, KINDS };
 
 typedef struct Sizes {
@@ -218,7 +219,8 @@ static void row_by_loops(const Case *c, int head, int i, Loops *l)
     }
 }
 
-/* The largest distance of x from what it should be, as a part of what is allowed; and it is not nothing. */
+/* The largest distance of x from what it should be, as a part of what is allowed; and it is not
+ * nothing. */
 static double part(const Case *c, const float *x, const bf16 *low, const double *want,
                    const double *off, int rows, int columns)
 {
@@ -280,8 +282,8 @@ ParameterizedTest(int *version, attention_bf16, is_near_loops)
         expect_case((AttentionBf16)*version, CROSS, fewer_keys[i], i % 2);
 }
 
-/* Rows that see nothing hold NaN in the second case, and so do, but for the float kernel, keys that nobody
- * sees. */
+/* Rows that see nothing hold NaN in the second case, and so do, but for the float kernel, keys that
+ * nobody sees. */
 static void set_unseen(Case *c, bool keys_too, bool nan)
 {
     for (int i = 0; i < c->s.queries; i++) {

@@ -1,5 +1,5 @@
-/* bfloat16: what is rounded, products of it by oneDNN and without, and models that compute in it. Where the
- * machine has no instructions for it, all of this runs the slow way. */
+/* bfloat16: what is rounded, products of it by oneDNN and without, and models that compute in it.
+ * Where the machine has no instructions for it, all of this runs the slow way. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,8 +93,8 @@ Test(bf16, rows_are_rounded_and_transposed)
     free(x);
 }
 
-/* The largest error of a product, over what rounding of a float32 sum allows: (k + 2) 2^-24 times the sum of
- * absolute products, and, of a bfloat16 result, 2^-8 of it. */
+/* The largest error of a product, over what rounding of a float32 sum allows: (k + 2) 2^-24 times
+ * the sum of absolute products, and, of a bfloat16 result, 2^-8 of it. */
 static double worst(GemmOp op, int64_t m, int64_t n, int64_t k, bool is_bf16, bool add)
 {
     real *a = numbers(m * k, "a"), *b = numbers(k * n, "b"), *c = numbers(m * n, "c"),
@@ -204,10 +204,10 @@ static void drop(Outcome *o)
     free(o->value);
 }
 
-/* Rounded by at most u = 2^-8 each, but not all the same way: N roundings on the way of a gradient add up in
- * quadrature, each by 0.42 u in the mean. A block has 4 weights, 8 results, rope included, and 4 gradients
- * that products read; the head 3: sqrt(N) 0.42 u is 0.012, and 0.002 to 0.010 was found. u for 0.42 u: what
- * a model makes larger on the way. */
+/* Rounded by at most u = 2^-8 each, but not all the same way: N roundings on the way of a gradient
+ * add up in quadrature, each by 0.42 u in the mean. A block has 4 weights, 8 results, rope
+ * included, and 4 gradients that products read; the head 3: sqrt(N) 0.42 u is 0.012, and 0.002 to
+ * 0.010 was found. u for 0.42 u: what a model makes larger on the way. */
 Test(bf16, gradients_are_near_those_in_double)
 {
     char command[PATH_MAX * 2];

@@ -1,5 +1,5 @@
-/* Attention of each segment's queries over keys of another source: more of them, fewer, or none. Against loops
- * in double; packed or alone, and on any number of threads, the same bits. */
+/* Attention of each segment's queries over keys of another source: more of them, fewer, or none.
+ * Against loops in double; packed or alone, and on any number of threads, the same bits. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

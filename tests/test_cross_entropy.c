@@ -1,5 +1,5 @@
-/* The fused output layer and loss, in float: against loops in double over several chunks of rows, with
- * rows that have no target; bits over threads; what is not a number shows. */
+/* The fused output layer and loss, in float: against loops in double over several chunks of rows,
+ * with rows that have no target; bits over threads; what is not a number shows. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>

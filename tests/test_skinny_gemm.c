@@ -1,5 +1,5 @@
-/* Products of few rows, with weights in float and in bfloat16: against loops in double; a row comes out the same
- * alone as among others, and from any number of threads; every version agrees. */
+/* Products of few rows, with weights in float and in bfloat16: against loops in double; a row comes
+ * out the same alone as among others, and from any number of threads; every version agrees. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,7 +15,8 @@ typedef struct Sizes {
     int64_t rows, width, k;
 } Sizes;
 
-/* Tiles that are whole and that are not, with and without a rest of columns; and enough for threads. */
+/* Tiles that are whole and that are not, with and without a rest of columns; and enough for
+ * threads. */
 static const Sizes sizes[] = {{1, 1, 1},   {1, 9, 64},      {7, 6, 37},    {3, 4, 3},
                               {32, 5, 96}, {11, 1031, 257}, {1, 3000, 50}, {0, 3, 2}};
 enum { SIZES = sizeof sizes / sizeof *sizes };

@@ -1,5 +1,5 @@
-/* The vector functions against libm in long double: the bounds that vector.h states, special values, and
- * that a sum does not depend on where its numbers lie. */
+/* The vector functions against libm in long double: the bounds that vector.h states, special
+ * values, and that a sum does not depend on where its numbers lie. */
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>

@@ -1,30 +1,36 @@
-/* Attention for one key head of one segment, in tiles: softmax(scale q k^T - slope |i - j|) v with an
- * online softmax (Milakov & Gimelshein 2018; Dao et al. 2022, arXiv 2205.14135, algorithm 1), and its
- * gradient, which computes the weights again from one number a row (algorithm 4).
+/* Attention for one key head of one segment: y = softmax(scale q k^T - slope |i - j|) v.
  *
- * Tiles begin at the segment's first row and a short strip is filled with zeros, so the bits depend on the
- * segment alone, not on what lies before or after it. Tiles that no row sees are skipped. The products
- * are not BLAS's: each number is one chain of multiply-adds in the order of the keys, or columns. */
+ * Forward goes over tiles of keys and never holds a whole row of scores. It keeps for each query
+ * the largest score so far and the sum of exponentials relative to it; when a tile brings a larger
+ * score, the sum and the row of y so far are scaled down (online softmax: Milakov & Gimelshein
+ * 2018; Dao et al. 2022, arXiv 2205.14135, algorithm 1). Backward needs the weights again: it
+ * recomputes the scores tile by tile and gets exact weights from one saved number per row, log_sum
+ * (algorithm 4). That costs one more product, and saves a matrix of queries x keys per head.
+ *
+ * Tiles begin at the segment's first row, and a short strip is filled with zeros, so the bits
+ * depend on the segment alone, not on its neighbours. Tiles that no row sees are skipped. BLAS
+ * is not used: each number is one chain of multiply-adds in the order of the keys, or of the
+ * columns. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_H
 #define AUTOGRAD_KERNELS_ATTENTION_H
 
 #include "autograd/base/rng.h"
 #include "autograd/tensor.h"
 
-/* Rows of a matrix that do not lie side by side: row i begins at data + i * step. */
+/* A matrix whose row i begins at data + i * step. */
 typedef struct AttentionMatrix {
     real *data;
     int64_t step;
 } AttentionMatrix;
 
-/* The same of bfloat16 numbers. */
+/* The same in bfloat16. */
 typedef struct AttentionMatrixBf16 {
     bf16 *data;
     int64_t step;
 } AttentionMatrixBf16;
 
 typedef struct AttentionUnit {
-    int64_t queries, keys; /* rows; the last query stands at the last key */
+    int64_t queries, keys; /* rows; ALiBi: the last query is at the last key */
     int64_t head_width;    /* of q and k */
     int64_t value_width;   /* of v and y */
     int64_t group; /* query heads that read this key head; in q, y, dq, dy they lie side by side */

@@ -21,8 +21,8 @@ static AttentionBf16 processor_has(void)
     return ATTENTION_AMX;
 }
 
-/* The registers of AMX are large, so Linux gives them to who asks (its Documentation/x86/xstate.rst), for the
- * whole process. To ask twice does no harm. */
+/* AMX registers are large, so Linux grants them on request, to the whole process
+ * (Documentation/x86/xstate.rst). A second request is harmless. */
 static bool may_use_tiles(void)
 {
     enum { REQUEST_COMPONENT = 0x1023, TILE_DATA = 18 };
@@ -47,8 +47,8 @@ AttentionBf16 attention_bf16_most(void)
 }
 #endif
 
-/* Intel's vdpbf16ps takes longer than the two multiply-adds that it is worth (Sapphire Rapids: 0.6 of the float
- * kernel's rate, as measured here); on AMD's Zen 4 it takes half as long. */
+/* Intel's vdpbf16ps takes longer than the two multiply-adds that it is worth (Sapphire Rapids: 0.6
+ * of the float kernel's rate, as measured here); on AMD's Zen 4 it takes half as long. */
 static bool is_worth_it(AttentionBf16 version)
 {
 #if ATTENTION_BF16_BUILT

@@ -1,9 +1,10 @@
-/* Attention that reads bfloat16 rows, AttentionUnit.q_bf16 and so on: products of bfloat16 numbers, with sums,
- * largest scores and what goes out to other rows in float. Weights, their gradients, and dy are rounded where a
- * product takes them: each to 2^-8 of its size.
+/* Attention of bfloat16 rows (AttentionUnit.q_bf16, k_bf16, v_bf16, y_bf16): products take bfloat16
+ * and sum in float; sums, maxima and gradients are float. Weights, their gradients, and dy are
+ * rounded where a product takes them: each to 2^-8 of its size.
  *
- * Three versions: AMX, AVX512-BF16, and, elsewhere, the float kernel of widened copies, which also takes
- * units whose rows are in part, or all, float. They differ by that rounding. Within a version a segment's bits depend on the segment alone, as attention.h says. */
+ * There are three versions: AMX; AVX512-BF16; and the float kernel on converted copies, which also
+ * takes units of which only some matrices are bfloat16. They differ by that rounding. Within a
+ * version the bits depend on the segment alone, as attention.h says. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_H
 
@@ -23,8 +24,8 @@ AttentionBf16 attention_bf16_most(void);
 /* The one to take for u: the fastest, if all of its rows are bfloat16. */
 AttentionBf16 attention_bf16_choose(const AttentionUnit *u);
 
-/* The work that a version needs for u, of which queries, keys, head_width, group, and which rows are bfloat16
- * must be there. */
+/* The work that a version needs for u, of which queries, keys, head_width, group, and which rows
+ * are bfloat16 must be there. */
 int64_t attention_bf16_scratch(AttentionBf16 version, const AttentionUnit *u, bool backward);
 
 void attention_bf16_forward(AttentionBf16 version, const AttentionUnit *u);

@@ -1,5 +1,8 @@
-/* Inside the bfloat16 attention kernels: backward. Blocks of 32 keys (rows) and 32 queries (columns), so that
- * weights and their gradients are, as they come, what the products for v, k and q want of them. */
+/* Inside the bfloat16 attention kernels: backward. A block is 32 keys (rows) by 32 queries
+ * (columns). That way round, the weights and their gradients come out as the operands that dv +=
+ * p^T dy and dk += ds^T q want, and interleaved in pairs, as dq += ds k wants. Weights are
+ * recomputed from log_sum, as in attention.h; up to 8 blocks of queries share each block of
+ * keys. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_BACKWARD_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_BACKWARD_H
 

@@ -1,8 +1,9 @@
-/* Inside the bfloat16 attention kernels: blocks of 32 rows and 32 columns. Included once for each instruction
- * set, in a file that has those of AVX512-BF16.
+/* Inside the bfloat16 attention kernels: blocks of 32 rows and 32 columns. Included once for each
+ * instruction set, in a file that has those of AVX512-BF16.
  *
- * A product c [32, 32] += a b takes steps of 32 numbers of its depth. Of a, one step is 32 rows of 32 numbers; of
- * b, two tiles [16, 16] of pairs, pair i of column j being the numbers 2 i and 2 i + 1 of that column. */
+ * A product c [32, 32] += a b takes steps of 32 numbers of its depth. Of a, one step is 32 rows of
+ * 32 numbers; of b, two tiles [16, 16] of pairs, pair i of column j being the numbers 2 i and 2 i +
+ * 1 of that column. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_BLOCK_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_BLOCK_H
 
@@ -14,7 +15,8 @@ enum { SIDE = 32, TILE = 16 * SIDE };
 
 #define BLOCK_INLINE static inline __attribute__((always_inline))
 
-/* How the steps of an operand lie: numbers from one row of a, or tile of b, to the next; from step to step. */
+/* How the steps of an operand lie: numbers from one row of a, or tile of b, to the next; from step
+ * to step. */
 typedef struct Steps {
     const bf16 *data;
     int64_t next, step;
@@ -124,8 +126,7 @@ BLOCK_INLINE void as_pairs(bf16 *to, const bf16 *x, int64_t padded)
         }
 }
 
-/* Asks for the rows of a block, below `end`, of `size` bytes each, before they are read or written: the processor
- * does not foresee rows that lie far apart. */
+/* Prefetches the rows of a block, below `end`, of `size` bytes each, for reading or writing. */
 BLOCK_INLINE void prefetch_rows(const void *x, int64_t step, int64_t row, int64_t end, int64_t size,
                                 const int write)
 {
@@ -170,8 +171,8 @@ BLOCK_INLINE void as_transposed(bf16 *to, const bf16 *x, int64_t padded)
         }
 }
 
-/* 2^x, 0 where that would be subnormal, to 4e-6: a weight is rounded to 2^-9 after this. Not a number stays so.
- * See exp2_vec() in attention_vector.h. */
+/* 2^x, 0 where that would be subnormal, to 4e-6: a weight is rounded to 2^-9 after this. Not a
+ * number stays so. See exp2_vec() in attention_vector.h. */
 BLOCK_INLINE __m512 exp2_16(__m512 x)
 {
     const __m512 round = _mm512_set1_ps(0x1.8p23f);

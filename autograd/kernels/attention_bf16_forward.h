@@ -1,5 +1,7 @@
-/* Inside the bfloat16 attention kernels: forward. Rows of scores, 32 queries at a time, against stretches of
- * keys; what a stretch adds to the sum of values is weighed by the largest score so far. */
+/* Inside the bfloat16 attention kernels: forward. 32 queries at a time go over stretches of up
+ * to 256 keys: scores of the whole stretch, then the new maximum of each row, weights in
+ * bfloat16, and y += p v. The sums so far are scaled down when a maximum grows (online softmax,
+ * see attention.h). */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_FORWARD_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_FORWARD_H
 

@@ -1,4 +1,4 @@
-/* Inside the bfloat16 attention kernels: which keys a block of queries sees. */
+/* Inside the bfloat16 attention kernels: which keys each block of queries sees. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_ROWS_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_ROWS_H
 

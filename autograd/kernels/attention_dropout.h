@@ -1,11 +1,11 @@
-/* Inside the attention kernels: which weights dropout drops. */
+/* Inside the attention kernels: which weights dropout zeroes. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_DROPOUT_H
 #define AUTOGRAD_KERNELS_ATTENTION_DROPOUT_H
 
 #include "autograd/kernels/attention_tile.h"
 
-/* What dropout makes of each weight of row i from key on, in v: 0 or drop_scale times it. 64 keys take one word
- * each of 16 numbers. */
+/* What dropout makes of each weight of row i from key on, in v: 0 or drop_scale times it. 64 keys
+ * take one word each of 16 numbers. */
 static void drop_factors(const AttentionUnit *u, int64_t head, int64_t i, int64_t key, Interval v,
                          real *factor)
 {

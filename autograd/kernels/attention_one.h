@@ -1,5 +1,6 @@
-/* Inside the attention kernel: forward for one query, as in decoding. No other row shares what is made of the
- * keys, so k and v are read once and where they lie, in the order of memory, from which they mostly come. */
+/* Inside the attention kernel: forward for a single query, as in decoding. Packing the keys would
+ * pay only with more rows that share them, so k and v are read once and in order, directly: time is
+ * that of memory. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_ONE_H
 #define AUTOGRAD_KERNELS_ATTENTION_ONE_H
 
@@ -23,7 +24,8 @@ INLINE real dot(const real *x, const real *y, int64_t width)
     return total(sum) + rest;
 }
 
-/* p = the scores, times log2 e, of the keys that are seen; the rest of the last vector: -infinity. */
+/* p = the scores, times log2 e, of the keys that are seen; the rest of the last vector:
+ * -infinity. */
 static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real *p)
 {
     const real scale = (real)(u->scale * LOG2E);

@@ -1,8 +1,16 @@
-/* Inside the attention kernel: the two passes over a unit. Included once for each instruction set, after
- * attention_vector.h's two macros and FORWARD and BACKWARD, the names of what it defines.
+/* Inside the attention kernel: forward and backward over one unit in float. Included once for each
+ * instruction set, after the macros of attention_vector.h and after FORWARD and BACKWARD, the names
+ * of the two functions to define.
  *
- * Queries go in tiles of QUERIES rows, tiles in strips of STRIP rows; keys in tiles of KEYS. A strip is
- * what keys are left out for: within a tile it takes the vectors of keys that one of its rows sees. */
+ * A tile is QUERIES queries by KEYS keys, and is worked on in strips of STRIP queries: a strip
+ * skips the vectors of keys that none of its rows sees. Forward first transposes the keys into
+ * panels, so that scores come as vectors along the keys, then takes each tile of queries over the
+ * tiles of keys: scores, mask and ALiBi, new maximum, weights, y += p v. Backward takes the tiles
+ * in the same order: scores again, p = 2^(score - log_sum), dp = dy v^T, ds = p (dp - delta), then
+ * dq += ds k for the strip and, once the tile is complete, dv += p^T dy and dk += ds^T q. delta is
+ * the sum over columns of dy y; a strip whose keys are all in one tile takes the sum over keys of p
+ * dp instead, which is the same and at hand. Gradients are added where they belong if a head is
+ * whole vectors, else in a copy. */
 #include "autograd/kernels/attention_dropout.h"
 #include "autograd/kernels/attention_one.h"
 #include "autograd/kernels/attention_prefetch.h"
@@ -108,9 +116,9 @@ static Interval whole_vectors(Interval x)
     return (Interval){x.first / GRAIN * GRAIN, (x.end + GRAIN - 1) / GRAIN * GRAIN};
 }
 
-/* The rows of a tile. They are copied, and those that see no key as zeros, so that no not-a-number comes
- * in through them, if they cannot be read where they lie; a last strip that is short always is, and
- * filled with zeros. */
+/* The rows of a tile. They are copied, and those that see no key as zeros, so that no not-a-number
+ * comes in through them, if they cannot be read where they lie; a last strip that is short always
+ * is, and filled with zeros. */
 static AttentionMatrix tile_rows(const AttentionUnit *u, const Tile *t, AttentionMatrix x,
                                  const Width *w, real *copy)
 {
@@ -134,8 +142,8 @@ static AttentionMatrix strip_rows(const Tile *t, int64_t strip, AttentionMatrix 
     return (AttentionMatrix){x.data + strip * STRIP * x.step, x.step};
 }
 
-/* The scores of a strip, or the like of them: s [STRIP, KEYS] = its rows times the keys of panels, in
- * the vectors of v. */
+/* The scores of a strip, or the like of them: s [STRIP, KEYS] = its rows times the keys of panels,
+ * in the vectors of v. */
 static void strip_product(int64_t rows, int64_t width, AttentionMatrix a, const real *panels,
                           int64_t key, Interval v, real *s)
 {
@@ -305,8 +313,8 @@ typedef struct Backward {
         [QUERIES]; /* the sum over columns of dy y, times scale; of strips in one tile: not made */
 } Backward;
 
-/* A strip all whose keys are in one tile: the sum over keys of p dp is at hand, and is what that of dy y is,
- * so y is not read. */
+/* A strip all whose keys are in one tile: the sum over keys of p dp is at hand, and is what that of
+ * dy y is, so y is not read. */
 static bool in_one_tile(Interval x)
 {
     return x.first / KEYS == (x.end - 1) / KEYS;
@@ -320,8 +328,8 @@ static AttentionMatrix gradient_target(const Width *w, AttentionMatrix x, int64_
     return (AttentionMatrix){x.data + row * x.step, x.step};
 }
 
-/* Of one row's scores and g = dy v^T: the weights, and the gradient of the scores times scale. delta NULL: all
- * of the row is here. */
+/* Of one row's scores and g = dy v^T: the weights, and the gradient of the scores times scale.
+ * delta NULL: all of the row is here. */
 INLINE void row_gradient(real *weight, real *g, Interval v, real log_sum, const real *delta)
 {
     if (delta) {
@@ -343,8 +351,8 @@ INLINE void row_gradient(real *weight, real *g, Interval v, real log_sum, const 
         store(g + j, load(weight + j) * (load(g + j) - all_of_it));
 }
 
-/* One strip against one tile of keys: p, dp = weights and the gradient of scores times scale, in whole
- * GRAINs of keys around what the strip sees, and dq. Returns what it sees. */
+/* One strip against one tile of keys: p, dp = weights and the gradient of scores times scale, in
+ * whole GRAINs of keys around what the strip sees, and dq. Returns what it sees. */
 static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const Tile *t,
                                const Backward *d, int64_t strip, int64_t key)
 {

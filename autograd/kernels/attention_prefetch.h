@@ -1,7 +1,7 @@
-/* Inside the attention kernel: asking for rows before they are used, so that they come while something else
- * is worked on. The heads of a row lie side by side, so the processor does not foresee which parts of rows
- * are next; and a unit of few rows is done before its own rows could come, so they are asked for in the unit
- * before. */
+/* Inside the attention kernel: rows are prefetched while other rows are worked on. The heads of
+ * a row lie side by side, so the hardware prefetcher does not guess which part of a row is next;
+ * and a unit of few rows is finished before its own prefetches arrive, so the unit before issues
+ * them. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_PREFETCH_H
 #define AUTOGRAD_KERNELS_ATTENTION_PREFETCH_H
 
@@ -12,7 +12,7 @@ enum {
     NEXT_MAX = 256
 }; /* keys of a unit that is asked for in the one before: they stay in the cache */
 
-/* A strip of rows from `row` on, below `end`, that will be read, or written. */
+/* Prefetches the strip of rows from `row` on, below `end`, for reading or writing. */
 INLINE void prefetch_strip(AttentionMatrix x, int64_t row, int64_t end, int64_t column,
                            int64_t width, bool write)
 {

@@ -1,4 +1,4 @@
-/* Inside the attention kernel: the sizes of tiles, the same for all instruction sets. */
+/* Inside the attention kernel: tile sizes, the same for all instruction sets. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_TILE_H
 #define AUTOGRAD_KERNELS_ATTENTION_TILE_H
 

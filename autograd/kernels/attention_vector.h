@@ -1,5 +1,6 @@
 /* Inside the attention kernel: short vectors, and products of small tiles. Included once for each
- * instruction set, after VECTOR_BYTES (how long a vector is) and ROWS (rows of c held in registers). */
+ * instruction set, after VECTOR_BYTES (how long a vector is) and ROWS (rows of c held in
+ * registers). */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_VECTOR_H
 #define AUTOGRAD_KERNELS_ATTENTION_VECTOR_H
 
@@ -10,8 +11,8 @@
 #include "autograd/kernels/attention.h"
 #include "autograd/kernels/vec.h"
 
-/* 2^x for x <= 0 or little more; 0 where the result would be subnormal. x = n + r, |r| <= 1/2; 2^r is
- * interpolated at Chebyshev's points. Not a number stays so. */
+/* 2^x for x <= 0 or little more; 0 where the result would be subnormal. x = n + r, |r| <= 1/2; 2^r
+ * is interpolated at Chebyshev's points. Not a number stays so. */
 INLINE Vec exp2_vec(Vec x)
 {
 #ifdef CAPSTAN_DOUBLE
@@ -41,7 +42,8 @@ INLINE double log2_real(real x)
     return sizeof x == sizeof(float) ? log2f((float)x) : log2((double)x);
 }
 
-/* A score that far below the largest has a weight of 0: stands for -infinity, whose product with 0 is none. */
+/* A score this far below the largest has a weight of 0. It replaces -infinity, whose product with 0
+ * is NaN. */
 #define WEIGHTLESS (-(real)10000)
 
 /* -sum of p log p, p = 2^score / sum, in nats; spread: sum of 2^score score. */
@@ -50,8 +52,8 @@ INLINE double entropy_of(real sum, real spread)
     return (log2_real(sum) - (double)(spread / sum)) / LOG2E;
 }
 
-/* c [rows, vecs * LANES] = a b, or c += a b. a's next row is a_row numbers on, its next column a_column.
- * A constant number of rows and vectors, so that c stays in registers. */
+/* c [rows, vecs * LANES] = a b, or c += a b. a's next row is a_row numbers on, its next column
+ * a_column. A constant number of rows and vectors, so that c stays in registers. */
 INLINE void product_tile(const int rows, const int vecs, int64_t k, const real *a, int64_t a_row,
                          int64_t a_column, const real *b, int64_t b_row, real *c, int64_t c_row,
                          bool add)
@@ -137,14 +139,14 @@ INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t
     for (int i = 0; i < LANES; i++) store(to + i * to_step, r[i] * factor);
 }
 
-/* Asks for a row of `width` numbers that will be read, or written: the processor does not foresee rows
+/* Prefetches a row of `width` numbers for reading or writing: the hardware does not foresee rows
  * that lie far apart. */
 #define PREFETCH(x, width, write)                                                             \
     for (int64_t prefetch_ = 0; prefetch_ < (width); prefetch_ += 64 / (int64_t)sizeof(real)) \
     __builtin_prefetch((x) + prefetch_, write)
 
-/* Panels of `panel` rows of x [rows, width], transposed: to [panels, width, panel], times factor. Rows
- * beyond the last are zeros, up to a multiple of grain. */
+/* Panels of `panel` rows of x [rows, width], transposed: to [panels, width, panel], times factor.
+ * Rows beyond the last are zeros, up to a multiple of grain. */
 static void pack_columns(real *to, int64_t panel, int64_t grain, const real *x, int64_t step,
                          int64_t rows, int64_t width, real factor)
 {

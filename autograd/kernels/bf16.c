@@ -12,7 +12,8 @@ VECTOR void from_bf16(real *y, const bf16 *x, int64_t count)
     from_bf16_inline(y, x, count);
 }
 
-/* 16 words side by side: of bfloat16, two rows of 16 columns, the second row in the upper halves. */
+/* 16 words side by side: of bfloat16, two rows of 16 columns, the second row in the upper
+ * halves. */
 typedef uint32_t Words __attribute__((vector_size(64)));
 typedef int32_t Choice __attribute__((vector_size(64)));
 typedef bf16 Halves __attribute__((vector_size(32)));

@@ -1,6 +1,7 @@
-/* bfloat16: the upper half of a float. Rounded to the nearest, ties to even, so a number x becomes x (1 + d)
- * with |d| <= 2^-8 (BF16_ROUNDING); what is no number stays so, and what is larger than all becomes
- * infinite. Only memory and products are bf16: all else is widened first. */
+/* bfloat16: the upper half of a float. Conversion rounds to nearest, ties to even, so x becomes
+ * x (1 + d) with |d| <= 2^-8 (BF16_ROUNDING); NaN stays NaN, and what is too large becomes
+ * infinite. Only memory and operands of products are bfloat16: all other arithmetic converts to
+ * float first. */
 #ifndef AUTOGRAD_KERNELS_BF16_H
 #define AUTOGRAD_KERNELS_BF16_H
 
@@ -58,7 +59,8 @@ VECTOR_INLINE void bf16_prefetch(const Tensor *x, int64_t at, int64_t count)
                         count * (int64_t)sizeof(bf16) / (int64_t)sizeof(real));
 }
 
-/* Where to write count numbers of x from `at` on; then bf16_output_done() puts them there. */
+/* Where to write numbers of x from `at` on; then bf16_output_done() converts them if x is
+ * bfloat16. */
 VECTOR_INLINE real *bf16_output(const Tensor *x, int64_t at, real *buffer)
 {
     return x->data ? x->data + at : buffer;
@@ -72,9 +74,9 @@ VECTOR_INLINE void bf16_output_done(const Tensor *x, int64_t at, int64_t count, 
 void to_bf16(bf16 *y, const real *x, int64_t count);
 void from_bf16(real *y, const bf16 *x, int64_t count);
 
-/* x [rows, width] as it stands, y [rows, width], and transposed, transposed [width, transposed_step]; either NULL: not
- * wanted. The second is for sums over rows, g^T x: oneDNN takes them at three quarters to half the rate of a
- * product of matrices as they stand. */
+/* x [rows, width] as it stands, y [rows, width], and transposed, transposed [width,
+ * transposed_step]; either NULL: not wanted. The second is for sums over rows, g^T x: oneDNN takes
+ * them at three quarters to half the rate of a product of matrices as they stand. */
 void to_bf16_rows(bf16 *y, bf16 *transposed, int64_t transposed_step, const real *x, int64_t rows,
                   int64_t width);
 
@@ -85,7 +87,8 @@ void bf16_transpose(bf16 *transposed, int64_t transposed_step, const bf16 *x, in
 /* y = x [rows, width], on as many threads as there are. */
 void to_bf16_matrix(bf16 *y, const real *x, int64_t rows, int64_t width);
 
-/* y = x, and transposed [width, rows] its transpose; either NULL: not wanted. On as many threads. */
+/* y = x, and transposed [width, rows] its transpose; either NULL: not wanted. On as many
+ * threads. */
 void to_bf16_transposed(bf16 *y, bf16 *transposed, const real *x, int64_t rows, int64_t width);
 
 #endif

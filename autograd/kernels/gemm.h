@@ -1,7 +1,7 @@
-/* Matrix products: the one door to BLAS, and, for bfloat16, to oneDNN.
+/* Matrix products: the only caller of BLAS, and, for bfloat16, of oneDNN.
  *
- * Either runs single-threaded on blocks whose size depends on the shape alone; threads take blocks. So the
- * bits of a product do not depend on the number of threads. */
+ * Both run single-threaded on blocks whose size depends on the shape alone; threads take blocks. So
+ * the bits of a product do not depend on the number of threads. */
 #ifndef AUTOGRAD_KERNELS_GEMM_H
 #define AUTOGRAD_KERNELS_GEMM_H
 
@@ -11,18 +11,18 @@
 
 typedef enum GemmOp { GEMM_NN, GEMM_NT, GEMM_TN } GemmOp; /* which of a, b is given transposed */
 
-/* c [m, n] = op(a) [m, k] * op(b) [k, n], or c += if add. Row-major; lda, ldb, ldc: numbers from one row
- * to the next as stored (so a is [k, m] in memory for GEMM_TN, b [n, k] for GEMM_NT). */
+/* c [m, n] = op(a) [m, k] * op(b) [k, n], or c += if add. Row-major; lda, ldb, ldc: numbers from
+ * one row to the next as stored (so a is [k, m] in memory for GEMM_TN, b [n, k] for GEMM_NT). */
 void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
           int64_t ldb, real *c, int64_t ldc, bool add);
 
 const char *gemm_core(void); /* the kernel that OpenBLAS chose: "SkylakeX", "Haswell" ... */
 
-/* The same of bfloat16, summed in float32: c = op(a) op(b) + bias (+ c if add), or, if c is NULL, that rounded
- * once, as c_bf16. Rows lie side by side, for oneDNN takes any others at a fraction of the rate. Blocks are rows
- * of c: so GEMM_TN, whose a they would cut into columns, is one block (and slower: see to_bf16_rows()).
- * Where gemm_bf16_missing(), numbers are widened tile by tile and BLAS multiplies them: the same but for the
- * order of sums, and slow. */
+/* c = op(a) op(b) + bias (+ c if add), of bfloat16 a and b, summed in float; or, if c is NULL,
+ * c_bf16 = that rounded once. Matrices are contiguous: oneDNN is much slower on any others. Blocks
+ * are rows of c, and would cut a into columns for GEMM_TN, which therefore is one block, and slow:
+ * transpose a instead (to_bf16_transposed()). Where gemm_bf16_missing(), tiles are converted to
+ * float and BLAS multiplies them: the same result but for the order of sums, and slow. */
 typedef struct GemmBf16 {
     GemmOp op;
     int64_t m, n, k;
@@ -35,10 +35,10 @@ typedef struct GemmBf16 {
 
 void gemm_bf16(const GemmBf16 *p);
 
-/* What fast products of bfloat16 lack here, as a sentence; NULL: nothing. */
+/* Why fast bfloat16 products are not available here, as a sentence; NULL: they are. */
 const char *gemm_bf16_missing(void);
 
-/* What multiplies bfloat16: "oneDNN 2.6.3 (amx)", "float32 (SkylakeX)" ... */
+/* The library and kernel that multiply bfloat16: "oneDNN 2.6.3 (amx)", "float32 (SkylakeX)" ... */
 const char *gemm_bf16_core(void);
 
 #endif

@@ -1,23 +1,22 @@
-/* Products of few rows, as decoding makes them: what counts is that the weights, read once, come as fast as
- * memory gives them.
+/* Products of few rows, as in decoding: the weights are read once, at the rate of memory.
  *
- * Each number of the result is one sum, in an order that depends on k alone: neither threads, nor how many
- * rows there are, nor which of them it is change its bits. So a row comes out alone as among others. BLAS
- * (OpenBLAS 0.3.21, one row) reads 7 to 20 GB/s where the memory gives 35 to 60. */
+ * Each number of the result is one sum, in an order that depends on k alone. Neither the number of
+ * threads, nor the number of rows, nor a row's index changes its bits: a row comes out alone as it
+ * does among others. */
 #ifndef AUTOGRAD_KERNELS_SKINNY_GEMM_H
 #define AUTOGRAD_KERNELS_SKINNY_GEMM_H
 
 #include "autograd/kernels/bf16.h"
 #include "autograd/tensor.h"
 
-/* Up to so many rows this is faster than gemm(), which packs the weights first. */
+/* Up to this many rows it is faster than gemm(), which packs the weights first. */
 enum { SKINNY_GEMM_ROWS = 32 };
 
 typedef struct SkinnyGemm {
     int64_t rows, width, k;
     const real *x;        /* [rows, k] */
     const real *w;        /* [width, k] */
-    const bf16 *w_bf16;   /* in its place, if it is there */
+    const bf16 *w_bf16;   /* read instead of w unless NULL */
     const real *b;        /* [width]; NULL: none */
     const real *residual; /* [rows, width]; NULL: none */
     real *y;              /* [rows, width] = x w^T + b + residual */

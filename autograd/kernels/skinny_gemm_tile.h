@@ -1,5 +1,5 @@
-/* Inside skinny_gemm.h: included once for each instruction set, after VECTOR_BYTES, ROWS (of x, in registers
- * together with COLUMNS of w) and COLUMNS_NAME, the function. */
+/* Inside skinny_gemm.h: included once for each instruction set, after VECTOR_BYTES, ROWS (of x, in
+ * registers together with COLUMNS of w) and COLUMNS_NAME, the function. */
 #ifndef AUTOGRAD_KERNELS_SKINNY_GEMM_TILE_H
 #define AUTOGRAD_KERNELS_SKINNY_GEMM_TILE_H
 
@@ -18,8 +18,8 @@ typedef struct Prefetch {
     int first, end; /* counted from there */
 } Prefetch;
 
-/* The sums of whole vectors of x and w. Rows and columns are constants wherever this is called, so that sums
- * stay in registers. */
+/* The sums of whole vectors of x and w. Rows and columns are constants wherever this is called, so
+ * that sums stay in registers. */
 INLINE void float_sums(const SkinnyGemm *f, const int rows, const int columns, const real *x,
                        int64_t column, Prefetch prefetch, Vec sum[ROWS][COLUMNS])
 {
@@ -38,8 +38,9 @@ INLINE void float_sums(const SkinnyGemm *f, const int rows, const int columns, c
     }
 }
 
-/* The same of w in bfloat16. A vector holds pairs of weights: those at even places in the low halves, those at
- * odd places in the high ones. The sums of both are kept as one, so each number of x is beside its weight. */
+/* The same of w in bfloat16. A vector holds pairs of weights: those at even places in the low
+ * halves, those at odd places in the high ones. The sums of both are kept as one, so each number of
+ * x is beside its weight. */
 INLINE void bf16_sums(const SkinnyGemm *f, const int rows, const int columns, const real *x,
                       int64_t column, Prefetch prefetch, Vec sum[ROWS][COLUMNS])
 {
@@ -106,8 +107,9 @@ INLINE void one_tile(const SkinnyGemm *f, const bool is_bf16, const int rows, co
         }
 }
 
-/* The tiles of rows share in asking for the next columns: at once memory would not keep up. Those of bfloat16
- * are passed sooner, so the columns after them are asked for. At the end the same columns again stand for them. */
+/* The tiles of rows share in asking for the next columns: at once memory would not keep up. Those
+ * of bfloat16 are passed sooner, so the columns after them are asked for. At the end the same
+ * columns again stand for them. */
 INLINE void all_rows(const SkinnyGemm *f, const bool is_bf16, const int columns, int64_t column)
 {
     const int64_t away = is_bf16 ? 2 * columns : columns,

@@ -1,5 +1,6 @@
-/* Vectors of a fixed number of bytes, for kernels that hold them in registers by name. Included once for each
- * instruction set, after VECTOR_BYTES: from attention_vector.h and skinny_gemm_tile.h. */
+/* Vectors of a fixed number of bytes, for kernels that hold them in registers by name. Included
+ * once for each instruction set, after VECTOR_BYTES: from attention_vector.h and
+ * skinny_gemm_tile.h. */
 #ifndef AUTOGRAD_KERNELS_VEC_H
 #define AUTOGRAD_KERNELS_VEC_H
 

@@ -1,19 +1,19 @@
 /* Vector code: plain C loops that the compiler vectorises, once for each instruction set.
  *
- * A function marked VECTOR is compiled for x86-64-v4 (AVX-512), v3 (AVX2, FMA) and the baseline, and the
- * best one for the processor is taken when the program is loaded; elsewhere (AArch64), under sanitizers,
- * and under clang (14 makes two static ones of one name collide) it is one plain function. A helper
- * marked VECTOR_INLINE becomes part of each of them. Sums say `#pragma omp simd reduction`, so that the
- * order of their additions is the compiler's to choose; it depends on the instruction set and the count,
- * never on threads or addresses.
+ * gcc compiles a function marked VECTOR for x86-64-v4 (AVX-512), v3 (AVX2, FMA) and the baseline;
+ * the loader takes the best one for the processor. Elsewhere (AArch64), under sanitizers, and under
+ * clang (14 makes two static ones of one name collide) it is one plain function. A helper marked
+ * VECTOR_INLINE becomes part of each version. Sums say `#pragma omp simd reduction`, so the compiler
+ * chooses the order of their additions; it depends on the instruction set and the count, never on
+ * threads or addresses.
  *
- * The functions below have no branches and read no tables, so a loop over them is vector code. What is
- * not a number stays so; infinities, overflow and underflow are as in libm. Largest errors, in units of
- * the last place of the result (tests/test_vector.c holds them), float and double alike:
+ * The functions below have no branches and read no tables, so a loop over them is vector code. NaN
+ * stays NaN; infinities, overflow and underflow are as in libm. Largest errors, in units of the last
+ * place of the result (tests/test_vector.c holds them), float and double alike:
  *
  *     vexp       1.2 for x in [-87, 88] (double: [-708, 709]); 0 below that, not for use above
  *     vtanh      2.6
- *     vsigmoid   2.5 for x > -87 (double: -708); below that, 0 where the true value may be subnormal */
+ *     vsigmoid   2.5 for x > -87 (double: -708); below, 0 where the true value may be subnormal */
 #ifndef AUTOGRAD_KERNELS_VECTOR_H
 #define AUTOGRAD_KERNELS_VECTOR_H
 
@@ -29,8 +29,8 @@
 #define VECTOR
 #endif
 
-/* Whether versions for longer vectors in files of their own (attention_avx2.c ...) may be used: where VECTOR makes
- * them, too, and under clang. */
+/* Whether versions for longer vectors in files of their own (attention_avx2.c ...) may be used:
+ * where VECTOR makes them, too, and under clang. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
     !defined(CAPSTAN_PLAIN)
 #define VECTOR_HAS_AVX512                                                       \
@@ -44,8 +44,8 @@
 
 #define VECTOR_INLINE static inline __attribute__((always_inline))
 
-/* e^r - 1 for |r| <= ln 2 / 2: r + r^2 q(r), q interpolated at Chebyshev's points. VECTOR_LN2_HIGH times any
- * exponent is exact (Cody & Waite 1980). */
+/* e^r - 1 for |r| <= ln 2 / 2: r + r^2 q(r), q interpolated at Chebyshev's points. VECTOR_LN2_HIGH
+ * times any exponent is exact (Cody & Waite 1980). */
 #ifdef CAPSTAN_DOUBLE
 typedef uint64_t VectorBits;
 enum { VECTOR_FRACTION = 52, VECTOR_BIAS = 1023 };
@@ -88,7 +88,8 @@ VECTOR_INLINE real vector_expm1_part(real r)
 }
 #endif
 
-/* x = n ln 2 + r, and n as an unsigned number that wraps around. Of what is not a number n is garbage. */
+/* x = n ln 2 + r, and n as an unsigned number that wraps around. Of what is not a number n is
+ * garbage. */
 VECTOR_INLINE real vector_reduce(real x, VectorBits *n)
 {
     const real zero = VECTOR_ROUND;
@@ -128,7 +129,8 @@ VECTOR_INLINE real vtanh(real x)
     return x < 0 ? -y : y;
 }
 
-/* 1 / (1 + e^-x), where e^-x need not be right when it is subnormal, or so large that 2^n is infinite. */
+/* 1 / (1 + e^-x), where e^-x need not be right when it is subnormal, or so large that 2^n is
+ * infinite. */
 VECTOR_INLINE real vsigmoid(real x)
 {
     VectorBits n;
@@ -138,8 +140,8 @@ VECTOR_INLINE real vsigmoid(real x)
     return 1 / (1 + (1 + vector_expm1_part(r)) * vector_power_of_2(n));
 }
 
-/* Asks for count numbers to be brought near; they may lie behind the end of an array. Whoever streams through
- * memory gains by asking some VECTOR_PREFETCH numbers before: the processor alone asks for less. */
+/* Prefetches count numbers, which may lie beyond the end of an array. Loops that stream through
+ * memory gain by prefetching VECTOR_PREFETCH numbers ahead: the hardware alone looks less far. */
 enum { VECTOR_PREFETCH = 512 };
 
 VECTOR_INLINE void vector_prefetch(const real *x, int64_t count)

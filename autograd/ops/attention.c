@@ -1,10 +1,12 @@
-/* attention: y = p v, p = softmax(s), s = scale q k^T - slope |i - j|, for each head, over the keys that a
- * row sees (Vaswani et al. 2017, section 3.2; slopes: Press et al. 2022, section 3). With g = dL/dy:
+/* attention: y = p v, p = softmax(s), s = scale q k^T - slope |i - j|, for each head, over the keys
+ * that a row sees (Vaswani et al. 2017, section 3.2; slopes: Press et al. 2022, section 3). With
+ * g = dL/dy:
  *
- *     dv = p^T g,    ds = p (g v^T - sum over columns of g y),    dq = scale ds k,    dk = scale ds^T q
+ *     dv = p^T g,           ds = p (g v^T - sum over columns of g y),
+ *     dq = scale ds k,      dk = scale ds^T q
  *
- * Dropout is of p; where it dropped, g v^T is 0 likewise. The work is cut by segment and key head, so
- * that each piece of the gradients of k and v has one writer. */
+ * Dropout multiplies p, and g v^T likewise, by 0 or 1 / (1 - rate). Threads take units of one
+ * segment and one key head, so each part of the gradients of k and v has one writer. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +153,7 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* A pass over a node: where each worker's memory and the measures of segments lie. */
+/* A pass over a node: the memory of each worker, and the statistics of each segment. */
 typedef struct Pass {
     const Node *n;
     bool backward;
@@ -240,7 +242,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
     return u;
 }
 
-/* The same, with what backward wants. */
+/* The same, with the gradients. */
 static AttentionUnit unit_backward(const Pass *p, int64_t i, int worker)
 {
     AttentionUnit u = unit(p, i, worker);
@@ -253,7 +255,7 @@ static AttentionUnit unit_backward(const Pass *p, int64_t i, int worker)
     u.dq = matrix(n->in[Q], n->din[Q], query, a->q_column + head * u.head_width);
     u.dk = matrix(n->in[K], n->din[K], key, a->k_column + kv * u.head_width);
     u.dv = matrix(n->in[V], n->din[V], key, a->v_column + kv * u.value_width);
-    /* The columns of one tensor given again are others, and nothing is there yet. */
+    /* A tensor given again: other columns, which hold no sum yet. */
     u.add_q = n->add[Q];
     u.add_k = n->add[n->in[K] == n->in[Q] ? Q : K];
     u.add_v = n->add[n->in[V] == n->in[Q] ? Q : n->in[V] == n->in[K] ? K : V];
@@ -284,8 +286,8 @@ static int64_t rows_that_see(const AttentionRows *r)
     return count;
 }
 
-/* In blocks of units, for a unit asks for the rows of the next one; but enough blocks that no thread waits
- * long for another. Which units are in a block changes no bits: each writes what is its own. */
+/* In blocks of units, for a unit prefetches the rows of the next one; but in enough blocks that no
+ * thread waits long for another. Blocks change no bits: each unit writes its own rows. */
 static void work(const Pass *p)
 {
     const Attention *a = p->n->attr;
@@ -340,7 +342,7 @@ static void backward(const Node *n)
     work(&p);
 }
 
-/* Useful operations: two products of each pair of query and key in forward, four in backward. */
+/* FLOPs: two products for each pair of query and key in forward, four in backward. */
 static void count_work(const Node *n, bool in_backward, OpWork *w)
 {
     const Attention *a = n->attr;

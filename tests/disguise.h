@@ -1,4 +1,4 @@
-/* For tests of strangers' files: any HDF5 file behind the user block that makes it look like ours. */
+/* For tests of untrusted files: any HDF5 file behind a user block that makes it look like ours. */
 #ifndef TESTS_DISGUISE_H
 #define TESTS_DISGUISE_H
 

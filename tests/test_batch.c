@@ -1,5 +1,5 @@
-/* Batches: windows stand where CONTRACT 3 says, depend on (seed, batch index) alone, and stay inside documents
- * under document_mask. */
+/* Batches: their windows depend only on (seed, batch index), and stay inside documents under
+ * document_mask. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +32,8 @@ static void damage(const char *path)
     cr_assert_eq(fclose(file), 0);
 }
 
-/* A dataset whose train half has documents of these lengths (0 ends them); token i is i, but the last of
- * each document is 999. */
+/* A dataset whose train half has documents of these lengths (0 ends them); token i is i, but the
+ * last of each document is 999. */
 static void open_documents_of(Fixture *f, const int lengths[], void (*harm)(const char *path))
 {
     char folder[] = "/tmp/test_batch.XXXXXX", path[64];

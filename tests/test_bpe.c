@@ -1,5 +1,5 @@
-/* Byte-level BPE: what is learned is what counting everything anew would give; any bytes go in and come out;
- * the number of threads changes nothing; what a stranger's file has wrong is named. */
+/* Byte-level BPE: it learns the same merges as a naive trainer, on any number of threads; any
+ * bytes decode to the same bytes; errors in untrusted files are named. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -166,8 +166,8 @@ Test(bpe, learns_what_the_naive_trainer_learns)
     arena_free(&arena);
 }
 
-/* By hand: "ab" and "bc" are seen three times each; (a, b) has the smaller left one. Then (ab, c) and (b, c):
- * what is left of "bc" is seen once. */
+/* By hand: "ab" and "bc" are seen three times each; (a, b) has the smaller left one. Then (ab,
+ * c) and (b, c): what is left of "bc" is seen once. */
 Test(bpe, of_equals_the_smaller_pair_goes_first)
 {
     TokenizerTrainSummary s;
@@ -331,8 +331,8 @@ Test(bpe, no_merge_makes_a_special_token)
     arena_free(&arena);
 }
 
-/* Text is white space, words, marks and digits: wherever it is cut, the tokens of the part that is settled
- * stay what they are. */
+/* Text is white space, words, marks and digits: wherever it is cut, the tokens of the part that
+ * is settled stay what they are. */
 Test(bpe, what_is_settled_stays)
 {
     temporary_open();
@@ -359,8 +359,8 @@ Test(bpe, what_is_settled_stays)
     arena_free(&arena);
 }
 
-/* A document of more than prepare's window is read in pieces, at any place in a word: its tokens are those of
- * the whole. */
+/* A document of more than prepare's window is read in pieces, at any place in a word: its tokens
+ * are those of the whole. */
 Test(bpe, a_document_in_pieces_has_the_tokens_of_the_whole)
 {
     temporary_open();
@@ -473,7 +473,8 @@ Test(bpe, parts_that_are_not_supported_are_named)
     arena_free(&arena);
 }
 
-/* Bytes of a file are changed, moved and lost: what is left is refused, or does what a tokenizer does. */
+/* Bytes of a file are changed, moved and lost: what is left is refused, or does what a tokenizer
+ * does. */
 Test(bpe, damaged_files_do_no_harm)
 {
     temporary_open();
@@ -591,7 +592,8 @@ Test(bpe, rank_files_are_read_and_their_faults_have_lines)
     refuses(rank_file(""), "rank files lack the pattern"); /* its count is none that is known */
     refuses("YQ== 0\n", "no rank for the byte 0x00");
 
-    /* "aaa" is [aa][a]: of equal ranks the leftmost; kept as it is, the text reads back as the same. */
+    /* "aaa" is [aa][a]: of equal ranks the leftmost; kept as it is, the text reads back as the
+     * same. */
     const char *text = rank_file("YWE= 256\r\nYWFh 257");
     MUST(tokenizer_ranks(&arena, text, (int64_t)strlen(text), "t.json", "gpt2", &t));
     int64_t size, count;

@@ -1,6 +1,6 @@
-/* Damaged files, and others than were asked for: a checkpoint, a dataset and a sweep's store are refused by
- * their user block, before HDF5 sees a byte of them, with exit code 3 and the file's name; the tokens of a
- * dataset, which are not read when it is opened, when they are.
+/* Damaged files and files of another kind: the user block of a checkpoint, a dataset or a
+ * sweep's store makes them refused before HDF5 sees a byte, with exit code 3 and the file's
+ * name. The tokens of a dataset are checked when they are first used.
  *
  * CAPSTAN_DAMAGE: how many bits are flipped in each file (1000). */
 #include <criterion/criterion.h>

@@ -1,7 +1,8 @@
-/* Files of somebody who knows the format: a checkpoint and a dataset, each as capstan writes it and in HDF5's
- * oldest format, whose structure nothing sums up. Bytes of the structure, or of the small arrays, are changed,
- * then all sums and the digest are made right again. Whatever becomes of the child that reads it, this process
- * goes on, with an answer that ends a command with exit code 0 or 3, and in bounded memory.
+/* Files of an attacker who knows the format: a checkpoint and a dataset, each as capstan writes
+ * it and in HDF5's oldest format, whose structure has no checksums. Bytes of the structure or of
+ * the small arrays change; then all checksums and the digest are corrected. Whatever happens to
+ * the child that reads it, this process continues, with an answer that ends a command with exit
+ * code 0 or 3, and in bounded memory.
  *
  * CAPSTAN_MUTATED: how many files (1000). */
 #include <criterion/criterion.h>
@@ -249,7 +250,8 @@ static int64_t drawn(Rng r, uint64_t i, uint64_t what, int64_t below)
     return (int64_t)rng_below(r, i, what, (uint64_t)below);
 }
 
-/* One to four changes: bits, numbers that are too large or places elsewhere, pieces of the structure. */
+/* One to four changes: bits, numbers that are too large or places elsewhere, pieces of the
+ * structure. */
 static void mutate(const Base *b, unsigned char *bytes, Rng r, uint64_t i)
 {
     const int64_t changes = 1 + drawn(r, i, 0, 4);
@@ -362,8 +364,8 @@ static void bound_memory(void)
 #endif
 }
 
-/* A sanitizer in a child finds HDF5 to err, which is what there is a child for; anything else that is at fault
- * there is a fault of ours. What goes to stderr is read after each file. */
+/* A sanitizer in a child finds HDF5 to err, which is what there is a child for; anything else
+ * that is at fault there is a fault of ours. What goes to stderr is read after each file. */
 static int told_by_child[2], screen;
 
 static void hear_children(void)

@@ -1,4 +1,4 @@
-/* Packed batches: rows as data/batch.h says, each token of the split once an epoch. */
+/* Packed batches: rows as documented in data/batch.h, each token of the split once per epoch. */
 #include "data/batch.h"
 #include "tests/written.h"
 
@@ -12,7 +12,8 @@ typedef struct Fixture {
 
 TestSuite(packed, .init = temporary_open, .fini = temporary_close);
 
-/* context and sequences; packing is sequential best_fit with the mask and causal unless told otherwise. */
+/* context and sequences; packing is sequential best_fit with the mask and causal unless told
+ * otherwise. */
 static void begin(Fixture *f, const Written *w)
 {
     *f = (Fixture){.config = {.packing = PACKING_best_fit,
@@ -46,8 +47,8 @@ static int32_t token(const Fixture *f, int64_t document, int64_t i)
     return split_token(s, (int64_t)s->offsets[document] + i);
 }
 
-/* The rows of a document (or of its tokens from `from` on) from `row` on, of `length` tokens, `prompt`
- * of them without loss, with the keys and positions of a segment of its own. */
+/* The rows of a document (or of its tokens from `from` on) from `row` on, of `length` tokens,
+ * `prompt` of them without loss, with the keys and positions of a segment of its own. */
 static void is_document(const Fixture *f, int64_t row, int64_t document, int64_t from,
                         int64_t length, int64_t prompt)
 {
@@ -144,7 +145,7 @@ Test(packed, prefix_mask_is_t5x)
     end(&f);
 }
 
-/* Also longer than a piece of the document, and as long as all of it. */
+/* Also longer than a chunk of the document, and as long as all of it. */
 Test(packed, prompts_of_every_length)
 {
     for (int causal = 0; causal < 2; causal++)

@@ -1,5 +1,5 @@
-/* Packing: the published pack counts exactly, best-fit-decreasing as an item-by-item packer does it, and
- * every token of every document in exactly one pack. */
+/* Packing: the pack counts equal published ones, best-fit-decreasing equals an item-by-item
+ * packer, and every token of every document is in exactly one pack. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,7 +238,8 @@ Test(packs, every_token_is_in_exactly_one)
     }
 }
 
-/* TRL #3887 packed nothing when a length was 2^k + 1, and #4632 lost what was longer than a pack. */
+/* TRL #3887 packed nothing when a length was 2^k + 1, and #4632 lost what was longer than a
+ * pack. */
 Test(packs, lengths_around_the_capacity)
 {
     static const int64_t capacities[] = {1, 2, 3, 4, 5, 8, 9, 16, 17, 33, 64, 65, 129};

@@ -1,5 +1,5 @@
-/* Prepare: every document of text, jsonl and tsv arrives whole, in the half that the rules say, and what
- * is wrong with a file is said with its place. */
+/* Prepare: every document of text, jsonl and tsv arrives whole, in the right split, and errors
+ * in a file are reported with their position. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,7 +61,8 @@ static void run(const Prepare *p, PrepareSummary *s, Dataset *d)
     cr_assert_eq(d->vocab_size, s->vocab_size);
 }
 
-/* Document i of a half is `text`, in tokens of the dataset's own tokenizer, with end-of-text behind. */
+/* Document i of a half is `text`, in tokens of the dataset's own tokenizer, with end-of-text
+ * behind. */
 static void holds(const Dataset *d, const Split *s, int64_t i, const char *text, int64_t size,
                   uint32_t prefix)
 {

@@ -1,4 +1,4 @@
-/* Sampling: the cache changes nothing, chance is repeatable, text is whole. */
+/* Sampling: the cache changes no logits, a seed gives the same text, and text is valid UTF-8. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
@@ -76,7 +76,7 @@ ParameterizedTestParameters(decode, equals_the_full_pass)
     return cr_make_param_array(int, which, KINDS);
 }
 
-/* Read in one piece, one by one, and in pieces; past the end of the context too. */
+/* Reads a text at once, token by token, and in chunks; also past the end of the context. */
 ParameterizedTest(int *which, decode, equals_the_full_pass)
 {
     static Model m;
@@ -95,7 +95,7 @@ ParameterizedTest(int *which, decode, equals_the_full_pass)
         full_pass(&m, &t, tokens, i + 1, &full);
         expect_close(cached, full, "one by one", i);
     }
-    /* Full: goes on from the last half. */
+    /* Full: restarts from the last half. */
     for (int64_t i = CONTEXT; i < CONTEXT + 5; i++) {
         cr_assert_eq(decoder_read(&d, tokens + i, 1, &cached), OK, "%s", error_message());
         const int64_t from = CONTEXT / 2 + 1;
@@ -117,8 +117,8 @@ ParameterizedTest(int *which, decode, equals_the_full_pass)
     params_free(&m.params);
 }
 
-/* A prompt that sees itself, then one token after the other: as the full pass under the intervals of a
- * prefix; and when the window is full, as the full pass over the last half. */
+/* A prompt that sees itself, then one token after the other: as the full pass under the
+ * intervals of a prefix; and when the window is full, as the full pass over the last half. */
 ParameterizedTestParameters(decode, prompt_sees_itself)
 {
     static int which[KINDS];
@@ -169,7 +169,7 @@ ParameterizedTest(int *which, decode, prompt_sees_itself)
         int begin = 0, left = prompt;
         for (int i = prompt; i < COUNT; i++) {
             cr_assert_eq(decoder_read(&d, tokens + i, 1, &cached), OK);
-            if (i - begin == CONTEXT) { /* goes on from half */
+            if (i - begin == CONTEXT) { /* restarts from half */
                 const int gone = CONTEXT - (CONTEXT / 2 - 1);
                 begin += gone;
                 left = left > gone ? left - gone : 0;
@@ -188,8 +188,9 @@ ParameterizedTest(int *which, decode, prompt_sees_itself)
     params_free(&m.params);
 }
 
-/* Streams that begin alike, go on each with tokens of its own, past the end of the context, and drop out one
- * after the other: to the last bit what each is told alone, after a prompt that sees itself or not. */
+/* Streams with a common prompt (causal or bidirectional) and different continuations, past the
+ * end of the context, end one after the other: each has the logits, to the last bit, that it has
+ * alone. */
 ParameterizedTestParameters(decode, streams_are_as_alone)
 {
     static int which[2 * KINDS];
@@ -356,7 +357,8 @@ Test(sample, is_the_same_from_any_number_of_threads)
     params_free(&m.params);
 }
 
-/* In a document, end-of-text is read before the prompt; and the prompt sees itself if it was trained so. */
+/* In a document, end-of-text is read before the prompt; and the prompt sees itself if it was
+ * trained so. */
 Test(sample, begins_as_a_document_does)
 {
     static Model m;
@@ -544,8 +546,8 @@ static int likelier_first(const void *a, const void *b)
     return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* Many tokens, spread widely and hardly: each that is drawn is among the likeliest that a sort finds, as often
- * as it should be; and evenly spaced numbers reach the last of them. */
+/* Many tokens, spread widely and hardly: each that is drawn is among the likeliest that a sort
+ * finds, as often as it should be; and evenly spaced numbers reach the last of them. */
 Test(choose, keeps_the_likeliest_of_many)
 {
     enum { COUNT = 1000, DRAWS = 20000 };

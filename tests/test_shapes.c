@@ -1,5 +1,5 @@
-/* What is asked for in a checkpoint or a dataset must be there in exactly the right shape: files that HDF5 and
- * the guard find nothing wrong with, one thing in each being another than capstan writes. */
+/* Checkpoints and datasets that HDF5 and the guard accept, but with one array or attribute that
+ * is missing or has another shape or type than capstan writes: all are refused. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 

@@ -1,5 +1,5 @@
-/* Tokenizers: text goes in and comes out the same; what they lack is refused with its place; descriptions
- * by strangers are refused in words. */
+/* Tokenizers: text decodes to the same text; a missing character is refused with its position;
+ * errors in untrusted descriptions are named. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -131,7 +131,7 @@ Test(tokenizer, room_is_asked_for)
     arena_free(&arena);
 }
 
-Test(tokenizer, descriptions_by_strangers_are_refused)
+Test(tokenizer, malformed_descriptions_are_refused)
 {
     static const struct {
         const char *text, *words;

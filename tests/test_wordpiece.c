@@ -1,5 +1,5 @@
-/* WordPiece: words and tokens are BERT's; what is learned is what counting everything anew would give; what
- * a stranger's file has wrong is named. */
+/* WordPiece: words and tokens are those of BERT; it learns the same merges as a naive trainer;
+ * errors in untrusted files are named. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,7 +185,7 @@ static char *train_text(const char *text, size_t size, int64_t vocab_size, Token
     return json;
 }
 
-/* The naive trainer, on names: "a" begins a word, "##a" goes on. */
+/* The naive trainer, on names: "a" begins a word, "##a" continues one. */
 enum { NAIVE_MAX = 200, SYMBOLS_MAX = 4096 };
 
 typedef struct Naive {
@@ -296,7 +296,8 @@ Test(wordpiece, threads_change_nothing)
     arena_free(&arena);
 }
 
-/* Of 46 letters (Thai) a vocabulary with room for 40 tokens takes the 20 commonest; of equals the first. */
+/* Of 46 letters (Thai) a vocabulary with room for 40 tokens takes the 20 commonest; of equals
+ * the first. */
 Test(wordpiece, rare_characters_are_unknown)
 {
     temporary_open();

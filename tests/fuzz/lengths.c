@@ -10,7 +10,7 @@ static void pack(const LengthCounts *l)
     const Packer *packer;
     for (int i = 0; (packer = packer_at(i)); i++) {
         Packing p;
-        if (!strcmp(packer->name, "greedy")) continue; /* it is told of documents one by one */
+        if (!strcmp(packer->name, "greedy")) continue; /* it places documents one by one */
         FUZZ_MUST(packing_make(&p, packer, &lengths) == OK);
         FUZZ_MUST(p.documents == l->chunks && p.tokens == l->tokens);
         FUZZ_MUST(p.packs >= packing_bound(&lengths) && p.packs <= p.documents);

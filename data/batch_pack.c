@@ -24,15 +24,15 @@ static Status fill_chunk(const Batches *b, const PackChunk *p, int64_t epoch, in
 {
     const Split *split = b->split;
     const int64_t length = p->end - p->begin, prompt = prompt_of(b, p, epoch), at = row - segment;
-    const bool goes_on = p->begin > p->document_begin,
-               both_ways = b->config->prefix_attention == PREFIX_ATTENTION_bidirectional;
-    const int64_t seen = both_ways && prompt ? prompt + 1 : 0; /* by each of rows 0 .. prompt */
+    const bool is_later = p->begin > p->document_begin,
+               bidirectional = b->config->prefix_attention == PREFIX_ATTENTION_bidirectional;
+    const int64_t seen = bidirectional && prompt ? prompt + 1 : 0; /* by each of rows 0 .. prompt */
 
-    TRY(dataset_touch(b->dataset, split, p->begin - goes_on, p->end));
+    TRY(dataset_touch(b->dataset, split, p->begin - is_later, p->end));
     for (int64_t i = 0; i < length; i++, row++) {
         const bool has_loss = i >= prompt;
         const int64_t past = i < seen ? seen : i + 1;
-        out->inputs[row] = i || goes_on ? split_token(split, p->begin + i - 1) : b->end_of_text;
+        out->inputs[row] = i || is_later ? split_token(split, p->begin + i - 1) : b->end_of_text;
         out->targets[row] = has_loss ? split_token(split, p->begin + i) : -1;
         out->origins[row] = has_loss ? p->begin + i : -1;
         out->positions[row] = (int32_t)(at + i);

@@ -18,7 +18,7 @@ typedef struct Walk {
     H5Contents *c;
     const char *parent; /* path of the group that is listed; "" is the root's */
     int depth;
-    H5L_iterate_t visit; /* of each link: what lists groups is called by it */
+    H5L_iterate_t visit; /* called for each link; it calls list() for groups */
 } Walk;
 
 void h5_prepare(void)

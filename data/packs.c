@@ -9,20 +9,20 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* ChunkCursor of one length that the packs of one pattern hold: `times` in each of `packs` from
- * `first` on. */
+/* The packs of one pattern for chunks of one length: `packs` packs from `first` on, `times`
+ * chunks in each. */
 typedef struct Run {
     int64_t first, packs, times;
 } Run;
 
-/* Gives out packs of a packing to chunks of each length, in order. */
-typedef struct Places {
+/* Assigns the chunks of each length, in order, to the packs of a packing. */
+typedef struct Assignment {
     Run *runs;
-    int64_t *next;  /* [capacity + 1]: the run that chunks of a length go to now */
-    int64_t *taken; /* [capacity + 1]: places of it that are gone */
-} Places;
+    int64_t *next;  /* [capacity + 1]: the current run of each length */
+    int64_t *taken; /* [capacity + 1]: chunks assigned to that run */
+} Assignment;
 
-static Status places_init(Places *s, Arena *a, const Packing *p)
+static Status assignment_init(Assignment *s, Arena *a, const Packing *p)
 {
     const int64_t lengths = p->capacity + 1, size = (int64_t)sizeof(int64_t);
     int64_t pack = 0, sum = 0, *at = arena_zero(a, lengths * size);
@@ -45,7 +45,7 @@ static Status places_init(Places *s, Arena *a, const Packing *p)
     return OK;
 }
 
-static int64_t places_take(Places *s, int64_t length)
+static int64_t assignment_take(Assignment *s, int64_t length)
 {
     const Run *r = &s->runs[s->next[length]];
     const int64_t taken = s->taken[length]++, pack = r->first + taken / r->times;
@@ -73,8 +73,8 @@ static bool next_chunk(ChunkCursor *i)
     return true;
 }
 
-/* Puts begins and starts together, of the pack of each chunk in file order. Packs get new
- * numbers, in the order of their first chunks. */
+/* Fills begins and starts from the pack of each chunk, in file order. Renumbers the packs in the
+ * order of their first chunks. */
 static Status collect(Packs *p, Arena *a, int32_t *pack_of)
 {
     ChunkCursor i = {.split = p->split, .capacity = p->capacity};
@@ -106,16 +106,16 @@ static Status by_patterns(Packs *p, Arena *a, const Packer *packer, const Length
                           int32_t *pack_of)
 {
     ChunkCursor i = {.split = p->split, .capacity = p->capacity};
-    Places places;
+    Assignment assignment;
     Packing packing;
     Status status = packing_make(&packing, packer, l);
-    if (status == OK) status = places_init(&places, a, &packing);
+    if (status == OK) status = assignment_init(&assignment, a, &packing);
     p->count = packing.packs;
     packing_close(&packing);
     TRY(status);
     if (p->count >= INT32_MAX) return FAIL(E_DATA, "more than 2^31 packs");
     for (int64_t k = 0; next_chunk(&i); k++)
-        pack_of[k] = (int32_t)places_take(&places, i.end - i.begin);
+        pack_of[k] = (int32_t)assignment_take(&assignment, i.end - i.begin);
     return OK;
 }
 

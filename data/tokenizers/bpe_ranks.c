@@ -26,13 +26,11 @@ static Status read_specials(Tokenizer *t, BpeModel *m, Arena *a, const json_t *l
     }
     t->end_of_text = special_end_of_text(specials, t->special_count);
     TRY(specials_mark(t, a));
-    return t->end_of_text >= 0
-               ? OK
-               : PART_FAIL(name, "special", "there is no <|endoftext|> among the special tokens");
+    return t->end_of_text >= 0 ? OK : PART_FAIL(name, "special", "<|endoftext|> is missing");
 }
 
-/* Every way to cut a token in two tokens is a merge: tiktoken asks only what two neighbours
- * make. */
+/* Makes a merge of every split of a token into two tokens: tiktoken merges any two neighbours
+ * whose bytes together are a token. */
 static Status merges_of_ranks(const Tokenizer *t, BpeModel *m, Arena *a)
 {
     int64_t count = 0;

@@ -51,7 +51,7 @@ static void step(void)
 
 static void open_train(void)
 {
-    OPEN("model.dropout=0.1", "train.lanes=2");
+    OPEN("model.dropout=0.1", "train.microbatches=2");
     step();
 }
 
@@ -59,7 +59,7 @@ static void open_variations(void)
 {
     OPEN("model.norm=rmsnorm", "model.norm_place=sandwich", "model.mlp=swiglu",
          "model.qk_norm=true", "model.positions=rope", "model.kv_heads=2", "model.tied=false",
-         "train.lanes=2", "train.recompute=blocks");
+         "train.microbatches=2", "train.recompute=blocks");
     step();
 }
 

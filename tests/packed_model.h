@@ -206,8 +206,8 @@ Test(packed_model, threads_change_nothing)
     Config c;
     Run a, b;
     for (int threads = 2; threads < 5; threads++) {
-        configure(&c, SETTINGS("data.objective=prefix", "data.order=shuffled", "train.lanes=3",
-                               "data.loss_weights=document"));
+        configure(&c, SETTINGS("data.objective=prefix", "data.order=shuffled",
+                               "train.microbatches=3", "data.loss_weights=document"));
         threads_set(1);
         MUST(run_open(&a, &c));
         threads_set(threads);
@@ -218,23 +218,24 @@ Test(packed_model, threads_change_nothing)
     }
 }
 
-/* Accumulation and lanes of unlike many loss tokens: the gradient is that of the whole batch. */
+/* Micro-batches of unlike many loss tokens: the gradient is that of the whole batch. */
 Test(packed_model, microbatches_change_nothing)
 {
-    static const char *const lanes[] = {"train.lanes=2", "train.lanes=4", "train.lanes=7"};
+    static const char *const counts[] = {"train.microbatches=2", "train.microbatches=4",
+                                         "train.microbatches=7"};
     for (int weights = 0; weights < 2; weights++) {
         const char *const by = weights ? "data.loss_weights=document" : "data.loss_weights=token";
         Config c, d;
         Run whole, parts;
-        const real *y =
-            gradient_of(SETTINGS("train.lanes=1", by, "train.batch=7", "data.objective=prefix"),
-                        &whole, &c);
+        const real *y = gradient_of(SETTINGS("train.microbatches=1", by, "train.batch=7",
+                                             "data.objective=prefix"),
+                                    &whole, &c);
         for (int i = 0; i < 3; i++) {
             const real *x =
-                gradient_of(SETTINGS(lanes[i], by, "train.batch=7", "data.objective=prefix"),
+                gradient_of(SETTINGS(counts[i], by, "train.batch=7", "data.objective=prefix"),
                             &parts, &d);
             for (int64_t k = 0; k < whole.params.count; k++)
-                cr_assert_float_eq(x[k], y[k], CLOSE, "%s", lanes[i]);
+                cr_assert_float_eq(x[k], y[k], CLOSE, "%s", counts[i]);
             run_close(&parts);
         }
         run_close(&whole);
@@ -390,7 +391,7 @@ Test(packed_model, empty_rows_are_nothing)
     Run r;
     double loss, again;
     written(one, "d.h5");
-    configure(&c, SETTINGS("train.batch=2", "data.objective=prefix", "train.lanes=1"));
+    configure(&c, SETTINGS("train.batch=2", "data.objective=prefix", "train.microbatches=1"));
     MUST(run_open(&r, &c));
     StepTask task = {.model = &r.model, .batch = &r.batch};
     const size_t size = (size_t)r.params.count * sizeof(real);

@@ -82,7 +82,7 @@ ParameterizedTest(int *which, account, the_tape_counts_what_the_formula_says)
                                  "model.width=24",
                                  "model.context=32",
                                  "train.batch=5",
-                                 "train.lanes=2"};
+                                 "train.microbatches=2"};
     int count = 7;
     Run r;
     for (int i = 0; i < 5 && variations[*which][i]; i++) overrides[count++] = variations[*which][i];

@@ -106,12 +106,15 @@ static const struct {
     {"model:\n  positions: sinusoidal\n  width: 9\n  heads: 3\n", "model.positions = sinusoidal needs an even model.width"},
     {"optim:\n  lr: 1e-4\n  min_lr: 2e-4\n", "a.yaml:3:11: optim.min_lr = 0.0002 is above optim.lr = 0.0001"},
     {"optim:\n  min_lr: -0.5\n", "optim.min_lr = -0.5: expected a number from 0 to optim.lr = 0.001, or -1"},
-    {"train:\n  accumulate: 4\n  lanes: 4\n", "train.accumulate = 4 times train.lanes = 4 is more than the 12 sequences"},
-    {"train:\n  accumulate: 13\n", "is more than the 12 sequences of train.batch"},
-    {"train:\n  lanes: many\n", "a.yaml:2:10: train.lanes = many: expected auto or a whole number from 1"},
-    {"train:\n  lanes: 0\n", "train.lanes = 0: expected auto or"},
-    {"train:\n  lanes: -2\n", "train.lanes = -2: expected auto or"},
-    {"train:\n  lanes: 99999999999999999999\n", "expected auto or"},
+    {"train:\n  microbatches: 13\n", "a.yaml:2:17: train.microbatches = 13: expected at most train.batch = 12"},
+    {"train:\n  batch: 6\n  groups: 3\n", "a.yaml:3:11: train.groups = 3: expected at most train.microbatches = 2"},
+    {"train:\n  microbatches: 4\n  groups: 5\n", "a.yaml:3:11: train.groups = 5: expected at most train.microbatches = 4"},
+    {"train:\n  microbatches: many\n", "a.yaml:2:17: train.microbatches = many: expected auto or a whole number from 1"},
+    {"train:\n  microbatches: 0\n", "train.microbatches = 0: expected auto or"},
+    {"train:\n  groups: -2\n", "train.groups = -2: expected auto or"},
+    {"train:\n  groups: 99999999999999999999\n", "expected auto or"},
+    {"train:\n  lanes: 4\n", "a.yaml:2:3: train.lanes was renamed in version 0.2: use train.microbatches and train.groups"},
+    {"!train.accumulate=2", "command line: train.accumulate was renamed in version 0.2: use train.microbatches and train.groups"},
     {"train:\n  precision: float16\n", "train.precision = float16: expected one of float32, float64"},
     {"monitor:\n  action: stop\n", "a.yaml:2:11: monitor.action = stop: expected one of off, warn, skip, clip, rewind"},
     {"train:\n  steps: 200\nmonitor:\n  window: 300\n", "a.yaml:4:11: monitor.window = 300 is longer than the run, train.steps = 200"},
@@ -182,8 +185,8 @@ Test(config, an_empty_file_is_all_defaults)
     cr_assert_eq(c.model.mlp_width, 512);
     cr_assert_eq(c.optim.min_lr, 1e-4);
     cr_assert_eq(c.optim.decay_steps, 2000);
-    cr_assert_eq(c.train.lanes, 2);
-    cr_assert_eq(config_microbatches(&c), 2);
+    cr_assert_eq(c.train.microbatches, 2);
+    cr_assert_eq(c.train.groups, 2);
 }
 
 Test(config, keeps_quotes_words)
@@ -459,8 +462,7 @@ Test(config, what_is_written_reads_back)
             if (k->type == TYPE_CHOICE && strcmp(k->section, "data") && strcmp(k->name, "action") &&
                 strcmp(k->name, "inject"))
                 random_choice(k, share);
-            if (k->type == TYPE_INT && strcmp(k->section, "model") && strcmp(k->name, "batch") &&
-                strcmp(k->name, "accumulate"))
+            if (k->type == TYPE_INT && strcmp(k->section, "model") && strcmp(k->name, "batch"))
                 *(int64_t *)field = (int64_t)(k->min + share * (k->max - k->min));
             if (k->type == TYPE_TEXT) random_text(rng, &at, field);
             random_text(rng, &at, c.origin[i]);
@@ -502,15 +504,55 @@ Test(config, a_checkpoint_has_no_base)
     cr_assert_eq(c.train.keep, 9);
 }
 
-Test(config, auto_lanes_hold_a_thousand_tokens)
+Test(config, auto_microbatches_hold_a_thousand_tokens)
 {
-    cr_assert_eq(config_auto_lanes(12, 1, 64), 2);     /* short, but two sequences */
-    cr_assert_eq(config_auto_lanes(1, 1, 4096), 1);    /* one sequence */
-    cr_assert_eq(config_auto_lanes(3, 2, 4096), 1);    /* one in each part */
-    cr_assert_eq(config_auto_lanes(16, 1, 256), 4);    /* 4096 tokens */
-    cr_assert_eq(config_auto_lanes(16, 4, 256), 2);    /* 1024 in each part, four sequences */
-    cr_assert_eq(config_auto_lanes(5, 1, 4096), 4);    /* not more lanes than sequences */
-    cr_assert_eq(config_auto_lanes(512, 1, 1024), 16); /* enough for any machine */
+    cr_assert_eq(config_auto_microbatches(12, 64), 2);      /* short, but two sequences */
+    cr_assert_eq(config_auto_microbatches(1, 4096), 1);     /* one sequence */
+    cr_assert_eq(config_auto_microbatches(16, 256), 4);     /* 4096 tokens */
+    cr_assert_eq(config_auto_microbatches(15, 256), 3);     /* 3840 tokens */
+    cr_assert_eq(config_auto_microbatches(5, 4096), 5);     /* one per sequence at most */
+    cr_assert_eq(config_auto_microbatches(512, 1024), 512); /* no power of two, no bound */
+}
+
+Test(config, auto_groups_are_as_many_as_microbatches_up_to_16)
+{
+    static const struct {
+        const char *settings[3];
+        int64_t microbatches, groups;
+    } cases[] = {{{"train.batch=480", "model.context=1024", "train.threads=3"}, 480, 16},
+                 {{"train.batch=16", "train.microbatches=16", "train.threads=1"}, 16, 16},
+                 {{"train.batch=17", "train.microbatches=17", "train.threads=0"}, 17, 16},
+                 {{"train.batch=40", "train.microbatches=9", "train.groups=4"}, 9, 4},
+                 {{"train.batch=1", "model.context=64", "train.threads=64"}, 1, 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_assert_eq(config_load(&c, NULL, 3, cases[i].settings), OK, "%s", error_message());
+        cr_expect_eq(c.train.microbatches, cases[i].microbatches, "%zu", i);
+        cr_expect_eq(c.train.groups, cases[i].groups, "%zu", i);
+    }
+}
+
+Test(config, lanes_and_accumulate_of_a_run_of_0_1_are_microbatches_and_groups)
+{
+    static const struct {
+        const char *text;
+        int64_t count;
+    } cases[] = {{"train:\n  batch: 48\n  accumulate: 5\n  lanes: 4\n", 20},
+                 {"train:\n  lanes: 3\n  accumulate: 1\n", 3},
+                 {"train:\n  lanes: 3\n", 3},
+                 {"train:\n  accumulate: 2\n", 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_assert_eq(config_parse(&c, cases[i].text, strlen(cases[i].text), "ckpt", 0, NULL), OK);
+        cr_expect_eq(c.train.microbatches, cases[i].count, "%zu", i);
+        cr_expect_eq(c.train.groups, cases[i].count, "%zu", i);
+    }
+    static const char *const wrong[] = {"train:\n  lanes: auto\n  accumulate: 1\n",
+                                        "train:\n  lanes: 2\n  accumulate: 0\n",
+                                        "train:\n  lanes: -2\n",
+                                        "train:\n  lanes: 3\n  accumulate: 5\n",
+                                        "train:\n  lanes: 99999999999999999999\n"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        cr_expect_eq(config_parse(&c, wrong[i], strlen(wrong[i]), "ckpt", 0, NULL), E_CONFIG, "%zu",
+                     i);
 }
 
 /* The keys with a flag, as "section.name " each. */
@@ -561,15 +603,15 @@ Test(config, what_a_run_of_0_1_wrote_is_translated)
 Test(config, auto_is_a_word_or_a_number)
 {
     char text[TEXT_MAX];
-    const Key *k = schema_find(config_keys, config_key_count, "train", "lanes");
+    const Key *k = schema_find(config_keys, config_key_count, "train", "microbatches");
     cr_assert_eq(config_load(&c, NULL, 0, NULL), OK);
     cr_assert_eq(schema_set(k, &c, "auto", ""), OK);
-    cr_assert_eq(c.train.lanes, SETTING_AUTO);
+    cr_assert_eq(c.train.microbatches, SETTING_AUTO);
     cr_assert_str_eq(config_value(&c, k, text, sizeof text), "auto");
     cr_assert_eq(schema_set(k, &c, "07", ""), OK);
-    cr_assert_eq(c.train.lanes, 7);
+    cr_assert_eq(c.train.microbatches, 7);
     cr_assert_str_eq(config_value(&c, k, text, sizeof text), "7");
     cr_assert_eq(schema_set(k, &c, "-1", ""), E_CONFIG);
     cr_assert_eq(schema_set(k, &c, "autos", ""), E_CONFIG);
-    cr_assert_eq(c.train.lanes, 7);
+    cr_assert_eq(c.train.microbatches, 7);
 }

@@ -221,8 +221,8 @@ Test(golden, all_cases_are_there)
 Test(golden, microbatches_agree_too)
 {
     for (int index = 0; index < 2; index++) {
-        run_case(index, 2, (const char *[]){"train.accumulate=2", "train.lanes=2"});
-        run_case(index, 1, (const char *[]){"train.lanes=3"});
-        run_case(index, 1, (const char *[]){"train.lanes=1"});
+        run_case(index, 2, (const char *[]){"train.microbatches=4", "train.groups=2"});
+        run_case(index, 1, (const char *[]){"train.microbatches=3"});
+        run_case(index, 1, (const char *[]){"train.microbatches=1"});
     }
 }

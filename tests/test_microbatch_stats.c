@@ -100,10 +100,11 @@ static void near(double got, double want, const char *what)
 
 Test(microbatch_stats, are_those_of_the_whole_batch)
 {
-    static const char *const lanes[] = {"train.lanes=1", "train.lanes=2", "train.lanes=5", NULL};
+    static const char *const counts[] = {"train.microbatches=1", "train.microbatches=2",
+                                         "train.microbatches=5", NULL};
     const Place place = place_make();
-    for (int i = 0; lanes[i]; i++) {
-        const char *const more[] = {lanes[i], NULL};
+    for (int i = 0; counts[i]; i++) {
+        const char *const more[] = {counts[i], NULL};
         Config c;
         Run r;
         Measures got, want;
@@ -131,7 +132,7 @@ Test(microbatch_stats, are_those_of_the_whole_batch)
 /* Nor do they change what is trained; parts may be left out. */
 Test(microbatch_stats, change_no_bit_and_depend_on_no_threads)
 {
-    static const char *const more[] = {"train.lanes=4", "model.dropout=0.1", NULL};
+    static const char *const more[] = {"train.microbatches=4", "model.dropout=0.1", NULL};
     const Place place = place_make();
     Config c;
     Run r;

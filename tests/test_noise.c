@@ -105,15 +105,15 @@ static double by_hand(Run *r, int64_t microbatches, const StepTask *task)
 
 Test(noise, is_made_of_the_microbatches_gradients)
 {
-    static const char *const lanes[] = {"train.lanes=2", "train.lanes=3", "train.lanes=5",
-                                        "train.lanes=7"};
+    static const char *const counts[] = {"train.microbatches=2", "train.microbatches=3",
+                                         "train.microbatches=5", "train.microbatches=7"};
     static Config c;
     const Place p = place_make();
     for (int i = 0; i < 4; i++) {
         NoiseSample first = {0}, s;
         double hand = 0;
         for (int threads = 1; threads <= 4; threads++) {
-            const char *const more[] = {lanes[i], "train.batch=7", "model.width=160", NULL};
+            const char *const more[] = {counts[i], "train.batch=7", "model.width=160", NULL};
             Run r;
             threads_set(threads);
             place_config(&p, &c, more);
@@ -123,22 +123,22 @@ Test(noise, is_made_of_the_microbatches_gradients)
             r.batch.loss_tokens -= 10;
             StepTask task = {.model = &r.model, .batch = &r.batch, .step = 1};
             double loss;
-            if (threads == 1) hand = by_hand(&r, config_microbatches(&c), &task);
+            if (threads == 1) hand = by_hand(&r, c.train.microbatches, &task);
             MUST(microbatches_step(r.microbatches, &task, &loss));
             real *plain = malloc((size_t)r.params.count * sizeof *plain);
             memcpy(plain, r.params.grad, (size_t)r.params.count * sizeof *plain);
             task.noise = threads == 1 ? &first : &s;
             MUST(microbatches_step(r.microbatches, &task, &loss));
             cr_expect(!memcmp(plain, r.params.grad, (size_t)r.params.count * sizeof *plain),
-                      "%s: measuring changes no bit", lanes[i]);
+                      "%s: measuring changes no bit", counts[i]);
             free(plain);
             if (threads > 1)
                 cr_expect(!memcmp(&first, &s, sizeof s), "%s, %d threads: %.17g, not %.17g",
-                          lanes[i], threads, s.squares, first.squares);
+                          counts[i], threads, s.squares, first.squares);
             run_close(&r);
         }
-        cr_expect_eq(first.groups, config_microbatches(&c));
-        cr_expect_float_eq(first.squares / hand, 1, 1e-4, "%s: %.9g, not %.9g", lanes[i],
+        cr_expect_eq(first.groups, c.train.microbatches);
+        cr_expect_float_eq(first.squares / hand, 1, 1e-4, "%s: %.9g, not %.9g", counts[i],
                            first.squares, hand);
     }
     place_remove(&p);

@@ -64,13 +64,13 @@ Test(plan, counts_the_operations_of_gpt2)
 /* Shapes that make each term of the estimate count, and those of bench's cases, smaller. */
 static const char *const shapes[][8] = {
     {"model.width=256", "model.mlp_width=1024", "model.mlp=gelu", "model.layers=6",
-     "train.lanes=2"},
-    {"model.width=256", "model.layers=8", "model.mlp=gelu", "model.dropout=0.1", "train.lanes=2",
-     "train.recompute=blocks"},
+     "train.microbatches=2"},
+    {"model.width=256", "model.layers=8", "model.mlp=gelu", "model.dropout=0.1",
+     "train.microbatches=2", "train.recompute=blocks"},
     {"model.width=256", "model.mlp_width=2048", "model.mlp=swiglu", "model.kv_heads=1",
      "model.positions=rope"},
     {"model.width=512", "model.mlp_width=512", "model.norm_place=sandwich", "model.dropout=0.1",
-     "train.lanes=2"},
+     "train.microbatches=2"},
     {"model.context=64", "train.batch=12"},
     {"model.context=512", "train.batch=1", "model.width=192", "model.layers=3"},
     {"model.context=1024", "train.batch=2", "model.width=96", "model.layers=3", "train.threads=2",

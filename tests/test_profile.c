@@ -15,8 +15,8 @@ static Profile profile;
 static void open_probe(int threads)
 {
     static const char *const overrides[] = {
-        "model.layers=2", "model.width=48", "model.heads=4",     "model.context=40",
-        "train.batch=6",  "train.lanes=3",  "model.dropout=0.1",
+        "model.layers=2", "model.width=48",       "model.heads=4",     "model.context=40",
+        "train.batch=6",  "train.microbatches=3", "model.dropout=0.1",
     };
     threads_set(threads);
     cr_assert_eq(config_load(&config, NULL, 7, overrides), OK, "%s", error_message());

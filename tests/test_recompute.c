@@ -75,7 +75,7 @@ Test(recompute, keeps_one_result_a_block)
                                         "model.width=64",
                                         "model.context=128",
                                         "train.batch=1",
-                                        "train.lanes=1",
+                                        "train.microbatches=1",
                                         "model.dropout=0.1",
                                         "train.recompute=blocks"};
         Plan p;

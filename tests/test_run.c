@@ -46,20 +46,21 @@ static bool same(const Run *a, const Run *b)
 
 Test(run, threads_change_nothing)
 {
-    static const char *const lanes[] = {"train.lanes=1", "train.lanes=2", "train.lanes=3",
-                                        "train.lanes=5", "train.lanes=6"};
-    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) {
+    static const char *const counts[] = {"train.microbatches=1", "train.microbatches=2",
+                                         "train.microbatches=3", "train.microbatches=5",
+                                         "train.microbatches=6"};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         Config c;
         Run first;
         threads_set(1);
-        open_run(&first, &c, SETTINGS(lanes[i], "model.dropout=0.1"));
+        open_run(&first, &c, SETTINGS(counts[i], "model.dropout=0.1"));
         steps(&first, 3);
         for (int threads = 2; threads <= 4; threads++) {
             Run r;
             threads_set(threads);
             MUST(run_open(&r, &c));
             steps(&r, 3);
-            cr_expect(same(&first, &r), "%s, %d threads", lanes[i], threads);
+            cr_expect(same(&first, &r), "%s, %d threads", counts[i], threads);
             run_close(&r);
         }
         run_close(&first);
@@ -71,7 +72,7 @@ Test(run, fewer_workers_than_asked_for_change_nothing)
     Config c;
     Run first, r;
     threads_set(4);
-    open_run(&first, &c, SETTINGS("train.lanes=6"));
+    open_run(&first, &c, SETTINGS("train.microbatches=6"));
     steps(&first, 3);
     MUST(run_open(&r, &c));
     omp_set_max_active_levels(0); /* as with OMP_THREAD_LIMIT=1: each team is one worker */
@@ -82,35 +83,24 @@ Test(run, fewer_workers_than_asked_for_change_nothing)
     run_close(&first);
 }
 
-Test(run, accumulation_is_more_lanes)
-{
-    Config c, d;
-    Run lanes, both;
-    open_run(&lanes, &c, SETTINGS("train.lanes=4", "model.dropout=0.1"));
-    open_run(&both, &d, SETTINGS("train.lanes=2", "train.accumulate=2", "model.dropout=0.1"));
-    steps(&lanes, 3);
-    steps(&both, 3);
-    cr_assert(same(&lanes, &both));
-    run_close(&lanes);
-    run_close(&both);
-}
-
-Test(run, any_lanes_give_the_gradient_of_the_whole_batch)
+Test(run, any_microbatches_give_the_gradient_of_the_whole_batch)
 {
     Config c, d;
     Run whole, parts;
-    const char *const lanes[] = {"train.lanes=2", "train.lanes=3", "train.lanes=4", "train.lanes=5",
-                                 "train.lanes=6"};
-    open_run(&whole, &c, SETTINGS("train.lanes=1", "model.dropout=0.2", "train.z_loss=0.01"));
+    const char *const counts[] = {"train.microbatches=2", "train.microbatches=3",
+                                  "train.microbatches=4", "train.microbatches=5",
+                                  "train.microbatches=6"};
+    open_run(&whole, &c,
+             SETTINGS("train.microbatches=1", "model.dropout=0.2", "train.z_loss=0.01"));
     steps(&whole, 1);
-    for (size_t i = 0; i < sizeof lanes / sizeof *lanes; i++) {
-        open_run(&parts, &d, SETTINGS(lanes[i], "model.dropout=0.2", "train.z_loss=0.01"));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        open_run(&parts, &d, SETTINGS(counts[i], "model.dropout=0.2", "train.z_loss=0.01"));
         steps(&parts, 1);
         cr_expect_float_eq(whole.loss, parts.loss, 1e-6);
         cr_expect_float_eq(whole.grad_norm, parts.grad_norm, 1e-6 * whole.grad_norm);
         for (int64_t j = 0; j < whole.params.count; j++)
             cr_assert(fabs((double)whole.params.grad[j] - (double)parts.params.grad[j]) < 1e-6,
-                      "%s, number %lld", lanes[i], (long long)j);
+                      "%s, number %lld", counts[i], (long long)j);
         run_close(&parts);
     }
     run_close(&whole);
@@ -135,7 +125,7 @@ Test(run, memory_is_steady_after_the_first_step)
     Config c;
     Run r;
     threads_set(2);
-    open_run(&r, &c, SETTINGS("train.lanes=2"));
+    open_run(&r, &c, SETTINGS("train.microbatches=2"));
     steps(&r, 1);
     const int64_t memory = microbatches_memory(r.microbatches);
     steps(&r, 10);

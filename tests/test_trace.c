@@ -8,13 +8,13 @@
 #include "train/run/run.h"
 
 /* Between them, all ops. */
-static const char *const plain[] = {"train.lanes=3", "model.dropout=0.1", NULL},
-                         *const other[] = {"train.lanes=2",     "model.norm=rmsnorm",
-                                           "model.tied=false",  "model.norm_place=sandwich",
-                                           "model.mlp=swiglu",  "model.positions=rope",
-                                           "model.kv_heads=1",  "model.qk_norm=true",
-                                           "model.dropout=0.1", NULL},
-                         *const again[] = {"train.lanes=2", "model.dropout=0.1",
+static const char *const plain[] = {"train.microbatches=3", "model.dropout=0.1", NULL},
+                         *const other[] = {"train.microbatches=2", "model.norm=rmsnorm",
+                                           "model.tied=false",     "model.norm_place=sandwich",
+                                           "model.mlp=swiglu",     "model.positions=rope",
+                                           "model.kv_heads=1",     "model.qk_norm=true",
+                                           "model.dropout=0.1",    NULL},
+                         *const again[] = {"train.microbatches=2", "model.dropout=0.1",
                                            "train.recompute=blocks", NULL},
                          *const scaled[] = {"model.parametrization=mup", "model.base_width=8",
                                             NULL},
@@ -55,7 +55,7 @@ static void trace(Run *r, const TapePoison *poison, const char *parameter)
     TapeFinding f;
     double loss;
     task.poison = poison;
-    for (task.poison_microbatch = 0; task.poison_microbatch < config_microbatches(r->config);
+    for (task.poison_microbatch = 0; task.poison_microbatch < r->config->train.microbatches;
          task.poison_microbatch++) {
         MUST(microbatches_step(r->microbatches, &task, &loss));
         cr_assert(!isfinite(loss) || !isfinite(grad_norm(&r->params, NULL)) ||

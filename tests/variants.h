@@ -14,13 +14,14 @@
 #define VARIANT_MASKED "data.document_mask=true", "data.objective=prefix"
 
 static const char *const variants[][16] = {
-    {VARIANT_BASE, "train.lanes=1"},
-    {VARIANT_BASE, "train.lanes=3", "model.dropout=0.2", "model.tied=false"},
-    {VARIANT_BASE, "train.lanes=2", "model.dropout=0.2", VARIANT_MASKED, "model.norm_place=post"},
-    {VARIANT_BASE, "train.lanes=6", "model.dropout=0.2", VARIANT_MASKED,
+    {VARIANT_BASE, "train.microbatches=1"},
+    {VARIANT_BASE, "train.microbatches=3", "model.dropout=0.2", "model.tied=false"},
+    {VARIANT_BASE, "train.microbatches=2", "model.dropout=0.2", VARIANT_MASKED,
+     "model.norm_place=post"},
+    {VARIANT_BASE, "train.microbatches=6", "model.dropout=0.2", VARIANT_MASKED,
      "model.norm_place=sandwich", "model.norm=rmsnorm", "model.mlp=swiglu", "model.positions=rope",
      "model.qk_norm=true"},
-    {VARIANT_BASE, "train.lanes=2", VARIANT_MASKED, "model.norm_place=sandwich",
+    {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.norm_place=sandwich",
      "model.positions=alibi", "model.kv_heads=1"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };

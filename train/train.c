@@ -228,11 +228,12 @@ static void greet(Session *s)
     const Config *c = s->config;
     progress_note(&s->progress,
                   "%s: %lld parameters, vocabulary %lld, %lld training tokens; %lld sequences of "
-                  "%lld in %lld micro-batches on %d threads (%s, %s)",
+                  "%lld in %lld micro-batches (%lld groups) on %d threads (%s, %s)",
                   s->folder, (long long)r->params.count, (long long)r->dataset.vocab_size,
                   (long long)r->dataset.train.count, (long long)c->train.batch,
-                  (long long)c->model.context, (long long)config_microbatches(c), threads_count(),
-                  model_core(&r->params), precision_text(c->train.precision));
+                  (long long)c->model.context, (long long)c->train.microbatches,
+                  (long long)c->train.groups, threads_count(), model_core(&r->params),
+                  precision_text(c->train.precision));
     if (cores_warning()) progress_note(&s->progress, "warning: %s", cores_warning());
     if (!r->step)
         progress_note(&s->progress,

@@ -63,16 +63,16 @@ static void print_text(const Plan *p)
     printf("a token       floating-point operations, forward and backward, by convention:\n");
     for (int i = 0; i < FLOPS_COUNT; i++)
         printf("              %-18s %.4g\n", flops_name((FlopsKind)i), p->account.flops[i]);
-    printf("a step        %s tokens: %lld sequences of %lld, in %lld micro-batches\n",
+    printf("a step        %s tokens: %lld sequences of %lld, in %lld micro-batches, %lld "
+           "groups\n",
            grouped(p->tokens_per_step), (long long)c->train.batch, (long long)c->model.context,
-           (long long)p->microbatches);
+           (long long)p->microbatches, (long long)p->groups);
     printf("a run         %s steps, %s tokens, %.1f a parameter\n", grouped(c->train.steps),
            grouped(c->train.steps * p->tokens_per_step),
            (double)c->train.steps * (double)p->tokens_per_step / (double)p->parameters);
     printf("\nmemory, on %d threads\n", threads_count());
     print_bytes("parameters", p->value_size, "");
-    print_bytes("gradients", p->gradient_size,
-                "one block, and those of micro-batches not yet summed");
+    print_bytes("gradients", p->gradient_size, "one block, and those of groups not yet summed");
     print_bytes("optimizer", p->optimizer_size, "m and v");
     char activations[128];
     if (config_recompute(c))

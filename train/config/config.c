@@ -23,14 +23,11 @@ bool config_may_change(const Key *k)
     return k->flags & SETTING_MAY_CHANGE;
 }
 
-int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context)
+int64_t config_auto_microbatches(int64_t batch, int64_t context)
 {
-    enum { MOST = 16, TOKENS = 1024 };
-    const int64_t sequences = batch / accumulate, tokens = sequences * context;
-    int64_t lanes = 1;
-    while (2 * lanes <= MOST && 2 * lanes <= sequences && tokens / (2 * lanes) >= TOKENS)
-        lanes *= 2;
-    return lanes < 2 && sequences >= 2 ? 2 : lanes;
+    enum { TOKENS = 1024 };
+    const int64_t fitting = batch * context / TOKENS, fewest = batch < 2 ? batch : 2;
+    return fitting < fewest ? fewest : fitting < batch ? fitting : batch;
 }
 
 bool config_recompute(const Config *c)
@@ -53,11 +50,6 @@ static Status check_precision(const Config *c)
                 missing);
 }
 
-int64_t config_microbatches(const Config *c)
-{
-    return c->train.accumulate * c->train.lanes;
-}
-
 /* "section.key=value" */
 static Status override(Config *c, const char *text)
 {
@@ -74,14 +66,23 @@ static Status override(Config *c, const char *text)
     return config_set(c, section, name, equals + 1, "command line: ", "command line");
 }
 
-static Status resolve_lanes(TrainConfig *t, int64_t context)
+static Status resolve_microbatches(TrainConfig *t, int64_t context)
 {
-    if (t->lanes == SETTING_AUTO) t->lanes = config_auto_lanes(t->batch, t->accumulate, context);
-    if (t->accumulate * t->lanes <= t->batch) return OK;
-    return FAIL(E_CONFIG,
-                "train.accumulate = %lld times train.lanes = %lld is more than the %lld sequences "
-                "of train.batch: each lane needs one",
-                (long long)t->accumulate, (long long)t->lanes, (long long)t->batch);
+    enum { GROUPS = 16 };
+    if (t->microbatches == SETTING_AUTO)
+        t->microbatches = config_auto_microbatches(t->batch, context);
+    if (t->groups == SETTING_AUTO) t->groups = t->microbatches < GROUPS ? t->microbatches : GROUPS;
+    if (t->microbatches > t->batch)
+        return FAIL(E_CONFIG,
+                    "train.microbatches = %lld: expected at most train.batch = %lld, because each "
+                    "needs a sequence",
+                    (long long)t->microbatches, (long long)t->batch);
+    if (t->groups > t->microbatches)
+        return FAIL(E_CONFIG,
+                    "train.groups = %lld: expected at most train.microbatches = %lld, because each "
+                    "needs a micro-batch",
+                    (long long)t->groups, (long long)t->microbatches);
+    return OK;
 }
 
 /* Where `name` stands in a message as a word; NULL if nowhere. */
@@ -130,7 +131,7 @@ Status config_resolve(Config *c)
     Status status = gpt_check(&c->model);
     if (status == OK) status = data_check(&c->data);
     if (status == OK) status = optim_check(&c->optim);
-    if (status == OK) status = resolve_lanes(&c->train, c->model.context);
+    if (status == OK) status = resolve_microbatches(&c->train, c->model.context);
     if (status == OK) status = monitor_check(&c->monitor, c->train.steps);
     return blame(c, status);
 }

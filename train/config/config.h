@@ -16,11 +16,12 @@ CHOICES(Recompute, RECOMPUTE_CHOICES, recompute_text)
 #define TRAIN_SETTINGS(S, INT, REAL, BOOL, TEXT, CHOICE, AUTO) \
     INT (S, steps,            2000,     0,    1e12, "optimizer steps", SETTING_SCHEDULE) \
     INT (S, batch,              12,     1,     1e6, "batch size: sequences per optimizer step") \
-    INT (S, accumulate,          1,     1,     1e6, \
-         "gradient accumulation: parts of a batch, computed one after the other") \
-    AUTO(S, lanes, 1, 1e6, \
-         "micro-batches of each part, computed in parallel; auto: the largest power of two up " \
-         "to 16 that leaves each 1024 tokens, but at least 2 if there are two sequences") \
+    AUTO(S, microbatches, 1, 1e6, \
+         "micro-batches per step, computed in parallel or one after the other (gradient " \
+         "accumulation); auto: one per 1024 tokens, but at least 2 if there are two sequences") \
+    AUTO(S, groups, 1, 1e6, \
+         "groups of micro-batches whose gradients are summed independently, each on one thread; " \
+         "at least as many as threads keep all busy; auto: microbatches, at most 16") \
     INT (S, seed,             1337,     0, 4294967295, "seed of all random streams") \
     INT (S, eval_every,        250,     0,    1e12, \
          "steps between evaluations; 0: never", SETTING_MAY_CHANGE) \
@@ -74,7 +75,7 @@ extern const Key config_keys[];
 extern const int config_key_count;
 
 /* Sets the defaults, then what the file and its bases say (path may be NULL), then each override
- * "section.key=value"; then resolves what stands for a number (min_lr, kv_heads, lanes ...) and checks.
+ * "section.key=value"; then resolves what stands for a number (min_lr, kv_heads, microbatches ...) and checks.
  * E_CONFIG with file:line:column and, for an unknown name, the nearest right one. */
 Status config_load(Config *c, const char *path, int count, const char *const overrides[]);
 
@@ -114,14 +115,11 @@ char *config_value(const Config *c, const Key *k, char *out, size_t size);
  * nothing that is learnt. (Of data.path the caller decides, by digest.) */
 bool config_may_change(const Key *k);
 
-/* What lanes = auto stands for, from model and batch alone: the largest power of two, up to 16, that
- * leaves each lane a whole sequence and 1024 tokens; but 2 if there are two sequences, however short. */
-int64_t config_auto_lanes(int64_t batch, int64_t accumulate, int64_t context);
+/* The value of train.microbatches = auto: one micro-batch per 1024 tokens, but at least 2 if there are two
+ * sequences, and at most one per sequence. Depends on nothing else. */
+int64_t config_auto_microbatches(int64_t batch, int64_t context);
 
 bool config_recompute(const Config *c); /* whether train.recompute says so */
 bool config_bf16(const Config *c);      /* whether train.precision is bfloat16 */
-
-/* Leaves of the resolved config: accumulate x lanes. */
-int64_t config_microbatches(const Config *c);
 
 #endif

@@ -1,5 +1,6 @@
 #include "train/config/renamed.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "train/config/yaml.h"
@@ -11,20 +12,48 @@ typedef struct Renamed {
     Status (*translate)(const OldValues *old, int index, Config *c);
 } Renamed;
 
-static Status set(const OldValues *old, int index, Config *c, const char *section, const char *name)
+static Status set(const OldValues *old, int index, Config *c, const char *section, const char *name,
+                  const char *text)
 {
     char where[ORIGIN_MAX + 8];
     snprintf(where, sizeof where, "%s: ", old->origin[index]);
-    return config_set(c, section, name, old->text[index], where, old->origin[index]);
+    return config_set(c, section, name, text, where, old->origin[index]);
 }
 
 static Status inject_batch(const OldValues *old, int index, Config *c)
 {
-    return set(old, index, c, "monitor", "inject_batch");
+    return set(old, index, c, "monitor", "inject_batch", old->text[index]);
+}
+
+/* A run writes its settings resolved, so both are numbers. 0: it is none. */
+static int64_t count_of(const OldValues *old, int index)
+{
+    enum { MOST = 1000000 };
+    const char *text = old->text[index];
+    if (!*text) return 1;
+    if (text[strspn(text, "0123456789")] || strlen(text) > 7) return 0;
+    const long long count = strtoll(text, NULL, 10);
+    return count <= MOST ? count : 0;
+}
+
+/* There were as many groups as micro-batches. */
+static Status microbatches(const OldValues *old, int index, Config *c)
+{
+    char text[32];
+    const int accumulate = renamed_find("train", "accumulate"),
+              lanes = renamed_find("train", "lanes");
+    const int64_t count = count_of(old, accumulate) * count_of(old, lanes);
+    if (!count)
+        return FAIL(E_CONFIG, "%s: expected a whole number from 1 to 1000000", old->origin[index]);
+    snprintf(text, sizeof text, "%lld", (long long)count);
+    TRY(set(old, index, c, "train", "microbatches", text));
+    return set(old, index, c, "train", "groups", text);
 }
 
 static const Renamed renamed[RENAMED_COUNT] = {
     {"monitor", "inject_draw", "monitor.inject_batch", inject_batch},
+    {"train", "lanes", "train.microbatches and train.groups", microbatches},
+    {"train", "accumulate", "train.microbatches and train.groups", microbatches},
 };
 
 int renamed_find(const char *section, const char *name)

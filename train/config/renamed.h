@@ -7,7 +7,7 @@
 
 #include "train/config/config.h"
 
-enum { RENAMED_COUNT = 1 };
+enum { RENAMED_COUNT = 3 };
 
 /* The values of the old settings in one text; "" : the text lacks it. */
 typedef struct OldValues {

@@ -25,6 +25,11 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* The bytes that the tape of a micro-batch needs, by a pass over the model with shapes alone. */
 static Status microbatch_size(const Gpt *model, int tensors, int64_t sequences, int64_t *size)
 {
@@ -51,12 +56,12 @@ static Status count_bytes(Plan *p, Gpt *model)
 {
     const Config *c = p->config;
     const int threads = threads_count();
-    const bool side_by_side = p->microbatches >= threads;
+    const bool side_by_side = p->groups >= threads;
     const int64_t sequences = (c->train.batch + p->microbatches - 1) / p->microbatches,
                   tapes = side_by_side ? threads : 1;
     p->value_size = p->parameters * (int64_t)(sizeof(real) + (model->bf16 ? sizeof(bf16) : 0));
     p->gradient_size =
-        p->parameters * (int64_t)sizeof(real) * gradient_tree_blocks(p->microbatches, (int)tapes);
+        p->parameters * (int64_t)sizeof(real) * gradient_tree_blocks(p->groups, (int)tapes);
     p->optimizer_size = 2 * p->parameters * (int64_t)sizeof(real);
     p->image_size = CHECKPOINT_MEMORY;
 
@@ -89,7 +94,8 @@ Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
     p->parameters_non_embedding = p->parameters - p->account.params_embedding;
     p->flops_per_token = p->account.flops[FLOPS_PRODUCTS];
     p->tokens_per_step = c->train.batch * c->model.context;
-    p->microbatches = config_microbatches(c);
+    p->microbatches = c->train.microbatches;
+    p->groups = c->train.groups;
     model.bf16 = config_bf16(c);
     TRY(count_bytes(p, &model));
     total(p);
@@ -132,7 +138,7 @@ static Status time_steps(Probe *probe, double *seconds)
     return OK;
 }
 
-/* The config with fewer sequences a step, in microbatches of as many as before where that goes. */
+/* The config with fewer sequences per step, in micro-batches of the same size unless groups need more of them. */
 static void shorten(const Plan *p, Config *c)
 {
     const double step = p->flops_per_token * (double)p->tokens_per_step;
@@ -140,8 +146,8 @@ static void shorten(const Plan *p, Config *c)
     int64_t batch = (int64_t)((double)c->train.batch * OPERATIONS_MAX / step);
     if (batch < threads_count()) batch = least(threads_count(), c->train.batch);
     c->train.batch = batch;
-    c->train.accumulate = 1;
-    c->train.lanes = least(p->microbatches, batch);
+    c->train.groups = least(p->groups, batch);
+    c->train.microbatches = most(c->train.groups, p->microbatches * batch / p->config->train.batch);
 }
 
 Status plan_measure(Plan *p)

@@ -15,7 +15,7 @@ typedef struct Plan {
     int64_t parameters;
     int64_t parameters_non_embedding; /* without embed, positions and head */
     double flops_per_token;           /* FLOPS_PRODUCTS of the account */
-    int64_t tokens_per_step, microbatches;
+    int64_t tokens_per_step, microbatches, groups;
 
     /* Bytes. */
     int64_t value_size;

@@ -35,8 +35,7 @@ Status probe_open(Probe *p, const Config *c, int64_t vocab_size)
     TRY(make_stream(p, vocab_size));
     TRY(model_open(&p->model, &p->params, c, vocab_size, true));
     params_init(&p->params, (uint64_t)c->train.seed);
-    return microbatches_open(&p->microbatches, &p->params, config_microbatches(c),
-                             config_microbatches(c));
+    return microbatches_open(&p->microbatches, &p->params, c->train.microbatches, c->train.groups);
 }
 
 void probe_close(Probe *p)

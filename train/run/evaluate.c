@@ -89,7 +89,7 @@ static Status open_evaluator(Evaluator *e, Params *p, const Config *c, const Dat
         e->row_loss = arena_take(&e->arena, rows * (int64_t)sizeof *e->row_loss);
         if (!e->row_loss) return FAIL(E_NOMEM, "losses of %lld rows", (long long)rows);
     }
-    return microbatches_open(&e->microbatches, p, config_microbatches(c), config_microbatches(c));
+    return microbatches_open(&e->microbatches, p, c->train.microbatches, c->train.groups);
 }
 
 static Status run(Evaluator *e, const Gpt *model, const EvaluateOptions *o, Evaluation *out)

@@ -31,8 +31,7 @@ static Status open_parts(Run *r, const Config *c)
                                      .layers = c->model.layers,
                                      .rows = batch * context},
                      &r->params));
-    return microbatches_open(&r->microbatches, &r->params, config_microbatches(c),
-                             config_microbatches(c));
+    return microbatches_open(&r->microbatches, &r->params, c->train.microbatches, c->train.groups);
 }
 
 Status run_open(Run *r, const Config *c)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "data/files.h"
+#include "data/mapping.h"
 #include "tests/support.h"
 #include "tests/temporary.h"
 
@@ -117,4 +118,33 @@ Test(files, a_draft_of_a_killed_process_goes_with_the_next)
     cr_expect_eq(temporary_files(0), 2, "another file's draft is left alone");
     MUST(file_write(in_temporary("f"), "ours", 4));
     cr_expect_eq(temporary_files(0), 2, "f and g, and no draft");
+}
+
+/* Maps a file of two pages, whose second page is cut off before it is read. */
+static void read_cut_file(void)
+{
+    Mapping m;
+    mapping_report_bus_errors();
+    if (mapping_open(&m, in_temporary("cut.h5"), E_DATA)) _exit(1);
+    if (truncate(in_temporary("cut.h5"), 4096)) _exit(1);
+    _exit(((volatile const unsigned char *)m.bytes)[5000] ? 1 : 2);
+}
+
+Test(files, a_file_that_is_cut_while_it_is_mapped_is_named)
+{
+    static const char zeros[8192];
+    int ended, said[2];
+    char text[512] = "";
+    file_put(in_temporary("cut.h5"), zeros, sizeof zeros);
+    cr_assert(!pipe(said));
+    const pid_t child = fork();
+    if (!child) {
+        dup2(said[1], STDERR_FILENO);
+        read_cut_file();
+    }
+    cr_assert_eq(waitpid(child, &ended, 0), child);
+    cr_assert(WIFEXITED(ended), "signal %d", WTERMSIG(ended));
+    cr_expect_eq(WEXITSTATUS(ended), 3);
+    cr_assert_gt(read(said[0], text, sizeof text - 1), 0);
+    cr_expect(strstr(text, "cut.h5: the file was cut short"), "%s", text);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
+#include "data/mapping.h"
 #include "train/commands/commands.h"
 #include "train/support/version.h"
 
@@ -67,6 +68,7 @@ int main(int argc, char *argv[])
         printf("capstan %s\n", version_text());
         return 0;
     }
+    mapping_report_bus_errors();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a save beyond the limit of a file is an error like any other */
     Status status = dispatch(argc, argv);

@@ -124,6 +124,8 @@ static void save(Session *s, bool only_best)
     s->progress.paused += clock_seconds() - before;
     if (status != OK) session_tell(s, "save failed", error_message());
     if (only_best) return;
+    if (status == OK && s->patience)
+        checkpoints_clean(s->checkpoints); /* a failed save may leave a draft */
     s->patience = status == OK ? 0 : s->patience ? 2 * s->patience : 1;
     s->retry = s->run.step + s->patience;
 }

@@ -455,7 +455,7 @@ Test(report, a_page_stands_alone_and_is_the_same_again)
                                         "<figcaption>Learning rate",
                                         "<figcaption>Speed",
                                         "<figcaption>Gradient norm",
-                                        "data-name=\"held out\"",
+                                        "data-name=\"validation\"",
                                         "the loss is not a number",
                                         "interrupted",
                                         "</html>"};
@@ -499,10 +499,10 @@ Test(report, several_runs_are_side_by_side)
     cr_assert(strstr(page, "<h1>30 runs</h1>"));
     cr_assert(strstr(page, "<td>model.layers</td><td>2</td><td>3</td><td>?</td>"));
     cr_assert(strstr(page, "did you mean model?"));
-    cr_assert(strstr(page, "Held-out loss"));
+    cr_assert(strstr(page, "Validation loss"));
     free(page);
     char command[3 * PATH_MAX];
-    snprintf(command, sizeof command, "test -s '%s/held-out-tokens.svg' && rm -r '%s'", svg, svg);
+    snprintf(command, sizeof command, "test -s '%s/validation-tokens.svg' && rm -r '%s'", svg, svg);
     cr_assert_eq(system(command), 0);
     remove_run();
 }
@@ -523,7 +523,7 @@ Test(report, an_empty_run_has_a_page)
     cr_assert_eq(report_write(&reported, 1, "/nowhere/1.html", NULL), E_IO);
     report_data_close(&reported);
     char *page = page_of(in_temporary("1.html"));
-    cr_assert(strstr(page, "Nothing was logged yet"));
+    cr_assert(strstr(page, "Nothing has been logged yet"));
     free(page);
     remove_run();
 }

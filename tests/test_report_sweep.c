@@ -81,10 +81,10 @@ static char *page_of_store(int64_t count)
 
 Test(report_sweep, has_curves_laws_and_runs, .timeout = 120)
 {
-    static const char *const parts[] = {"Loss by size, at equal compute",
+    static const char *const parts[] = {"Loss by size at equal compute",
                                         "Loss by compute",
-                                        "operations (6n)",
-                                        "What the law leaves over",
+                                        "FLOPs (6n)",
+                                        "Residuals of the law",
                                         "chinchilla: ",
                                         "<tr><td>alpha</td>",
                                         "approach2: ",
@@ -131,7 +131,7 @@ Test(report_sweep, keeps_apart_what_is_held_out, .timeout = 120)
     for (int i = RUNS - SIZES; i < RUNS; i++) runs[i].held_out = true;
     char *page = page_of_store(RUNS);
     cr_assert(strstr(page, "2.56e14, held out"));
-    cr_assert(strstr(page, "Runs held out of the law"));
+    cr_assert(strstr(page, "Held-out runs"));
     cr_assert(strstr(page, "28 points"));
     int64_t judged = 0;
     for (const char *at = page; (at = strstr(at, "<td>within</td>")); at++) judged++;
@@ -151,9 +151,9 @@ Test(report_sweep, does_not_mix_budgets_in_learning_rates, .timeout = 120)
     char *page = page_of_store(RUNS);
     cr_assert(strstr(page, "Sensitivity to the learning rate"));
     cr_assert(strstr(page, "The best learning rate by size"));
-    cr_assert(strstr(page, ">1000 parameters, 1e12 operations, x.y=standard<"));
-    cr_assert(strstr(page, ">4000 parameters, 4e12 operations, x.y=mup<"));
-    cr_assert(strstr(page, ">4e12 operations, x.y=mup<"));
+    cr_assert(strstr(page, ">1000 parameters, 1e12 FLOPs, x.y=standard<"));
+    cr_assert(strstr(page, ">4000 parameters, 4e12 FLOPs, x.y=mup<"));
+    cr_assert(strstr(page, ">4e12 FLOPs, x.y=mup<"));
     free(page);
 }
 
@@ -166,7 +166,7 @@ Test(report_sweep, says_why_there_is_no_law)
     runs[2].state = SWEEP_planned;
     char *page = page_of_store(3);
     cr_assert(strstr(page, "No law of the loss: "));
-    cr_assert(strstr(page, "No law of the lowest points: "));
+    cr_assert(strstr(page, "No law of the minima: "));
     cr_assert(strstr(page, "diverged: the loss is &lt;nan&gt;"));
     cr_assert(strstr(page, "1 done 1 diverged") || strstr(page, "1 planned"));
     free(page);

@@ -21,12 +21,12 @@ void page_samples(Page *p, const ReportData *runs, int64_t count)
     bool any = false;
     for (int64_t i = 0; i < count; i++) any |= runs[i].sample_count > 0 || *runs[i].no_samples;
     if (!any) return;
-    fputs("<h2 id=\"samples\">What it writes</h2>\n", p->out);
+    fputs("<h2 id=\"samples\">Samples</h2>\n", p->out);
     for (int64_t i = 0; i < count; i++) {
         const ReportData *r = &runs[i];
         if (count > 1) html_print(p->out, "<h3>%s</h3>\n", r->name);
         if (r->sample_count) {
-            html_print(p->out, "<p class=\"soft\">After %lld updates (%s), temperature 0.8.</p>\n",
+            html_print(p->out, "<p class=\"soft\">After %lld steps (%s), temperature 0.8.</p>\n",
                        (long long)r->checkpoint_step, r->checkpoint);
             samples(p, r);
         } else if (*r->no_samples)
@@ -97,7 +97,7 @@ static void whole_config(Page *p, const ReportData *r)
     if (!out || !text_close(out, &text)) p->status = FAIL(E_NOMEM, "a report");
     if (p->status == OK)
         html_print(p->out,
-                   "<details><summary>Every setting of %s</summary><pre>%s</pre></details>\n",
+                   "<details><summary>All settings of %s</summary><pre>%s</pre></details>\n",
                    r->name, text);
     free(text);
 }
@@ -118,7 +118,7 @@ static void command_line(Page *p, const ReportData *r)
     bool any = false;
     for (const Key *k = config_keys; r->config && k < config_keys + config_key_count; k++) {
         if (strcmp(r->config->origin[k - config_keys], "command line")) continue;
-        fputs(any ? " " : "<tr><th>on the command line</th><td><code>", p->out);
+        fputs(any ? " " : "<tr><th>command line</th><td><code>", p->out);
         html_print(p->out, "%s.%s=%s", k->section, k->name,
                    config_value(r->config, k, value, sizeof value));
         any = true;
@@ -133,15 +133,15 @@ static void events(Page *p, const ReportData *r)
     html_print(p->out, "<details><summary>Journal: %lld events</summary><pre>",
                (long long)j->event_count);
     for (int64_t i = 0; i < j->event_count && i < EVENTS_SHOWN; i++)
-        html_print(p->out, "update %-8lld %s: %s\n", (long long)j->events[i].step,
-                   j->events[i].kind, j->events[i].message);
+        html_print(p->out, "step %-8lld %s: %s\n", (long long)j->events[i].step, j->events[i].kind,
+                   j->events[i].message);
     if (j->event_count > EVENTS_SHOWN) fputs("...\n", p->out);
     fputs("</pre></details>\n", p->out);
 }
 
 void page_provenance(Page *p, const ReportData *runs, int64_t count)
 {
-    fputs("<h2 id=\"provenance\">Where it came from</h2>\n", p->out);
+    fputs("<h2 id=\"provenance\">Provenance</h2>\n", p->out);
     for (int64_t i = 0; i < count; i++) {
         const ReportData *r = &runs[i];
         if (count > 1)
@@ -158,7 +158,7 @@ void page_provenance(Page *p, const ReportData *runs, int64_t count)
         if (r->has_checkpoint)
             html_print(p->out,
                        "<tr><th>machine</th><td>%s, OpenBLAS for %s</td></tr>\n<tr><th>checkpoint"
-                       "</th><td>checkpoints/%s, of update %lld</td></tr>\n",
+                       "</th><td>checkpoints/%s, step %lld</td></tr>\n",
                        r->config ? precision_text(r->config->train.precision) : r->precision,
                        r->core, r->checkpoint, (long long)r->checkpoint_step);
         if (r->journal.broken)
@@ -168,7 +168,7 @@ void page_provenance(Page *p, const ReportData *runs, int64_t count)
                        (long long)r->journal.broken);
         if (r->config)
             html_print(p->out,
-                       "<tr><th>once more</th><td><code>capstan train %s/config.yaml --run "
+                       "<tr><th>to repeat</th><td><code>capstan train %s/config.yaml --run "
                        "NAME</code></td></tr>\n",
                        r->folder);
         fputs("</tbody></table></div>\n", p->out);

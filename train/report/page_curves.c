@@ -15,11 +15,11 @@ typedef struct Over {
     bool is_log;
 } Over;
 
-static const Over single[] = {{"by update", "update", COLUMN_step, false},
-                              {"logarithmic", "update", COLUMN_step, true}},
+static const Over single[] = {{"by step", "step", COLUMN_step, false},
+                              {"logarithmic", "step", COLUMN_step, true}},
                   several[] = {{"by tokens", "tokens", COLUMN_tokens, false},
                                {"logarithmic", "tokens", COLUMN_tokens, true},
-                               {"by update", "update", COLUMN_step, false},
+                               {"by step", "step", COLUMN_step, false},
                                {"by time", "seconds of training", COLUMN_seconds, false}};
 
 /* Spikes and losses that are no numbers. Of a run alone: of several it would be too much. */
@@ -32,15 +32,15 @@ static PlotMark *marks_of(Page *p, const ReportData *r, int64_t *count)
         const ReportSpike *s = &r->spikes[i];
         all[(*count)++] = (PlotMark){
             .x = (double)s->event->step,
-            .text = page_text(p, "update %lld: %s%s%s", (long long)s->event->step,
+            .text = page_text(p, "step %lld: %s%s%s", (long long)s->event->step,
                               s->explanation ? cause_name(s->explanation->cause) : s->event->kind,
                               *s->event->message ? ": " : "", s->event->message),
             .href = page_text(p, "#spike-1-%lld", (long long)report_spike_leader(r, i) + 1)};
     }
     for (int64_t i = 0; all && i < j->bads && *count < MARKS_MAX; i++)
-        all[(*count)++] = (PlotMark){.x = j->bad_step[i],
-                                     .text = page_text(p, "update %.0f: the loss is not a number",
-                                                       j->bad_step[i])};
+        all[(*count)++] =
+            (PlotMark){.x = j->bad_step[i],
+                       .text = page_text(p, "step %.0f: the loss is not a number", j->bad_step[i])};
     return all;
 }
 
@@ -83,14 +83,14 @@ static void loss_of_one(Page *p, const ReportData *r)
     for (int i = 0; i < 2; i++) {
         PlotSeries all[3] = {column_series(r, COLUMN_step, j->column[COLUMN_loss], 1),
                              column_series(r, COLUMN_step, r->smooth_loss, 1),
-                             val_series(p, r, COLUMN_step, "held out", 2)};
+                             val_series(p, r, COLUMN_step, "validation", 2)};
         all[0].is_faint = true;
-        all[1].name =
-            page_text(p, "training, mean of %lld lines", 2 * (long long)smooth_reach(j->lines) + 1);
+        all[1].name = page_text(p, "training, mean of %lld log lines",
+                                2 * (long long)smooth_reach(j->lines) + 1);
         page_plot(p, i ? "loss-log" : "loss",
                   &(Plot){.title = "Loss",
                           .x_label = single[i].label,
-                          .y_label = "nats a token",
+                          .y_label = "nats per token",
                           .x_log = single[i].is_log,
                           .y_log = single[i].is_log ||
                                    plot_wants_log(j->column[COLUMN_loss], j->lines, 12),
@@ -131,11 +131,11 @@ static void loss_of_several(Page *p, const ReportData *runs, int64_t count, bool
             all[used++].name = r->name;
         }
         page_plot(p,
-                  page_text(p, "%s-%s", held_out ? "held-out" : "loss",
+                  page_text(p, "%s-%s", held_out ? "validation" : "loss",
                             several[i].is_log ? "log" : several[i].label),
-                  &(Plot){.title = held_out ? "Held-out loss" : "Training loss, smoothed",
+                  &(Plot){.title = held_out ? "Validation loss" : "Training loss, smoothed",
                           .x_label = several[i].label,
-                          .y_label = "nats a token",
+                          .y_label = "nats per token",
                           .x_log = several[i].is_log,
                           .y_log = wants_log,
                           .series = all,
@@ -154,7 +154,7 @@ void page_loss(Page *p, const ReportData *runs, int64_t count)
     if (count == 1 && vals + lines) loss_of_one(p, runs);
     if (count > 1 && vals) loss_of_several(p, runs, count, true);
     if (count > 1 && lines) loss_of_several(p, runs, count, false);
-    if (!(vals + lines)) fputs("<p>Nothing was logged yet.</p>\n", p->out);
+    if (!(vals + lines)) fputs("<p>Nothing has been logged yet.</p>\n", p->out);
 }
 
 /* A column of the journal as a plot of its own. */
@@ -204,7 +204,7 @@ static void curve(Page *p, const ReportData *runs, int64_t count, const ColumnPl
     }
     page_plot(p, c->name,
               &(Plot){.title = c->title,
-                      .x_label = "update",
+                      .x_label = "step",
                       .y_label = count > 1 ? c->label : NULL,
                       .y_log = wants_log,
                       .from_zero = !c->log_factor,
@@ -217,10 +217,10 @@ void page_curves(Page *p, const ReportData *runs, int64_t count)
     static const ColumnPlot curves[] = {
         {"lr", "Learning rate", "learning rate", COLUMN_lr, 0, true},
         {"grad-norm", "Gradient norm", "norm before clipping", COLUMN_grad_norm, 8, false},
-        {"tokens-per-second", "Speed", "tokens a second", COLUMN_tokens_per_second, 0, false},
-        {"update-norm", "Size of the updates", "norm", COLUMN_update_norm, 8, false},
-        {"max-logit", "Attention logits", "the largest", COLUMN_max_logit, 20, false},
-        {"rms", "RMS_t of the optimizer", "the largest of a parameter", COLUMN_rms, 8, false},
+        {"tokens-per-second", "Speed", "tokens per second", COLUMN_tokens_per_second, 0, false},
+        {"update-norm", "Update norm", "norm", COLUMN_update_norm, 8, false},
+        {"max-logit", "Attention logits", "largest logit", COLUMN_max_logit, 20, false},
+        {"rms", "RMS_t of the optimizer", "largest RMS_t of a parameter", COLUMN_rms, 8, false},
     };
     fputs("<div class=\"plots\">\n", p->out);
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) curve(p, runs, count, &curves[i]);

@@ -20,7 +20,7 @@ static void documents(Page *p, const Bundle *b)
     if (!b->documents) return;
     fputs(
         "<div class=\"wide\"><table>\n<thead><tr><th class=\"n\">document</th><th class=\"n\">loss"
-        "</th><th class=\"n\">tokens</th><th class=\"n\">share</th><th>its text</th></tr></thead>"
+        "</th><th class=\"n\">tokens</th><th class=\"n\">share</th><th>text</th></tr></thead>"
         "\n<tbody>\n",
         p->out);
     for (int64_t i = 0; i < b->documents && i < DOCUMENTS_SHOWN; i++) {
@@ -38,10 +38,10 @@ static void onsets(Page *p, const Explanation *e)
 {
     char part[PARAM_NAME_MAX + 16];
     if (!e->onsets) return;
-    fputs("<p>What left its usual band, in this order:</p>\n<ul>\n", p->out);
+    fputs("<p>Signals that left their normal range, in this order:</p>\n<ul>\n", p->out);
     for (int64_t i = 0; i < e->onsets && i < ONSETS_SHOWN; i++) {
         const Onset *o = &e->onset[i];
-        html_print(p->out, "<li>update %lld: %s of %s, usually %.4g, went to %.4g</li>\n",
+        html_print(p->out, "<li>step %lld: %s of %s, baseline %.4g, reached %.4g</li>\n",
                    (long long)o->step, onset_signal(o), onset_part(e->bundle, o, part), o->usual,
                    o->value);
     }
@@ -56,15 +56,17 @@ static void explanation(Page *p, const ReportData *r, const ReportSpike *s)
     lines(p, "What to do:", e->text.remedies, e->text.remedy);
     documents(p, s->bundle);
     onsets(p, e);
-    html_print(p->out, "<p>The whole, with an experiment: <code>capstan explain %s %lld</code></p>",
+    html_print(p->out,
+               "<p>Full explanation, with a replay: <code>capstan explain %s %lld</code></p>",
                r->folder, (long long)s->event->step);
     fputs("</details>", p->out);
 }
 
-/* "update 250 (batch 250): the loss ..." without what stands in the row already. */
+/* "step 250 (batch 250): the loss ..." without the step and batch, which other columns show. 0.1 wrote "update". */
 static const char *message(const JournalEvent *e)
 {
-    const char *end = strncmp(e->message, "update ", 7) ? NULL : strstr(e->message, "): ");
+    const bool has_step = !strncmp(e->message, "update ", 7) || !strncmp(e->message, "step ", 5);
+    const char *end = has_step ? strstr(e->message, "): ") : NULL;
     return end ? end + 3 : e->message;
 }
 
@@ -77,7 +79,7 @@ static void followers(Page *p, const ReportData *r, int64_t i, int64_t end)
 {
     if (end - i < 2) return;
     html_print(p->out,
-               "<details><summary>and %lld more up to update %lld, of the same bundle</summary>"
+               "<details><summary>and %lld more up to step %lld, in the same bundle</summary>"
                "<ul>\n",
                (long long)(end - i - 1), (long long)r->spikes[end - 1].event->step);
     for (int64_t k = i + 1; k < end && k - i <= FOLLOWERS_SHOWN; k++)
@@ -120,12 +122,10 @@ void page_spikes(Page *p, const ReportData *runs, int64_t count)
     if (!all) return;
     fputs("<h2 id=\"spikes\">Spikes</h2>\n<div class=\"wide\"><table>\n<thead><tr>", p->out);
     if (count > 1) fputs("<th>run</th>", p->out);
-    fputs(
-        "<th class=\"n\">update</th><th>flagged for</th><th>cause</th><th class=\"n\">loss</th><th "
-        "class=\"n\">z</th><th class=\"n\">gradient</th><th class=\"n\">z</th><th>its batch "
-        "was</th>"
-        "<th>what was seen</th></tr></thead>\n<tbody>\n",
-        p->out);
+    fputs("<th class=\"n\">step</th><th>flagged for</th><th>cause</th><th class=\"n\">loss</th><th "
+          "class=\"n\">z</th><th class=\"n\">gradient</th><th class=\"n\">z</th><th>action</th>"
+          "<th>message</th></tr></thead>\n<tbody>\n",
+          p->out);
     for (int64_t k = 0; k < count; k++)
         for (int64_t i = 0, end; i < runs[k].spike_count && shown < ROWS_SHOWN; i = end, shown++) {
             for (end = i + 1; end < runs[k].spike_count; end++)
@@ -133,5 +133,5 @@ void page_spikes(Page *p, const ReportData *runs, int64_t count)
             row(p, runs, count, k, i, end);
         }
     fputs("</tbody></table></div>\n", p->out);
-    if (shown == ROWS_SHOWN) fputs("<p class=\"soft\">The rest is in events.jsonl.</p>\n", p->out);
+    if (shown == ROWS_SHOWN) fputs("<p class=\"soft\">events.jsonl has the others.</p>\n", p->out);
 }

@@ -35,27 +35,26 @@ void page_tiles(Page *p, const ReportData *r)
     lead(p, r);
     fputs("<div class=\"tiles\">\n", p->out);
     if (isfinite(s.best_val_loss))
-        tile(p, s.best_val_loss, 5, "best held-out loss",
-             page_text(p, "at update %lld; perplexity %s", (long long)s.best_step,
+        tile(p, s.best_val_loss, 5, "best validation loss",
+             page_text(p, "at step %lld; perplexity %s", (long long)s.best_step,
                        axis_number(exp(s.best_val_loss), 3, text)));
-    tile(p, s.loss, 5, "training loss", "mean of the last lines");
+    tile(p, s.loss, 5, "training loss", "mean of the last log lines");
     if (r->parameters)
         tile(p, (double)r->parameters, 3, "parameters",
              page_text(p, "%s without embeddings",
                        axis_number((double)r->parameters_non_embedding, 3, text)));
     tile(p, s.tokens, 3, "tokens",
-         s.step < 0 ? "no update is logged"
-         : s.steps ? page_text(p, "%lld of %lld updates: %s", (long long)s.step, (long long)s.steps,
-                               s.state)
-                   : page_text(p, "%lld updates", (long long)s.step));
-    tile(p, s.tokens_per_second, 3, "tokens a second",
+         s.step < 0 ? "no step has been logged"
+         : s.steps  ? page_text(p, "%lld of %lld steps: %s", (long long)s.step, (long long)s.steps,
+                                s.state)
+                    : page_text(p, "%lld steps", (long long)s.step));
+    tile(p, s.tokens_per_second, 3, "tokens per second",
          page_text(p, "%s of training", duration_text(s.seconds)));
     if (r->flops_per_token > 0 && isfinite(s.tokens))
-        html_print(p->out,
-                   "<div><span>operations</span><b>%.2e</b><span>%.3g a token</span></div>\n",
+        html_print(p->out, "<div><span>FLOPs</span><b>%.2e</b><span>%.3g per token</span></div>\n",
                    r->flops_per_token * s.tokens, r->flops_per_token);
     tile(p, (double)r->spikes_flagged, 4, "spikes",
-         r->spike_count ? "with their causes below" : "flagged by the monitor");
+         r->spike_count ? "causes below" : "flagged by the monitor");
     fputs("</div>\n", p->out);
 }
 
@@ -83,18 +82,17 @@ void page_comparison(Page *p, const ReportData *runs, int64_t count)
 {
     double best = NAN;
     for (int64_t i = 0; i < count; i++) best = fmin(best, report_summary(&runs[i]).best_val_loss);
-    fputs(
-        "<div class=\"wide\"><table>\n<thead><tr><th>run</th><th class=\"n\">parameters</th><th "
-        "class=\"n\">tokens</th><th class=\"n\">updates</th><th class=\"n\">training loss</th><th "
-        "class=\"n\">held out</th><th class=\"n\">best</th><th class=\"n\">at update</th><th "
-        "class=\"n\">tokens/s</th><th class=\"n\">time</th><th class=\"n\">spikes</th><th>state"
-        "</th></tr></thead>\n<tbody>\n",
-        p->out);
+    fputs("<div class=\"wide\"><table>\n<thead><tr><th>run</th><th class=\"n\">parameters</th><th "
+          "class=\"n\">tokens</th><th class=\"n\">steps</th><th class=\"n\">training loss</th><th "
+          "class=\"n\">validation</th><th class=\"n\">best</th><th class=\"n\">at step</th><th "
+          "class=\"n\">tokens/s</th><th class=\"n\">time</th><th class=\"n\">spikes</th><th>state"
+          "</th></tr></thead>\n<tbody>\n",
+          p->out);
     for (int64_t i = 0; i < count; i++) {
         const ReportSummary s = report_summary(&runs[i]);
         comparison_row(p, &runs[i], i, &s, s.best_val_loss == best);
     }
-    fputs("</tbody></table></div>\n<p class=\"soft\">Losses in nats a token; held out: the last "
-          "evaluation, and the best one; training: the mean of the last lines.</p>\n",
+    fputs("</tbody></table></div>\n<p class=\"soft\">Losses in nats per token. Validation: the "
+          "last evaluation, and the best. Training: the mean of the last log lines.</p>\n",
           p->out);
 }

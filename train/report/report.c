@@ -69,9 +69,9 @@ void report_print(const ReportData *r, FILE *out)
     const ReportSummary s = report_summary(r);
     char shown[TICK_LABEL];
     if (s.step < 0)
-        fprintf(out, "%s: no update is logged", r->folder);
+        fprintf(out, "%s: no step has been logged", r->folder);
     else
-        fprintf(out, "%s: update %lld", r->folder, (long long)s.step);
+        fprintf(out, "%s: step %lld", r->folder, (long long)s.step);
     if (s.steps && s.step >= 0) fprintf(out, " of %lld", (long long)s.steps);
     if (r->parameters)
         fprintf(out, ", %s parameters", axis_number((double)r->parameters, 3, shown));
@@ -81,7 +81,7 @@ void report_print(const ReportData *r, FILE *out)
     if (r->spikes_flagged) fprintf(out, ", %lld spikes", (long long)r->spikes_flagged);
     fputc('\n', out);
     if (isfinite(s.best_val_loss))
-        fprintf(out, "  held-out loss %.4f, best %.4f at update %lld\n", s.val_loss,
+        fprintf(out, "  validation loss %.4f, best %.4f at step %lld\n", s.val_loss,
                 s.best_val_loss, (long long)s.best_step);
     sparkline_print("  ", r->smooth_loss, r->journal.lines, 64, 4, out);
 }

@@ -216,7 +216,8 @@ Status report_data_read(ReportData *r, const char *folder, const ReportOptions *
 {
     *r = (ReportData){.no_config = "", .no_samples = ""};
     if (!report_is_run(folder))
-        return FAIL(E_DATA, "%s: there is no run: neither metrics.jsonl nor config.yaml", folder);
+        return FAIL(E_DATA, "%s: there is no run here: neither metrics.jsonl nor config.yaml",
+                    folder);
     r->folder = arena_text(&r->arena, folder);
     r->name = report_name(&r->arena, folder);
     if (!r->folder || !r->name) return FAIL(E_NOMEM, "%s", folder);

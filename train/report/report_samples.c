@@ -65,14 +65,15 @@ Status report_samples(ReportData *r, const ReportOptions *o)
 {
     char path[CHECKPOINT_PATH_MAX], why[512];
     if (!o->samples) return OK;
-    if (!r->has_checkpoint) return say_why(r, "there is no checkpoint that could write");
+    if (!r->has_checkpoint) return say_why(r, "there is no checkpoint");
     if (strcmp(r->precision, precision_here())) {
-        snprintf(why, sizeof why, "the checkpoint is in %s, which this program does not compute in",
+        snprintf(why, sizeof why,
+                 "the checkpoint is in %s precision, which this program does not support",
                  r->precision);
         return say_why(r, why);
     }
     if (o->parameters_max && r->parameters > o->parameters_max)
-        return say_why(r, "a model of this size takes a while to write: capstan report makes them");
+        return say_why(r, "generation is slow for a model of this size; run capstan report");
     if (snprintf(path, sizeof path, "%s/checkpoints/%s", r->folder, r->checkpoint) >=
         (int)sizeof path)
         return FAIL(E_ARG, "%s: the path is too long", r->folder);

@@ -105,7 +105,7 @@ static PlotSeries minima_series(Page *p, const FitResult *f)
         y[i] = f->budget[i].loss;
     }
     return (PlotSeries){.kind = PLOT_LINE_POINTS,
-                        .name = "lowest",
+                        .name = "minima",
                         .x = x,
                         .y = y,
                         .count = x && y ? f->budgets : 0,
@@ -131,10 +131,10 @@ void sweep_isoflops(Page *p, const SweepPage *s)
     }
     if (s->has_minima) all[used++] = minima_series(p, &s->minima);
     page_plot(p, "isoflops",
-              &(Plot){.title = page_text(p, "Loss by size, at equal compute (operations, %s)",
-                                         s->sweep.flops),
+              &(Plot){.title =
+                          page_text(p, "Loss by size at equal compute (FLOPs, %s)", s->sweep.flops),
                       .x_label = "parameters",
-                      .y_label = "held-out loss, nats a token",
+                      .y_label = "validation loss, nats per token",
                       .x_log = true,
                       .series = all,
                       .series_count = used,
@@ -161,7 +161,7 @@ void sweep_compute(Page *p, const SweepPage *s)
     for (int i = 0; i < 2; i++)
         if (count[i])
             all[used++] = (PlotSeries){.kind = PLOT_POINTS,
-                                       .name = i ? "runs held out of the fit" : "runs",
+                                       .name = i ? "held-out runs" : "runs",
                                        .x = x[i],
                                        .y = y[i],
                                        .count = count[i],
@@ -170,7 +170,7 @@ void sweep_compute(Page *p, const SweepPage *s)
     page_plot(p, "compute",
               &(Plot){.title = "Loss by compute",
                       .x_label = sweep_compute_label(p, s),
-                      .y_label = "held-out loss, nats a token",
+                      .y_label = "validation loss, nats per token",
                       .x_log = true,
                       .y_log = true,
                       .series = all,

@@ -33,7 +33,7 @@ static void law_table(Page *p, const FitResult *f)
 
 const char *sweep_compute_label(Page *p, const SweepPage *s)
 {
-    return page_text(p, "operations (%s)", s->sweep.flops);
+    return page_text(p, "FLOPs (%s)", s->sweep.flops);
 }
 
 static void residuals(Page *p, const SweepPage *s)
@@ -46,9 +46,9 @@ static void residuals(Page *p, const SweepPage *s)
         y[i] = 100 * s->law.residual[i];
     }
     page_plot(p, "residuals",
-              &(Plot){.title = "What the law leaves over",
+              &(Plot){.title = "Residuals of the law",
                       .x_label = sweep_compute_label(p, s),
-                      .y_label = "loss above the law, %",
+                      .y_label = "residual, %",
                       .x_log = true,
                       .series =
                           &(PlotSeries){
@@ -60,12 +60,11 @@ static void residuals(Page *p, const SweepPage *s)
 static void held_out(Page *p, const SweepPage *s)
 {
     if (!s->held) return;
-    fputs(
-        "<h3>Runs held out of the law</h3>\n<div class=\"wide\"><table>\n<thead><tr><th "
-        "class=\"n\">operations</th><th class=\"n\">parameters</th><th class=\"n\">tokens</th><th "
-        "class=\"n\">outcome</th><th class=\"n\">law</th><th>one run, by the law</th><th></th>"
-        "</tr></thead>\n<tbody>\n",
-        p->out);
+    fputs("<h3>Held-out runs</h3>\n<div class=\"wide\"><table>\n<thead><tr><th "
+          "class=\"n\">FLOPs</th><th class=\"n\">parameters</th><th class=\"n\">tokens</th><th "
+          "class=\"n\">outcome</th><th class=\"n\">law</th><th>interval for one run</th><th></th>"
+          "</tr></thead>\n<tbody>\n",
+          p->out);
     for (int64_t i = 0; i < s->points.held_count; i++) {
         const LawPoint *q = &s->points.held[i];
         const FitPrediction *f = &s->held[i];
@@ -81,11 +80,12 @@ static void held_out(Page *p, const SweepPage *s)
         else
             fputs("<td></td><td></td></tr>\n", p->out);
     }
-    html_print(p->out,
-               "</tbody></table></div>\n<p class=\"soft\">If the law is right, %.0f %% of runs "
-               "fall within."
-               "</p>\n",
-               100 * s->law.level);
+    html_print(
+        p->out,
+        "</tbody></table></div>\n<p class=\"soft\">If the law holds, %.0f %% of the runs lie "
+        "within the interval."
+        "</p>\n",
+        100 * s->law.level);
 }
 
 static void law_or_not(Page *p, bool found, const FitResult *f, const char *of, const char *why)
@@ -101,7 +101,7 @@ void sweep_laws(Page *p, const SweepPage *s)
     fputs("<h2>Laws</h2>\n", p->out);
     law_or_not(p, s->has_law, &s->law, "the loss", s->no_law);
     held_out(p, s);
-    law_or_not(p, s->has_minima, &s->minima, "the lowest points", s->no_minima);
+    law_or_not(p, s->has_minima, &s->minima, "the minima", s->no_minima);
     law_or_not(p, s->has_envelope, &s->envelope, "the training curves", s->no_envelope);
     if (s->has_envelope)
         fputs("<p class=\"soft\">Of the curves drawn above. capstan fit --law approach1 takes "
@@ -114,8 +114,8 @@ void sweep_runs(Page *p, const SweepPage *s)
 {
     fputs("<h2>Runs</h2>\n<div class=\"wide\"><table>\n<thead><tr><th>run</th><th class=\"n\">"
           "budget</th><th class=\"n\">parameters</th><th class=\"n\">tokens</th><th class=\"n\">"
-          "tokens a parameter</th><th class=\"n\">operations</th><th class=\"n\">loss</th><th>state"
-          "</th><th>sets</th></tr></thead>\n<tbody>\n",
+          "tokens per parameter</th><th class=\"n\">FLOPs</th><th class=\"n\">loss</th><th>state"
+          "</th><th>settings</th></tr></thead>\n<tbody>\n",
           p->out);
     for (int64_t i = 0; i < s->sweep.count; i++) {
         const SweepRun *r = &s->sweep.runs[i];
@@ -158,7 +158,7 @@ static void write_page(Page *p, const void *what)
     for (int i = 0; i < SWEEP_STATES; i++)
         if (count[i])
             html_print(p->out, " %lld %s", (long long)count[i], sweep_state_name((SweepState)i));
-    html_print(p->out, ". Operations are counted by the convention %s%s%s.</p>\n", s->sweep.flops,
+    html_print(p->out, ". FLOPs are counted by the convention %s%s%s.</p>\n", s->sweep.flops,
                flops_find(s->sweep.flops, &kind) ? ": " : "",
                flops_find(s->sweep.flops, &kind) ? flops_text(kind) : "");
     if (s->faults)
@@ -167,7 +167,7 @@ static void write_page(Page *p, const void *what)
         sections(p, s);
     sweep_runs(p, s);
     html_print(p->out,
-               "<details><summary>What the grid is made of</summary><pre>%s</pre></details>\n",
+               "<details><summary>Definition of the grid</summary><pre>%s</pre></details>\n",
                s->sweep.config);
     html_end(p->out);
 }

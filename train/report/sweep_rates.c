@@ -43,7 +43,7 @@ static void name_of(const SweepRun *r, char name[NAME])
     size_t length = 0;
     *name = '\0';
     if (r->budget > 0)
-        length = (size_t)snprintf(name, NAME, "%s operations", axis_number(r->budget, 3, budget));
+        length = (size_t)snprintf(name, NAME, "%s FLOPs", axis_number(r->budget, 3, budget));
     for (const char *at = r->overrides; *at; at += strcspn(at, "\n"), at += *at == '\n') {
         const bool follows = r->budget > 0 && !strncmp(at, "train.steps=", 12);
         if (follows || is_one_of(at, free_keys) || is_one_of(at, size_keys)) continue;
@@ -193,7 +193,7 @@ void sweep_rates(Page *p, const SweepPage *s)
     page_plot(p, "learning-rates",
               &(Plot){.title = "Sensitivity to the learning rate",
                       .x_label = "learning rate",
-                      .y_label = "held-out loss, nats a token",
+                      .y_label = "validation loss, nats per token",
                       .x_log = true,
                       .series = lines,
                       .series_count = used});

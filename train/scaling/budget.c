@@ -31,7 +31,7 @@ Status budget_parse(const char *text, Budget *b)
         }
     return FAIL(E_ARG,
                 "--budget %s: expected a time, as in 30min, 90s or 2h, or floating-point "
-                "operations, as in 1e15",
+                "FLOPs, as in 1e15",
                 text);
 }
 
@@ -137,11 +137,11 @@ static Status choose_shape(const GptConfig *base, int64_t vocab_size, double par
 static Status set_steps(BudgetDraft *w, const Config *base, double steps)
 {
     if (!(steps >= 1))
-        return FAIL(E_ARG, "the budget does not pay for a single update of %lld tokens",
+        return FAIL(E_ARG, "the budget is too small for a single step of %lld tokens",
                     (long long)(base->train.batch * base->model.context));
     if (steps > STEPS_MAX)
-        return FAIL(E_ARG, "the budget pays for %.3g updates of %lld tokens: take a smaller one",
-                    steps, (long long)(base->train.batch * base->model.context));
+        return FAIL(E_ARG, "the budget allows %.3g steps of %lld tokens: decrease it", steps,
+                    (long long)(base->train.batch * base->model.context));
     const int64_t count = (int64_t)steps, tenth = count / 10;
     set(w, 3, "train.steps", count);
     set(w, 4, "optim.decay_steps", 0);

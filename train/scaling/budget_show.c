@@ -33,12 +33,12 @@ static void print_text(const BudgetPlan *p, const FitResult *law)
     print_value("best tokens", p->tokens, law->level);
     printf("# parameters     %lld: %lld layers of width %lld\n", (long long)p->account.params,
            (long long)p->config.model.layers, (long long)p->config.model.width);
-    printf("# tokens         %lld in %lld updates, %.2f epochs, %.1f a parameter\n",
+    printf("# tokens         %lld in %lld steps, %.2f epochs, %.1f per parameter\n",
            (long long)p->run_tokens, (long long)p->config.train.steps, p->epochs,
            (double)p->run_tokens / (double)p->account.params);
-    printf("# operations     %.4g as the law counts them\n", p->flops);
-    print_value("held-out loss", p->prediction.run, law->level);
-    printf("# time           %s on this machine, evaluations included (%.4g s an update)\n",
+    printf("# FLOPs          %.4g as the law counts them\n", p->flops);
+    print_value("validation loss", p->prediction.run, law->level);
+    printf("# time           %s on this machine, evaluations included (%.4g s per step)\n",
            duration_text(p->seconds), p->step_seconds);
     if (p->epochs > 1)
         printf("# beware: the text is read %.2f times, and the law knows of new text only\n",

@@ -68,8 +68,8 @@ Status fit_plot_save(const FitReport *r, Arena *arena, const char *path)
     LawPoint *lowest = f->envelope;
     int64_t count = f->envelope_points;
     int used = fit_plot_law(f, arena, all);
-    char compute[64] = "operations";
-    if (r->points->flops) snprintf(compute, sizeof compute, "operations (%s)", r->points->flops);
+    char compute[64] = "FLOPs";
+    if (r->points->flops) snprintf(compute, sizeof compute, "FLOPs (%s)", r->points->flops);
     if (f->law == LAW_APPROACH2) {
         count = f->budgets;
         lowest = arena_take(arena, (count + 1) * (int64_t)sizeof *lowest);

@@ -130,7 +130,7 @@ static json_t *judge(const Study *s, const Sizes *z, int way, double *worst)
     json_t *list = json_array();
     *worst = 0;
     if (s->table)
-        fprintf(s->table, "\n%-20s %8s  slope of log size over log width after update\n%-20s %8s",
+        fprintf(s->table, "\n%-20s %8s  slope of log size over log width after step\n%-20s %8s",
                 study_ways[way], "slope", "", "of mean");
     for (int64_t t = 0; s->table && t <= s->steps; t++) fprintf(s->table, " %6lld", (long long)t);
     if (s->table) fprintf(s->table, "\n");
@@ -197,7 +197,7 @@ static Status draw(const Study *s, const Sizes z[STUDY_WAYS], int way)
                                            .is_dashed = is_second,
                                            .is_hollow = is_second};
         }
-    snprintf(all, sizeof all, "Size of activations after %lld updates", (long long)s->steps);
+    snprintf(all, sizeof all, "Size of activations after %lld steps", (long long)s->steps);
     study_plot_names(s, all, "coords", way, title, path);
     return plot_save(&(Plot){.title = title,
                              .x_label = "width",

@@ -141,8 +141,8 @@ static Transfer transfer_of(const RateGrid *g, int way)
 static void print(const Study *s, int way, const Transfer *t)
 {
     char text[32];
-    fprintf(s->table, "\n%s: held-out loss, * the best of a width\n%-10s", study_ways[way],
-            "lr \\ width");
+    fprintf(s->table, "\n%s: validation loss; * marks the best of each width\n%-10s",
+            study_ways[way], "lr \\ width");
     for (int w = 0; w < s->width_count; w++) fprintf(s->table, " %8lld ", (long long)s->widths[w]);
     for (int i = 0; i < s->rate_count; i++) {
         fprintf(s->table, "\n%-10s", text_real(s->rates[i], text));
@@ -181,7 +181,7 @@ static Status draw(const Study *s, int way, const Transfer *t)
     study_plot_names(s, "Held-out loss by learning rate", "lr-width", way, title, path);
     return plot_save(&(Plot){.title = title,
                              .x_label = "learning rate",
-                             .y_label = "held-out loss, nats a token",
+                             .y_label = "validation loss, nats per token",
                              .x_log = true,
                              .series = series,
                              .series_count = count},

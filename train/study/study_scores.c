@@ -17,7 +17,7 @@ static const char *const scales[SCALES] = {"sqrt", "none", "linear"};
     X(first_entropy, "of attention, over that of even attention, at first")             \
     X(variance, "the same after training")                                              \
     X(entropy, "")                                                                      \
-    X(loss, "held out")
+    X(loss, "validation loss")
 
 #define X(name, help) double name;
 typedef struct Measures {
@@ -131,7 +131,7 @@ static void print(const Study *s, const ScoreTable *t)
 {
     fprintf(s->table,
             "\nscores divided by  width  of a head   at first: variance  entropy   after %lld "
-            "updates: variance  entropy    loss\n",
+            "steps: variance  entropy    loss\n",
             (long long)s->steps);
     for (int k = 0; k < SCALES; k++)
         for (int w = 0; w < s->width_count; w++) {

@@ -185,10 +185,10 @@ static Status choose_steps(const Cell *cell, const Config *c, int64_t *steps)
         *steps = (int64_t)count;
         return OK;
     }
-    return FAIL(E_CONFIG, "one update of %lld x %lld tokens takes %.3g FLOPs, a budget of %g %s",
+    return FAIL(E_CONFIG, "one step of %lld x %lld tokens takes %.3g FLOPs; a budget of %g %s",
                 (long long)c->train.batch, (long long)c->model.context, step, cell->run.budget,
-                count < 1 ? "does not pay for it: take a larger one, or smaller train.batch"
-                          : "pays for more than can be made: take a smaller one");
+                count < 1 ? "is too small: increase it, or decrease train.batch"
+                          : "is too large: decrease it");
 }
 
 /* resolved: what follows of the budget is known by now. */
@@ -246,7 +246,7 @@ Status cell_make(CellMaker *m, Cell *cell)
     TRY(config_resolve(c));
     if (!c->train.steps) return FAIL(E_CONFIG, "train.steps = 0: nothing is to be trained");
     if (!c->train.eval_every)
-        return FAIL(E_CONFIG, "train.eval_every = 0: a sweep needs the held-out loss of the end");
+        return FAIL(E_CONFIG, "train.eval_every = 0: a sweep needs the final validation loss");
     TRY(check_data(data, c));
 
     r->steps = steps;

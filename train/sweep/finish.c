@@ -15,8 +15,7 @@ Status worker_check(const SweepWorker *w, const Sweep *now)
     for (int64_t i = 0; same && i < w->grid.count; i++)
         same = !strcmp(now->runs[i].id, w->grid.cells[i].run.id);
     if (same) return OK;
-    return FAIL(E_CONFIG, "the sweep in %s has another grid now, by another worker's --extend",
-                now->folder);
+    return FAIL(E_CONFIG, "another worker has extended the sweep in %s", now->folder);
 }
 
 static Status change(SweepWorker *w, int64_t cell, SweepState state, const char *reason,
@@ -122,10 +121,10 @@ static Status came_to_its_end(SweepWorker *w, Child *c)
     char reason[REASON_SIZE];
     const double untrained = log((double)w->grid.cells[c->cell].vocab_size);
     if (!isfinite(c->seen.loss))
-        return leave(w, c, SWEEP_diverged, "the held-out loss is not a finite number");
+        return leave(w, c, SWEEP_diverged, "the validation loss is not finite");
     if (c->seen.loss <= untrained + 1) return leave(w, c, SWEEP_done, "");
     snprintf(reason, sizeof reason,
-             "the held-out loss, %.4g, is far above an untrained model's, %.4g", c->seen.loss,
+             "the validation loss, %.4g, is far above an untrained model's, %.4g", c->seen.loss,
              untrained);
     return leave(w, c, SWEEP_diverged, reason);
 }
@@ -138,7 +137,8 @@ static Status went_well(SweepWorker *w, Child *c)
     TRY(serve_branches(w, c->cell, &stop));
     if (c->seen.loss_step == r->steps && c->seen.step == r->steps) return came_to_its_end(w, c);
     if (!c->stop_after || c->seen.step > c->stop_after)
-        return leave(w, c, SWEEP_failed, "it ended well, but its journal has no held-out loss");
+        return leave(w, c, SWEEP_failed,
+                     "it ended normally, but metrics.jsonl has no validation loss");
     return w->told ? leave(w, c, SWEEP_planned, "") : worker_start(w, c);
 }
 
@@ -157,7 +157,7 @@ Status worker_ended(SweepWorker *w, Child *c, int status)
     if (code == 130 || code < 0) { /* somebody stopped or killed it: its checkpoints are whole */
         if (c->deaths++ < DEATHS_MAX) return worker_start(w, c);
         snprintf(reason, sizeof reason,
-                 "it was stopped or killed again and again; is the memory out?");
+                 "it was stopped or killed repeatedly; is there enough memory?");
         return leave(w, c, SWEEP_failed, reason);
     }
     return leave(w, c, SWEEP_failed, child_reason(&w->sweep, r, reason, sizeof reason));

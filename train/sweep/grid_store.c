@@ -55,10 +55,11 @@ static Status check_same(const SweepOptions *o, const SweepGrid *g, const Sweep 
                     (long long)lost, (long long)s->count, s->folder,
                     *diff ? diff : "\n  this version of capstan knows other settings");
     if (o->extend) return OK;
-    return FAIL(E_CONFIG,
-                "the sweep in %s was made of another config; --extend goes on with this one, which "
-                "has all of its runs, --output DIR makes another sweep:%s",
-                s->folder, diff);
+    return FAIL(
+        E_CONFIG,
+        "the sweep in %s was started with another config; --extend resumes it with this one, "
+        "which includes all of its runs; --output DIR starts another sweep:%s",
+        s->folder, diff);
 }
 
 static int64_t failed(const Sweep *s)

@@ -201,8 +201,7 @@ static Status add_seeds(SweepWorker *w)
     if (status == OK) status = grid_store_add_seeds(&w->grid, &w->sweep, &added);
     sweep_unlock(lock);
     TRY(status);
-    if (added)
-        show_line(w, "and then: the best again with other seeds, %lld runs", (long long)added);
+    if (added) show_line(w, "adding the best runs with other seeds: %lld runs", (long long)added);
     return added ? arrange(w) : OK;
 }
 
@@ -212,11 +211,11 @@ static Status loop(SweepWorker *w)
     for (;;) {
         TRY(reap(w));
         if (*w->stop && !w->told) {
-            show_line(w, "stopping: the runs save; once more leaves at once");
+            show_line(w, "stopping: the runs save their state; interrupt again to quit at once");
             tell_children(w);
         }
         if (w->told && !worker_active(w))
-            return FAIL(E_INTERRUPTED, "the same command goes on with %s", w->sweep.folder);
+            return FAIL(E_INTERRUPTED, "the same command resumes %s", w->sweep.folder);
         if (!w->told) TRY(start_more(w));
         if (!w->told && !worker_active(w) && all_over(w)) {
             if (w->seeded || !w->grid.spec.seed_count) return OK;

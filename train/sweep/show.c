@@ -81,12 +81,12 @@ void show_plan(SweepWorker *w)
     const SweepGrid *g = &w->grid;
     const TrunkSaving t = trunk_saving(g->cells, g->count);
     const Counts c = count(&w->sweep);
-    show_line(w, "%s: %lld runs, %lld of them over; %.3g FLOPs (%s); up to %lld side by side",
+    show_line(w, "%s: %lld runs, %lld of them finished; %.3g FLOPs (%s); up to %lld at a time",
               w->sweep.folder, (long long)w->sweep.count, (long long)c.over, t.flops, g->spec.flops,
               (long long)w->jobs);
     if (t.branches)
         show_line(w,
-                  "%lld of them branch off a longer one: %lld steps instead of %lld (%.2f times "
+                  "%lld of them branch off a longer run: %lld steps instead of %lld (%.2f times "
                   "fewer), %.3g FLOPs instead of %.3g (%.2f times fewer)",
                   (long long)t.branches, (long long)(t.steps - t.saved_steps), (long long)t.steps,
                   (double)t.steps / (double)(t.steps - t.saved_steps), t.flops - t.saved_flops,
@@ -95,7 +95,7 @@ void show_plan(SweepWorker *w)
         show_line(w, "sweep.tokens_per_parameter and sweep.epochs leave out %lld cells",
                   (long long)g->left_out);
     if (g->repeating)
-        show_line(w, "warning: %lld runs read the text more than once, up to %.2f times",
+        show_line(w, "warning: %lld runs read the dataset more than once, up to %.2f times",
                   (long long)g->repeating, g->most_epochs);
 }
 
@@ -124,7 +124,7 @@ static void print_whole(SweepWorker *w)
     const Counts c = count(&w->sweep);
     const double seconds = left(w);
     FILE *out = w->options->out;
-    fprintf(out, "%lld/%lld over", (long long)c.over, (long long)w->sweep.count);
+    fprintf(out, "%lld/%lld finished", (long long)c.over, (long long)w->sweep.count);
     for (int s = SWEEP_running; s < SWEEP_STATES; s++)
         if (c.states[s] && s != SWEEP_done)
             fprintf(out, ", %lld %s", (long long)c.states[s], sweep_state_name((SweepState)s));

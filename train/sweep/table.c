@@ -133,8 +133,7 @@ void table_status(const Sweep *s, FILE *out)
         if (r->state == SWEEP_running) {
             lock_holder(sweep_run_path(s, r, "claim", path), holder);
             fprintf(out, "running   %s  (%s)  %s%s\n", r->id, name,
-                    *holder ? "process " : "nobody is at it: the next capstan sweep goes on",
-                    holder);
+                    *holder ? "process " : "not running: capstan sweep resumes it", holder);
         } else if (*r->reason) {
             fprintf(out, "%-9s %s  (%s)  ", sweep_state_name(r->state), r->id, name);
             text_put(out, r->reason, strlen(r->reason));

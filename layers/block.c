@@ -6,14 +6,14 @@
 #include "layers/mlp.h"
 #include "layers/norm.h"
 
-void block_init(Block *b, Params *p, const char *prefix, const Gpt *g, uint64_t seed)
+void block_init(Block *b, Params *p, const char *prefix, const GptConfig *c, int64_t layer,
+                uint64_t seed)
 {
-    const GptConfig *c = g->config;
-    const bool sandwich = g->config->norm_place == NORM_PLACE_sandwich;
+    const bool sandwich = c->norm_place == NORM_PLACE_sandwich;
     char name[PARAM_NAME_MAX];
 #define NAME(part) (snprintf(name, sizeof name, "%s.%s", prefix, part), name)
     norm_init(&b->norm1, p, NAME("norm1"), c);
-    attention_init(&b->attn, p, NAME("attn"), c, seed);
+    attention_init(&b->attn, p, NAME("attn"), c, layer, seed);
     if (sandwich) norm_init(&b->norm1_out, p, NAME("norm1_out"), c);
     norm_init(&b->norm2, p, NAME("norm2"), c);
     mlp_init(&b->mlp, p, NAME("mlp"), c, seed);
@@ -34,8 +34,8 @@ static Tensor *norm_stream(const Norm *n, Tape *t, Tensor *x)
 Tensor *block_forward(const Block *b, const Gpt *g, Tape *t, Tensor *x, const GptInput *in,
                       int64_t layer)
 {
-    const SelfAttention *attn = &b->attn;
-    const Mlp *mlp = &b->mlp;
+    const AttentionLayer *attn = &b->attn;
+    const MlpLayer *mlp = &b->mlp;
     switch (g->config->norm_place) {
     case NORM_PLACE_pre:
         x = attention_forward(attn, g, t, norm_forward(&b->norm1, t, x), x, in, layer);

@@ -6,6 +6,7 @@
 #include "autograd/kernels/bf16.h"
 #include "autograd/kernels/squares.h"
 #include "layers/block.h"
+#include "layers/cache.h"
 #include "layers/mlp.h"
 #include "layers/norm.h"
 #include "layers/positions.h"
@@ -15,8 +16,7 @@
 void gpt_resolve(GptConfig *c)
 {
     if (!c->kv_heads) c->kv_heads = c->heads;
-    if (!c->mlp_width)
-        c->mlp_width = mlp_is_gated(c) ? (8 * c->width + 95) / 96 * 32 : 4 * c->width;
+    if (!c->mlp_width) c->mlp_width = mlp_kind(c)->auto_width(c);
 }
 
 Status gpt_check(const GptConfig *c)
@@ -27,30 +27,15 @@ Status gpt_check(const GptConfig *c)
     if (c->heads % c->kv_heads)
         return FAIL(E_CONFIG, "model.kv_heads = %lld does not divide model.heads = %lld",
                     (long long)c->kv_heads, (long long)c->heads);
-    if (c->positions == POSITIONS_rope && c->width / c->heads % 2)
-        return FAIL(E_CONFIG,
-                    "model.positions = rope needs an even head width; model.width / model.heads = "
-                    "%lld / %lld = %lld",
-                    (long long)c->width, (long long)c->heads, (long long)(c->width / c->heads));
-    if (c->positions == POSITIONS_sinusoidal && c->width % 2)
-        return FAIL(E_CONFIG, "model.positions = sinusoidal needs an even model.width, not %lld",
-                    (long long)c->width);
-    return OK;
+    const PositionKind *kind = position_kind(c);
+    return kind->check ? kind->check(c) : OK;
 }
 
 void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed)
 {
     *g = (Gpt){.config = c, .vocab_size = vocab_size};
     g->embed = params_matrix(p, "embed", "weight", vocab_size, c->width, c->embed_std);
-    if (c->positions == POSITIONS_learned)
-        g->place = params_matrix(p, "positions", "weight", c->context, c->width, GPT_STD);
-    if (c->positions == POSITIONS_sinusoidal)
-        g->place = positions_sinusoidal(p, c->context, c->width);
-    if (c->positions == POSITIONS_alibi) {
-        g->slopes = positions_alibi(p, c->heads);
-        if (!g->slopes && !p->status)
-            p->status = FAIL(E_NOMEM, "slopes of %d heads", (int)c->heads);
-    }
+    if (position_kind(c)->init) position_kind(c)->init(g, p);
     g->drop_embed = residual_stream(seed, "embed", "out");
 
     g->blocks = arena_zero(&p->arena, c->layers * (int64_t)sizeof *g->blocks);
@@ -59,7 +44,7 @@ void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_
     for (int64_t i = 0; i < c->layers; i++) {
         char prefix[32];
         snprintf(prefix, sizeof prefix, "blocks.%lld", (long long)i);
-        block_init(&g->blocks[i], p, prefix, g, seed);
+        block_init(&g->blocks[i], p, prefix, c, i, seed);
     }
     if (g->config->norm_place != NORM_PLACE_post) norm_init(&g->norm, p, "norm", c);
     g->head =
@@ -71,7 +56,7 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
     /* A cache is of real numbers, and few rows at a time are read: there, only weights count. */
     if (g->bf16) t->bf16 = in->cache ? BF16_PRODUCTS : BF16_RESULTS;
     tape_scope(t, "embed");
-    Tensor *x = ag_embedding(t, g->embed, g->place, in->tokens, in->positions, in->rows);
+    Tensor *x = ag_embedding(t, g->embed, g->position_table, in->tokens, in->positions, in->rows);
     const Dropout drop = residual_dropout(g, in, g->drop_embed);
     if (drop.rate > 0) x = ag_dropout(t, x, NULL, &drop);
     for (int64_t i = 0; i < g->config->layers; i++) {
@@ -87,11 +72,20 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
     return ratio == 1 ? x : ag_scale(t, x, 1 / ratio);
 }
 
+void gpt_add_loss(Tape *t, const GptInput *in, Tensor *term)
+{
+    if (in->extra_loss) *in->extra_loss = *in->extra_loss ? ag_add(t, *in->extra_loss, term) : term;
+}
+
 Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss)
 {
-    Tensor *x = gpt_forward(g, t, in);
+    Tensor *extra = NULL;
+    GptInput own = *in;
+    own.extra_loss = &extra;
+    Tensor *x = gpt_forward(g, t, &own);
     tape_scope(t, "head");
-    return ag_cross_entropy(t, x, g->head, loss);
+    Tensor *objective = ag_cross_entropy(t, x, g->head, loss);
+    return extra ? ag_add(t, objective, extra) : objective;
 }
 
 Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
@@ -111,9 +105,4 @@ Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
     tape_scope(t, "head");
     if (g->bf16) t->bf16 = BF16_PRODUCTS; /* logits are real */
     return ag_linear(t, last, g->head, NULL, NULL);
-}
-
-int64_t gpt_cache_count(const GptConfig *c, int64_t capacity)
-{
-    return 2 * c->layers * capacity * c->kv_heads * (c->width / c->heads);
 }

@@ -1,6 +1,6 @@
-/* GPT: a decoder of Transformer blocks (Radford et al. 2019), with the variations of CONTRACT 3.
+/* GPT: a decoder of Transformer blocks (Radford et al. 2019) and its variations: see layers/README.md.
  *
- * Letters: B sequences, T tokens of each, R = B T rows, C width, V vocabulary. */
+ * Letters: B sequences, T tokens of each, R = B T rows, C width, F hidden width of the MLP, V vocabulary. */
 #ifndef LAYERS_GPT_H
 #define LAYERS_GPT_H
 
@@ -8,6 +8,8 @@
 #include "autograd/ops.h"
 #include "autograd/params.h"
 
+#define MLP_CHOICES(X) \
+    X(MLP, gelu) X(MLP, relu) X(MLP, relu2) X(MLP, silu) X(MLP, swiglu) X(MLP, geglu)
 #define NORM_CHOICES(X)            X(NORM, layernorm) X(NORM, rmsnorm)
 #define NORM_PLACE_CHOICES(X)      X(NORM_PLACE, pre) X(NORM_PLACE, post) X(NORM_PLACE, sandwich)
 #define INIT_CHOICES(X)            X(INIT, scaled) X(INIT, plain)
@@ -19,7 +21,8 @@
     X(ATTENTION_SCALE, auto)       \
     X(ATTENTION_SCALE, sqrt) X(ATTENTION_SCALE, linear) X(ATTENTION_SCALE, none)
 
-CHOICES(NormKind, NORM_CHOICES, norm_text)
+CHOICES(MlpChoice, MLP_CHOICES, mlp_text)
+CHOICES(NormChoice, NORM_CHOICES, norm_text)
 CHOICES(NormPlace, NORM_PLACE_CHOICES, norm_place_text)
 CHOICES(Positions, POSITIONS_CHOICES, positions_text)
 CHOICES(Init, INIT_CHOICES, init_text)
@@ -38,12 +41,12 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     INT (S, width,             128,     1,   65536, "embedding width (d_model)") \
     INT (S, context,            64,     1, 1048576, \
          "context length: the longest sequence, in tokens") \
-    CHOICE(S, mlp, gelu, Activation, ACTIVATION_CHOICES, \
+    CHOICE(S, mlp, gelu, MlpChoice, MLP_CHOICES, \
          "activation of the MLP; swiglu and geglu are gated") \
     INT (S, mlp_width,           0,     0, 1048576, \
          "hidden width of the MLP (d_ff); 0: 4 x width, or for swiglu and geglu 8/3 x width, " \
          "rounded up to a multiple of 32") \
-    CHOICE(S, norm, layernorm, NormKind, NORM_CHOICES, "normalization layer") \
+    CHOICE(S, norm, layernorm, NormChoice, NORM_CHOICES, "normalization layer") \
     CHOICE(S, norm_place, pre, NormPlace, NORM_PLACE_CHOICES, \
          "position of the normalization: pre-norm, post-norm, or before and after each " \
          "sublayer (sandwich)") \
@@ -78,93 +81,96 @@ typedef struct GptConfig {
     SCHEMA_FIELDS(GPT_SETTINGS)
 } GptConfig;
 
-/* Replaces 0 by what it stands for (kv_heads, mlp_width). */
+/* Replaces 0 in kv_heads and mlp_width by the number it stands for. */
 void gpt_resolve(GptConfig *c);
 
-/* What no single row can say, of a resolved config: E_CONFIG. */
+/* Checks a resolved config for faults that no single setting shows. E_CONFIG. */
 Status gpt_check(const GptConfig *c);
 
+/* Kinds of layers: rows of tables in layers/norm.c, attention.c, mlp.c and positions.c. */
+typedef struct NormKind NormKind;
+typedef struct AttentionKind AttentionKind;
+typedef struct MlpKind MlpKind;
+typedef struct PositionKind PositionKind;
+
+enum { SCOPE_MAX = 32 };
+
 typedef struct Norm {
-    bool is_rms;
+    const NormKind *kind;
     double eps;
     Tensor *weight, *bias; /* [C]; bias NULL: none */
-    char scope[32];
+    char scope[SCOPE_MAX];
 } Norm;
 
-typedef struct SelfAttention {
-    Tensor *qkv, *qkv_bias; /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
-    Tensor *out, *out_bias; /* [C, C] */
-    char scope[32];
-    Rng drop_weights, drop_out;
-} SelfAttention;
+typedef struct AttentionLayer {
+    const AttentionKind *kind;
+    void *self; /* the kind's own: matrices, random streams */
+    char scope[SCOPE_MAX];
+} AttentionLayer;
 
-typedef struct Mlp {
-    Activation activation;
-    Tensor *up, *up_bias;     /* [F, C]; gate and up joined, [2 F, C], if gated */
-    Tensor *down, *down_bias; /* [C, F] */
-    char scope[32];
-    Rng drop_out;
-} Mlp;
+typedef struct MlpLayer {
+    const MlpKind *kind;
+    void *self;
+    char scope[SCOPE_MAX];
+} MlpLayer;
 
 typedef struct Block {
-    Norm norm1, norm1_out, norm2, norm2_out; /* the two _out only if norm_place is sandwich */
-    SelfAttention attn;
-    Mlp mlp;
+    Norm norm1, norm1_out, norm2,
+        norm2_out; /* norm1_out and norm2_out: only for norm_place sandwich */
+    AttentionLayer attn;
+    MlpLayer mlp;
 } Block;
 
 typedef struct Gpt {
     const GptConfig *config;
     int64_t vocab_size;
-    Tensor *embed;  /* [V, C] */
-    Tensor *place;  /* [context, C]: learned positions or the table of sinusoids; NULL: neither */
-    double *slopes; /* [heads]: ALiBi; NULL: none */
-    Block *blocks;  /* [layers] */
-    Norm norm;      /* not if norm_place is post */
-    Tensor *head;   /* [V, C]; embed if tied */
+    Tensor *embed; /* [V, C] */
+    Tensor *
+        position_table; /* [context, C], added to the embeddings: learned or sinusoids; NULL: none */
+    double *slopes;     /* [heads]: ALiBi; NULL: none */
+    Block *blocks;      /* [layers] */
+    Norm norm;          /* not used if norm_place is post */
+    Tensor *head;       /* [V, C]; embed if tied */
     Rng drop_embed;
     bool bf16; /* forward computes in bfloat16 (Tape.bf16); the parameters have bfloat16 copies */
     bool recompute; /* each block is a segment of the tape (tape_segment_begin()); false at first */
 } Gpt;
 
-/* Keys and values of what was read so far, for sampling: of several streams, texts of one length that have
- * nothing to do with each other. One block of memory, the caller's. */
-typedef struct GptCache {
-    int64_t capacity, length; /* tokens of each stream */
-    int64_t streams;
-    real *data; /* [layers, 2, streams, capacity, kv width]: streams * gpt_cache_count() numbers */
-    const int32_t *stream; /* [segments]: the stream that each segment of what is read goes on */
-} GptCache;
+typedef struct GptCache GptCache; /* layers/cache.h */
 
-/* What a model reads. Pointers are borrowed until the tape is reset. */
+/* The input of a forward pass. Pointers are borrowed until the tape is reset. */
 typedef struct GptInput {
     int64_t rows;
     const int32_t *tokens, *positions; /* [R]; positions below context */
     AttentionRows attention;
-    bool dropout;  /* on: training */
+    bool dropout;  /* true: training */
     uint64_t step; /* see Dropout.step */
     int64_t first_row;
     AttentionStats *stats; /* [layers]; NULL: not wanted */
-    /* Out, [layers]: sum of squares of the residual stream behind each block; NULL: not wanted. */
+    /* Out, [layers]: sum of squares of the residual stream after each block; NULL: not wanted. */
     double *squares;
-    /* NULL: none. Else the rows of a segment go behind its stream's length tokens, which grows. One segment:
-     * its keys are those of its stream. Several: of one row each, and keys and key_ends count rows of
-     * [streams, capacity]. */
+    /* NULL: none. Otherwise the rows of each segment are appended to a stream, which has cache->length tokens.
+     * One segment: it sees the keys of its stream. Several segments: each has one row, and attention.keys and
+     * key_ends count rows of [streams, capacity]. */
     GptCache *cache;
+    Tensor **extra_loss; /* gpt_loss() sets it: see gpt_add_loss(); NULL: no loss is computed */
 } GptInput;
 
-/* Declares the parameters of a model (names: CONTRACT 5) and fills g, which borrows c. To be followed by
- * params_alloc(), whose Status tells of faults here. seed: of dropout. */
+/* Declares the parameters of a model (their names: layers/README.md) and fills g, which borrows c. Faults are
+ * kept in p, and params_alloc() returns them. seed: of dropout. */
 void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed);
 
-/* [R, C]: the last hidden layer, normalised; over width_ratio(), so that the head makes logits of it. */
+/* [R, C]: the last hidden layer, normalized, divided by width_ratio(): ready for the output layer. */
 Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in);
 
-/* []: the loss, see ag_cross_entropy(). */
+/* []: the objective: the cross-entropy (see ag_cross_entropy()) and the terms that layers added to it. */
 Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss);
 
-/* [segments, V]: what follows the last row of each segment; for tapes that do not record. */
-Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in);
+/* For a layer's forward: adds a term [] to the objective, such as a balancing loss. loss->row_loss, and so the
+ * loss that is logged, stays the cross-entropy alone. Does nothing where no loss is computed. */
+void gpt_add_loss(Tape *t, const GptInput *in, Tensor *term);
 
-int64_t gpt_cache_count(const GptConfig *c, int64_t capacity);
+/* [segments, V]: the logits after the last row of each segment; for tapes that do not record. */
+Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in);
 
 #endif

@@ -2,38 +2,26 @@
 
 #include <stdio.h>
 
-#include "layers/residual.h"
-#include "layers/width.h"
+static const MlpKind *const kinds[] = {
+    [MLP_gelu] = &mlp_dense, [MLP_relu] = &mlp_dense,   [MLP_relu2] = &mlp_dense,
+    [MLP_silu] = &mlp_dense, [MLP_swiglu] = &mlp_dense, [MLP_geglu] = &mlp_dense,
+};
 
-bool mlp_is_gated(const GptConfig *c)
+const MlpKind *mlp_kind(const GptConfig *c)
 {
-    return c->mlp == ACTIVATION_swiglu || c->mlp == ACTIVATION_geglu;
+    return kinds[c->mlp];
 }
 
-void mlp_init(Mlp *m, Params *p, const char *prefix, const GptConfig *c, uint64_t seed)
+void mlp_init(MlpLayer *m, Params *p, const char *prefix, const GptConfig *c, uint64_t seed)
 {
-    const bool gated = mlp_is_gated(c);
-    Tensor *gate = NULL;
+    m->kind = mlp_kind(c);
     snprintf(m->scope, sizeof m->scope, "%s", prefix);
-    m->activation = c->mlp;
-
-    if (gated) gate = width_hidden(p, prefix, "gate.weight", c->mlp_width, c->width, GPT_STD, c);
-    m->up = width_hidden(p, prefix, "up.weight", c->mlp_width, c->width, GPT_STD, c);
-    if (gated) m->up = params_span(p, gate, m->up);
-    if (c->bias) {
-        if (gated) gate = params_vector(p, prefix, "gate.bias", c->mlp_width, 0);
-        m->up_bias = params_vector(p, prefix, "up.bias", c->mlp_width, 0);
-        if (gated) m->up_bias = params_span(p, gate, m->up_bias);
-    }
-    m->down = width_hidden(p, prefix, "down.weight", c->width, c->mlp_width, residual_std(c), c);
-    if (c->bias) m->down_bias = params_vector(p, prefix, "down.bias", c->width, 0);
-    m->drop_out = residual_stream(seed, prefix, "out");
+    m->self = m->kind->init(p, prefix, c, seed);
 }
 
-Tensor *mlp_forward(const Mlp *m, const Gpt *g, Tape *t, Tensor *x, Tensor *residual,
+Tensor *mlp_forward(const MlpLayer *m, const Gpt *g, Tape *t, Tensor *x, Tensor *residual,
                     const GptInput *in)
 {
     tape_scope(t, m->scope);
-    Tensor *h = ag_activation(t, ag_linear(t, x, m->up, m->up_bias, NULL), m->activation);
-    return residual_linear(g, t, h, m->down, m->down_bias, residual, in, m->drop_out);
+    return m->kind->forward(m->self, g, t, x, residual, in);
 }

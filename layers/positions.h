@@ -1,16 +1,16 @@
-/* How a model without learned positions knows order. RoPE is an op: autograd/ops/rope.c. */
+/* Position encodings: how a model knows the order of tokens. A kind is a row of the table in positions.c, for a
+ * choice of model.positions. */
 #ifndef LAYERS_POSITIONS_H
 #define LAYERS_POSITIONS_H
 
-#include "autograd/params.h"
+#include "layers/gpt.h"
 
-/* [context, width], as long as p lives: row i holds sin and cos of i / 10000^(2 k / width), interleaved
- * (Vaswani et al. 2017, section 3.5). */
-Tensor *positions_sinusoidal(Params *p, int64_t context, int64_t width);
+struct PositionKind {
+    Status (*check)(const GptConfig *c); /* E_CONFIG if it does not fit the model; NULL: fits any */
+    void (*init)(Gpt *g, Params *p); /* sets g->position_table or g->slopes; NULL: sets neither */
+    bool rotates;                    /* attention rotates queries and keys (autograd/ops/rope.c) */
+};
 
-/* The slopes of ALiBi, [heads], as long as p lives: 2^(-8 (h + 1) / heads) for a power of two; for other
- * numbers those of the power below and every other one of twice that (Press et al. 2021,
- * arXiv:2108.12409, and the authors' code). NULL when memory is out. */
-double *positions_alibi(Params *p, int64_t heads);
+const PositionKind *position_kind(const GptConfig *c);
 
 #endif

@@ -8,6 +8,13 @@ double residual_std(const GptConfig *c)
     return c->init == INIT_plain ? GPT_STD : GPT_STD / sqrt(2.0 * (double)c->layers);
 }
 
+void *residual_layer(Params *p, int64_t size)
+{
+    void *layer = arena_zero(&p->arena, size);
+    if (!layer && !p->status) p->status = FAIL(E_NOMEM, "a layer");
+    return layer;
+}
+
 Rng residual_stream(uint64_t seed, const char *prefix, const char *name)
 {
     char stream[2 * PARAM_NAME_MAX];

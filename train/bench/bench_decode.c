@@ -30,7 +30,7 @@ static Status sampler_open(Sampler *s, const Config *c, int64_t vocab_size)
 {
     const int64_t context = c->model.context;
     const int64_t most =
-        plan_memory() / 8 / (gpt_cache_count(&c->model, context) * (int64_t)sizeof(real));
+        plan_memory() / 8 / (cache_count(&c->model, context) * (int64_t)sizeof(real));
     *s = (Sampler){.rng = rng_stream((uint64_t)c->train.seed, "bench")};
     TRY(model_open(&s->model, &s->params, c, vocab_size, false));
     params_init(&s->params, (uint64_t)c->train.seed);
@@ -141,7 +141,7 @@ Status bench_decode_run(const Config *c, int64_t vocab_size, const BenchOptions 
         const double weights = (double)(account.params - account.params_lookup);
         out->streams = s.decoder.cache.streams;
         out->bytes = (config_bf16(c) ? sizeof(bf16) : sizeof(real)) * weights +
-                     sizeof(real) * (double)gpt_cache_count(&c->model, 1) * (double)out->tokens / 2;
+                     sizeof(real) * (double)cache_count(&c->model, 1) * (double)out->tokens / 2;
         status = measure(&s, o, out);
         out->prompt_work = flops / (double)context * out->prompt_rate;
     }

@@ -142,7 +142,7 @@ static Status answer_lines(const Wish *w, const LoadedModel *t, Decoder *d)
 static int64_t streams(const Wish *w, const LoadedModel *t)
 {
     const GptConfig *c = t->model.config;
-    const int64_t size = gpt_cache_count(c, c->context) * (int64_t)sizeof(real),
+    const int64_t size = cache_count(c, c->context) * (int64_t)sizeof(real),
                   most = plan_memory() / 4 / size;
     int64_t count = w->count < DECODER_STREAMS_MAX ? w->count : DECODER_STREAMS_MAX;
     if (count > most) count = most;

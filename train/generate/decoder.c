@@ -12,7 +12,7 @@ Status decoder_open(Decoder *d, const Gpt *model, int64_t streams)
     const int64_t context = model->config->context, index = (int64_t)sizeof(int32_t);
     INVARIANT(streams >= 1 && streams <= DECODER_STREAMS_MAX);
     *d = (Decoder){.model = model, .cache = {.capacity = context, .streams = streams}};
-    d->cache.data = arena_take(&d->arena, streams * gpt_cache_count(model->config, context) *
+    d->cache.data = arena_take(&d->arena, streams * cache_count(model->config, context) *
                                               (int64_t)sizeof *d->cache.data);
     d->window = arena_take(&d->arena, streams * context * index);
     d->positions = arena_take(&d->arena, context * index);
@@ -123,16 +123,9 @@ Status decoder_read(Decoder *d, const int32_t *tokens, int64_t count, const real
 void decoder_split(Decoder *d, int64_t count)
 {
     const GptCache *c = &d->cache;
-    const int64_t blocks = 2 * d->model->config->layers,
-                  row = gpt_cache_count(d->model->config, 1) / blocks, one = c->capacity * row;
-    INVARIANT(count <= c->streams);
-    for (int64_t stream = 1; stream < count; stream++) {
+    cache_split(d->model->config, &d->cache, count);
+    for (int64_t stream = 1; stream < count; stream++)
         memcpy(d->window + stream * c->capacity, d->window, (size_t)c->length * sizeof *d->window);
-        for (int64_t i = 0; i < blocks; i++) {
-            real *from = c->data + i * c->streams * one;
-            memcpy(from + stream * one, from, (size_t)(c->length * row) * sizeof *from);
-        }
-    }
 }
 
 /* Reads the old tokens and the new one of each stream, one stream after the other: with this

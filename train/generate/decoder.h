@@ -12,7 +12,7 @@
 #define TRAIN_GENERATE_DECODER_H
 
 #include "autograd/kernels/skinny_gemm.h"
-#include "layers/gpt.h"
+#include "layers/cache.h"
 
 typedef struct Decoder {
     const Gpt *model;

@@ -1,5 +1,6 @@
 /* The coordinate check: sizes of activations over widths, update by update. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,21 +33,33 @@ static double log_rms(const Tensor *x)
     return log(squares / (double)count) / 2;
 }
 
+/* Which part of its block a node's result is; -1: none. name: of its matrix, without "blocks.N.". */
+static int part_of(const Node *n, const char *name)
+{
+    static const struct {
+        const char *name;
+        int part;
+    } matrices[] = {{"attn.q.weight", 0},
+                    {"mlp.up.weight", 2},
+                    {"mlp.gate.weight", 2},
+                    {"mlp.down.weight", 3}};
+    if (n->op == &op_attention) return 1;
+    if (n->op != &op_linear) return -1;
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+        if (!strcmp(name, matrices[i].name)) return matrices[i].part;
+    return -1;
+}
+
 /* Which coordinate a node's result is; -1: none. */
 static int coordinate_of(const Gpt *g, const Node *n)
 {
-    const int layers = (int)g->config->layers;
+    const char *name = n->op == &op_linear ? n->in[1]->name : n->scope;
+    int layer = 0, length = 0;
     if (!strcmp(n->scope, "embed")) return 0;
-    if (!strcmp(n->scope, "head")) return 1 + PARTS * layers;
-    for (int i = 0; i < layers; i++) {
-        const Block *b = &g->blocks[i];
-        if (n->op == &op_attention && n->scope == b->attn.scope) return 1 + PARTS * i + 1;
-        if (n->op != &op_linear) continue;
-        if (n->in[1] == b->attn.qkv) return 1 + PARTS * i;
-        if (n->in[1] == b->mlp.up) return 1 + PARTS * i + 2;
-        if (n->in[1] == b->mlp.down) return 1 + PARTS * i + 3;
-    }
-    return -1;
+    if (!strcmp(n->scope, "head")) return 1 + PARTS * (int)g->config->layers;
+    if (sscanf(name, "blocks.%d.%n", &layer, &length) != 1) return -1;
+    const int part = part_of(n, name + length);
+    return part < 0 ? -1 : 1 + PARTS * layer + part;
 }
 
 /* Who looks at what a run computes. */

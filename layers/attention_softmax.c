@@ -1,0 +1,112 @@
+/* Self-attention: projections to q, k and v, softmax(scale q k^T) v in each head, output projection (Vaswani et
+ * al. 2017, section 3.2; grouped queries: Ainslie et al. 2023, arXiv:2305.13245). */
+#include <string.h>
+
+#include "layers/attention.h"
+#include "layers/cache.h"
+#include "layers/positions.h"
+#include "layers/residual.h"
+#include "layers/width.h"
+
+typedef struct Softmax {
+    Tensor *qkv, *qkv_bias; /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
+    Tensor *out, *out_bias; /* [C, C] */
+    Rng drop_weights, drop_out;
+} Softmax;
+
+static int64_t kv_width_of(const GptConfig *c)
+{
+    return c->kv_heads * (c->width / c->heads);
+}
+
+static void *init(Params *p, const char *prefix, const GptConfig *c, uint64_t seed)
+{
+    const int64_t kv_width = kv_width_of(c);
+    Softmax *a = residual_layer(p, sizeof *a);
+    if (!a) return NULL;
+
+    Tensor *q = width_hidden(p, prefix, "q.weight", c->width, c->width, GPT_STD, c);
+    width_hidden(p, prefix, "k.weight", kv_width, c->width, GPT_STD, c);
+    Tensor *v = width_hidden(p, prefix, "v.weight", kv_width, c->width, GPT_STD, c);
+    a->qkv = params_span(p, q, v);
+    if (c->bias) {
+        q = params_vector(p, prefix, "q.bias", c->width, 0);
+        params_vector(p, prefix, "k.bias", kv_width, 0);
+        v = params_vector(p, prefix, "v.bias", kv_width, 0);
+        a->qkv_bias = params_span(p, q, v);
+    }
+    a->out = width_hidden(p, prefix, "out.weight", c->width, c->width, residual_std(c), c);
+    if (c->bias) a->out_bias = params_vector(p, prefix, "out.bias", c->width, 0);
+    a->drop_weights = residual_stream(seed, prefix, "weights");
+    a->drop_out = residual_stream(seed, prefix, "out");
+    return a;
+}
+
+/* A token's key, then its value. */
+static int64_t cache_numbers(const GptConfig *c, int64_t tokens)
+{
+    return tokens * 2 * kv_width_of(c);
+}
+
+/* Appends the input's keys (columns of k) and values (of v) to their streams. Returns [rows, 2 kv_width]: the
+ * rows of the one stream that was read, or, for several streams, of all of them, capacity rows each. */
+static Tensor *append(const AttentionCall *call, const Tensor *k, int64_t k_column, const Tensor *v,
+                      int64_t v_column)
+{
+    const GptCache *cache = call->in->cache;
+    const AttentionRows *rows = &call->rows;
+    const int64_t width = kv_width_of(call->gpt->config), size = width * (int64_t)sizeof(real);
+    for (int64_t s = 0; s < rows->segments; s++) {
+        real *to = call->cache + (cache->stream[s] * cache->capacity + cache->length) * 2 * width;
+        for (int64_t i = rows->queries[s]; i < rows->queries[s + 1]; i++, to += 2 * width) {
+            memcpy(to, k->data + i * shape_last(k->shape) + k_column, (size_t)size);
+            memcpy(to + width, v->data + i * shape_last(v->shape) + v_column, (size_t)size);
+        }
+    }
+    const int64_t first = rows->segments > 1 ? 0 : cache->stream[0] * cache->capacity,
+                  count = rows->segments > 1 ? cache->streams * cache->capacity
+                                             : cache->length + call->in->rows;
+    return tape_wrap(call->tape, SHAPE(count, 2 * width), call->cache + first * 2 * width);
+}
+
+static Tensor *forward(const void *self, const AttentionCall *call)
+{
+    const Softmax *a = self;
+    const Gpt *g = call->gpt;
+    const GptConfig *c = g->config;
+    const GptInput *in = call->in;
+    Tape *t = call->tape;
+    const int64_t head_width = c->width / c->heads;
+    const bool rotate = position_kind(c)->rotates;
+
+    Tensor *qkv = ag_linear(t, call->x, a->qkv, a->qkv_bias, NULL), *q = qkv;
+    if (rotate || c->qk_norm)
+        q = ag_rope(t, qkv,
+                    &(Rope){.heads = c->heads + c->kv_heads,
+                            .head_width = head_width,
+                            .normalize = c->qk_norm,
+                            .eps = c->norm_eps,
+                            .rotate = rotate,
+                            .theta = c->rope_theta,
+                            .positions = in->positions});
+    Attention attr = {.heads = c->heads,
+                      .kv_heads = c->kv_heads,
+                      .head_width = head_width,
+                      .k_column = c->width,
+                      .v_column = c->width + kv_width_of(c),
+                      .scale = width_score_scale(c),
+                      .slopes = g->slopes,
+                      .rows = call->rows,
+                      .dropout = residual_dropout(g, in, a->drop_weights),
+                      .stats = call->stats};
+    Tensor *k = q, *v = qkv;
+    if (call->cache && q && qkv) {
+        k = v = append(call, q, attr.k_column, qkv, attr.v_column);
+        attr.k_column = 0;
+        attr.v_column = kv_width_of(c);
+    }
+    Tensor *mixed = ag_attention(t, q, k, v, &attr);
+    return residual_linear(g, t, mixed, a->out, a->out_bias, call->residual, in, a->drop_out);
+}
+
+const AttentionKind attention_softmax = {init, forward, cache_numbers};

@@ -1,0 +1,36 @@
+#include "layers/cache.h"
+
+#include <string.h>
+
+#include "layers/attention.h"
+
+/* Of the layers below `layers`. */
+static int64_t count_below(const GptConfig *c, int64_t layers, int64_t tokens)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < layers; i++) count += attention_kind(c, i)->cache_count(c, tokens);
+    return count;
+}
+
+int64_t cache_count(const GptConfig *c, int64_t tokens)
+{
+    return count_below(c, c->layers, tokens);
+}
+
+real *cache_layer(const GptConfig *c, const GptCache *cache, int64_t layer)
+{
+    return cache->data + cache->streams * count_below(c, layer, cache->capacity);
+}
+
+void cache_split(const GptConfig *c, GptCache *cache, int64_t streams)
+{
+    INVARIANT(streams <= cache->streams);
+    for (int64_t i = 0; i < c->layers; i++) {
+        const AttentionKind *kind = attention_kind(c, i);
+        const int64_t stride = kind->cache_count(c, cache->capacity),
+                      used = kind->cache_count(c, cache->length);
+        real *first = cache_layer(c, cache, i);
+        for (int64_t k = 1; k < streams; k++)
+            memcpy(first + k * stride, first, (size_t)used * sizeof *first);
+    }
+}

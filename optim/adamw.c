@@ -5,7 +5,7 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/squares.h"
 #include "autograd/kernels/vector.h"
-#include "optim/param_pieces.h"
+#include "optim/param_chunks.h"
 
 void optim_resolve(OptimConfig *c, int64_t steps)
 {
@@ -28,28 +28,28 @@ Status optim_check(const OptimConfig *c)
 
 typedef struct Squares {
     const real *x;
-    ParamPiece *pieces;
+    ParamChunk *chunks;
 } Squares;
 
-static void square_piece(const void *context, int64_t begin, int64_t end, int worker)
+static void square_chunk(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Squares *s = context;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
-        ParamPiece *one = &s->pieces[i];
+        ParamChunk *one = &s->chunks[i];
         one->sum[0] = squares_sum(s->x + one->begin, one->end - one->begin);
     }
 }
 
 double grad_norm(const Params *p, double *norms)
 {
-    ParamPiece pieces[PIECES_AT_ONCE];
-    ParamPieceCursor at = {.param = p->first};
+    ParamChunk chunks[CHUNKS_AT_ONCE];
+    ParamChunkCursor at = {.param = p->first};
     double total = 0;
-    for (int count; (count = param_pieces_next(&at, false, pieces)) > 0;) {
-        threads_range(count, 1, square_piece, &(Squares){p->grad, pieces});
+    for (int count; (count = param_chunks_next(&at, false, chunks)) > 0;) {
+        threads_range(count, 1, square_chunk, &(Squares){p->grad, chunks});
         for (int i = 0; i < count; i++) {
-            const ParamPiece *one = &pieces[i];
+            const ParamChunk *one = &chunks[i];
             total += one->sum[0];
             if (!norms) continue;
             if (one->begin == one->param->tensor.offset) norms[one->number] = 0;
@@ -66,21 +66,21 @@ double clip_scale(double norm, double limit)
     return limit > 0 && scale < 1 ? scale : 1;
 }
 
-/* What one update multiplies with, and what with. */
+/* The constants of one update. */
 typedef struct Update {
     const Params *params;
-    real keep; /* 1 - lr * weight decay: only of what decays */
+    real keep; /* 1 - lr * weight decay; 1 for parameters without decay */
     real scale, beta1, beta2, rest1, rest2, root_bias2, eps;
     real size; /* of the step: step times the parameter's rate */
     double step;
 } Update;
 
-enum { VALUE, CHANGE, RATIO }; /* ParamPiece.sum: of squares of these */
+enum { VALUE, CHANGE, RATIO }; /* ParamChunk.sum: of squares of these */
 
-/* The parts of an update: both at once, or, where the step's size hangs on the moments, one by one. */
+/* The parts of an update: both at once, or one after the other if the step's size depends on the moments. */
 enum { MOMENTS = 1, STEP = 2, SUMS = 4 };
 
-/* The order of PyTorch's single-tensor AdamW. sums: of `count` numbers, few enough for real. */
+/* Computes in the order of PyTorch's single-tensor AdamW. sums: over few enough numbers for real. */
 VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int what, real sums[3])
 {
     const Update c = *u;
@@ -120,7 +120,7 @@ VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int 
     sums[RATIO] = ratios;
 }
 
-VECTOR_INLINE void update_sums(const Update *u, ParamPiece *one, int what)
+VECTOR_INLINE void update_sums(const Update *u, ParamChunk *one, int what)
 {
     enum { PART = 1 << 12 };
     for (int64_t i = one->begin; i < one->end; i += PART) {
@@ -130,67 +130,67 @@ VECTOR_INLINE void update_sums(const Update *u, ParamPiece *one, int what)
     }
 }
 
-VECTOR static void update(const Update *u, ParamPiece *one)
+VECTOR static void update(const Update *u, ParamChunk *one)
 {
     real sums[3];
     update_part(u, one->begin, one->end, MOMENTS | STEP, sums);
 }
 
-VECTOR static void update_with_sums(const Update *u, ParamPiece *one)
+VECTOR static void update_with_sums(const Update *u, ParamChunk *one)
 {
     update_sums(u, one, MOMENTS | STEP);
 }
 
-VECTOR static void update_moments(const Update *u, ParamPiece *one)
+VECTOR static void update_moments(const Update *u, ParamChunk *one)
 {
     update_sums(u, one, MOMENTS);
 }
 
-VECTOR static void update_values(const Update *u, ParamPiece *one)
+VECTOR static void update_values(const Update *u, ParamChunk *one)
 {
     update_sums(u, one, STEP);
 }
 
-VECTOR static void update_only_values(const Update *u, ParamPiece *one)
+VECTOR static void update_only_values(const Update *u, ParamChunk *one)
 {
     real sums[3];
     update_part(u, one->begin, one->end, STEP, sums);
 }
 
-typedef void UpdatePiece(const Update *u, ParamPiece *one);
+typedef void UpdateChunk(const Update *u, ParamChunk *one);
 
 typedef struct Task {
     const Update *update;
-    UpdatePiece *part;
-    ParamPiece *pieces;
+    UpdateChunk *part;
+    ParamChunk *chunks;
 } Task;
 
-static void update_pieces(const void *context, int64_t begin, int64_t end, int worker)
+static void update_chunks(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Task *t = context;
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         Update u = *t->update;
-        if (!t->pieces[i].param->decay) u.keep = 1;
-        u.size = (real)(u.step * t->pieces[i].param->rate);
-        t->part(&u, &t->pieces[i]);
+        if (!t->chunks[i].param->decay) u.keep = 1;
+        u.size = (real)(u.step * t->chunks[i].param->rate);
+        t->part(&u, &t->chunks[i]);
     }
 }
 
-/* Works on all parameters, or on one; adds the sums of squares to stats[0] if of_one, else to each one's. */
-static void run_part(const Update *u, UpdatePiece *part, ParamPieceCursor *at, bool of_one,
+/* Updates one parameter (of_one) and adds its sums of squares to stats[0]; or all, and adds to each one's. */
+static void run_part(const Update *u, UpdateChunk *part, ParamChunkCursor *at, bool of_one,
                      UpdateStats *stats)
 {
     const int64_t number = at->number;
-    ParamPiece pieces[PIECES_AT_ONCE];
+    ParamChunk chunks[CHUNKS_AT_ONCE];
     while (at->param && !(of_one && at->number > number)) {
-        const int count = param_pieces_next(at, of_one, pieces);
-        threads_range(count, 1, update_pieces, &(Task){u, part, pieces});
+        const int count = param_chunks_next(at, of_one, chunks);
+        threads_range(count, 1, update_chunks, &(Task){u, part, chunks});
         for (int i = 0; stats && i < count; i++) {
-            UpdateStats *s = of_one ? stats : &stats[pieces[i].number];
-            s->value += pieces[i].sum[VALUE];
-            s->update += pieces[i].sum[CHANGE];
-            s->rms += pieces[i].sum[RATIO];
+            UpdateStats *s = of_one ? stats : &stats[chunks[i].number];
+            s->value += chunks[i].sum[VALUE];
+            s->update += chunks[i].sum[CHANGE];
+            s->rms += chunks[i].sum[RATIO];
         }
     }
 }
@@ -201,13 +201,13 @@ static double root_mean(const Param *one, double sum)
     return sqrt(sum / (double)shape_count(one->tensor.shape));
 }
 
-/* Update clipping: a parameter whose gradient is larger than its v expects takes a smaller step, decay
+/* Update clipping: a parameter whose gradient is larger than v predicts takes a smaller step, decay
  * included (Wortsman et al. 2023, arXiv:2304.13013, algorithm 2). */
 static void clipped_step(Update *u, double decay, double size, UpdateStats *stats)
 {
-    ParamPieceCursor at = {.param = u->params->first};
+    ParamChunkCursor at = {.param = u->params->first};
     while (at.param) {
-        ParamPieceCursor again = at;
+        ParamChunkCursor again = at;
         UpdateStats own = {0}, *s = stats ? &stats[at.number] : &own;
         run_part(u, update_moments, &at, true, s);
         const double rms = root_mean(again.param, s->rms), larger = rms > 1 ? rms : 1;
@@ -239,7 +239,7 @@ void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, i
     if (c->update_clip)
         clipped_step(&u, lr * c->weight_decay, lr / bias1, stats);
     else
-        run_part(&u, stats ? update_with_sums : update, &(ParamPieceCursor){.param = p->first},
+        run_part(&u, stats ? update_with_sums : update, &(ParamChunkCursor){.param = p->first},
                  false, stats);
     params_update_bf16(p);
     s = stats;

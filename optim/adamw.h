@@ -41,22 +41,22 @@ typedef struct OptimConfig {
     SCHEMA_FIELDS(OPTIM_SETTINGS)
 } OptimConfig;
 
-/* Replaces min_lr and decay_steps by what they stand for. */
+/* Replaces min_lr -1 and decay_steps 0 by the numbers they stand for. */
 void optim_resolve(OptimConfig *c, int64_t steps);
 
-/* What no single row can say: E_CONFIG. */
+/* Checks settings against each other. E_CONFIG. */
 Status optim_check(const OptimConfig *c);
 
-/* The length of the gradient: the square root of the sum of squares, summed in double in a fixed order.
- * norms, unless NULL: [params_named()], that of each parameter's own. */
+/* The L2 norm of the gradient, summed in double in a fixed order. norms [params_named()], unless NULL: the norm
+ * of each parameter's gradient. */
 double grad_norm(const Params *p, double *norms);
 
-/* What an update did to one parameter: PARAM_SIGNAL_LIST of train/monitor/history.h. */
+/* The effect of an update on one parameter: PARAM_SIGNAL_LIST of train/monitor/history.h. */
 typedef struct UpdateStats {
-    double grad;   /* left as it is: see grad_norm() */
-    double value;  /* length before the update */
-    double update; /* length of the change */
-    /* RMS_t, the root of the mean of g^2 / max(v, eps^2); v is this update's, its bias corrected. */
+    double grad;   /* not set here: see grad_norm() */
+    double value;  /* L2 norm before the update */
+    double update; /* L2 norm of the change */
+    /* RMS_t, the root of the mean of g^2 / max(v, eps^2), with this update's bias-corrected v. */
     double rms;
 } UpdateStats;
 
@@ -67,7 +67,7 @@ typedef struct UpdateStats {
 void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step,
                 UpdateStats *stats);
 
-/* What PyTorch's clip_grad_norm_ multiplies with: min(1, limit / (norm + 1e-6)); 1 if limit is 0. */
+/* The factor of PyTorch's clip_grad_norm_: min(1, limit / (norm + 1e-6)); 1 if limit is 0. */
 double clip_scale(double norm, double limit);
 
 #endif

@@ -1,9 +1,9 @@
-/* Each schedule says what is left of lr - min_lr at update s, once the warm-up is over. */
+/* A schedule returns the share of lr - min_lr that is left at step s, after the warm-up. */
 #include "optim/schedule.h"
 
 #include <math.h>
 
-/* How much of the way from the warm-up to decay_steps is done: 0 to 1. */
+/* Progress from the end of the warm-up to decay_steps: 0 to 1. */
 static double way(const OptimConfig *c, int64_t step)
 {
     const double done = (double)(step - c->warmup), all = (double)(c->decay_steps - c->warmup);

@@ -23,9 +23,8 @@ static void lead(Page *p, const ReportData *r)
                (long long)c->model.context);
     if (r->vocab_size) html_print(p->out, ", vocabulary %lld", (long long)r->vocab_size);
     html_print(p->out, "; %s, %s, %s positions; batches of %lld x %lld tokens from %s</p>\n",
-               mlp_text(c->model.mlp), norm_text(c->model.norm),
-               positions_text(c->model.positions), (long long)c->train.batch,
-               (long long)c->model.context, c->data.path);
+               mlp_text(c->model.mlp), norm_text(c->model.norm), positions_text(c->model.positions),
+               (long long)c->train.batch, (long long)c->model.context, c->data.path);
 }
 
 void page_tiles(Page *p, const ReportData *r)

@@ -4,8 +4,8 @@
 
 #include "tests/written.h"
 #include "train/diagnose/bundle.h"
+#include "train/monitor/document_span.h"
 #include "train/monitor/inject.h"
-#include "train/monitor/pieces.h"
 
 static const Written documents[] = {{9, 2},  {40, 0}, {5, 4}, {3, 1}, {17, 6}, {1, 0},
                                     {12, 0}, {8, 3},  {6, 0}, {2, 0}, {30, 9}, {0, 0}};
@@ -62,13 +62,13 @@ Test(bundle, each_loss_is_in_one_piece_of_its_document)
         const Split *s = run.train.split;
         for (int64_t batch_index = 1; batch_index < 40; batch_index++) {
             Arena arena = {0};
-            BatchPiece *pieces;
+            DocumentSpan *pieces;
             int64_t count, losses = 0, seen[ROWS] = {0};
             const Batch *b = &run.batch;
             MUST(batches_fill(&run.train, batch_index, &run.batch));
-            MUST(batch_pieces(b, s, &arena, &pieces, &count));
+            MUST(document_spans(b, s, &arena, &pieces, &count));
             for (int64_t i = 0; i < count; i++) {
-                const BatchPiece *p = &pieces[i];
+                const DocumentSpan *p = &pieces[i];
                 const int64_t begin = (int64_t)s->offsets[p->document],
                               end = (int64_t)s->offsets[p->document + 1];
                 cr_assert(p->row / CONTEXT == p->sequence && (p->end - 1) / CONTEXT == p->sequence);
@@ -76,7 +76,7 @@ Test(bundle, each_loss_is_in_one_piece_of_its_document)
                 cr_assert_eq(p->token_end - p->token_begin, p->end - p->row);
                 for (int64_t row = p->row; row < p->end; row++) {
                     const int64_t token = p->token_begin + row - p->row;
-                    cr_assert_eq(batch_piece_token(b, p, row), split_token(s, token));
+                    cr_assert_eq(document_span_token(b, p, row), split_token(s, token));
                     seen[row]++;
                     if (b->origins[row] < 0) continue;
                     cr_assert_eq(b->origins[row], token);
@@ -191,18 +191,18 @@ Test(bundle, one_document_is_spoilt_and_no_other)
         open_way(way, NULL);
         for (int64_t batch_index = 1; batch_index < 50; batch_index++) {
             Arena arena = {0};
-            BatchPiece *pieces;
+            DocumentSpan *pieces;
             int64_t count;
             MonitorConfig c = fault(INJECT_none);
             spoil(&c, batch_index, clean[0], clean[1]);
             c = fault(INJECT_document);
             c.inject_batch = batch_index;
             spoil(&c, batch_index, now[0], now[1]);
-            MUST(batch_pieces(&run.batch, run.train.split, &arena, &pieces, &count));
+            MUST(document_spans(&run.batch, run.train.split, &arena, &pieces, &count));
             const int64_t chosen =
                 inject_document(&c, (uint64_t)config.train.seed, batch_index, pieces, count);
             cr_assert(chosen >= 0 && chosen < count);
-            const BatchPiece *p = &pieces[chosen];
+            const DocumentSpan *p = &pieces[chosen];
             for (int64_t row = 0; row < ROWS; row++) {
                 const bool inside = row >= p->row && row < p->end;
                 cr_assert(inside || now[1][row] == clean[1][row]);
@@ -221,11 +221,11 @@ Test(bundle, one_document_is_spoilt_and_no_other)
 
 Test(bundle, a_place_for_a_fault_is_read)
 {
-    InjectPlace p;
+    InjectTarget p;
     open_way(0, NULL);
-    MUST(inject_place("blocks.1.mlp/linear/backward", &p));
+    MUST(inject_target("blocks.1.mlp/linear/backward", &p));
     cr_expect(!strcmp(p.scope, "blocks.1.mlp") && !strcmp(p.op, "linear") && p.in_backward);
-    MUST(inject_place("head/cross_entropy", &p));
+    MUST(inject_target("head/cross_entropy", &p));
     cr_expect(!strcmp(p.scope, "head") && !strcmp(p.op, "cross_entropy") && !p.in_backward);
     static const char *const wrong[] = {"",
                                         "/",
@@ -236,8 +236,8 @@ Test(bundle, a_place_for_a_fault_is_read)
                                         "head/linear/forward",
                                         "head/linear/backward/more"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        cr_expect_eq(inject_place(wrong[i], &p), E_CONFIG, "%s", wrong[i]);
-    cr_expect_eq(inject_place("head/lineer", &p), E_CONFIG);
+        cr_expect_eq(inject_target(wrong[i], &p), E_CONFIG, "%s", wrong[i]);
+    cr_expect_eq(inject_target("head/lineer", &p), E_CONFIG);
     cr_expect(strstr(error_message(), "did you mean linear?"), "%s", error_message());
 }
 
@@ -254,7 +254,7 @@ static void make(Bundle *b)
                   .rule = "robust",
                   .action = "taken",
                   .message = "a \"spike\"",
-                  .usual_loss = 3.25,
+                  .baseline_loss = 3.25,
                   .finding = {.found = true, .op = "linear", .scope = "blocks.0.mlp"}};
     snprintf(b->folder, sizeof b->folder, "%s", temporary);
     open_way(3, NULL);

@@ -33,7 +33,7 @@ static void setup(void)
                       .rule = "robust",
                       .action = "taken",
                       .message = "m",
-                      .usual_loss = 2.6,
+                      .baseline_loss = 2.6,
                       .documents = 4,
                       .document = documents,
                       .param_names = names};

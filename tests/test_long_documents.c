@@ -7,7 +7,7 @@
 #include "data/corpora.h"
 #include "tests/temporary.h"
 #include "train/diagnose/bundle.h"
-#include "train/monitor/pieces.h"
+#include "train/monitor/document_span.h"
 
 #define MUST(call) cr_assert_eq((call), OK, "%s", error_message())
 
@@ -85,11 +85,11 @@ Test(long_documents, a_garbled_one_of_many_is_ranked_first)
     int first = 0;
     for (int i = 0; i < TRIALS; i++) {
         Bundle b = {0};
-        BatchPiece *pieces;
+        DocumentSpan *pieces;
         int64_t n;
         MUST(run_measure(&r));
         MUST(bundle_take(&b, &r));
-        MUST(batch_pieces(&r.batch, r.train.split, &b.arena, &pieces, &n));
+        MUST(document_spans(&r.batch, r.train.split, &b.arena, &pieces, &n));
         cr_assert_geq(n, LEAST);
         const int64_t chosen =
             inject_document(&c.monitor, (uint64_t)c.train.seed, b.batch_index, pieces, n);

@@ -391,7 +391,7 @@ Test(monitor, an_update_out_of_line_is_said)
     m.updates[1].rms = 4.3; /* 12 / sqrt(1 + 144 / 20) = 4.19 */
     usual(&m, &updates, &batch_index, 1);
     cr_assert_eq(m.warning_count, 2);
-    cr_assert(strstr(m.warnings[0], "its length 1"), "%s", m.warnings[0]);
+    cr_assert(strstr(m.warnings[0], "the update norm is 1;"), "%s", m.warnings[0]);
     cr_assert(strstr(m.warnings[1], "blocks.1.w is 4.3 times"), "%s", m.warnings[1]);
 }
 

@@ -107,10 +107,9 @@ static Status stopped(Session *s, const char *bundle)
 static void warn_of_injection(Session *s)
 {
     char text[512];
-    snprintf(
-        text, sizeof text,
-        "monitor.inject_where = %.200s: nothing came of it: is there such an op in this model?",
-        s->config->monitor.inject_where);
+    snprintf(text, sizeof text,
+             "monitor.inject_where = %.200s: never triggered; no op of that name in this model?",
+             s->config->monitor.inject_where);
     session_tell(s, "warning", text);
 }
 
@@ -138,8 +137,9 @@ Status spikes_act(Session *s, bool *taken)
     tell(s, j, is_spike ? "spike" : "warning", j->message, path);
     if (j->exhausted)
         tell(s, j, "budget",
-             "monitor.skip_run and monitor.skip_share allow no more: the batch is taken, and what "
-             "is usual is learnt anew",
+             "the skip budget (monitor.skip_run, monitor.skip_share) is used up: the batch is "
+             "taken, "
+             "and the baseline is learned again",
              "");
     return OK;
 }

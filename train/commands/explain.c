@@ -6,7 +6,6 @@
 #include "autograd/base/text.h"
 #include "train/checkpoint/checkpoints.h"
 #include "train/commands/commands.h"
-#include "train/diagnose/bundle_config.h"
 #include "train/diagnose/explain.h"
 #include "train/diagnose/rerun.h"
 
@@ -82,7 +81,7 @@ static Status find(const Wish *w, Found *f)
         TRY(bundles_list(w->run, &f->arena, &f->folders, &f->count));
     }
     if (!f->has_checkpoint && !f->count)
-        return FAIL(E_DATA, "%s: there is no run: neither checkpoints nor spikes", w->run);
+        return FAIL(E_DATA, "%s: not a run: neither checkpoints nor spikes", w->run);
     f->bundles = arena_zero(&f->arena, (f->count + 1) * (int64_t)sizeof *f->bundles);
     if (!f->bundles) return FAIL(E_NOMEM, "%lld bundles", (long long)f->count);
     return one ? bundle_read(f->bundles, w->run) : read_all(w, f);
@@ -104,7 +103,7 @@ static void list(const Wish *w, const Found *f)
 {
     char shown[BUNDLE_PATH_MAX];
     if (f->count < 2) return;
-    printf("%lld spikes are kept; capstan explain %s STEP explains another one than the first:\n",
+    printf("%lld spikes have bundles; this is the first; for another: capstan explain %s STEP\n",
            (long long)f->count, text_escape(w->run, shown, sizeof shown));
     for (int64_t i = 0; i < f->count; i++)
         printf("  step %-8lld %s\n", (long long)f->bundles[i].step,
@@ -121,9 +120,9 @@ static Status tell_nothing(const Wish *w, const Found *f)
                                     "spike_score", spike_score_json(&f->score)));
     text_escape(w->run, shown, sizeof shown);
     if (f->score.flagged)
-        printf("%s: nothing was kept of its spikes (monitor.bundles): capstan explain %s STEP "
-               "makes that step again%s\n",
-               shown, shown, f->score.rewound ? ", but not what was undone" : "");
+        printf("%s: no spike has a bundle (monitor.bundles): capstan explain %s STEP repeats a "
+               "step%s\n",
+               shown, shown, f->score.rewound ? " (but not one that a rewind undid)" : "");
     else
         printf("%s: no spike\n", shown);
     spike_score_print(&f->score, stdout);
@@ -152,7 +151,7 @@ static Status tell_again(const Wish *w, const Found *f)
 {
     Bundle b;
     Config *c;
-    Status status = again(w->run, w->step, w->data, w->argv, &b, &c);
+    Status status = rerun_step(w->run, w->step, w->data, w->argv, &b, &c);
     if (status == OK) status = tell(w, f, &b, c, false);
     bundle_close(&b);
     return status;
@@ -181,7 +180,7 @@ static Status tell_found(const Wish *w, Found *f)
     TRY(find_newest_score(f));
     while (i < f->count && w->step && f->bundles[i].step != w->step) i++;
     if (i == f->count) return tell_again(w, f);
-    TRY(stored_config(&f->bundles[i], w->data, w->argv, &c));
+    TRY(bundle_config(&f->bundles[i], w->data, w->argv, &c));
     return tell(w, f, &f->bundles[i], c, !w->no_replay);
 }
 
@@ -190,8 +189,7 @@ static Status read_step(const char *text, int64_t *step)
     char *end;
     *step = strtoll(text, &end, 10);
     if (!*text || *end || text[strspn(text, "0123456789")] || *step < 1 || *step > 1e15)
-        return FAIL(E_ARG, "STEP %s: expected a whole number from 1: the update to be explained",
-                    text);
+        return FAIL(E_ARG, "STEP %s: expected a whole number from 1: the step to explain", text);
     return OK;
 }
 

@@ -4,7 +4,6 @@
 
 #include "autograd/base/text.h"
 #include "train/commands/commands.h"
-#include "train/diagnose/bundle_config.h"
 #include "train/diagnose/explain.h"
 
 /* A run's folder instead of one of its spikes' is an easy mistake. */
@@ -30,7 +29,7 @@ static Status replay(const char *folder, const char *data, bool json, char *argv
     Status status = check_folder(folder);
     if (status != OK) return status;
     status = bundle_read(&b, folder);
-    if (status == OK) status = stored_config(&b, data, argv, &c);
+    if (status == OK) status = bundle_config(&b, data, argv, &c);
     if (status == OK) status = replay_run(&b, c, &r);
     if (status == OK && json) {
         json_t *root = replay_json(&r);
@@ -41,9 +40,8 @@ static Status replay(const char *folder, const char *data, bool json, char *argv
         }
         status = json_print(root);
     } else if (status == OK) {
-        printf("%s: update %lld, batch %lld, flagged: %s\n",
-               text_escape(folder, shown, sizeof shown), (long long)b.step,
-               (long long)b.batch_index, text_escape(b.flag, flag, sizeof flag));
+        printf("%s: step %lld, batch %lld, flagged: %s\n", text_escape(folder, shown, sizeof shown),
+               (long long)b.step, (long long)b.batch_index, text_escape(b.flag, flag, sizeof flag));
         replay_print(&r, stdout);
     }
     bundle_close(&b);

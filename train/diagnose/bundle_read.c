@@ -1,21 +1,18 @@
-/* Reading bundle.json: whatever is not as bundle_write() writes it is refused. */
-#include <dirent.h>
+/* Reads bundle.json; refuses whatever bundle_write() does not write. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "train/diagnose/bundle_keys.h"
+#include "train/diagnose/bundle.h"
 
-typedef struct Place {
+typedef struct Position {
     char text[BUNDLE_PATH_MAX + 128]; /* "RUN/spikes/batch-00000251/bundle.json: documents[3]" */
-} Place;
+} Position;
 
-static Place at(const char *where, const char *key, int64_t i)
+static Position at(const char *where, const char *key, int64_t i)
 {
-    Place p;
+    Position p;
     snprintf(p.text, sizeof p.text, "%.*s: \"%s\"[%lld]", BUNDLE_PATH_MAX + 64, where, key,
              (long long)i);
     return p;
@@ -42,7 +39,7 @@ static Status read_numbers(const json_t *array, const char *key, const char *whe
                            double *out)
 {
     for (int64_t i = 0; i < count; i++) {
-        const Place p = at(where, key, i);
+        const Position p = at(where, key, i);
         TRY(record_take_number(json_array_get(array, (size_t)i), p.text, &out[i]));
     }
     return OK;
@@ -72,7 +69,7 @@ static Status read_documents(Bundle *b, const json_t *root, const char *where)
     if (!b->document) return FAIL(E_NOMEM, "%s", where);
     for (int64_t i = 0; i < b->documents; i++) {
         BundleDocument *d = &b->document[i];
-        const Place p = at(where, "documents", i);
+        const Position p = at(where, "documents", i);
         *d = (BundleDocument){0};
         TRY(record_read(bundle_document_keys, NULL, json_array_get(array, (size_t)i), p.text,
                         &b->arena, d));
@@ -84,7 +81,7 @@ static Status read_documents(Bundle *b, const json_t *root, const char *where)
     return OK;
 }
 
-/* The names of the signals are those of this program, in its order. */
+/* The signals must be those of this program, in its order. */
 static Status check_names(const json_t *object, const char *key, const char *where, int64_t count,
                           const char *const *names)
 {
@@ -136,7 +133,7 @@ static Status read_history(Bundle *b, const json_t *root, const char *file)
     TRY(history_open(&b->history, &b->arena, count, layers, params));
     for (int64_t i = 0; i < count; i++) {
         const json_t *row = json_array_get(rows, (size_t)i);
-        const Place p = at(where, "rows", i);
+        const Position p = at(where, "rows", i);
         if (!json_is_array(row) || (int64_t)json_array_size(row) != b->history.columns)
             return FAIL(E_FORMAT, "%s: expected %lld numbers", p.text,
                         (long long)b->history.columns);
@@ -180,7 +177,7 @@ static Status read_root(Bundle *b, json_t *root, const char *path)
     TRY(read_history(b, root, path));
     const double *last = history_row(&b->history, history_rows(&b->history) - 1);
     if (last[SIGNAL_batch] != (double)b->batch_index || last[SIGNAL_step] != (double)b->step)
-        return FAIL(E_FORMAT, "%s: \"history\": its newest row is not update %lld on batch %lld",
+        return FAIL(E_FORMAT, "%s: \"history\": its newest row is not step %lld on batch %lld",
                     path, (long long)b->step, (long long)b->batch_index);
     return OK;
 }
@@ -216,87 +213,5 @@ Status bundle_check_model(const Bundle *b, const Params *p, int64_t layers)
     if (i < b->history.params)
         return FAIL(E_FORMAT, "%s: a bundle of another model: it has a parameter %s", b->folder,
                     b->param_names[i]);
-    return OK;
-}
-
-char *bundle_path(const char *run, int64_t batch_index, char out[BUNDLE_PATH_MAX])
-{
-    snprintf(out, BUNDLE_PATH_MAX, "%s/spikes/batch-%08lld", run, (long long)batch_index);
-    return out;
-}
-
-bool bundle_is_there(const char *folder)
-{
-    char path[BUNDLE_PATH_MAX + 16];
-    const int length = snprintf(path, sizeof path, "%s/bundle.json", folder);
-    return length < (int)sizeof path && !access(path, F_OK);
-}
-
-typedef struct Found {
-    int64_t batch_index;
-    const char *folder;
-} Found;
-
-static int ascending(const void *a, const void *b)
-{
-    const Found *x = a, *y = b;
-    return (x->batch_index > y->batch_index) - (x->batch_index < y->batch_index);
-}
-
-/* The batch index in a folder's name (draw-N: of version 0.1), or -1. */
-static int64_t batch_of(const char *name)
-{
-    static const char *const forms[] = {"batch-%08lld", "draw-%08lld"};
-    char same[64];
-    const char *dash = strchr(name, '-');
-    const long long batch_index = dash ? strtoll(dash + 1, NULL, 10) : -1;
-    for (int i = 0; i < 2 && batch_index > 0; i++) {
-        snprintf(same, sizeof same, forms[i], batch_index);
-        if (!strcmp(name, same)) return batch_index;
-    }
-    return -1;
-}
-
-/* Appends a bundle's folder to all. */
-static Status append(const char *folder, int64_t batch_index, Arena *a, Found **all, int64_t *count,
-                     int64_t *room)
-{
-    if (*count == *room) {
-        *room = *room ? 2 * *room : 16;
-        Found *more = arena_take(a, *room * (int64_t)sizeof *more);
-        if (!more) return FAIL(E_NOMEM, "a list of %lld bundles", (long long)*room);
-        if (*count) memcpy(more, *all, (size_t)*count * sizeof *more);
-        *all = more;
-    }
-    const char *copy = arena_text(a, folder);
-    if (!copy) return FAIL(E_NOMEM, "%s", folder);
-    (*all)[(*count)++] = (Found){batch_index, copy};
-    return OK;
-}
-
-Status bundles_list(const char *run, Arena *a, const char ***folders, int64_t *count)
-{
-    char path[BUNDLE_PATH_MAX];
-    Found *all = NULL;
-    int64_t room = 0;
-    Status status = OK;
-    *count = 0;
-    *folders = NULL;
-    snprintf(path, sizeof path, "%s/spikes", run);
-    DIR *d = opendir(path);
-    if (!d) return OK;
-    for (struct dirent *one; status == OK && (one = readdir(d));) {
-        const int64_t batch_index = batch_of(one->d_name);
-        const int length = snprintf(path, sizeof path, "%s/spikes/%s", run, one->d_name);
-        if (batch_index > 0 && length < (int)sizeof path && bundle_is_there(path))
-            status = append(path, batch_index, a, &all, count, &room);
-    }
-    closedir(d);
-    TRY(status);
-    if (!*count) return OK;
-    qsort(all, (size_t)*count, sizeof *all, ascending);
-    *folders = arena_take(a, *count * (int64_t)sizeof **folders);
-    if (!*folders) return FAIL(E_NOMEM, "a list of %lld bundles", (long long)*count);
-    for (int64_t i = 0; i < *count; i++) (*folders)[i] = all[i].folder;
     return OK;
 }

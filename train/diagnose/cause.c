@@ -27,7 +27,7 @@ static double newest(const History *h, int signal)
     return history_row(h, history_rows(h) - 1)[signal];
 }
 
-/* The largest of a column over the rows [begin, end); NAN if there is none. */
+/* The largest absolute value of a column over the rows [begin, end); NAN if there is none. */
 static double largest(const History *h, int64_t begin, int64_t end, int signal)
 {
     double most = NAN;
@@ -36,19 +36,20 @@ static double largest(const History *h, int64_t begin, int64_t end, int signal)
     return most;
 }
 
-static void set(Evidence *e, int sign, double value, double usual, bool holds)
+static void set(Evidence *e, int sign, double value, double baseline, bool holds)
 {
     e->value[sign] = value;
-    e->usual[sign] = usual;
+    e->baseline[sign] = baseline;
     e->sign[sign] = holds;
 }
 
-static void look_for_signs(Evidence *e, const History *h, const MonitorConfig *c)
+static void find_signs(Evidence *e, const History *h, const MonitorConfig *c)
 {
     const int64_t last = history_rows(h) - 1, near = last > SIGNS_NEAR ? last - SIGNS_NEAR : 0,
                   back = last > SIGNS_BACK ? last - SIGNS_BACK : 0;
 
-    const bool own = !strcmp(e->flag, "attention"); /* else the batch may be why they are large */
+    const bool own =
+        !strcmp(e->flag, "attention"); /* else the batch itself may cause large logits */
     const double logit = largest(h, near, last + own, SIGNAL_max_logit),
                  logit_then = history_row(h, back)[SIGNAL_max_logit];
     set(e, SIGN_attention, logit, logit_then,
@@ -59,22 +60,22 @@ static void look_for_signs(Evidence *e, const History *h, const MonitorConfig *c
     set(e, SIGN_log_z, log_z, fabs(history_row(h, back)[SIGNAL_log_z]),
         c->log_z_warn > 0 && log_z > c->log_z_warn);
 
-    const Usual rms = usual_of(h, 0, near, SIGNAL_rms, false);
+    const Baseline rms = baseline_of(h, 0, near, SIGNAL_rms, false);
     const double most = largest(h, near, last, SIGNAL_rms);
-    set(e, SIGN_rms, most, rms.middle,
-        e->rms_warn > 0 && most > e->rms_warn && !(most < 2 * rms.middle));
+    set(e, SIGN_rms, most, rms.median,
+        e->rms_warn > 0 && most > e->rms_warn && !(most < 2 * rms.median));
 
-    const Usual update = usual_of(h, 0, near, SIGNAL_update_norm, true);
+    const Baseline update = baseline_of(h, 0, near, SIGNAL_update_norm, true);
     const double norm = largest(h, near, last, SIGNAL_update_norm);
-    set(e, SIGN_update, norm, exp(update.middle),
+    set(e, SIGN_update, norm, exp(update.median),
         update.count >= SIGNS_BACK && c->update_z > 0 &&
-            usual_log(norm) - update.middle > c->update_z * fmax(update.spread, 0.05));
+            baseline_log(norm) - update.median > c->update_z * fmax(update.mad, 0.05));
 
-    const Usual before = usual_of(h, 0, near, SIGNAL_loss, false),
-                now = usual_of(h, near, last, SIGNAL_loss, false);
-    set(e, SIGN_climb, now.middle, before.middle,
+    const Baseline before = baseline_of(h, 0, near, SIGNAL_loss, false),
+                   now = baseline_of(h, near, last, SIGNAL_loss, false);
+    set(e, SIGN_climb, now.median, before.median,
         before.count >= SIGNS_BACK && now.count >= SIGNS_NEAR / 2 &&
-            now.middle - before.middle > c->loss_z / 2 * fmax(before.spread, 0.02));
+            now.median - before.median > c->loss_z / 2 * fmax(before.mad, 0.02));
 }
 
 Evidence evidence_of(const Bundle *b, const Config *config, const Replay *r)
@@ -85,7 +86,7 @@ Evidence evidence_of(const Bundle *b, const Config *config, const Replay *r)
         c->attention_severe > 0 && newest(h, SIGNAL_max_logit) > c->attention_severe;
     Evidence e = {.flag = severe && !strcmp(b->flag, "none") ? BUNDLE_ATTENTION : b->flag,
                   .loss = newest(h, SIGNAL_loss),
-                  .usual_loss = b->usual_loss,
+                  .baseline_loss = b->baseline_loss,
                   .loss_z = newest(h, SIGNAL_loss_z),
                   .grad_norm = newest(h, SIGNAL_grad_norm),
                   .grad_norm_z = newest(h, SIGNAL_grad_norm_z),
@@ -99,7 +100,7 @@ Evidence evidence_of(const Bundle *b, const Config *config, const Replay *r)
     for (int64_t i = 0; i < b->documents; i++) losers += !(b->document[i].excess <= 0);
     e.losers = b->documents ? (double)losers / (double)b->documents : NAN;
     e.rms_warn = monitor_rms_warn(c, config->optim.beta2);
-    look_for_signs(&e, h, c);
+    find_signs(&e, h, c);
     return e;
 }
 

@@ -1,4 +1,4 @@
-/* What a cause is told by, and what to do about it. */
+/* The reasons and remedies of a cause, as text. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,27 +25,26 @@ __attribute__((format(printf, 2, 3))) static void remedy(CauseText *t, const cha
     va_end(args);
 }
 
-static void tell_flag(const Evidence *e, const MonitorConfig *c, CauseText *t)
+static void reason_flag(const Evidence *e, const MonitorConfig *c, CauseText *t)
 {
     if (!isfinite(e->loss) && strcmp(e->flag, "nonfinite")) {
-        reason(t, "no token of the batch has a loss: there is nothing to judge");
+        reason(t, "no token of the batch has a loss, so the step was not judged");
         return;
     }
     if (!isfinite(e->loss))
         reason(t, "the loss is not a finite number");
     else if (isnan(e->loss_z))
-        reason(t, "the loss is %.4g where %.4g is usual; it was not judged", e->loss,
-               e->usual_loss);
+        reason(t, "the loss is %.4g, baseline %.4g; it was not judged", e->loss, e->baseline_loss);
     else
-        reason(t, "the loss is %.4g where %.4g is usual: z = %.1f (a spike: above %g)", e->loss,
-               e->usual_loss, e->loss_z, c->loss_z);
+        reason(t, "the loss is %.4g, baseline %.4g: z = %.1f (threshold %g)", e->loss,
+               e->baseline_loss, e->loss_z, c->loss_z);
     if (!isfinite(e->grad_norm))
         reason(t, "the gradient is not finite");
     else if (!isnan(e->grad_norm_z))
-        reason(t, "the gradient norm is %.4g: z of its logarithm = %.1f (a spike: above %g)",
+        reason(t, "the gradient norm is %.4g: z of its logarithm = %.1f (threshold %g)",
                e->grad_norm, e->grad_norm_z, c->grad_norm_z);
     if (e->finding.found)
-        reason(t, "the first number that is not finite is in the %s of %s in %s%s%s",
+        reason(t, "the first nonfinite number is in the %s of %s in %s%s%s",
                e->finding.in_backward ? "backward" : "forward", e->finding.op, e->finding.scope,
                !e->finding.parameter    ? ""
                : e->finding.in_backward ? ", gradient of "
@@ -53,50 +52,51 @@ static void tell_flag(const Evidence *e, const MonitorConfig *c, CauseText *t)
                e->finding.parameter ? e->finding.parameter : "");
 }
 
-static void tell_signs(const Evidence *e, const MonitorConfig *c, CauseText *t)
+static void reason_signs(const Evidence *e, const MonitorConfig *c, CauseText *t)
 {
     bool any = false;
     for (int i = 0; i < SIGNS; i++) any |= e->sign[i];
     if (e->sign[SIGN_attention])
-        reason(t,
-               "attention logits were growing: %.4g, from %.4g up to %d steps before (warning: %g)",
-               e->value[SIGN_attention], e->usual[SIGN_attention], SIGNS_BACK, c->attention_warn);
+        reason(
+            t,
+            "attention logits were growing: %.4g, from %.4g up to %d steps before (threshold %g)",
+            e->value[SIGN_attention], e->baseline[SIGN_attention], SIGNS_BACK, c->attention_warn);
     if (e->sign[SIGN_log_z])
-        reason(t, "the output's log Z had drifted to %.4g (warning: %g)", e->value[SIGN_log_z],
+        reason(t, "log Z of the output had drifted to %.4g (threshold %g)", e->value[SIGN_log_z],
                c->log_z_warn);
     if (e->sign[SIGN_rms])
-        reason(t, "RMS_t of a parameter was %.4g before the spike, usually %.3g (warning: %g)",
-               e->value[SIGN_rms], e->usual[SIGN_rms], e->rms_warn);
+        reason(t, "RMS_t of a parameter was %.4g before the spike, baseline %.3g (threshold %g)",
+               e->value[SIGN_rms], e->baseline[SIGN_rms], e->rms_warn);
     if (e->sign[SIGN_update])
-        reason(t, "updates had grown before the spike: %.4g, usually %.4g", e->value[SIGN_update],
-               e->usual[SIGN_update]);
+        reason(t, "updates had grown before the spike: norm %.4g, baseline %.4g",
+               e->value[SIGN_update], e->baseline[SIGN_update]);
     if (e->sign[SIGN_climb])
-        reason(t, "the loss was climbing before: %.4g over the last %d steps, %.4g earlier",
-               e->value[SIGN_climb], SIGNS_NEAR, e->usual[SIGN_climb]);
+        reason(t, "the loss was already rising: %.4g over the last %d steps, %.4g before",
+               e->value[SIGN_climb], SIGNS_NEAR, e->baseline[SIGN_climb]);
     if (!any && strcmp(e->flag, "none"))
         reason(t,
-               "nothing announced it: RMS_t, updates, attention logits, log Z and the loss were "
-               "as usual in the %d steps before",
+               "no early sign: RMS_t, updates, attention logits, log Z and the loss were at their "
+               "baselines in the %d steps before",
                SIGNS_NEAR);
 }
 
-static void tell_replay(const Replay *r, CauseText *t)
+static void reason_replay(const Replay *r, CauseText *t)
 {
     const ReplayCell *at = r->cell[STATE_AT];
     reason(t,
-           "replay: %s: %s (with the state at the spike this batch has loss %.4g and gradient norm "
-           "%.4g, batch %lld %.4g and %.4g)",
+           "replay: %s: %s (in the state at the spike, this batch has loss %.4g and gradient norm "
+           "%.4g; normal batch %lld has %.4g and %.4g)",
            culprit_name(r->culprit), culprit_meaning(r->culprit), at[BATCH_BAD].loss,
            at[BATCH_BAD].grad_norm, (long long)r->batch_index[BATCH_CLEAN], at[BATCH_CLEAN].loss,
            at[BATCH_CLEAN].grad_norm);
 }
 
-static void tell_documents(const Evidence *e, CauseText *t)
+static void reason_documents(const Evidence *e, CauseText *t)
 {
     if (isfinite(e->top_share) && !strcmp(e->flag, "loss"))
         reason(t,
-               "%.0f %% of the batch's %lld documents lose more than usual; one alone is %.0f "
-               "%% of the excess",
+               "%.0f %% of the batch's %lld documents have a loss above the baseline; one of them "
+               "accounts for %.0f %% of the excess",
                100 * e->losers, (long long)e->documents, 100 * e->top_share);
 }
 
@@ -105,46 +105,44 @@ static bool acts(const Config *c)
     return c->monitor.action == ACTION_skip || c->monitor.action == ACTION_rewind;
 }
 
-static void help_data(const Bundle *b, const Evidence *e, const Config *c, CauseText *t)
+static void remedy_data(const Bundle *b, const Evidence *e, const Config *c, CauseText *t)
 {
     const BundleDocument *d = b->document;
     if (b->documents && e->top_share > 0.25)
-        remedy(t,
-               "read document %lld of %s (its tokens %lld to %lld): if it does not belong there, "
-               "take it out and prepare the dataset again",
-               (long long)d->document, b->split, (long long)d->token_begin,
-               (long long)d->token_end);
+        remedy(
+            t,
+            "read document %lld of %s (tokens %lld to %lld): if it does not belong there, remove "
+            "it and prepare the dataset again",
+            (long long)d->document, b->split, (long long)d->token_begin, (long long)d->token_end);
     else
-        remedy(t, "no single document is to blame: look at how this part of the dataset was made, "
-                  "and whether it is of another kind than the rest");
-    if (!acts(c))
         remedy(t,
-               "monitor.action: skip leaves such batches out as if they had never been (now: %s)",
+               "no single document is to blame: check how this part of the dataset was made, and "
+               "whether it differs from the rest");
+    if (!acts(c))
+        remedy(t, "monitor.action: skip drops such batches as if the data lacked them (now: %s)",
                action_text(c->monitor.action));
 }
 
-static void help_numeric(const Evidence *e, const Config *c, CauseText *t)
+static void remedy_numeric(const Evidence *e, const Config *c, CauseText *t)
 {
     if (c->optim.clip == 0)
-        remedy(t, "optim.clip: 1 bounds what one wrong gradient can do (now: off)%s",
-               c->optim.beta2 >= 0.99 ? "; with this beta2 it stays in Adam's memory for hundreds "
-                                        "of steps"
+        remedy(t, "optim.clip: 1 bounds the effect of one faulty gradient (now: off)%s",
+               c->optim.beta2 >= 0.99 ? "; with this beta2 it stays in Adam's second moment for "
+                                        "hundreds of steps"
                                       : "");
     if (!acts(c))
-        remedy(
-            t,
-            "monitor.action: skip leaves such an update out, rewind undoes what it did (now: %s)",
-            action_text(c->monitor.action));
+        remedy(t, "monitor.action: skip drops such a batch, rewind undoes its effect (now: %s)",
+               action_text(c->monitor.action));
     if (c->train.precision != PRECISION_float64 && e->finding.found)
-        remedy(t, "train.precision: float64 tells an overflow from a wrong number: the same spike "
-                  "there is the model's");
+        remedy(t, "train.precision: float64 tells overflow from faulty arithmetic: if the spike "
+                  "reproduces there, it comes from the model");
     remedy(t,
-           "if nothing was injected (monitor.inject: %s) and capstan replay finds nothing, check "
-           "the machine's memory and processor",
+           "if no fault was injected (monitor.inject: %s) and capstan replay does not reproduce "
+           "it, check the machine's memory and processor",
            inject_text(c->monitor.inject));
 }
 
-static void help_optimizer(const Evidence *e, const Config *c, CauseText *t)
+static void remedy_optimizer(const Evidence *e, const Config *c, CauseText *t)
 {
     const double head_width = (double)c->model.width / (double)c->model.heads;
     const bool attention = e->sign[SIGN_attention] || !strcmp(e->flag, "attention");
@@ -154,43 +152,45 @@ static void help_optimizer(const Evidence *e, const Config *c, CauseText *t)
     if (e->sign[SIGN_log_z] && c->train.z_loss == 0)
         remedy(t, "train.z_loss: 1e-4 keeps log Z near 0");
     if ((e->sign[SIGN_rms] || e->sign[SIGN_update]) && !c->optim.update_clip)
-        remedy(t, "optim.update_clip: true shortens updates whose gradient outruns Adam's memory");
+        remedy(
+            t,
+            "optim.update_clip: true shortens updates whose gradient exceeds Adam's second moment");
     if ((e->sign[SIGN_rms] || e->sign[SIGN_update]) && c->optim.beta2 > 0.95)
-        remedy(t, "optim.beta2: 0.95 forgets old gradients sooner (now: %g)", c->optim.beta2);
-    remedy(t, "optim.lr: %.2g, a third of what it is; or a longer optim.warmup (now: %lld)",
+        remedy(t, "optim.beta2: 0.95 adapts to larger gradients sooner (now: %g)", c->optim.beta2);
+    remedy(t, "optim.lr: %.2g, a third of the present one; or a longer optim.warmup (now: %lld)",
            c->optim.lr / 3, (long long)c->optim.warmup);
     if (c->optim.clip == 0) remedy(t, "optim.clip: 1 (now: off)");
 }
 
-static void help_state(const Bundle *b, const Evidence *e, const Config *c, CauseText *t)
+static void remedy_state(const Bundle *b, const Evidence *e, const Config *c, CauseText *t)
 {
     if (e->finding.parameter)
-        remedy(t, "%s is damaged: no batch can be trained on from here", e->finding.parameter);
+        remedy(t, "%s is damaged: training cannot continue from this state", e->finding.parameter);
     if (c->monitor.action != ACTION_rewind)
-        remedy(t,
-               "monitor.action: rewind goes back to a state before and drops the batches around "
-               "the spike (now: %s)",
-               action_text(c->monitor.action));
+        remedy(
+            t,
+            "monitor.action: rewind returns to an earlier state and drops the batches around the "
+            "spike (now: %s)",
+            action_text(c->monitor.action));
     if (b->before_step >= 0)
-        remedy(t, "%s/before.h5 is the state after update %lld", b->folder,
+        remedy(t, "%s/before.h5 is the state after step %lld", b->folder,
                (long long)b->before_step);
-    remedy(t, "what changed shortly before: a resume, other data, a change of optim or data "
-              "settings?");
+    remedy(t, "what changed shortly before? A resume, other data, optim or data settings?");
 }
 
 void cause_text(const Bundle *b, const Evidence *e, const Config *c, const Replay *r,
                 CauseText *out)
 {
     *out = (CauseText){0};
-    tell_flag(e, &c->monitor, out);
-    tell_signs(e, &c->monitor, out);
-    if (r) tell_replay(r, out);
-    tell_documents(e, out);
+    reason_flag(e, &c->monitor, out);
+    reason_signs(e, &c->monitor, out);
+    if (r) reason_replay(r, out);
+    reason_documents(e, out);
     switch (cause_of(e)) {
-    case CAUSE_DATA: help_data(b, e, c, out); break;
-    case CAUSE_NUMERIC: help_numeric(e, c, out); break;
-    case CAUSE_OPTIMIZER: help_optimizer(e, c, out); break;
-    case CAUSE_STATE: help_state(b, e, c, out); break;
+    case CAUSE_DATA: remedy_data(b, e, c, out); break;
+    case CAUSE_NUMERIC: remedy_numeric(e, c, out); break;
+    case CAUSE_OPTIMIZER: remedy_optimizer(e, c, out); break;
+    case CAUSE_STATE: remedy_state(b, e, c, out); break;
     case CAUSE_NONE: remedy(out, "nothing"); break;
     case CAUSES: break;
     }

@@ -34,7 +34,7 @@ Status explain(Bundle *b, const Config *c, bool with_replay, const SpikeScore *s
         e->has_replay = status == OK;
         snprintf(e->no_replay, sizeof e->no_replay, "%s", status == OK ? "" : error_message());
     } else {
-        snprintf(e->no_replay, sizeof e->no_replay, "it was not asked for");
+        snprintf(e->no_replay, sizeof e->no_replay, "not requested");
     }
     TRY(onset_find(&b->history, &b->arena, &e->onset, &e->onsets));
     e->evidence = evidence_of(b, c, e->has_replay ? &e->replay : NULL);

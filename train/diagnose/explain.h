@@ -1,4 +1,4 @@
-/* Explaining a spike: all that a bundle tells, put together, as a page or as JSON. */
+/* Explain: the whole analysis of a bundle, as a page of text or as JSON. */
 #ifndef TRAIN_DIAGNOSE_EXPLAIN_H
 #define TRAIN_DIAGNOSE_EXPLAIN_H
 
@@ -9,13 +9,13 @@
 #include "train/diagnose/onset.h"
 #include "train/support/json.h"
 
-/* What a run's newest checkpoint says of all its spikes. */
+/* Counts of a run's spikes, from its newest checkpoint. */
 typedef struct SpikeScore {
-    int64_t judged, flagged, skipped, rewound; /* steps; since the beginning */
+    int64_t judged, flagged, skipped, rewound; /* steps since the start of the run */
     int64_t recent, recent_flagged;            /* of the last 10,000 judged */
 } SpikeScore;
 
-/* From a checkpoint; all 0 if its monitor was off. E_FORMAT. */
+/* From a checkpoint; all 0 if the monitor was off. E_FORMAT. */
 Status spike_score_read(const CheckpointReader *r, SpikeScore *s);
 
 typedef struct Explanation {
@@ -23,7 +23,7 @@ typedef struct Explanation {
     const Config *config;
     bool has_replay;
     Replay replay;
-    char no_replay[512]; /* why there is none */
+    char no_replay[512]; /* why replay is missing */
     Evidence evidence;
     Cause cause;
     CauseText text;
@@ -32,22 +32,23 @@ typedef struct Explanation {
     SpikeScore score;
 } Explanation;
 
-/* Explains b, which may have gained memory then; with_replay: the experiment too, unless it cannot be made
- * (no_replay says why). score: of the run, or NULL. E_NOMEM. */
+/* Explains b, whose arena may grow. with_replay: runs the experiment; if that fails, no_replay says
+ * why. score: of the run, or NULL. E_NOMEM. */
 Status explain(Bundle *b, const Config *c, bool with_replay, const SpikeScore *score,
                Explanation *e);
 
-/* The page. documents: how many to show, as well as of layers. E_IO is the caller's to look for. */
+/* Prints the page. documents: how many documents, and how many onsets, to show. The caller checks
+ * out for errors. */
 void explain_print(const Explanation *e, int64_t documents, FILE *out);
 void spike_score_print(const SpikeScore *s, FILE *out);
 void replay_print(const Replay *r, FILE *out);
 
-/* NULL: memory is out. */
+/* NULL: out of memory. */
 json_t *explain_json(const Explanation *e);
 json_t *spike_score_json(const SpikeScore *s);
 json_t *replay_json(const Replay *r);
 
-/* What a signal of a block or parameter is called: "gradient", and the part: "blocks.0.attn.q.weight". */
+/* The name of a signal ("gradient"), and of its block or parameter ("blocks.0.attn.q.weight"). */
 const char *onset_signal(const Onset *o);
 const char *onset_part(const Bundle *b, const Onset *o, char out[PARAM_NAME_MAX + 16]);
 

@@ -1,5 +1,4 @@
 /* What capstan explain --json and replay --json print. */
-#include "train/diagnose/bundle_keys.h"
 #include "train/diagnose/explain.h"
 
 static json_t *lines(int count, const char all[][CAUSE_LINE])
@@ -26,15 +25,15 @@ static json_t *onsets(const Explanation *e)
         json_array_append_new(all,
                               json_pack("{s:I, s:o, s:s, s:o, s:o}", "step", (json_int_t)o->step,
                                         "part", json_text(onset_part(e->bundle, o, part)), "signal",
-                                        onset_signal(o), "usual", json_number(o->usual), "furthest",
-                                        json_number(o->value)));
+                                        onset_signal(o), "usual", json_number(o->baseline),
+                                        "furthest", json_number(o->value)));
     }
     return all;
 }
 
 json_t *replay_json(const Replay *r)
 {
-    static const char *const states[] = {"before", "at"}, *const batches[] = {"flagged", "usual"};
+    static const char *const states[] = {"before", "at"}, *const batches[] = {"flagged", "normal"};
     json_t *cells = json_array();
     for (int state = 0; cells && state < REPLAY_STATES; state++)
         for (int batch = 0; batch < REPLAY_BATCHES && r->step[state] >= 0; batch++) {
@@ -72,7 +71,7 @@ json_t *explain_json(const Explanation *e)
         "bundle", json_text(b->folder), "step", (json_int_t)b->step, "batch",
         (json_int_t)b->batch_index, "flag", v->flag, "rule", b->rule, "action", b->action,
         "message", json_text(b->message), "loss", json_number(v->loss), "usual_loss",
-        json_number(v->usual_loss), "loss_z", json_number(v->loss_z), "grad_norm",
+        json_number(v->baseline_loss), "loss_z", json_number(v->loss_z), "grad_norm",
         json_number(v->grad_norm), "grad_norm_z", json_number(v->grad_norm_z), "cause",
         cause_name(e->cause), "meaning", cause_meaning(e->cause), "reasons",
         lines(e->text.reasons, e->text.reason), "remedies", lines(e->text.remedies, e->text.remedy),

@@ -7,7 +7,7 @@
 
 enum { SHOWN_TEXT = 64 };
 
-/* A text on one line, cut to SHOWN_TEXT characters or so. */
+/* A text on one line, cut to about SHOWN_TEXT bytes. */
 static void print_text(const char *text, FILE *out)
 {
     char line[4 * SHOWN_TEXT + 8], shown[16 * SHOWN_TEXT];
@@ -34,12 +34,13 @@ static void print_lines(const char *title, int count, const char lines[][CAUSE_L
 
 static void print_documents(const Bundle *b, int64_t most, FILE *out)
 {
-    fprintf(out,
-            "\ndocuments of the batch, the most unusual first (excess / root of tokens), and their "
-            "share of what was\nlost beyond the usual %.4g a token\n",
-            b->usual_loss);
+    fprintf(
+        out,
+        "\ndocuments of the batch, by excess loss over the baseline of %.4g per token, divided by "
+        "the\nroot of the tokens; share: of the total excess\n",
+        b->baseline_loss);
     fprintf(out, "  %6s %9s %8s %7s  %-9s %-21s %s\n", "share", "excess", "loss", "tokens",
-            "document", "its bytes", "text");
+            "document", "bytes", "text");
     for (int64_t i = 0; i < b->documents && i < most; i++) {
         const BundleDocument *d = &b->document[i];
         char bytes[64], share[16];
@@ -57,20 +58,21 @@ static void print_documents(const Bundle *b, int64_t most, FILE *out)
 static void print_onsets(const Explanation *e, int64_t most, FILE *out)
 {
     char part[PARAM_NAME_MAX + 16], shown[4 * sizeof part];
-    fprintf(out, "\nlayers, in the order in which they left their usual band\n");
+    fprintf(out, "\nlayers, in the order in which they left their baseline\n");
     if (!e->onsets) {
-        fprintf(out, "  none did%s\n",
+        fprintf(out, "  none%s\n",
                 history_rows(&e->bundle->history) < 2 * ONSET_LEAST
-                    ? ", or the run is too young to say what is usual"
+                    ? " (or too few steps for a baseline)"
                     : "");
         return;
     }
-    fprintf(out, "  %8s  %-30s %-18s %10s %10s\n", "step", "part", "signal", "usual", "furthest");
+    fprintf(out, "  %8s  %-30s %-18s %10s %10s\n", "step", "part", "signal", "baseline",
+            "furthest");
     for (int64_t i = 0; i < e->onsets && i < most; i++) {
         const Onset *o = &e->onset[i];
         fprintf(out, "  %8lld  %-30s %-18s %10.4g %10.4g\n", (long long)o->step,
                 text_escape(onset_part(e->bundle, o, part), shown, sizeof shown), onset_signal(o),
-                o->usual, o->value);
+                o->baseline, o->value);
     }
     if (e->onsets > most) fprintf(out, "  and %lld more\n", (long long)(e->onsets - most));
 }
@@ -81,22 +83,21 @@ void spike_score_print(const SpikeScore *s, FILE *out)
         fprintf(out, "SpikeScore: no step was judged\n");
         return;
     }
-    fprintf(out,
-            "SpikeScore: %.3g%% (%lld of the last %lld steps judged), %.3g%% ever (%lld of %lld)",
-            s->recent ? 100 * (double)s->recent_flagged / (double)s->recent : 0,
-            (long long)s->recent_flagged, (long long)s->recent,
-            100 * (double)s->flagged / (double)s->judged, (long long)s->flagged,
-            (long long)s->judged);
+    fprintf(
+        out,
+        "SpikeScore: %.3g%% (%lld of the last %lld judged steps), %.3g%% in total (%lld of %lld)",
+        s->recent ? 100 * (double)s->recent_flagged / (double)s->recent : 0,
+        (long long)s->recent_flagged, (long long)s->recent,
+        100 * (double)s->flagged / (double)s->judged, (long long)s->flagged, (long long)s->judged);
     if (s->skipped || s->rewound)
-        fprintf(out, "; %lld skipped, %lld times rewound", (long long)s->skipped,
-                (long long)s->rewound);
+        fprintf(out, "; %lld skipped, %lld rewinds", (long long)s->skipped, (long long)s->rewound);
     fprintf(out, "\n");
 }
 
 void replay_print(const Replay *r, FILE *out)
 {
     static const char *const states[] = {"before", "at the spike"}, *const batches[] = {"flagged",
-                                                                                        "usual"};
+                                                                                        "normal"};
     fprintf(out, "  %-24s %-18s %9s %13s %15s %11s\n", "state", "batch", "loss", "gradient norm",
             "attention logit", "loss after");
     for (int state = 0; state < REPLAY_STATES; state++)
@@ -112,10 +113,10 @@ void replay_print(const Replay *r, FILE *out)
         }
     fprintf(out, "  %-24s %-18s %9.4g %13.4g\n", "as recorded", "flagged", r->recorded_loss,
             r->recorded_grad_norm);
-    fprintf(out, "  loss after: of the usual batch, after an update on this one\n");
-    if (r->step[STATE_BEFORE] < 0) fprintf(out, "  there is no state before\n");
-    if (r->too_far) fprintf(out, "  the state before is too far back to tell\n");
-    fprintf(out, "  judged by the %s: %s: %s\n", r->measure, culprit_name(r->culprit),
+    fprintf(out, "  loss after: loss of the normal batch after an update on this one\n");
+    if (r->step[STATE_BEFORE] < 0) fprintf(out, "  there is no earlier state\n");
+    if (r->too_far) fprintf(out, "  the earlier state is too far back to compare\n");
+    fprintf(out, "  verdict, by the %s: %s: %s\n", r->measure, culprit_name(r->culprit),
             culprit_meaning(r->culprit));
 }
 
@@ -124,21 +125,21 @@ void explain_print(const Explanation *e, int64_t documents, FILE *out)
     const Bundle *b = e->bundle;
     char shown[4 * CAUSE_LINE], rule[64], title[160];
     fprintf(out, "%s\n", text_escape(b->folder, shown, sizeof shown));
-    fprintf(out, "update %lld, batch %lld: %s (rule %s)\n", (long long)b->step,
+    fprintf(out, "step %lld, batch %lld: %s (rule %s)\n", (long long)b->step,
             (long long)b->batch_index,
             !strcmp(e->evidence.flag, "none") ? "not a spike"
                                               : text_escape(e->evidence.flag, shown, sizeof shown),
             text_escape(b->rule, rule, sizeof rule));
     if (*b->message) fprintf(out, "%s\n", text_escape(b->message, shown, sizeof shown));
-    fprintf(out, "what was done: %s\n", text_escape(b->action, shown, sizeof shown));
+    fprintf(out, "response: %s\n", text_escape(b->action, shown, sizeof shown));
     spike_score_print(&e->score, out);
     snprintf(title, sizeof title, "cause: %s: %s", cause_name(e->cause), cause_meaning(e->cause));
     print_lines(title, e->text.reasons, e->text.reason, out);
-    print_lines("what to do", e->text.remedies, e->text.remedy, out);
+    print_lines("remedies", e->text.remedies, e->text.remedy, out);
     print_documents(b, documents, out);
     print_onsets(e, documents, out);
     if (e->has_replay) {
-        fprintf(out, "\nreplay: who is to blame\n");
+        fprintf(out, "\nreplay: {flagged, normal batch} x {state at the spike, earlier state}\n");
         replay_print(&e->replay, out);
     } else {
         fprintf(out, "\nno replay: %s\n", text_escape(e->no_replay, shown, sizeof shown));

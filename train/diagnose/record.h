@@ -1,6 +1,7 @@
-/* Records: structs as JSON objects, each key a row of a table, read as strictly as they are written.
+/* Records: structs as JSON objects by a table with a row per key. Reading refuses whatever writing
+ * does not produce.
  *
- * A real that is not finite is null (not a number), "inf" or "-inf". */
+ * NaN is null; an infinity is "inf" or "-inf". */
 #ifndef TRAIN_DIAGNOSE_RECORD_H
 #define TRAIN_DIAGNOSE_RECORD_H
 
@@ -20,15 +21,16 @@ typedef struct RecordKey {
     bool may_be_missing; /* a text: null */
 } RecordKey;
 
-/* What the table says of record; NULL if memory is out. */
+/* The record as an object; NULL: out of memory. */
 json_t *record_write(const RecordKey *keys, const void *record);
 
-/* Fills record. where: "a.json: documents[3]", for messages. others: keys that are somebody else's, ended
- * by NULL. Texts are copied into a. E_FORMAT names the key that is missing, wrong, or unknown. */
+/* Fills record. where: "a.json: documents[3]", for messages. others: further keys that are allowed,
+ * ended by NULL. Texts are copied into a. E_FORMAT names the key that is missing, wrong, or
+ * unknown. */
 Status record_read(const RecordKey *keys, const char *const others[], const json_t *object,
                    const char *where, Arena *a, void *record);
 
-/* One number, and where it stands for messages. */
+/* One number; where: its position, for messages. */
 json_t *record_number(double x);
 Status record_take_number(const json_t *value, const char *where, double *out);
 

@@ -22,13 +22,13 @@ const char *culprit_name(Culprit v)
 const char *culprit_meaning(Culprit v)
 {
     switch (v) {
-    case CULPRIT_DATA: return "the batch is bad whatever state meets it";
-    case CULPRIT_STATE: return "the state is bad whatever batch it meets";
-    case CULPRIT_BOTH: return "only this batch and this state together are bad";
-    case CULPRIT_NEITHER: return "what was recorded does not come again";
+    case CULPRIT_DATA: return "the batch is bad in any state";
+    case CULPRIT_STATE: return "the state is bad for any batch";
+    case CULPRIT_BOTH: return "this batch and this state are bad only together";
+    case CULPRIT_NEITHER: return "the recorded spike does not reproduce";
     case CULPRIT_UNKNOWN: break;
     }
-    return "there is too little to tell";
+    return "there is too little data to decide";
 }
 
 /* Whether a is more than limit above b. */
@@ -43,12 +43,12 @@ static double measure(const Replay *r, int state, int batch)
 {
     const ReplayCell *c = &r->cell[state][batch];
     if (!strcmp(r->measure, "loss")) return c->loss;
-    return usual_log(!strcmp(r->measure, "gradient norm") ? c->grad_norm : c->max_logit);
+    return baseline_log(!strcmp(r->measure, "gradient norm") ? c->grad_norm : c->max_logit);
 }
 
-/* limit: of the flag, in spreads; but half of what was recorded beyond the usual batch is enough, unless
- * that is less than `least`. */
-static void choose(Replay *r, const char *name, double limit, double recorded, double least)
+/* limit: the threshold of the flag, in units of the measure. Half of the recorded distance from the
+ * normal batch is enough, but at least `least`. */
+static void set_measure(Replay *r, const char *name, double limit, double recorded, double least)
 {
     r->measure = name;
     r->limit = limit;
@@ -60,18 +60,18 @@ static void choose_measure(const Bundle *b, const MonitorConfig *c, Replay *r)
 {
     const History *h = &b->history;
     const int64_t rows = history_rows(h) - 1;
-    const Usual loss = usual_of(h, 0, rows, SIGNAL_loss, false),
-                norm = usual_of(h, 0, rows, SIGNAL_grad_norm, true);
+    const Baseline loss = baseline_of(h, 0, rows, SIGNAL_loss, false),
+                   norm = baseline_of(h, 0, rows, SIGNAL_grad_norm, true);
     if (!strcmp(b->flag, "gradient") ||
         (!strcmp(b->flag, "nonfinite") && isfinite(r->recorded_loss)))
-        choose(r, "gradient norm",
-               c->grad_norm_z * fmax(isfinite(norm.spread) ? norm.spread : 0, 0.1),
-               usual_log(r->recorded_grad_norm), log(1.3));
+        set_measure(r, "gradient norm",
+                    c->grad_norm_z * fmax(isfinite(norm.mad) ? norm.mad : 0, 0.1),
+                    baseline_log(r->recorded_grad_norm), log(1.3));
     else if (!strcmp(b->flag, "attention") || !strcmp(b->flag, "none"))
-        choose(r, "attention logit", log(2), NAN, 0);
+        set_measure(r, "attention logit", log(2), NAN, 0);
     else
-        choose(r, "loss", c->loss_z * fmax(isfinite(loss.spread) ? loss.spread : 0, 0.02),
-               r->recorded_loss, 0.1);
+        set_measure(r, "loss", c->loss_z * fmax(isfinite(loss.mad) ? loss.mad : 0, 0.02),
+                    r->recorded_loss, 0.1);
 }
 
 void replay_judge(const Bundle *b, const MonitorConfig *c, Replay *r)
@@ -94,7 +94,8 @@ void replay_judge(const Bundle *b, const MonitorConfig *c, Replay *r)
         r->culprit = CULPRIT_NEITHER;
 }
 
-/* The state in FOLDER/NAME into r, which is of that step: what rewinds made of the rate, too. */
+/* Restores FOLDER/NAME, a state of that step, into r, including the learning rate factor of
+ * rewinds. */
 static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
 {
     char path[CHECKPOINT_PATH_MAX];
@@ -104,7 +105,7 @@ static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
     Status status = checkpoint_open(&reader, path);
     if (status == OK) status = run_state_lay(r, &reader);
     if (status == OK && reader.info.step != step)
-        status = FAIL(E_FORMAT, "%s: it is of step %lld; the bundle is of one of step %lld", path,
+        status = FAIL(E_FORMAT, "%s: it is of step %lld; the bundle needs one of step %lld", path,
                       (long long)reader.info.step, (long long)step);
     checkpoint_close(&reader);
     return status;
@@ -126,13 +127,13 @@ static Status check_tokens(const Bundle *b, const Config *c, Run *r)
     TRY(fill(c, r, b->batch_index));
     if (memcmp(r->batch.inputs, b->inputs, size) || memcmp(r->batch.targets, b->targets, size))
         return FAIL(E_DATA,
-                    "%s: batch %lld is not made of the tokens that the bundle %s has: it is "
-                    "another dataset than the run was trained on",
+                    "%s: batch %lld does not have the tokens of the bundle %s: it is another "
+                    "dataset than the run was trained on",
                     c->data.path, (long long)b->batch_index, b->folder);
     return OK;
 }
 
-/* What one batch does to one state, which is there as it was and is not afterwards. */
+/* Trains the restored state on one batch, which changes it. */
 static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, ReplayCell *out)
 {
     Arena arena = {0};
@@ -163,7 +164,8 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
 static int64_t clean_batch(const Bundle *b)
 {
     for (int64_t i = history_rows(&b->history) - 1; i-- > 0;)
-        if (usual_row(&b->history, i)) return (int64_t)history_row(&b->history, i)[SIGNAL_batch];
+        if (baseline_is_ordinary(&b->history, i))
+            return (int64_t)history_row(&b->history, i)[SIGNAL_batch];
     return b->batch_index + 1;
 }
 

@@ -6,7 +6,6 @@
 
 #include "autograd/base/text.h"
 #include "autograd/kernels/gemm.h"
-#include "train/diagnose/bundle_config.h"
 #include "train/run/run_state.h"
 
 /* The newest step below `step` in a folder of checkpoints; -1: none. */
@@ -21,7 +20,7 @@ static Status newest_before(const char *folder, int64_t step, int64_t *found)
     return status;
 }
 
-/* newest: of what step the run's newest state is. */
+/* The newest state before `step`. newest: the step of the run's newest state. */
 static Status find(const char *run, int64_t step, char path[CHECKPOINT_PATH_MAX], int64_t *newest)
 {
     static const char *const names[] = {"checkpoints", "snapshots"};
@@ -38,14 +37,14 @@ static Status find(const char *run, int64_t step, char path[CHECKPOINT_PATH_MAX]
     const int best = found[1] > found[0];
     if (found[best] < 0)
         return FAIL(E_DATA,
-                    "%s: there is no checkpoint before update %lld to make it again from (see "
+                    "%s: there is no checkpoint before step %lld to repeat it from (see "
                     "train.save_every)",
                     run, (long long)step);
     checkpoints_path(folder[best], found[best], path);
     return OK;
 }
 
-/* Up to the measurement of update `step`, its update not made. */
+/* Continues up to the measurement of step `step`, without its update. */
 static Status run_to(Run *r, int64_t step)
 {
     for (;;) {
@@ -59,40 +58,41 @@ static Status run_to(Run *r, int64_t step)
     }
 }
 
-/* A run is at most one save_every further than its newest state. */
+/* A run is at most one save_every ahead of its newest state. */
 static Status check_step(const Config *c, int64_t step, int64_t newest)
 {
     if (step > c->train.steps)
-        return FAIL(E_ARG, "STEP %lld: the run has %lld updates", (long long)step,
+        return FAIL(E_ARG, "STEP %lld: the run has %lld steps", (long long)step,
                     (long long)c->train.steps);
     if (c->train.save_every && step > newest + c->train.save_every)
         return FAIL(E_ARG,
-                    "STEP %lld: the run has not made that update: its newest state is of step "
-                    "%lld, and train.save_every = %lld",
+                    "STEP %lld: the run has not reached it: its newest state is of step %lld, and "
+                    "train.save_every = %lld",
                     (long long)step, (long long)newest, (long long)c->train.save_every);
     return OK;
 }
 
-static Status run_again(const CheckpointReader *reader, const Config *c, int64_t step, Run *r,
-                        Bundle *b)
+static Status repeat(const CheckpointReader *reader, const Config *c, int64_t step, Run *r,
+                     Bundle *b)
 {
     enum { MANY = 200 };
     if (step - reader->info.step > MANY)
-        fprintf(stderr, "capstan: the nearest state is of step %lld: making %lld updates again\n",
+        fprintf(stderr, "capstan: the nearest state is of step %lld: repeating %lld steps\n",
                 (long long)reader->info.step, (long long)(step - reader->info.step - 1));
     if (strcmp(reader->info.core, gemm_core()))
-        fprintf(stderr,
-                "capstan: warning: the run was on OpenBLAS's %s and this is %s: the steps are made "
-                "again equal to rounding, not bit for bit\n",
-                reader->info.core, gemm_core());
+        fprintf(
+            stderr,
+            "capstan: warning: the run used OpenBLAS core %s, this machine uses %s: the repeated "
+            "steps are equal up to rounding, not bit for bit\n",
+            reader->info.core, gemm_core());
     TRY(run_open(r, c));
     TRY(run_state_lay(r, reader));
     TRY(run_to(r, step));
     return bundle_take(b, r);
 }
 
-Status again(const char *run, int64_t step, const char *data, char *argv[], Bundle *b,
-             Config **config)
+Status rerun_step(const char *run, int64_t step, const char *data, char *argv[], Bundle *b,
+                  Config **config)
 {
     char path[CHECKPOINT_PATH_MAX];
     CheckpointReader reader;
@@ -103,11 +103,11 @@ Status again(const char *run, int64_t step, const char *data, char *argv[], Bund
         return FAIL(E_ARG, "%s: the path is too long", run);
     TRY(find(run, step, path, &newest));
     Status status = checkpoint_open(&reader, path);
-    if (status == OK) status = stored_config_of(&reader, &b->arena, data, argv, config);
+    if (status == OK) status = bundle_config_of(&reader, &b->arena, data, argv, config);
     if (status == OK) status = check_step(*config, step, newest);
-    if (status == OK) status = run_again(&reader, *config, step, &r, b);
+    if (status == OK) status = repeat(&reader, *config, step, &r, b);
     if (status == OK)
-        status = b->step == step ? OK : FAIL(E_DATA, "%s has no update %lld", run, (long long)step);
+        status = b->step == step ? OK : FAIL(E_DATA, "%s has no step %lld", run, (long long)step);
     checkpoint_close(&reader);
     run_close(&r);
     return status;

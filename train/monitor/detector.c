@@ -34,7 +34,7 @@ static double mean_of(const Window *w)
     return sum / (double)w->count;
 }
 
-/* Each rule: whether x is out of line with a series, which does not hold it yet. */
+/* One function per rule: is x an outlier of the series, which does not contain it yet? */
 static bool olmo(const Detector *d, const Series *s, double x)
 {
     const Window *w = &s->window;
@@ -95,7 +95,7 @@ static SpikeClass judge(Detector *d, const Finding *f, double loss, double norm)
     return SPIKE_NONE;
 }
 
-Finding detector_look(Detector *d, double loss, double grad_norm, bool may_judge)
+Finding detector_classify(Detector *d, double loss, double grad_norm, bool may_judge)
 {
     Finding f = {SPIKE_NONE, NAN, NAN};
     if (!isfinite(loss) || !isfinite(grad_norm)) {

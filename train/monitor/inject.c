@@ -6,13 +6,13 @@
 #include "autograd/base/text.h"
 #include "autograd/ops.h"
 
-/* A batch that is spoilt, and where its random numbers come from. */
-typedef struct Spoil {
+/* A fault in a batch, and its random numbers. */
+typedef struct Fault {
     const Batches *from;
     Batch *batch;
-    Rng rng; /* counted by (place, batch_index) */
+    Rng rng; /* indexed by (position, batch_index) */
     int64_t batch_index;
-} Spoil;
+} Fault;
 
 bool inject_is_due(const MonitorConfig *c, int64_t batch_index)
 {
@@ -20,26 +20,27 @@ bool inject_is_due(const MonitorConfig *c, int64_t batch_index)
            batch_index - c->inject_batch < c->inject_count;
 }
 
-static int32_t draw_token(const Spoil *s, int64_t place)
+static int32_t random_token(const Fault *s, int64_t position)
 {
-    return (int32_t)rng_below(s->rng, (uint64_t)place, (uint64_t)s->batch_index,
+    return (int32_t)rng_below(s->rng, (uint64_t)position, (uint64_t)s->batch_index,
                               (uint64_t)s->from->dataset->vocab_size);
 }
 
-/* Sequence q is the tokens (q, 0) .. (q, context): each the target of a row and the input of the next. */
-static void spoil_all(const Spoil *s, bool constant)
+/* Sequence q is the tokens (q, 0) .. (q, context): each the target of a row and the input of the
+ * next. */
+static void replace_tokens(const Fault *s, bool constant)
 {
     Batch *b = s->batch;
     const int32_t one = (int32_t)rng_below(s->rng, 0, 0, (uint64_t)s->from->dataset->vocab_size);
     for (int64_t row = 0; row < b->sequences * b->context; row++) {
-        const int64_t place = row / b->context * (b->context + 1) + row % b->context;
-        b->inputs[row] = constant ? one : draw_token(s, place);
-        if (b->targets[row] >= 0) b->targets[row] = constant ? one : draw_token(s, place + 1);
+        const int64_t position = row / b->context * (b->context + 1) + row % b->context;
+        b->inputs[row] = constant ? one : random_token(s, position);
+        if (b->targets[row] >= 0) b->targets[row] = constant ? one : random_token(s, position + 1);
     }
 }
 
 /* Fisher & Yates 1938, over the rows that have a loss. */
-static Status shuffle_targets(const Spoil *s)
+static Status shuffle_targets(const Fault *s)
 {
     Batch *b = s->batch;
     Arena arena = {0};
@@ -50,43 +51,43 @@ static Status shuffle_targets(const Spoil *s)
     for (int64_t i = count - 1; i > 0; i--) {
         const int64_t other =
             rows[rng_below(s->rng, (uint64_t)i, (uint64_t)s->batch_index, (uint64_t)i + 1)];
-        const int32_t kept = b->targets[rows[i]];
+        const int32_t target = b->targets[rows[i]];
         b->targets[rows[i]] = b->targets[other];
-        b->targets[other] = kept;
+        b->targets[other] = target;
     }
     arena_free(&arena);
     return OK;
 }
 
 int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t batch_index,
-                        const BatchPiece *pieces, int64_t count)
+                        const DocumentSpan *spans, int64_t count)
 {
     int64_t fit = 0;
     if (c->inject != INJECT_document || !inject_is_due(c, batch_index)) return -1;
-    for (int64_t i = 0; i < count; i++) fit += pieces[i].end - pieces[i].row >= INJECT_LEAST;
+    for (int64_t i = 0; i < count; i++) fit += spans[i].end - spans[i].row >= INJECT_LEAST;
     if (!fit) return -1;
     int64_t left = (int64_t)rng_below(rng_stream(seed, "monitor.inject.document"), 0,
                                       (uint64_t)batch_index, (uint64_t)fit);
     for (int64_t i = 0;; i++)
-        if (pieces[i].end - pieces[i].row >= INJECT_LEAST && !left--) return i;
+        if (spans[i].end - spans[i].row >= INJECT_LEAST && !left--) return i;
 }
 
-static Status spoil_document(const MonitorConfig *c, const Spoil *s)
+static Status replace_document(const MonitorConfig *c, const Fault *s)
 {
     Batch *b = s->batch;
     const Split *split = s->from->split;
     Arena arena = {0};
-    BatchPiece *pieces;
+    DocumentSpan *spans;
     int64_t count;
-    Status status = batch_pieces(b, split, &arena, &pieces, &count);
+    Status status = document_spans(b, split, &arena, &spans, &count);
     const int64_t chosen =
-        status == OK ? inject_document(c, s->from->seed, s->batch_index, pieces, count) : -1;
+        status == OK ? inject_document(c, s->from->seed, s->batch_index, spans, count) : -1;
     if (chosen >= 0) {
-        const BatchPiece *p = &pieces[chosen];
+        const DocumentSpan *p = &spans[chosen];
         const int64_t end = (int64_t)split->offsets[p->document + 1];
         for (int64_t row = p->row; row < p->end; row++) {
             if (p->token_begin + (row - p->row) + 1 == end) break; /* its end-of-text */
-            const int32_t token = draw_token(s, row);
+            const int32_t token = random_token(s, row);
             if (b->targets[row] >= 0) b->targets[row] = token;
             if (row + 1 < p->end) b->inputs[row + 1] = token;
         }
@@ -97,12 +98,12 @@ static Status spoil_document(const MonitorConfig *c, const Spoil *s)
 
 Status inject_tokens(const MonitorConfig *c, const Batches *from, int64_t batch_index, Batch *b)
 {
-    const Spoil s = {from, b, rng_stream(from->seed, "monitor.inject"), batch_index};
+    const Fault s = {from, b, rng_stream(from->seed, "monitor.inject"), batch_index};
     if (!inject_is_due(c, batch_index)) return OK;
     if (c->inject == INJECT_random || c->inject == INJECT_constant)
-        spoil_all(&s, c->inject == INJECT_constant);
+        replace_tokens(&s, c->inject == INJECT_constant);
     if (c->inject == INJECT_shuffle) return shuffle_targets(&s);
-    return c->inject == INJECT_document ? spoil_document(c, &s) : OK;
+    return c->inject == INJECT_document ? replace_document(c, &s) : OK;
 }
 
 void inject_gradient(const MonitorConfig *c, int64_t batch_index, const Params *p)
@@ -124,12 +125,12 @@ static Status check_op(const char *where, const char *op)
                 op, nearest);
 }
 
-Status inject_place(const char *where, InjectPlace *p)
+Status inject_target(const char *where, InjectTarget *p)
 {
     const char *slash = strchr(where, '/'), *second = slash ? strchr(slash + 1, '/') : NULL;
     const size_t scope = slash ? (size_t)(slash - where) : 0,
                  op = slash ? strcspn(slash + 1, "/") : 0;
-    *p = (InjectPlace){.in_backward = second != NULL};
+    *p = (InjectTarget){.in_backward = second != NULL};
     if (!scope || !op || scope >= sizeof p->scope || op >= sizeof p->op ||
         (second && strcmp(second, "/backward")))
         return FAIL(E_CONFIG,

@@ -8,7 +8,7 @@ static const double BELOW = 0.8, LOG_UPDATE_FLOOR = 1e-2;
 
 enum { LEVEL_ATTENTION, LEVEL_SEVERE, LEVEL_LOG_Z, LEVEL_UPDATE, LEVEL_RMS };
 
-/* Whether value has just gone above limit. What is not a number is neither above nor below. */
+/* Whether value has just exceeded limit. NaN neither sets nor clears a level. */
 static bool crossed(Monitor *m, int level, double value, double limit)
 {
     const int64_t bit = INT64_C(1) << level;
@@ -35,7 +35,7 @@ static double *newest(Monitor *m)
     return h->data + (h->count - 1) % h->capacity * h->columns;
 }
 
-/* The largest attention logit, and the block where it is. */
+/* The largest attention logit, and its block. */
 static double largest_logit(const Monitor *m, int64_t *layer)
 {
     double most = NAN;
@@ -82,24 +82,24 @@ void levels_measured(Monitor *m)
     if (j->verdict != VERDICT_TAKE) return;
     if (crossed(m, LEVEL_ATTENTION, logit, c->attention_warn))
         warn(m,
-             "update %lld: an attention logit of blocks.%lld is %.1f, above monitor.attention_warn "
-             "= %g: a sign of too high a learning rate; model.qk_norm bounds it",
+             "step %lld: an attention logit of blocks.%lld is %.1f, above monitor.attention_warn "
+             "= %g: the learning rate may be too high; model.qk_norm bounds it",
              (long long)j->step, (long long)layer, logit, c->attention_warn);
     j->severe = crossed(m, LEVEL_SEVERE, logit, c->attention_severe);
     if (j->severe && !*j->message)
         snprintf(j->message, sizeof j->message,
-                 "update %lld (batch %lld): an attention logit of blocks.%lld is %.0f, above "
-                 "monitor.attention_severe = %g: attention looks at one token only",
+                 "step %lld (batch %lld): an attention logit of blocks.%lld is %.0f, above "
+                 "monitor.attention_severe = %g: attention has collapsed to single tokens",
                  (long long)j->step, (long long)j->batch_index, (long long)layer, logit,
                  c->attention_severe);
     if (crossed(m, LEVEL_LOG_Z, fabs(log_z), c->log_z_warn))
         warn(m,
-             "update %lld: log Z of the output is %.1f on average, beyond monitor.log_z_warn = %g: "
-             "its logits drift; train.z_loss holds them",
+             "step %lld: the mean log Z of the output is %.1f, beyond monitor.log_z_warn = %g: the "
+             "logits drift; train.z_loss prevents it",
              (long long)j->step, log_z, c->log_z_warn);
 }
 
-/* Which parameter has the largest RMS_t. */
+/* The parameter with the largest RMS_t. */
 static const UpdateStats *fill_updates(const Monitor *m, double *row, int64_t *at)
 {
     const History *h = &m->history;
@@ -144,14 +144,14 @@ void levels_updated(Monitor *m, double lr, double clip)
     if (early) return;
     if (crossed(m, LEVEL_UPDATE, z, c->update_z))
         warn(m,
-             "update %lld: its length %.3g is far above the usual %.3g: z %.1f of its log, "
-             "monitor.update_z = %g",
+             "step %lld: the update norm is %.3g; baseline %.3g (z of its log %.1f, "
+             "monitor.update_z = %g)",
              (long long)j->step, norm, exp(window_median(&m->log_update)), z, c->update_z);
     if (crossed(m, LEVEL_RMS, rms, m->rms_warn))
         warn(m,
-             "update %lld: the gradient of %s is %.1f times what AdamW expects (RMS_t; "
-             "monitor.rms_warn = %.3g): a smaller optim.beta2 forgets sooner, optim.update_clip "
-             "takes a smaller step",
+             "step %lld: the gradient of %s is %.1f times what AdamW expects (RMS_t; "
+             "monitor.rms_warn = %.3g): a smaller optim.beta2 adapts sooner; optim.update_clip "
+             "shortens the update",
              (long long)j->step, name_of(m, at), rms, m->rms_warn);
 }
 

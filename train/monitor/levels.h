@@ -1,16 +1,17 @@
-/* What is measured at a step: into the history, and warnings of what goes above its level.
+/* Levels: adds what a step measured to the history, and warns of signals above their level.
  *
- * A level warns once when it is crossed, and again only after the number was below 0.8 of it. */
+ * A level warns once when a signal crosses it, and again only after the signal was below 0.8 of it.
+ * */
 #ifndef TRAIN_MONITOR_LEVELS_H
 #define TRAIN_MONITOR_LEVELS_H
 
 #include "train/monitor/monitor.h"
 
-/* After the judgement, before the update: adds the step's row; levels of what the forward pass showed, if
- * the batch is taken. */
+/* After the judgement, before the update: adds the step's row; checks the levels of the forward
+ * pass if the batch is taken. */
 void levels_measured(Monitor *m);
 
-/* After the update: the rest of the row, and its levels. */
+/* After the update: fills the rest of the row and checks its levels. */
 void levels_updated(Monitor *m, double lr, double clip);
 
 #endif

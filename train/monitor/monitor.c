@@ -53,7 +53,7 @@ Status monitor_open(Monitor *m, Arena *a, const MonitorConfig *c, const MonitorS
     TRY(window_open(&m->log_update, a, m->detector.window));
     TRY(tally_open(&m->recent, a, MONITOR_RECENT));
     TRY(tally_open(&m->score, a, MONITOR_SCORE));
-    /* Rows of a very deep model are long: fewer of them then. */
+    /* A model with very many parameters has long rows: keep fewer. */
     TRY(history_open(&m->history, a, 1, shape->layers, m->params));
     const int64_t fit = HISTORY_NUMBERS / m->history.columns;
     TRY(history_open(&m->history, a, fit > MONITOR_HISTORY ? MONITOR_HISTORY : larger(fit, 8),
@@ -73,7 +73,7 @@ int64_t monitor_next_batch(const Monitor *m, int64_t batch_index)
     return batch_index;
 }
 
-/* Notes batches to be dropped. The oldest are forgotten when there are too many: no snapshot is so old. */
+/* Records batches to drop. If there are too many, forgets the oldest: no snapshot is that old. */
 static void drop(Monitor *m, int64_t from, int64_t to)
 {
     from = larger(from, 1);
@@ -89,7 +89,8 @@ static void drop(Monitor *m, int64_t from, int64_t to)
     m->drops[m->drop_count++] = (BatchRange){from, to};
 }
 
-/* How many to drop after the flagged one: what is bad for long is to be passed before attempts are used up. */
+/* Batches to drop after the flagged one: each further attempt drops eight times as many, to get
+ * past long faults. */
 static int64_t drop_after(const Monitor *m)
 {
     enum { MORE = 8, MOST = 200 };
@@ -99,7 +100,7 @@ static int64_t drop_after(const Monitor *m)
     return after;
 }
 
-static Verdict go_back(Monitor *m, Judgement *j)
+static Verdict rewind_or_stop(Monitor *m, Judgement *j)
 {
     const MonitorConfig *c = m->config;
     MonitorPast *p = &m->past;
@@ -115,14 +116,13 @@ static Verdict go_back(Monitor *m, Judgement *j)
     return VERDICT_REWIND;
 }
 
-/* A flagged step: what the action makes of it. exhausted: the budget is. */
+/* The verdict for a flagged step. exhausted: the skip budget is used up. */
 static Verdict act(Monitor *m, Judgement *j, bool exhausted)
 {
     const bool finite = j->finding.flag != SPIKE_NONFINITE;
-    if (m->config->action == ACTION_rewind) return go_back(m, j);
-    j->exhausted =
-        exhausted &&
-        (finite || m->config->action == ACTION_skip); /* else it is no matter of the budget */
+    if (m->config->action == ACTION_rewind) return rewind_or_stop(m, j);
+    j->exhausted = exhausted && (finite || m->config->action ==
+                                               ACTION_skip); /* else the budget does not matter */
     if (!finite)
         return m->config->action == ACTION_skip && !exhausted ? VERDICT_SKIP : VERDICT_STOP;
     if (!exhausted) return m->config->action == ACTION_skip ? VERDICT_SKIP : VERDICT_TAKE;
@@ -146,16 +146,16 @@ static void flagged(Monitor *m, Judgement *j)
     j->verdict = act(m, j, exhausted);
 }
 
-/* Of what is finite; run.c knows more of what is not. */
+/* The message of a finite spike; run.c writes that of a nonfinite one. */
 static void describe(const Monitor *m, Judgement *j)
 {
     const bool loss = j->finding.flag == SPIKE_LOSS;
-    const double usual =
+    const double baseline =
         loss ? window_median(&m->detector.loss) : exp(window_median(&m->detector.log_norm));
     snprintf(j->message, sizeof j->message,
-             "update %lld (batch %lld): the %s is %.4g, usual is %.4g (z %.1f, rule %.16s)",
+             "step %lld (batch %lld): the %s is %.4g, baseline %.4g (z %.1f, rule %.16s)",
              (long long)j->step, (long long)j->batch_index, loss ? "loss" : "gradient norm",
-             loss ? j->loss : j->grad_norm, usual,
+             loss ? j->loss : j->grad_norm, baseline,
              loss ? j->finding.loss_z : j->finding.grad_norm_z, rule_text(m->config->rule));
 }
 
@@ -173,7 +173,7 @@ static Judgement *begin(Monitor *m, int64_t step, int64_t batch_index, double lo
     return &m->judgement;
 }
 
-/* Attention logits are measured all the same. */
+/* The forward pass is still measured. */
 const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t batch_index)
 {
     Judgement *j = begin(m, step, batch_index, NAN, NAN);
@@ -193,7 +193,7 @@ const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t batch_index, do
         j->verdict = VERDICT_STOP;
         return j;
     }
-    j->finding = detector_look(&m->detector, loss, grad_norm, step > m->guard);
+    j->finding = detector_classify(&m->detector, loss, grad_norm, step > m->guard);
     const bool spike = j->finding.flag != SPIKE_NONE, judged = spike || !isnan(j->finding.loss_z);
     if (spike && j->finding.flag != SPIKE_NONFINITE) describe(m, j);
     if (spike) {
@@ -225,7 +225,7 @@ void monitor_took(Monitor *m, double lr, double clip)
 
 void monitor_left(Monitor *m)
 {
-    if (m->judgement.verdict == VERDICT_REWIND) m->past.rewound--; /* there was nothing to go to */
+    if (m->judgement.verdict == VERDICT_REWIND) m->past.rewound--; /* there was no snapshot */
     m->past.skipped++;
 }
 

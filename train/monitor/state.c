@@ -8,7 +8,7 @@ enum { NOW = sizeof(MonitorNow) / sizeof(int64_t), DROP = sizeof(BatchRange) / s
 
 _Static_assert(PAST * sizeof(int64_t) == sizeof(MonitorPast) &&
                    NOW * sizeof(int64_t) == sizeof(MonitorNow),
-               "they are lists of int64_t");
+               "saved as lists of int64_t");
 
 static MonitorNow now(const Monitor *m)
 {
@@ -19,15 +19,15 @@ static MonitorNow now(const Monitor *m)
                         .clipped = m->zclip.count};
 }
 
-/* Whoever makes the lists: the next one goes where count says. */
-typedef struct Maker {
+/* The lists being made. */
+typedef struct Saver {
     Arena *arena;
     CheckpointList *lists;
     int count;
     bool out_of_memory;
-} Maker;
+} Saver;
 
-static void *put(Maker *k, const char *name, NumberType type, int64_t count)
+static void *save(Saver *k, const char *name, NumberType type, int64_t count)
 {
     void *data = arena_zero(k->arena, (count + 1) * number_size(type));
     INVARIANT(k->count < MONITOR_LISTS);
@@ -36,35 +36,35 @@ static void *put(Maker *k, const char *name, NumberType type, int64_t count)
     return data;
 }
 
-static void put_window(Maker *k, const char *name, const Window *w)
+static void save_window(Saver *k, const char *name, const Window *w)
 {
-    double *data = put(k, name, NUMBER_F64, w->count);
+    double *data = save(k, name, NUMBER_F64, w->count);
     for (int64_t i = 0; data && i < w->count; i++) data[i] = window_at(w, i);
 }
 
-static void put_tally(Maker *k, const char *name, const Tally *t)
+static void save_tally(Saver *k, const char *name, const Tally *t)
 {
-    unsigned char *data = put(k, name, NUMBER_U8, t->count);
+    unsigned char *data = save(k, name, NUMBER_U8, t->count);
     for (int64_t i = 0; data && i < t->count; i++) data[i] = tally_at(t, i);
 }
 
-static void put_copy(Maker *k, const char *name, NumberType type, int64_t count, const void *from)
+static void save_copy(Saver *k, const char *name, NumberType type, int64_t count, const void *from)
 {
-    void *data = put(k, name, type, count);
+    void *data = save(k, name, type, count);
     if (data && count) memcpy(data, from, (size_t)(count * number_size(type)));
 }
 
-static void put_history(Maker *k, const History *h)
+static void save_history(Saver *k, const History *h)
 {
     const int64_t rows = history_rows(h);
-    double *data = put(k, "monitor_history", NUMBER_F64, rows * h->columns);
+    double *data = save(k, "monitor_history", NUMBER_F64, rows * h->columns);
     for (int64_t i = 0; data && i < rows; i++)
         memcpy(data + i * h->columns, history_row(h, i), (size_t)h->columns * sizeof *data);
 }
 
 Status monitor_save(const Monitor *m, Arena *a, CheckpointList lists[MONITOR_LISTS], int *count)
 {
-    Maker k = {.arena = a, .lists = lists};
+    Saver k = {.arena = a, .lists = lists};
     *count = 0;
     if (!m->config) return OK;
     const Detector *d = &m->detector;
@@ -72,40 +72,41 @@ Status monitor_save(const Monitor *m, Arena *a, CheckpointList lists[MONITOR_LIS
                                      d->all_norm.sum,  d->all_norm.squares, m->zclip.mean,
                                      m->zclip.variance};
     const MonitorNow counts = now(m);
-    put_copy(&k, "monitor_past", NUMBER_I64, PAST, &m->past);
-    put_copy(&k, "monitor_now", NUMBER_I64, NOW, &counts);
-    put_copy(&k, "monitor_numbers", NUMBER_F64, NUMBERS, numbers);
-    put_copy(&k, "monitor_drops", NUMBER_I64, m->drop_count * DROP, m->drops);
-    put_copy(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, m->zclip.first);
-    put_window(&k, "monitor_loss", &d->loss);
-    put_window(&k, "monitor_log_norm", &d->log_norm);
-    put_window(&k, "monitor_log_update", &m->log_update);
-    put_window(&k, "monitor_all_loss", &d->all_loss.window);
-    put_window(&k, "monitor_all_norm", &d->all_norm.window);
-    put_tally(&k, "monitor_recent", &m->recent);
-    put_tally(&k, "monitor_score", &m->score);
-    put_history(&k, &m->history);
+    save_copy(&k, "monitor_past", NUMBER_I64, PAST, &m->past);
+    save_copy(&k, "monitor_now", NUMBER_I64, NOW, &counts);
+    save_copy(&k, "monitor_numbers", NUMBER_F64, NUMBERS, numbers);
+    save_copy(&k, "monitor_drops", NUMBER_I64, m->drop_count * DROP, m->drops);
+    save_copy(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, m->zclip.first);
+    save_window(&k, "monitor_loss", &d->loss);
+    save_window(&k, "monitor_log_norm", &d->log_norm);
+    save_window(&k, "monitor_log_update", &m->log_update);
+    save_window(&k, "monitor_all_loss", &d->all_loss.window);
+    save_window(&k, "monitor_all_norm", &d->all_norm.window);
+    save_tally(&k, "monitor_recent", &m->recent);
+    save_tally(&k, "monitor_score", &m->score);
+    save_history(&k, &m->history);
     *count = k.count;
-    return k.out_of_memory ? FAIL(E_NOMEM, "the monitor's part of a checkpoint") : OK;
+    return k.out_of_memory ? FAIL(E_NOMEM, "the monitor's state") : OK;
 }
 
-/* What a checkpoint holds. */
-typedef struct Found {
+/* The lists of a checkpoint. */
+typedef struct Loaded {
     const int64_t *past, *now, *drops;
     const double *numbers, *zclip, *loss, *log_norm, *log_update, *all_loss, *all_norm, *history;
     const unsigned char *recent, *score;
     int64_t drop_count, loss_count, log_norm_count, log_update_count, all_loss_count,
         all_norm_count, history_count, recent_count, score_count;
-} Found;
+} Loaded;
 
-/* Whoever looks for them: remembers the first fault. */
-typedef struct Finder {
+/* Loads lists and remembers the first error. */
+typedef struct Loader {
     const CheckpointReader *reader;
     Status status;
-} Finder;
+} Loader;
 
-/* A list; of `wanted` elements unless that is -1. NULL: it is not there, or something is wrong. */
-static const void *get(Finder *k, const char *name, NumberType type, int64_t wanted, int64_t *count)
+/* A list of `wanted` elements (-1: of any length). NULL: it is absent, or there was an error. */
+static const void *load(Loader *k, const char *name, NumberType type, int64_t wanted,
+                        int64_t *count)
 {
     const void *data = NULL;
     *count = 0;
@@ -117,61 +118,61 @@ static const void *get(Finder *k, const char *name, NumberType type, int64_t wan
     return k->status == OK ? data : NULL;
 }
 
-/* What is counted on, and what is a place in a list: never negative, and with room above. */
-static const int64_t *get_counts(Finder *k, const char *name, int64_t wanted, int64_t *count)
+/* Counters and indices: never negative, and small enough not to overflow later. */
+static const int64_t *load_counts(Loader *k, const char *name, int64_t wanted, int64_t *count)
 {
-    const int64_t *x = get(k, name, NUMBER_I64, wanted, count);
+    const int64_t *x = load(k, name, NUMBER_I64, wanted, count);
     for (int64_t i = 0; k->status == OK && i < *count; i++)
         if (x[i] < 0 || x[i] > CHECKPOINT_COUNT_MAX)
-            k->status = FAIL(E_FORMAT, "%s: /state/%s holds %lld, which is no count",
+            k->status = FAIL(E_FORMAT, "%s: /state/%s holds %lld, which is not a count",
                              k->reader->path, name, (long long)x[i]);
     return x;
 }
 
-static const double *get_window(Finder *k, const char *name, int64_t *count)
+static const double *load_window(Loader *k, const char *name, int64_t *count)
 {
-    const double *x = get(k, name, NUMBER_F64, -1, count);
+    const double *x = load(k, name, NUMBER_F64, -1, count);
     for (int64_t i = 0; k->status == OK && i < *count; i++)
         if (!isfinite(x[i]))
-            k->status = FAIL(E_FORMAT, "%s: /state/%s holds what is not a finite number",
+            k->status = FAIL(E_FORMAT, "%s: /state/%s holds a number that is not finite",
                              k->reader->path, name);
     return x;
 }
 
-static Status find(const CheckpointReader *r, Found *f)
+static Status load_all(const CheckpointReader *r, Loaded *f)
 {
-    Finder k = {r, OK};
+    Loader k = {r, OK};
     int64_t count;
-    f->past = get_counts(&k, "monitor_past", PAST, &count);
-    f->now = get_counts(&k, "monitor_now", NOW, &count);
-    f->numbers = get(&k, "monitor_numbers", NUMBER_F64, NUMBERS, &count);
-    f->zclip = get(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, &count);
-    f->drops = get_counts(&k, "monitor_drops", -1, &f->drop_count);
-    f->loss = get_window(&k, "monitor_loss", &f->loss_count);
-    f->log_norm = get_window(&k, "monitor_log_norm", &f->log_norm_count);
-    f->log_update = get_window(&k, "monitor_log_update", &f->log_update_count);
-    f->all_loss = get_window(&k, "monitor_all_loss", &f->all_loss_count);
-    f->all_norm = get_window(&k, "monitor_all_norm", &f->all_norm_count);
-    f->recent = get(&k, "monitor_recent", NUMBER_U8, -1, &f->recent_count);
-    f->score = get(&k, "monitor_score", NUMBER_U8, -1, &f->score_count);
-    f->history = get(&k, "monitor_history", NUMBER_F64, -1, &f->history_count);
+    f->past = load_counts(&k, "monitor_past", PAST, &count);
+    f->now = load_counts(&k, "monitor_now", NOW, &count);
+    f->numbers = load(&k, "monitor_numbers", NUMBER_F64, NUMBERS, &count);
+    f->zclip = load(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, &count);
+    f->drops = load_counts(&k, "monitor_drops", -1, &f->drop_count);
+    f->loss = load_window(&k, "monitor_loss", &f->loss_count);
+    f->log_norm = load_window(&k, "monitor_log_norm", &f->log_norm_count);
+    f->log_update = load_window(&k, "monitor_log_update", &f->log_update_count);
+    f->all_loss = load_window(&k, "monitor_all_loss", &f->all_loss_count);
+    f->all_norm = load_window(&k, "monitor_all_norm", &f->all_norm_count);
+    f->recent = load(&k, "monitor_recent", NUMBER_U8, -1, &f->recent_count);
+    f->score = load(&k, "monitor_score", NUMBER_U8, -1, &f->score_count);
+    f->history = load(&k, "monitor_history", NUMBER_F64, -1, &f->history_count);
     return k.status;
 }
 
-static void lay_window(Window *w, const double *data, int64_t count)
+static void restore_window(Window *w, const double *data, int64_t count)
 {
     window_clear(w);
     for (int64_t i = 0; i < count; i++) window_push(w, data[i]);
 }
 
-static void lay_tally(Tally *t, const unsigned char *data, int64_t count)
+static void restore_tally(Tally *t, const unsigned char *data, int64_t count)
 {
     tally_clear(t);
     for (int64_t i = 0; i < count; i++) tally_add(t, data[i] != 0);
 }
 
-/* Of another model, or with another capacity: what was known is of no use. */
-static void lay_history(History *h, const Found *f, int64_t ever)
+/* Stays empty if the checkpoint is of another model or another capacity. */
+static void restore_history(History *h, const Loaded *f, int64_t ever)
 {
     const int64_t rows = f->history_count / h->columns;
     h->count = 0;
@@ -181,7 +182,7 @@ static void lay_history(History *h, const Found *f, int64_t ever)
         memcpy(history_add(h), f->history + i * h->columns, (size_t)h->columns * sizeof(double));
 }
 
-static void lay_past(Monitor *m, const Found *f)
+static void restore_past(Monitor *m, const Loaded *f)
 {
     const int64_t from =
         f->drop_count / DROP > m->drop_room ? f->drop_count / DROP - m->drop_room : 0;
@@ -190,10 +191,10 @@ static void lay_past(Monitor *m, const Found *f)
     m->drop_count = f->drop_count / DROP - from;
     if (m->drop_count)
         memcpy(m->drops, f->drops + from * DROP, (size_t)m->drop_count * sizeof *m->drops);
-    lay_tally(&m->score, f->score, f->score_count);
+    restore_tally(&m->score, f->score, f->score_count);
 }
 
-static void lay_now(Monitor *m, const Found *f)
+static void restore_now(Monitor *m, const Loaded *f)
 {
     Detector *d = &m->detector;
     MonitorNow n;
@@ -203,30 +204,30 @@ static void lay_now(Monitor *m, const Found *f)
     d->judged_values = n.seen;
     m->zclip = (ZClip){n.clipped, f->numbers[5], f->numbers[6], {0}};
     memcpy(m->zclip.first, f->zclip, sizeof m->zclip.first);
-    lay_window(&d->loss, f->loss, f->loss_count);
-    lay_window(&d->log_norm, f->log_norm, f->log_norm_count);
-    lay_window(&m->log_update, f->log_update, f->log_update_count);
-    lay_window(&d->all_loss.window, f->all_loss, f->all_loss_count);
-    lay_window(&d->all_norm.window, f->all_norm, f->all_norm_count);
+    restore_window(&d->loss, f->loss, f->loss_count);
+    restore_window(&d->log_norm, f->log_norm, f->log_norm_count);
+    restore_window(&m->log_update, f->log_update, f->log_update_count);
+    restore_window(&d->all_loss.window, f->all_loss, f->all_loss_count);
+    restore_window(&d->all_norm.window, f->all_norm, f->all_norm_count);
     d->all_loss.sum = f->numbers[1];
     d->all_loss.squares = f->numbers[2];
     d->all_norm.sum = f->numbers[3];
     d->all_norm.squares = f->numbers[4];
-    lay_tally(&m->recent, f->recent, f->recent_count);
-    lay_history(&m->history, f, n.history);
+    restore_tally(&m->recent, f->recent, f->recent_count);
+    restore_history(&m->history, f, n.history);
 }
 
 Status monitor_check_state(const Monitor *m, const CheckpointReader *r)
 {
-    Found f;
-    return m->config ? find(r, &f) : OK;
+    Loaded f;
+    return m->config ? load_all(r, &f) : OK;
 }
 
 void monitor_restore(Monitor *m, const CheckpointReader *r, bool rewind)
 {
-    Found f;
-    if (!m->config || find(r, &f) != OK) return;
+    Loaded f;
+    if (!m->config || load_all(r, &f) != OK) return;
     if (!f.past || !f.now || !f.numbers || !f.zclip) return;
-    if (!rewind) lay_past(m, &f);
-    lay_now(m, &f);
+    if (!rewind) restore_past(m, &f);
+    restore_now(m, &f);
 }

@@ -17,7 +17,7 @@ void window_clear(Window *w)
     w->count = w->next = 0;
 }
 
-/* How many are below x. */
+/* The number of values below x. */
 static int64_t rank_of(const Window *w, double x)
 {
     int64_t low = 0, high = w->count;
@@ -35,15 +35,14 @@ void window_push(Window *w, double x)
 {
     INVARIANT(isfinite(x));
     if (w->count == w->size) {
-        const int64_t gone = rank_of(w, w->ring[w->next]);
+        const int64_t oldest = rank_of(w, w->ring[w->next]);
         w->count--;
-        memmove(w->sorted + gone, w->sorted + gone + 1,
-                (size_t)(w->count - gone) * sizeof *w->sorted);
+        memmove(w->sorted + oldest, w->sorted + oldest + 1,
+                (size_t)(w->count - oldest) * sizeof *w->sorted);
     }
-    const int64_t place = rank_of(w, x);
-    memmove(w->sorted + place + 1, w->sorted + place,
-            (size_t)(w->count - place) * sizeof *w->sorted);
-    w->sorted[place] = x;
+    const int64_t rank = rank_of(w, x);
+    memmove(w->sorted + rank + 1, w->sorted + rank, (size_t)(w->count - rank) * sizeof *w->sorted);
+    w->sorted[rank] = x;
     w->count++;
     w->ring[w->next] = x;
     w->next = (w->next + 1) % w->size;
@@ -55,7 +54,7 @@ double window_at(const Window *w, int64_t i)
     return w->ring[(w->next + w->size - w->count + i) % w->size];
 }
 
-/* Halves are added, not their sum halved: two huge values have a middle, too. */
+/* Adds halves: the sum of two huge values could overflow. */
 static double between(double a, double b)
 {
     return a == b ? a : a / 2 + b / 2;
@@ -67,15 +66,16 @@ double window_median(const Window *w)
     return between(w->sorted[(w->count - 1) / 2], w->sorted[w->count / 2]);
 }
 
-/* Deviations rise away from the middle on both sides: they are merged up to their median. */
-double window_deviation(const Window *w, double middle)
+/* Deviations increase away from the center on both sides: merges the two lists up to their median.
+ * */
+double window_deviation(const Window *w, double center)
 {
     if (!w->count) return NAN;
-    int64_t above = rank_of(w, middle), below = above - 1;
+    int64_t above = rank_of(w, center), below = above - 1;
     double last = 0, before = 0;
     for (int64_t i = 0; i <= w->count / 2; i++) {
-        const double left = below >= 0 ? middle - w->sorted[below] : INFINITY,
-                     right = above < w->count ? w->sorted[above] - middle : INFINITY;
+        const double left = below >= 0 ? center - w->sorted[below] : INFINITY,
+                     right = above < w->count ? w->sorted[above] - center : INFINITY;
         before = last;
         if (left < right) {
             last = left;
@@ -86,4 +86,32 @@ double window_deviation(const Window *w, double middle)
         }
     }
     return w->count % 2 ? last : between(before, last);
+}
+
+Status tally_open(Tally *t, Arena *a, int64_t size)
+{
+    *t = (Tally){.size = size, .marks = arena_zero(a, size)};
+    return t->marks ? OK : FAIL(E_NOMEM, "a tally of %lld", (long long)size);
+}
+
+void tally_clear(Tally *t)
+{
+    t->count = t->next = t->marked = 0;
+}
+
+void tally_add(Tally *t, bool marked)
+{
+    if (t->count == t->size)
+        t->marked -= t->marks[t->next];
+    else
+        t->count++;
+    t->marks[t->next] = marked;
+    t->marked += marked;
+    t->next = (t->next + 1) % t->size;
+}
+
+bool tally_at(const Tally *t, int64_t i)
+{
+    INVARIANT(i >= 0 && i < t->count);
+    return t->marks[(t->next + t->size - t->count + i) % t->size];
 }

@@ -1,9 +1,9 @@
-/* ZClip: a limit for the gradient norm that follows its usual size (Kumar et al. 2025, arXiv:2504.02507, as
- * bluorion-com/ZClip does it).
+/* ZClip: a limit for the gradient norm that adapts to its running mean and variance (Kumar et al.
+ * 2025, arXiv:2504.02507; as in bluorion-com/ZClip).
  *
- * Mean and variance of the norm begin as those of the first 25 and go on as averages with factor 0.97; a
- * norm of z = (norm - mean) / (deviation + 1e-6) > 2.5 is cut to mean + 2.5 deviations / (z / 2.5), and
- * the averages are fed what it was cut to: outliers do not widen them. */
+ * Mean and variance start from the first 25 norms and continue as exponential averages with factor
+ * 0.97. A norm of z = (norm - mean) / (deviation + 1e-6) > 2.5 is clipped to mean + 2.5 deviations
+ * / (z / 2.5), and the averages take the clipped norm, so outliers do not widen them. */
 #ifndef TRAIN_MONITOR_ZCLIP_H
 #define TRAIN_MONITOR_ZCLIP_H
 
@@ -17,10 +17,10 @@ typedef struct ZClip {
     double first[ZCLIP_FIRST];
 } ZClip;
 
-/* What a gradient of this finite norm is to be cut to; norm itself if it is none too long. */
+/* The norm to clip a gradient of this finite norm to; norm itself if it is no outlier. */
 double zclip_limit(const ZClip *z, double norm);
 
-/* Feeds a norm, as it was after zclip_limit(). */
+/* Adds a norm, as clipped by zclip_limit(). */
 void zclip_feed(ZClip *z, double norm);
 
 #endif

@@ -42,7 +42,7 @@ static void onsets(Page *p, const Explanation *e)
     for (int64_t i = 0; i < e->onsets && i < ONSETS_SHOWN; i++) {
         const Onset *o = &e->onset[i];
         html_print(p->out, "<li>step %lld: %s of %s, baseline %.4g, reached %.4g</li>\n",
-                   (long long)o->step, onset_signal(o), onset_part(e->bundle, o, part), o->usual,
+                   (long long)o->step, onset_signal(o), onset_part(e->bundle, o, part), o->baseline,
                    o->value);
     }
     fputs("</ul>\n", p->out);

@@ -87,7 +87,7 @@ static Status rerun_document(FaultRun *f)
     Config *c;
     const Config *own = f->reported.config;
     const Status status =
-        again(f->reported.folder, own->monitor.inject_batch, NULL, NULL, &f->rerun, &c);
+        rerun_step(f->reported.folder, own->monitor.inject_batch, NULL, NULL, &f->rerun, &c);
     return status == OK ? explain_bundle(f, &f->rerun, c, false) : status;
 }
 

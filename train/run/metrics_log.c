@@ -14,38 +14,38 @@
 #include "autograd/base/text.h"
 #include "train/run/metrics_read.h"
 
-/* A line being made: {"step": 1, "loss": 2.5}. It outgrows `few` in models of many blocks. */
+/* A line being made: {"step": 1, "loss": 2.5}. With many blocks it outgrows `buffer`. */
 typedef struct Line {
-    char few[8192], *text;
+    char buffer[8192], *text;
     size_t length, room;
     bool nonfinite, out_of_memory;
 } Line;
 
 static void begin(Line *line)
 {
-    line->text = line->few;
-    line->room = sizeof line->few;
+    line->text = line->buffer;
+    line->room = sizeof line->buffer;
     line->length = 0;
     line->nonfinite = line->out_of_memory = false;
 }
 
 static void end(Line *line)
 {
-    if (line->text != line->few) free(line->text);
+    if (line->text != line->buffer) free(line->text);
 }
 
-/* Room for `more` bytes and an end. */
+/* Makes room for `more` bytes and a NUL. */
 static bool grow(Line *line, size_t more)
 {
-    const bool is_few = line->text == line->few;
+    const bool in_buffer = line->text == line->buffer;
     if (line->length + more < line->room) return true;
     const size_t room = 2 * (line->room + more);
-    char *text = line->out_of_memory ? NULL : realloc(is_few ? NULL : line->text, room);
+    char *text = line->out_of_memory ? NULL : realloc(in_buffer ? NULL : line->text, room);
     if (!text) {
         line->out_of_memory = true;
         return false;
     }
-    if (is_few) memcpy(text, line->few, line->length);
+    if (in_buffer) memcpy(text, line->buffer, line->length);
     line->text = text;
     line->room = room;
     return true;
@@ -88,7 +88,7 @@ static void add_real(Line *line, const char *key, double value)
     add_number(line, value);
 }
 
-/* The same, or nothing if it is not known. */
+/* The same, or nothing if value is NAN. */
 static void add_known(Line *line, const char *key, double value)
 {
     if (!isnan(value)) add_real(line, key, value);
@@ -115,7 +115,8 @@ static Status write_line(Lines *file, Line *line)
     return status;
 }
 
-/* The size of the lines up to step `step`, and the seconds of training by then. Reads from r->file. */
+/* The size of the lines up to step `step`, and the seconds of training by then. Reads from r->file.
+ * */
 static Status find_kept(MetricsReader *r, int64_t step, int64_t *kept, double *seconds)
 {
     MetricsLine line;
@@ -165,7 +166,7 @@ void log_close(RunLog *l)
 
 Status log_rewind(RunLog *l, int64_t step)
 {
-    double seconds; /* they go on */
+    double seconds; /* of the undone steps count as well */
     return cut(&l->metrics, step, &seconds);
 }
 
@@ -176,7 +177,7 @@ static double signal_of(const BlockSignals *block, size_t offset)
     return x;
 }
 
-/* One signal of all blocks; nothing if it was not measured. */
+/* One signal of all blocks, unless it was not measured. */
 static void add_blocks(Line *line, const char *key, const BlockSignals *blocks, int64_t count,
                        size_t offset)
 {
@@ -206,7 +207,7 @@ static void add_layers(Line *line, const Monitor *m)
     free(blocks);
 }
 
-/* What the monitor knows of update `step`. */
+/* The monitor's signals of step `step`. */
 static void add_monitor(Line *line, const Monitor *m, int64_t step)
 {
     const double *row = monitor_row(m, step);

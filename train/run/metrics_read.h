@@ -1,9 +1,9 @@
-/* The reader of a run's two journals, metrics.jsonl and events.jsonl, which train/run/metrics_log.h writes. Nothing
- * else parses them.
+/* The reader of a run's two journals, metrics.jsonl and events.jsonl, which train/run/metrics_log.h
+ * writes. Nothing else parses them.
  *
- * A line counts only if it is whole: a JSON object with an integer "step", ended by a newline. The last line of a
- * run that was killed may be torn. A number that was not finite was written as null, with "nonfinite": true. Journals
- * of version 0.1 call a batch "draw". */
+ * A line counts only if it is whole: a JSON object with an integer "step", ended by a newline. The
+ * last line of a run that was killed may be torn. A number that was not finite was written as null,
+ * with "nonfinite": true. Journals of version 0.1 call a batch "draw". */
 #ifndef TRAIN_RUN_METRICS_READ_H
 #define TRAIN_RUN_METRICS_READ_H
 
@@ -57,8 +57,8 @@ typedef struct MetricsReader {
     size_t room;
 } MetricsReader;
 
-/* Opens RUN/metrics.jsonl; a missing file reads as an empty one. last_bytes: begins with the first whole line of that
- * many bytes at the end; 0: of the whole file. E_IO. Close in any case. */
+/* Opens RUN/metrics.jsonl; a missing file reads as an empty one. last_bytes: begins with the first
+ * whole line of that many bytes at the end; 0: of the whole file. E_IO. Close in any case. */
 Status metrics_open(MetricsReader *r, const char *run, int64_t last_bytes);
 void metrics_close(MetricsReader *r);
 
@@ -89,8 +89,8 @@ typedef struct Journal {
     int64_t room, event_room; /* internal */
 } Journal;
 
-/* Reads both journals of the folder `run` into a; a missing file reads as an empty one. A line whose step is not
- * above those before replaces them from that step on. E_IO, E_NOMEM. */
+/* Reads both journals of the folder `run` into a; a missing file reads as an empty one. A line
+ * whose step is not above those before replaces them from that step on. E_IO, E_NOMEM. */
 Status journal_read(const char *run, Arena *a, Journal *j);
 
 #endif

@@ -23,7 +23,7 @@ static Status open_parts(Run *r, const Config *c)
 
     TRY(model_open(&r->model, &r->params, c, r->dataset.vocab_size, true));
     params_init(&r->params, seed);
-    if (c->monitor.inject == INJECT_nan) TRY(inject_place(c->monitor.inject_where, &r->fault));
+    if (c->monitor.inject == INJECT_nan) TRY(inject_target(c->monitor.inject_where, &r->fault));
     TRY(monitor_open(&r->monitor, &r->arena, &c->monitor,
                      &(MonitorShape){.steps = c->train.steps,
                                      .warmup = c->optim.warmup,
@@ -66,7 +66,7 @@ static void trace(Run *r, const StepTask *task)
                  f->in_backward ? "backward" : "forward", f->op, f->scope,
                  f->parameter ? (f->in_backward ? ", gradient of " : ", value of ") : "",
                  f->parameter ? f->parameter : "");
-    snprintf(j->message, sizeof j->message, "update %lld (batch %lld): the %s is %s; %s",
+    snprintf(j->message, sizeof j->message, "step %lld (batch %lld): the %s is %s; %s",
              (long long)j->step, (long long)j->batch_index, isfinite(r->loss) ? "gradient" : "loss",
              value, place);
 }

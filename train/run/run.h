@@ -21,7 +21,7 @@ typedef struct Run {
     Gpt model;
     Microbatches *microbatches;
     Monitor monitor;
-    InjectPlace fault; /* monitor.inject = nan */
+    InjectTarget fault; /* monitor.inject = nan */
 
     int64_t step;         /* updates made */
     int64_t batch_index;  /* of the last batch: more than step after skips and rewinds */

@@ -1,7 +1,7 @@
-#include "train/monitor/pieces.h"
+#include "train/monitor/document_span.h"
 
-/* Rows before `row` that are its document's prompt: without a loss, in the same segment, and not more
- * than the document has tokens. A row without a loss that ends a segment is nobody's. */
+/* Rows before `row` that are its document's prompt: without a loss, in the same segment, and not
+ * more than the document has tokens. A row without a loss that ends a segment is nobody's. */
 static int64_t prompt_rows(const Batch *b, const Split *s, int64_t row, int64_t segment)
 {
     const int64_t before =
@@ -13,7 +13,7 @@ static int64_t prompt_rows(const Batch *b, const Split *s, int64_t row, int64_t 
 
 /* Pieces of the rows [begin, end), a segment; out NULL: only counts them. */
 static int64_t of_segment(const Batch *b, const Split *s, int64_t sequence, int64_t begin,
-                          int64_t end, BatchPiece *out)
+                          int64_t end, DocumentSpan *out)
 {
     int64_t count = 0, limit = -1, last = 0; /* of the last piece: its document's end, and row */
     for (int64_t row = begin; row < end; row++) {
@@ -24,10 +24,10 @@ static int64_t of_segment(const Batch *b, const Split *s, int64_t sequence, int6
             limit = (int64_t)s->offsets[document + 1];
             if (out) {
                 const int64_t prompt = prompt_rows(b, s, row, begin);
-                out[count] = (BatchPiece){.document = document,
-                                          .sequence = sequence,
-                                          .row = row - prompt,
-                                          .token_begin = token - prompt};
+                out[count] = (DocumentSpan){.document = document,
+                                            .sequence = sequence,
+                                            .row = row - prompt,
+                                            .token_begin = token - prompt};
             }
             count++;
         }
@@ -40,7 +40,7 @@ static int64_t of_segment(const Batch *b, const Split *s, int64_t sequence, int6
     return count;
 }
 
-static int64_t all_pieces(const Batch *b, const Split *s, BatchPiece *out)
+static int64_t all_pieces(const Batch *b, const Split *s, DocumentSpan *out)
 {
     int64_t count = 0;
     for (int64_t q = 0; q < b->sequences; q++)
@@ -50,7 +50,7 @@ static int64_t all_pieces(const Batch *b, const Split *s, BatchPiece *out)
     return count;
 }
 
-Status batch_pieces(const Batch *b, const Split *s, Arena *a, BatchPiece **out, int64_t *count)
+Status document_spans(const Batch *b, const Split *s, Arena *a, DocumentSpan **out, int64_t *count)
 {
     *count = all_pieces(b, s, NULL);
     *out = arena_take(a, (*count + 1) * (int64_t)sizeof **out);
@@ -59,7 +59,7 @@ Status batch_pieces(const Batch *b, const Split *s, Arena *a, BatchPiece **out, 
     return OK;
 }
 
-int32_t batch_piece_token(const Batch *b, const BatchPiece *p, int64_t r)
+int32_t document_span_token(const Batch *b, const DocumentSpan *p, int64_t r)
 {
     return b->targets[r] >= 0 || r + 1 >= p->end ? b->targets[r] : b->inputs[r + 1];
 }

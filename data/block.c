@@ -85,9 +85,10 @@ static Status check_header(const BlockKind *kind, const char *name, const unsign
     memcpy(h, file, sizeof *h);
     if (XXH64_hashFromCanonical(&h->self) != XXH3_64bits(h, offsetof(Header, self)))
         return FAIL(kind->code, "%s: damaged: its first %zu bytes have changed", name, sizeof *h);
-    if (h->version != kind->version || h->block != kind->size)
-        return FAIL(kind->code, "%s: a %s of version %u; this program reads version %u", name,
-                    kind->noun, h->version, kind->version);
+    if (h->version < kind->oldest || h->version > kind->version || h->block != kind->size)
+        return FAIL(kind->code, "%s: a %s of version %u; this program reads version %u%s", name,
+                    kind->noun, h->version, kind->version,
+                    kind->oldest < kind->version ? " and older" : "");
     if (size < kind->size || h->payload != (uint64_t)(size - kind->size))
         return FAIL(kind->code, "%s: %s: %lld bytes, and was written with %llu", name,
                     size < kind->size || h->payload > (uint64_t)(size - kind->size) ? "truncated"

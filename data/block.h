@@ -19,7 +19,8 @@
 typedef struct BlockKind {
     const char *magic; /* 8 letters */
     const char *noun;  /* "checkpoint": for messages; the format is then "capstan-checkpoint" */
-    uint32_t version;
+    uint32_t version;  /* written */
+    uint32_t oldest;   /* read: from this version on */
     int64_t size;      /* of the block */
     int64_t alignment; /* of every array in the payload */
     Status code;       /* of a file that is refused */

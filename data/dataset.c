@@ -5,7 +5,7 @@
 #include "autograd/base/text.h"
 #include "data/dataset_internal.h"
 
-const BlockKind dataset_kind = {"CAPSDATA", "dataset", 1, 4096, 4096, E_DATA};
+const BlockKind dataset_kind = {"CAPSDATA", "dataset", 1, 1, 4096, 4096, E_DATA};
 
 int64_t dataset_largest_token(const Split *s, int64_t begin, int64_t end)
 {

@@ -79,6 +79,7 @@ void h5_writer_close(H5Writer *w);
 typedef struct H5Reader {
     char *path; /* escaped, for messages */
     const BlockKind *kind;
+    int64_t version; /* of the file: kind->oldest .. kind->version */
     Mapping file;
     H5Contents *contents; /* NULL after h5_reader_detach() */
     Span apart[BLOCK_APART];

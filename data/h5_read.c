@@ -143,14 +143,13 @@ static Status read_contents(H5Reader *r)
     return sort(r, c);
 }
 
-static Status check_format(const H5Reader *r)
+static Status check_format(H5Reader *r)
 {
     char format[64], expected[64];
-    int64_t version = 0;
     snprintf(expected, sizeof expected, "capstan-%s", r->kind->noun);
     TRY(h5_get_text(r, "/", "format", format, sizeof format));
-    TRY(h5_get_int(r, "/", "version", &version));
-    if (strcmp(format, expected) || version != r->kind->version)
+    TRY(h5_get_int(r, "/", "version", &r->version));
+    if (strcmp(format, expected) || r->version < r->kind->oldest || r->version > r->kind->version)
         return FAIL(r->kind->code, "%s: its format is not %s, version %u", r->path, expected,
                     r->kind->version);
     return OK;

@@ -13,7 +13,7 @@
 #include "tests/disguise.h"
 #include "train/checkpoint/checkpoint.h"
 
-static const BlockKind kind = {"CAPSTEST", "test", 3, 512, 8, E_DATA};
+static const BlockKind kind = {"CAPSTEST", "test", 3, 3, 512, 8, E_DATA};
 static const float numbers[] = {1, 2, 3, 4, 5, 6};
 static const hsize_t six = 6;
 

@@ -6,7 +6,7 @@
 #include "tests/faulty.h"
 #include "tests/temporary.h"
 
-static const BlockKind kind = {"CAPSTEST", "test", 3, 512, 8, E_DATA};
+static const BlockKind kind = {"CAPSTEST", "test", 3, 3, 512, 8, E_DATA};
 static const float numbers[] = {1, 2, 3, 4, 5, 6};
 
 static void put_all(H5Writer *w)
@@ -71,7 +71,7 @@ Test(h5, reads_what_it_wrote)
     for (const char *last = name; (name = h5_next_array(&r, name)); last = name)
         cr_expect_gt(strcmp(name, last), 0);
     h5_reader_close(&r);
-    const BlockKind other = {"CAPSTEST", "test", 4, 512, 8, E_FORMAT};
+    const BlockKind other = {"CAPSTEST", "test", 4, 4, 512, 8, E_FORMAT};
     cr_expect_eq(h5_reader_open(&r, in_temporary("x.h5"), &other), E_FORMAT);
     cr_expect(strstr(error_message(), "version 3"), "%s", error_message());
     h5_reader_close(&r);

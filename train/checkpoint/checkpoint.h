@@ -3,7 +3,7 @@
  *     /model/NAME  /optim/m/NAME  /optim/v/NAME   each parameter, and AdamW's two moments of its gradient
  *     /config  /tokenizer                         text (uint8)
  *     attributes of /:      format, version, step, tokens
- *     attributes of /state: draw (the batch index), vocab_size, dataset, precision, core
+ *     attributes of /state: batch (its index), vocab_size, dataset, precision, core
  *     /state/NAME                                 further lists of numbers that modules keep
  *
  * Equal content gives equal bytes: the file holds no time, host, process, path or thread count. It is

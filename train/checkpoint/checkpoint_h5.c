@@ -9,7 +9,8 @@
 
 enum { NAME_MAX_LONG = PARAM_NAME_MAX + 32 };
 
-const BlockKind checkpoint_kind = {"CAPSCKPT", "checkpoint", 1, 512, 8, E_FORMAT};
+/* Version 1, of capstan 0.1, called the batch index "draw". */
+const BlockKind checkpoint_kind = {"CAPSCKPT", "checkpoint", 2, 1, 512, 8, E_FORMAT};
 
 static void put_group(H5Writer *w, const char *group, const Params *p, const real *numbers)
 {
@@ -35,7 +36,7 @@ static void put_state(H5Writer *w, const Checkpoint *c)
     char name[NAME_MAX_LONG];
     const CheckpointInfo *info = &c->info;
     h5_put_group(w, "/state");
-    h5_put_int(w, "/state", "draw", info->batch_index);
+    h5_put_int(w, "/state", "batch", info->batch_index);
     h5_put_int(w, "/state", "vocab_size", info->vocab_size);
     h5_put_text(w, "/state", "dataset", info->dataset);
     h5_put_text(w, "/state", "precision", number_name(NUMBER_REAL));
@@ -74,7 +75,7 @@ static Status read_info(CheckpointReader *r, const H5Reader *f)
     const void *config, *tokenizer;
     TRY(h5_get_int(f, "/", "step", &i->step));
     TRY(h5_get_int(f, "/", "tokens", &i->tokens));
-    TRY(h5_get_int(f, "/state", "draw", &i->batch_index));
+    TRY(h5_get_int(f, "/state", f->version == 1 ? "draw" : "batch", &i->batch_index));
     TRY(h5_get_int(f, "/state", "vocab_size", &i->vocab_size));
     TRY(h5_get_text(f, "/state", "dataset", i->dataset, sizeof i->dataset));
     TRY(h5_get_text(f, "/state", "precision", i->precision, sizeof i->precision));

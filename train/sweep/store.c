@@ -12,7 +12,7 @@
 #include "data/files.h"
 #include "data/h5.h"
 
-const BlockKind sweep_kind = {"CAPSSWEP", "sweep", 1, 512, 8, E_DATA};
+const BlockKind sweep_kind = {"CAPSSWEP", "sweep", 2, 1, 512, 8, E_DATA};
 
 /* The arrays of /runs, an element a run; texts one after the other, each ended by a NUL. */
 /* clang-format off */

@@ -45,8 +45,8 @@ static Status dispatch(int argc, char *argv[])
     return c->name ? c->run(c, argc - 2, argv + 2) : unknown(argv[1]);
 }
 
-/* A closed standard stream would let a file of ours take its number, and what is printed go into it. What
- * is opened here instead fails as the closed one would. */
+/* A closed standard stream would let a file of ours take its number, and what is printed go into
+ * it. What is opened here instead fails as the closed one would. */
 static void occupy_standard_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++)

@@ -7,7 +7,7 @@
 #ifndef AUTOGRAD_BASE_ERROR_H
 #define AUTOGRAD_BASE_ERROR_H
 
-/* Status, the exit code of a command that ends with it (CONTRACT 2), and its text. */
+/* Status, the exit code of a command that ends with it, and its text. */
 #define STATUS_LIST(X)                                  \
     X(OK, 0, "ok")                                      \
     X(E_ARG, 2, "invalid argument")                     \

@@ -1,9 +1,9 @@
 /* The schema: how settings become a struct.
  *
  * A module lists its settings in its own header, one row each (see GPT_SETTINGS in layers/gpt.h).
- * SCHEMA_FIELDS turns the rows into the fields of a struct, SCHEMA_KEYS into a table of keys. Parsing,
- * bounds, defaults, `capstan config explain`, dumping and comparing all read that table: no fact about
- * a setting is written twice.
+ * SCHEMA_FIELDS turns the rows into the fields of a struct, SCHEMA_KEYS into a table of keys.
+ * Parsing, bounds, defaults, `capstan config explain`, dumping and comparing all read that table:
+ * no fact about a setting is written twice.
  *
  * The kinds of rows, and the fields they make:
  *   INT   (S, name, default, min, max, help)            int64_t
@@ -11,7 +11,7 @@
  *   BOOL  (S, name, default, help)                      bool
  *   TEXT  (S, name, "default", help)                    char[TEXT_MAX]
  *   CHOICE(S, name, default, Type, TYPE_CHOICES, help)  Type, an enum made by CHOICES
- *   AUTO  (S, name, min, max, help)                     int64_t; default and "auto" are SETTING_AUTO */
+ *   AUTO  (S, name, min, max, help)                     int64_t; SETTING_AUTO: "auto", the default */
 #ifndef AUTOGRAD_BASE_SCHEMA_H
 #define AUTOGRAD_BASE_SCHEMA_H
 
@@ -37,7 +37,8 @@ typedef struct Key {
     unsigned flags; /* of SettingFlags */
 } Key;
 
-/* Facts about a setting that its row states after the help, as in INT(..., "help", SETTING_SCHEDULE). */
+/* Facts about a setting that its row states after the help, as in INT(..., "help",
+ * SETTING_SCHEDULE). */
 typedef enum SettingFlags {
     SETTING_MAY_CHANGE = 1, /* a resumed run may change it: no trained number depends on it */
     SETTING_SCHEDULE = 2    /* only the learning rate of later steps depends on it */
@@ -51,8 +52,8 @@ enum { SETTING_AUTO = -1 };
  *     #define INIT_CHOICES(X) X(INIT, scaled) X(INIT, plain)
  *     CHOICES(Init, INIT_CHOICES, init_text)
  *
- * gives the type Init, the constants INIT_scaled = 0 and INIT_plain = 1, and init_text(), which returns
- * the choice as the user writes it. */
+ * gives the type Init, the constants INIT_scaled = 0 and INIT_plain = 1, and init_text(), which
+ * returns the choice as the user writes it. */
 #define CHOICES(Type, LIST, to_text)                                                   \
     typedef enum Type { LIST(CHOICE_CONSTANT) } Type;                                  \
     _Static_assert(sizeof(Type) == sizeof(int), "schema.c stores a choice as an int"); \
@@ -101,27 +102,29 @@ enum { SETTING_AUTO = -1 };
 /* The key called section.name in a table of count keys; NULL if there is none. */
 const Key *schema_find(const Key *keys, int count, const char *section, const char *name);
 
-/* The key whose name is nearest to section.name, for "did you mean": the same name in another section
- * comes first, then the smallest edit distance. */
+/* The key whose name is nearest to section.name, for "did you mean": the same name in another
+ * section comes first, then the smallest edit distance. */
 const Key *schema_nearest(const Key *keys, int count, const char *section, const char *name);
 
 /* Sets every field to its default. */
 void schema_defaults(const Key *keys, int count, void *config);
 
-/* Parses text and stores the value. An integer is digits, also 1_000, or a form like 1e6 or 2.5e3 whose
- * value is an integer of at most 2^53; a real is decimal and finite (1e-3, 0.001); a bool is true or
- * false; a text is UTF-8 of less than TEXT_MAX bytes. E_CONFIG: the field keeps its old value; the
- * message begins with `where` ("a.yaml:3:5: ", "command line: ") and says which values are allowed. */
+/* Parses text and stores the value. An integer is digits, also 1_000, or a form like 1e6 or 2.5e3
+ * whose value is an integer of at most 2^53; a real is decimal and finite (1e-3, 0.001); a bool is
+ * true or false; a text is UTF-8 of less than TEXT_MAX bytes. E_CONFIG: the field keeps its old
+ * value; the message begins with `where` ("a.yaml:3:5: ", "command line: ") and says which values
+ * are allowed. */
 Status schema_set(const Key *k, void *config, const char *text, const char *where);
 
-/* A value as text, which schema_set() reads back as the same value. At most TEXT_MAX bytes; returns out. */
+/* A value as text, which schema_set() reads back as the same value. At most TEXT_MAX bytes;
+ * returns out. */
 char *schema_value(const Key *k, const void *config, char *out, size_t size);
 
 /* Bit for bit the same. */
 bool schema_equal(const Key *k, const void *a, const void *b);
 
-/* For messages and `config explain`: the kind ("int", "choice"), and the allowed values in words ("a whole
- * number from 1 to 8", "one of a, b"). */
+/* For messages and `config explain`: the kind ("int", "choice"), and the allowed values in words
+ * ("a whole number from 1 to 8", "one of a, b"). */
 const char *schema_type(const Key *k);
 char *schema_expects(const Key *k, char *out, size_t size);
 

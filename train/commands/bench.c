@@ -148,7 +148,7 @@ static Status load(const Bench *b, const char *name, Config *c)
     return config_load(c, one ? NULL : name, count, all);
 }
 
-/* What is no case is a file; the precision decides which program goes on, before anything is printed. */
+/* A name that is not a case is a file. The precision decides which program runs. */
 static Status check_names(const Bench *b, int count, const char *const names[], Config *c,
                           char *argv[])
 {

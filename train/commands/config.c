@@ -9,7 +9,7 @@
 
 enum { ARGUMENTS_MAX = 512 };
 
-/* What the text of a value means. */
+/* A value in JSON, from its text. */
 static json_t *json_value(KeyType type, const char *text)
 {
     switch (type) {
@@ -54,19 +54,21 @@ static const char *shown_default(const Key *k)
     return *k->fallback ? k->fallback : "\"\"";
 }
 
+/* "width = 128   1 to 65536", and the help below it. */
 static void explain_row(const Key *k)
 {
-    char expected[512];
+    char expected[512], head[64];
     const char *range = schema_expects(k, expected, sizeof expected);
     const char *from = strstr(range, " from ");
-    if (k->type != TYPE_TEXT && from)
+    if (from)
         range = from + strlen(" from ");
     else if (k->choices)
         range = k->choices;
-    else
-        range = "";
-    printf("  %-15s %-4s  %-14s  %-34s  %s\n", k->name, schema_type(k), shown_default(k), range,
-           k->help);
+    else if (k->type == TYPE_TEXT)
+        range = "text";
+    snprintf(head, sizeof head, "%s = %s", k->name, shown_default(k));
+    printf("  %-28s  %s%s\n      ", head, k->type == TYPE_AUTO ? "auto, or " : "", range);
+    options_put_text(k->help, 6);
 }
 
 static bool is_data_path(const Key *k)
@@ -77,7 +79,8 @@ static bool is_data_path(const Key *k)
 static void explain_one(const Key *k)
 {
     char expected[512];
-    printf("%s.%s: %s\n", k->section, k->name, k->help);
+    printf("%s.%s\n  ", k->section, k->name);
+    options_put_text(k->help, 2);
     printf("  value    %s\n", schema_expects(k, expected, sizeof expected));
     printf("  default  %s\n", shown_default(k));
     printf("  resume   %s\n", config_may_change(k) ? "may differ"

@@ -12,10 +12,10 @@
 #include "train/support/interrupt.h"
 #include "train/support/json.h"
 
-typedef struct Wish {
+typedef struct Args {
     const char *checkpoint, *data, *split;
     bool by_position, by_document, json;
-} Wish;
+} Args;
 
 /* [from, to, tokens, loss] of the places there are. */
 static json_t *json_places(const PlaceLoss *places)
@@ -30,7 +30,7 @@ static json_t *json_places(const PlaceLoss *places)
     return all;
 }
 
-/* [document, tokens, loss] of those that have a loss. */
+/* [document, tokens, loss] of the documents that have a loss. */
 static json_t *json_documents(const DocumentLoss *documents, int64_t count)
 {
     json_t *all = json_array();
@@ -42,7 +42,7 @@ static json_t *json_documents(const DocumentLoss *documents, int64_t count)
     return all;
 }
 
-static Status print_json(const Wish *w, const char *path, long long step, const Evaluation *e,
+static Status print_json(const Args *w, const char *path, long long step, const Evaluation *e,
                          const EvaluateOptions *o, int64_t documents)
 {
     json_t *root = json_pack("{s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:o}", "loss",
@@ -56,14 +56,14 @@ static Status print_json(const Wish *w, const char *path, long long step, const 
     return json_print(root);
 }
 
-static Status print(const Wish *w, const LoadedModel *t, const Evaluation *e,
+static Status print(const Args *w, const LoadedModel *t, const Evaluation *e,
                     const EvaluateOptions *o, int64_t documents)
 {
     const char *path = w->data ? w->data : t->config->data.path;
     const long long step = (long long)t->checkpoint.info.step;
     char shown[PATH_MAX];
     if (w->json) return print_json(w, path, step, e, o, documents);
-    printf("%s of %s, after update %lld: %lld tokens in %.1f s\n", w->split,
+    printf("%s of %s, after step %lld: %lld tokens in %.1f s\n", w->split,
            text_escape(path, shown, sizeof shown), step, (long long)e->tokens, e->seconds);
     printf("loss           %.6f nats a token\nperplexity     %.4f\n", e->loss, e->perplexity);
     if (e->bytes)
@@ -84,7 +84,7 @@ static Status print(const Wish *w, const LoadedModel *t, const Evaluation *e,
     return OK;
 }
 
-static Status eval_on(const Wish *w, LoadedModel *t, Dataset *d)
+static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
 {
     EvaluateOptions o = {.progress = isatty(STDERR_FILENO) ? stderr : NULL,
                          .stop = interrupt_watch(NULL, false)};
@@ -103,7 +103,7 @@ static Status eval_on(const Wish *w, LoadedModel *t, Dataset *d)
 
 Status command_eval(const Command *self, int argc, char *argv[])
 {
-    Wish w = {.split = "val"};
+    Args w = {.split = "val"};
     int64_t threads = 0;
     bool helped;
     enum { SETTINGS = 64 };

@@ -9,13 +9,13 @@
 #include "train/diagnose/explain.h"
 #include "train/diagnose/rerun.h"
 
-typedef struct Wish {
+typedef struct Args {
     const char *run, *data;
     int64_t step; /* 0: the first spike */
     int64_t documents, threads;
     bool no_replay, json;
     char **argv;
-} Wish;
+} Args;
 
 /* What there is of the run. */
 typedef struct Found {
@@ -36,7 +36,7 @@ static void warn(void *context, const char *message)
     fputc('\n', stderr);
 }
 
-static Status find_score(const Wish *w, Found *f)
+static Status find_score(const Args *w, Found *f)
 {
     char folder[BUNDLE_PATH_MAX];
     CheckpointReader reader;
@@ -50,8 +50,9 @@ static Status find_score(const Wish *w, Found *f)
     return status;
 }
 
-/* Each that can be read; what is wrong with one keeps nobody from the others, nor from another step. */
-static Status read_all(const Wish *w, Found *f)
+/* Reads all bundles that can be read. A damaged one is a warning: the others, and other steps,
+ * remain. */
+static Status read_all(const Args *w, Found *f)
 {
     const int64_t count = f->count;
     Status status = OK;
@@ -71,7 +72,7 @@ static Status read_all(const Wish *w, Found *f)
     return f->count || w->step ? OK : status;
 }
 
-static Status find(const Wish *w, Found *f)
+static Status find(const Args *w, Found *f)
 {
     const bool one = bundle_is_there(w->run); /* the folder of a spike, not of a run */
     if (one)
@@ -99,7 +100,7 @@ static json_t *list_json(const Found *f)
     return all;
 }
 
-static void list(const Wish *w, const Found *f)
+static void list(const Args *w, const Found *f)
 {
     char shown[BUNDLE_PATH_MAX];
     if (f->count < 2) return;
@@ -112,7 +113,7 @@ static void list(const Wish *w, const Found *f)
 }
 
 /* A run without a bundle. */
-static Status tell_nothing(const Wish *w, const Found *f)
+static Status tell_nothing(const Args *w, const Found *f)
 {
     char shown[BUNDLE_PATH_MAX];
     if (w->json)
@@ -129,7 +130,7 @@ static Status tell_nothing(const Wish *w, const Found *f)
     return OK;
 }
 
-static Status tell(const Wish *w, const Found *f, Bundle *b, const Config *c, bool with_replay)
+static Status tell(const Args *w, const Found *f, Bundle *b, const Config *c, bool with_replay)
 {
     Explanation e;
     TRY(explain(b, c, with_replay, &f->score, &e));
@@ -147,7 +148,7 @@ static Status tell(const Wish *w, const Found *f, Bundle *b, const Config *c, bo
 }
 
 /* A step of which nothing was kept. */
-static Status tell_again(const Wish *w, const Found *f)
+static Status tell_again(const Args *w, const Found *f)
 {
     Bundle b;
     Config *c;
@@ -157,7 +158,7 @@ static Status tell_again(const Wish *w, const Found *f)
     return status;
 }
 
-/* A run that stopped at a spike has it in no checkpoint of its own, but in the one of the bundle. */
+/* A run that stopped at a spike saved that state in the bundle only, not in its checkpoints. */
 static Status find_newest_score(Found *f)
 {
     char path[CHECKPOINT_PATH_MAX];
@@ -171,7 +172,7 @@ static Status find_newest_score(Found *f)
     return status;
 }
 
-static Status tell_found(const Wish *w, Found *f)
+static Status tell_found(const Args *w, Found *f)
 {
     Config *c;
     int64_t i = 0;
@@ -195,7 +196,7 @@ static Status read_step(const char *text, int64_t *step)
 
 Status command_explain(const Command *self, int argc, char *argv[])
 {
-    Wish w = {.documents = 10, .argv = argv};
+    Args w = {.documents = 10, .argv = argv};
     Found f = {0};
     const char *positional[2];
     int count;

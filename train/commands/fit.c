@@ -13,14 +13,14 @@
 
 enum { INPUTS_MAX = 4096 };
 
-typedef struct Wish {
+typedef struct Args {
     const char *law, *minima, *given, *svg;
     const char *at[OPTION_VALUES_MAX];
     int at_count;
     int64_t drop, threads;
     bool compare, varpro, json;
     FitOptions options;
-} Wish;
+} Args;
 
 /* "a,b,c" as the names of all laws. */
 static const char *law_names(char *out, size_t size)
@@ -77,7 +77,7 @@ static Status read_given(const char *text, LawKind law, unsigned *mask, double *
     return *mask ? OK : FAIL(E_ARG, "--given: expected NAME=VALUE,...");
 }
 
-static Status fill_places(const Wish *w, FitReport *r)
+static Status fill_places(const Args *w, FitReport *r)
 {
     for (; r->queries < w->at_count; r->queries++) {
         FitQuery *p = &r->query[r->queries];
@@ -86,7 +86,7 @@ static Status fill_places(const Wish *w, FitReport *r)
         TRY(read_place(w->at[r->queries], &p->at));
         if (r->fit.law < LAW_FORMS) TRY(fit_predict(&r->fit, &p->at, &p->prediction));
         if (p->at.params > 0 && r->fit.law >= LAW_FORMS)
-            return FAIL(E_ARG, "--at %s: %s says what is optimal at FLOPS, not the loss",
+            return FAIL(E_ARG, "--at %s: %s gives the optimum for FLOPs, not the loss",
                         w->at[r->queries], law_name(r->fit.law));
         if (p->at.flops > 0 && r->fit.law != LAW_COMPUTE)
             TRY(fit_optimum(&r->fit, p->at.flops, &p->params, &p->tokens, &p->loss));
@@ -95,7 +95,7 @@ static Status fill_places(const Wish *w, FitReport *r)
 }
 
 /* Approach 2's own error, by the law that the same points give. */
-static void find_bias(const Wish *w, Arena *arena, FitReport *r)
+static void find_bias(const Args *w, Arena *arena, FitReport *r)
 {
     FitResult law;
     FitOptions f = w->options;
@@ -107,7 +107,7 @@ static void find_bias(const Wish *w, Arena *arena, FitReport *r)
         r->bias_missing = arena_text(arena, error_message());
 }
 
-static Status find_all(const Wish *w, LawKind law, const Points *p, Arena *arena, FitReport *r)
+static Status find_all(const Args *w, LawKind law, const Points *p, Arena *arena, FitReport *r)
 {
     unsigned mask = 0;
     double given[LAW_PARAMETERS_MAX];
@@ -155,7 +155,7 @@ static Status check_twice(const char *const *inputs, int count)
     return OK;
 }
 
-static Status fit(const Wish *w, const char *const *inputs, int count)
+static Status fit(const Args *w, const char *const *inputs, int count)
 {
     LawKind law = LAW_CHINCHILLA;
     char names[128];
@@ -185,7 +185,7 @@ static Status fit(const Wish *w, const char *const *inputs, int count)
 
 Status command_fit(const Command *self, int argc, char *argv[])
 {
-    static Wish w = {.options = {.huber = 1e-3, .bootstraps = 4000, .level = 0.95}};
+    static Args w = {.options = {.huber = 1e-3, .bootstraps = 4000, .level = 0.95}};
     const char *inputs[INPUTS_MAX];
     bool helped;
     int count;

@@ -37,6 +37,19 @@ static void put_word(const char *word, int indent, int *column)
     *column += length;
 }
 
+void options_put_text(const char *text, int indent)
+{
+    char word[256];
+    int column = indent;
+    for (const char *at = text; *at; at += strspn(at, " ")) {
+        const size_t length = strcspn(at, " ");
+        snprintf(word, sizeof word, "%.*s", (int)length, at);
+        put_word(word, indent, &column);
+        at += length;
+    }
+    putchar('\n');
+}
+
 /* The words of a text, one by one; what is in brackets stays together. */
 static void put_words(const char *text, int indent, int *column)
 {
@@ -99,14 +112,7 @@ static void print_help(const Command *c, const Option *options)
             column = 0;
         }
         printf("%*s", HELP_COLUMN - column, "");
-        column = HELP_COLUMN;
-        for (const char *at = o->help; *at; at += strspn(at, " ")) {
-            const size_t length = strcspn(at, " ");
-            snprintf(head, sizeof head, "%.*s", (int)length, at);
-            put_word(head, HELP_COLUMN, &column);
-            at += length;
-        }
-        putchar('\n');
+        options_put_text(o->help, HELP_COLUMN);
     }
 }
 

@@ -1,5 +1,5 @@
-/* The options of a command line: one table per command. It is read to parse the arguments and to print
- * the usage lines and the help. */
+/* The options of a command line: one table per command. It is read to parse the arguments and to
+ * print the usage lines and the help. */
 #ifndef TRAIN_COMMANDS_OPTIONS_H
 #define TRAIN_COMMANDS_OPTIONS_H
 
@@ -20,12 +20,13 @@ typedef struct Option {
     void *value;          /* bool, const char *, int64_t or double; set if the option is given */
     const char *argument; /* "N"; NULL for a flag */
     double min, max;      /* of a number; both 0: any */
-    /* TYPE_WORD only: value is const char *[OPTION_VALUES_MAX] and takes all words up to the next option;
-     * *count, 0 before, is how many. NULL: one word. */
+    /* TYPE_WORD only: value is const char *[OPTION_VALUES_MAX] and takes all words up to the next
+     * option; *count, 0 before, is how many. NULL: one word. */
     int *count;
     const char *help;
-    /* Bits of usage lines, the first is IN_USAGE(0): which ones show the option (0: all), and which ones
-     * show it without brackets. A command checks itself what it requires. */
+    /* Bits of usage lines, the first is IN_USAGE(0): which ones show the option (0: all), and
+     * which ones show it without brackets. This is for the usage lines only: the command checks
+     * its arguments. */
     unsigned usage, required;
 } Option;
 
@@ -74,10 +75,13 @@ struct Command {
 };
 
 /* Parses the arguments and stores the options' values. Other arguments go to positional, at most
- * positional_max; one more is E_ARG. "--help" prints the help and sets *helped: the command then returns
- * OK at once. E_ARG names the faulty option, and the nearest right one. */
+ * positional_max; one more is E_ARG. "--help" prints the help and sets *helped: the command then
+ * returns OK at once. E_ARG names the faulty option, and the nearest right one. */
 Status options_read(const Command *c, const Option *options, int argc, char *argv[],
                     const char *positional[], int positional_max, int *positional_count,
                     bool *helped);
+
+/* Prints a text and ends the line, from column `indent` on; further lines are indented to it. */
+void options_put_text(const char *text, int indent);
 
 #endif

@@ -9,11 +9,11 @@
 #include "train/support/json.h"
 #include "train/support/precision.h"
 
-typedef struct Wish {
+typedef struct Args {
     const char *histogram, *algorithm;
     int64_t capacity, depth;
     bool leak_test, json;
-} Wish;
+} Args;
 
 static Status unknown(const char *name)
 {
@@ -24,7 +24,7 @@ static Status unknown(const char *name)
     return FAIL(E_ARG, "--algorithm %s: expected one of %s", name, all);
 }
 
-static Status of_histogram(const Wish *w)
+static Status of_histogram(const Args *w)
 {
     PackingReport r;
     const char *name = w->algorithm ? w->algorithm : "best_fit";
@@ -88,7 +88,7 @@ static Status read_config(Config *c, const char *const words[], int count, char 
 
 Status command_pack(const Command *self, int argc, char *argv[])
 {
-    Wish w = {0};
+    Args w = {0};
     const char *arguments[OPTION_VALUES_MAX];
     bool helped;
     int count;

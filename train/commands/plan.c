@@ -33,7 +33,7 @@ static void print_bytes(const char *name, int64_t size, const char *what)
     printf("  %-12s %10.1f MB   %s\n", name, 1e-6 * (double)size, what);
 }
 
-/* Blocks are alike: the first stands for all. */
+/* All blocks are alike, so only the first one is printed. */
 static void print_matrices(const Plan *p)
 {
     const long long layers = (long long)p->config->model.layers;

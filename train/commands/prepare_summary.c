@@ -34,11 +34,12 @@ Status prepared_print(const PrepareSummary *s, const char *tokenizer, const char
     if (json) return print_json(s, tokenizer, output, seconds);
     const long long documents = s->documents, held = s->val_documents, tokens = s->tokens,
                     held_tokens = s->val_tokens;
-    printf("documents   %lld in train, %lld held out", documents - held, held);
+    printf("documents   %lld for training, %lld for validation", documents - held, held);
     if (s->empty) printf("; %lld empty: only end-of-text", (long long)s->empty);
-    printf("\ntokens      %lld in train, %lld held out (%.1f %%); longest document %lld\n",
-           tokens - held_tokens, held_tokens, 100.0 * (double)held_tokens / (double)tokens,
-           (long long)s->longest);
+    printf(
+        "\ntokens      %lld for training, %lld for validation (%.1f %%); longest document %lld\n",
+        tokens - held_tokens, held_tokens, 100.0 * (double)held_tokens / (double)tokens,
+        (long long)s->longest);
     printf("vocabulary  %lld (%s)\n", (long long)s->vocab_size, tokenizer);
     printf("text        %lld bytes, in %.1f s\n", (long long)s->bytes, seconds);
     printf("written to  %s\n", output);

@@ -1,4 +1,5 @@
-/* capstan replay: the batch of a spike and a usual one, on the states before and at it. */
+/* capstan replay: the batch of a spike and a normal one, each from the states before and at the
+ * spike. */
 #include <stdio.h>
 #include <string.h>
 

@@ -12,12 +12,12 @@
 
 enum { RUNS_MAX = 512 };
 
-typedef struct Wish {
+typedef struct Args {
     const char *runs[RUNS_MAX], *output, *svg;
     int count;
     bool json;
     ReportOptions reported;
-} Wish;
+} Args;
 
 static json_t *run_json(const ReportData *r)
 {
@@ -33,7 +33,7 @@ static json_t *run_json(const ReportData *r)
                      "spikes", (json_int_t)r->spikes_flagged);
 }
 
-static Status tell(const Wish *w, const ReportData *runs, const char *path)
+static Status tell(const Args *w, const ReportData *runs, const char *path)
 {
     if (!w->json) {
         for (int i = 0; i < w->count; i++) report_print(&runs[i], stdout);
@@ -45,7 +45,7 @@ static Status tell(const Wish *w, const ReportData *runs, const char *path)
     return json_print(json_pack("{s:o, s:o}", "report", json_text(path), "runs", all));
 }
 
-static Status report(const Wish *w, ReportData *runs)
+static Status report(const Args *w, ReportData *runs)
 {
     char path[4096];
     for (int i = 0; i < w->count; i++) TRY(report_data_read(&runs[i], w->runs[i], &w->reported));
@@ -57,7 +57,7 @@ static Status report(const Wish *w, ReportData *runs)
     return tell(w, runs, path);
 }
 
-static Status report_of_sweep(const Wish *w)
+static Status report_of_sweep(const Args *w)
 {
     char folder[SWEEP_PATH_MAX], path[SWEEP_PATH_MAX + 16];
     Sweep s = {0};
@@ -79,7 +79,7 @@ static Status report_of_sweep(const Wish *w)
 
 Status command_report(const Command *self, int argc, char *argv[])
 {
-    Wish w = {.reported = {.samples = 3, .tokens = 300}};
+    Args w = {.reported = {.samples = 3, .tokens = 300}};
     int64_t threads = 0;
     bool helped;
     const Option options[] = {

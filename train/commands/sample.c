@@ -15,15 +15,15 @@
 #include "train/support/interrupt.h"
 #include "train/support/json.h"
 
-typedef struct Wish {
+typedef struct Args {
     const char *checkpoint, *prompt;
     int64_t count;
     bool interactive, json;
     Sampling sampling;
-} Wish;
+} Args;
 
-/* Some of the samples, made side by side: text [count] is what comes of each, the first one's as it comes to
- * `live` instead if that is not NULL. */
+/* Some of the samples, made side by side: text [count] is what comes of each, the first one's as
+ * it comes to `live` instead if that is not NULL. */
 typedef struct Group {
     int64_t first, count;
     FILE *live, *out[DECODER_STREAMS_MAX];
@@ -32,7 +32,7 @@ typedef struct Group {
     SampleResult made[DECODER_STREAMS_MAX];
 } Group;
 
-static Status group_write(Group *g, const Wish *w, const LoadedModel *t, Decoder *d)
+static Status group_write(Group *g, const Args *w, const LoadedModel *t, Decoder *d)
 {
     Status status = OK;
     int64_t open = 0;
@@ -62,7 +62,7 @@ static void group_free(Group *g)
 }
 
 /* What has been made is printed even if something failed: a user may have had enough. */
-static Status print_group(const Wish *w, const LoadedModel *t, Decoder *d, Group *g)
+static Status print_group(const Args *w, const LoadedModel *t, Decoder *d, Group *g)
 {
     g->live = stdout;
     if (g->first) printf("---------------\n");
@@ -75,7 +75,7 @@ static Status print_group(const Wish *w, const LoadedModel *t, Decoder *d, Group
     return status;
 }
 
-static Status append_group(const Wish *w, const LoadedModel *t, Decoder *d, Group *g, json_t *list)
+static Status append_group(const Args *w, const LoadedModel *t, Decoder *d, Group *g, json_t *list)
 {
     TRY(group_write(g, w, t, d));
     for (int64_t i = 0; i < g->count; i++)
@@ -87,7 +87,7 @@ static Status append_group(const Wish *w, const LoadedModel *t, Decoder *d, Grou
 }
 
 /* To the list, or, if there is none, to standard output. */
-static Status write_all(const Wish *w, const LoadedModel *t, Decoder *d, json_t *list)
+static Status write_all(const Args *w, const LoadedModel *t, Decoder *d, json_t *list)
 {
     Status status = OK;
     for (int64_t i = 0; i < w->count && status == OK; i += d->cache.streams) {
@@ -99,7 +99,7 @@ static Status write_all(const Wish *w, const LoadedModel *t, Decoder *d, json_t 
     return status;
 }
 
-static Status print_json(const Wish *w, const LoadedModel *t, Decoder *d)
+static Status print_json(const Args *w, const LoadedModel *t, Decoder *d)
 {
     const double begin = clock_seconds();
     json_t *list = json_array();
@@ -113,8 +113,8 @@ static Status print_json(const Wish *w, const LoadedModel *t, Decoder *d)
                                 "seconds", json_number(clock_seconds() - begin)));
 }
 
-/* A prompt a line; a line that cannot be read as one is complained of, and the next may be better. */
-static Status answer_lines(const Wish *w, const LoadedModel *t, Decoder *d)
+/* One prompt per line; a line that cannot be tokenized is reported, and the next one is read. */
+static Status answer_lines(const Args *w, const LoadedModel *t, Decoder *d)
 {
     const bool is_terminal = isatty(STDIN_FILENO);
     char *line = NULL;
@@ -139,7 +139,7 @@ static Status answer_lines(const Wish *w, const LoadedModel *t, Decoder *d)
 }
 
 /* How many samples are made side by side: what they remember is to be a part of the memory only. */
-static int64_t streams(const Wish *w, const LoadedModel *t)
+static int64_t streams(const Args *w, const LoadedModel *t)
 {
     const GptConfig *c = t->model.config;
     const int64_t size = cache_count(c, c->context) * (int64_t)sizeof(real),
@@ -149,7 +149,7 @@ static int64_t streams(const Wish *w, const LoadedModel *t)
     return count < 1 ? 1 : count;
 }
 
-static Status sample(const Wish *w, const LoadedModel *t)
+static Status sample(const Args *w, const LoadedModel *t)
 {
     Decoder d;
     Status status = decoder_open(&d, &t->model, streams(w, t));
@@ -163,7 +163,7 @@ static Status sample(const Wish *w, const LoadedModel *t)
 
 Status command_sample(const Command *self, int argc, char *argv[])
 {
-    Wish w = {.prompt = "",
+    Args w = {.prompt = "",
               .count = 1,
               .sampling = {.tokens = 500,
                            .with_prompt = true,

@@ -15,7 +15,7 @@ typedef struct StudyName {
     Status (*run)(const Study *s, json_t **result);
     const char *widths, *rates; /* what they are unless options say; NULL: not asked for */
     int64_t steps, seeds;
-    bool resumes;          /* takes what is in its folder for its own */
+    bool resumes;          /* reuses the results in its folder */
     const char *criterion; /* the key of the result that is to be true; NULL: none */
     const char *failure;
 } StudyName;
@@ -76,8 +76,8 @@ static Status read_lists(const StudyName *n, const char *widths, const char *rat
     return OK;
 }
 
-/* The settings that every training of the study has are kept beside its results, so that those of others are not
- * taken for them. */
+/* The settings that every training of the study has are kept beside its results, so that those of
+ * others are not taken for them. */
 static Status claim(const Study *s, const StudyName *n, const Config *c)
 {
     char path[STUDY_PATH_MAX], name[64], *text = NULL;

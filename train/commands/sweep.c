@@ -65,7 +65,7 @@ static Status make(Arguments *a)
     a->run.folder = a->output;
     a->run.out = a->json ? stderr : stdout;
     Status status = sweep_run(&a->run);
-    clearerr(a->run.out); /* progress that nobody reads any more is no fault */
+    clearerr(a->run.out); /* a closed pipe of progress lines is not an error */
     if (!a->json || a->run.dry_run || (status != OK && status != E_FAILED)) return status;
     char message[4096];
     snprintf(message, sizeof message, "%s", error_message());

@@ -33,7 +33,8 @@ static double now(void)
 
 enum { TEXT_MAX_HERE = 1 << 30 };
 
-/* All of a file, up to `most` bytes, or of standard input if path is NULL or "-"; ended by a zero byte. */
+/* All of a file, up to `most` bytes, or of standard input if path is NULL or "-"; ended by a zero
+ * byte. */
 static Status read_all(Arena *a, const char *path, int64_t most, char **text, int64_t *size)
 {
     const bool standard = !path || !strcmp(path, "-");

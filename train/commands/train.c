@@ -49,7 +49,7 @@ static Status write_report(const TrainOptions *o, Status status)
         written = report_run(folder, status == OK, stream_is_read(o->out) ? o->out : NULL);
     if (written != OK) fprintf(stderr, "capstan: warning: no report: %s\n", error_message());
     fflush(o->out);
-    clearerr(o->out); /* nobody reading it is not a fault */
+    clearerr(o->out); /* a closed pipe is not an error */
     return status == OK ? OK : error_adopt(status, said);
 }
 

@@ -44,10 +44,11 @@ static Status check_precision(const Config *c)
 {
     const char *missing = gemm_bf16_missing();
     if (!config_bf16(c) || c->train.precision_fallback || !missing) return OK;
-    return FAIL(E_CONFIG,
-                "train.precision = bfloat16: %s; train.precision_fallback = true computes the same "
-                "slowly, train.precision = float32 is faster then",
-                missing);
+    return FAIL(
+        E_CONFIG,
+        "train.precision = bfloat16: %s; train.precision_fallback = true emulates it slowly; "
+        "train.precision = float32 is faster",
+        missing);
 }
 
 /* "section.key=value" */
@@ -85,7 +86,7 @@ static Status resolve_microbatches(TrainConfig *t, int64_t context)
     return OK;
 }
 
-/* Where `name` stands in a message as a word; NULL if nowhere. */
+/* Where a message mentions the setting, as a whole word; NULL if it does not. */
 static const char *mention(const char *message, const Key *k)
 {
     char name[128];
@@ -96,7 +97,7 @@ static const char *mention(const char *message, const Key *k)
     return NULL;
 }
 
-/* Adds to what a check of several settings says where those settings were made. */
+/* Adds the origins of the settings that an error of a check mentions. */
 static Status blame(const Config *c, Status status)
 {
     char message[2048], rest[1024] = "";

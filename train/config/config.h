@@ -1,4 +1,4 @@
-/* The whole configuration of a run: filled once, then const. */
+/* The whole configuration of a run: filled once, then constant. */
 #ifndef TRAIN_CONFIG_CONFIG_H
 #define TRAIN_CONFIG_CONFIG_H
 
@@ -75,15 +75,16 @@ extern const Key config_keys[];
 extern const int config_key_count;
 
 /* Sets the defaults, then what the file and its bases say (path may be NULL), then each override
- * "section.key=value"; then resolves what stands for a number (min_lr, kv_heads, microbatches ...) and checks.
- * E_CONFIG with file:line:column and, for an unknown name, the nearest right one. */
+ * "section.key=value"; then resolves what stands for a number (min_lr, kv_heads, microbatches ...)
+ * and checks. E_CONFIG with file:line:column and, for an unknown name, the nearest right one. */
 Status config_load(Config *c, const char *path, int count, const char *const overrides[]);
 
-/* The same, but a section `sweep` is allowed and ignored: the settings that all runs of a sweep share. */
+/* The same, but a section `sweep` is allowed and ignored: the settings that all runs of a sweep
+ * share. */
 Status config_load_common(Config *c, const char *path, int count, const char *const overrides[]);
 
-/* The steps of config_load(), for many configs made from one file. The config of config_read() is not
- * resolved: if lr changes, min_lr follows. sweep: receives the file's section `sweep`
+/* The steps of config_load(), for many configs made from one file. The config of config_read() is
+ * not resolved: if lr changes, min_lr follows. sweep: receives the file's section `sweep`
  * (train/config/yaml_events.h); NULL: the section is an error. */
 typedef struct ConfigTree ConfigTree;
 Status config_read(Config *c, const char *path, ConfigTree *sweep);
@@ -97,26 +98,28 @@ Status config_load_stored(Config *c, const char *path);
 Status config_parse(Config *c, const char *text, size_t size, const char *name, int count,
                     const char *const overrides[]);
 
-/* E_CONFIG if train.precision is bfloat16, and not what this machine and this build have, and
- * precision_fallback is off. */
+/* E_CONFIG if train.precision is bfloat16, this machine or this build lacks it, and
+ * train.precision_fallback is off. */
 Status config_fits_here(const Config *c);
 
 /* YAML that reads back as the same config. with_origin: each value's origin as a comment. */
 Status config_write(const Config *c, bool with_origin, FILE *out);
 
-/* Calls each key whose values differ, in the order of the table; returns how many do. */
+/* Calls differs() for each key whose values differ, in the order of the table; returns their
+ * number. */
 int config_compare(const Config *a, const Config *b, void (*differs)(void *context, const Key *k),
                    void *context);
 
-/* One value as text, as it would stand in the file. Writes at most size bytes, returns out. */
+/* One value as text, as in a config file. Writes at most size bytes, returns out. */
 char *config_value(const Config *c, const Key *k, char *out, size_t size);
 
-/* Whether a resumed run may have another value here (CONTRACT 2): what is printed, saved or measured, but
- * nothing that is learnt. (Of data.path the caller decides, by digest.) */
+/* Whether a resumed run may change this setting: it affects what is printed, saved or measured,
+ * but not what is trained. (data.path may change if the digest of the dataset is the same; the
+ * caller checks it.) */
 bool config_may_change(const Key *k);
 
-/* The value of train.microbatches = auto: one micro-batch per 1024 tokens, but at least 2 if there are two
- * sequences, and at most one per sequence. Depends on nothing else. */
+/* The value of train.microbatches = auto: one micro-batch per 1024 tokens, but at least 2 if there
+ * are two sequences, and at most one per sequence. Depends on nothing else. */
 int64_t config_auto_microbatches(int64_t batch, int64_t context);
 
 bool config_recompute(const Config *c); /* whether train.recompute says so */

@@ -5,7 +5,7 @@
 
 enum { COMMENT_COLUMN = 28 };
 
-/* Whether a text may stand without quotes and be a text, this text, to every reader of YAML. */
+/* Whether every YAML reader takes this text, without quotes, as the same text. */
 static bool is_plain(const char *s)
 {
     static const char *const words[] = {"null", "true", "false", "yes", "no",
@@ -26,14 +26,15 @@ static unsigned decode(const unsigned char *s, int length)
     return code;
 }
 
-/* As it stands between double quotes: what a reader refuses or folds becomes an escape. How many bytes. */
+/* Writes a text for double quotes: characters that a reader rejects or folds are escaped. Returns
+ * bytes. */
 static int write_escaped(const char *text, FILE *out)
 {
     const unsigned char *s = (const unsigned char *)text;
     int used = 0;
     for (size_t left = strlen(text); left;) {
         const int length = text_utf8_length(s, left);
-        INVARIANT(length > 0); /* schema_set() takes nothing else */
+        INVARIANT(length > 0); /* schema_set() accepts only UTF-8 */
         const unsigned code = decode(s, length);
         if (code == '"' || code == '\\')
             used += fprintf(out, "\\%c", (char)code);
@@ -76,7 +77,7 @@ Status config_write(const Config *c, bool with_origin, FILE *out)
         }
         fputc('\n', out);
     }
-    return ferror(out) ? FAIL(E_IO, "the config could not be written") : OK;
+    return ferror(out) ? FAIL(E_IO, "cannot write the config") : OK;
 }
 
 int config_compare(const Config *a, const Config *b, void (*differs)(void *context, const Key *k),

@@ -25,13 +25,13 @@ static Status check_window(const MonitorConfig *c, int64_t steps)
 {
     if (c->window && c->window < WINDOW_LEAST)
         return FAIL(E_CONFIG,
-                    "monitor.window = %lld: a median of so few says little: expected at least %d, "
+                    "monitor.window = %lld: too few values for a median: expected at least %d, "
                     "or 0 for %d",
                     (long long)c->window, WINDOW_LEAST, WINDOW_USUAL);
     if (c->window > steps)
         return FAIL(E_CONFIG,
                     "monitor.window = %lld is longer than the run, train.steps = %lld: expected at "
-                    "most that, or 0 for what fits",
+                    "most that, or 0 for the default",
                     (long long)c->window, (long long)steps);
     return OK;
 }
@@ -49,8 +49,9 @@ static Status check_rewind(const MonitorConfig *c, int64_t steps)
                               "monitor.snapshot_every = 0 makes none: expected at least 1, or -1");
     if (c->rewind_steps > reach)
         return FAIL(E_CONFIG,
-                    "monitor.rewind_steps = %lld is further back than snapshots are kept: "
-                    "monitor.snapshots = %lld of monitor.snapshot_every = %lld reach %lld for sure",
+                    "monitor.rewind_steps = %lld is further back than the oldest snapshot: "
+                    "monitor.snapshots = %lld of monitor.snapshot_every = %lld reach back at least "
+                    "%lld steps",
                     (long long)c->rewind_steps, (long long)c->snapshots, (long long)every,
                     (long long)reach);
     return OK;
@@ -60,8 +61,8 @@ static Status check_inject(const MonitorConfig *c)
 {
     if (c->inject != INJECT_none && !c->inject_batch)
         return FAIL(E_CONFIG,
-                    "monitor.inject = %s needs monitor.inject_batch: the batch where it begins, "
-                    "from 1",
+                    "monitor.inject = %s needs monitor.inject_batch, the first batch with the "
+                    "fault, from 1",
                     inject_text(c->inject));
     if (c->inject == INJECT_nan && !*c->inject_where)
         return FAIL(E_CONFIG, "monitor.inject = nan needs monitor.inject_where: SCOPE/OP or "

@@ -91,10 +91,10 @@ typedef struct MonitorConfig {
     SCHEMA_FIELDS(MONITOR_SETTINGS)
 } MonitorConfig;
 
-/* What no single row can say, in a run of so many updates: E_CONFIG. */
+/* Checks that involve several settings, for a run of `steps` steps: E_CONFIG. */
 Status monitor_check(const MonitorConfig *c, int64_t steps);
 
-/* What window = 0, snapshot_every = -1 and rms_warn = -1 stand for. */
+/* The values behind window = 0, snapshot_every = -1 and rms_warn = -1. */
 int64_t monitor_window(const MonitorConfig *c, int64_t steps);
 int64_t monitor_snapshot_every(const MonitorConfig *c);
 double monitor_rms_warn(const MonitorConfig *c, double beta2);

@@ -1,7 +1,8 @@
 /* Settings that had another name in version 0.1.
  *
- * In a user's config or override an old name is an error that names the new one. In a text that a run of
- * version 0.1 wrote (the config in a checkpoint, config.yaml in a run's folder) it is translated. */
+ * In a user's config or override an old name is an error that names the new one. In a text that a
+ * run of version 0.1 wrote (the config in a checkpoint, config.yaml in a run's folder) it is
+ * translated. */
 #ifndef TRAIN_CONFIG_RENAMED_H
 #define TRAIN_CONFIG_RENAMED_H
 

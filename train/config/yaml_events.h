@@ -1,6 +1,7 @@
 /* The YAML of a config: its events one by one, and subtrees of it.
  *
- * Whatever could give a file another meaning than its plain text (anchors, aliases, tags) is an error. */
+ * Whatever could give a file another meaning than its plain text (anchors, aliases, tags) is an
+ * error. */
 #ifndef TRAIN_CONFIG_YAML_EVENTS_H
 #define TRAIN_CONFIG_YAML_EVENTS_H
 
@@ -31,7 +32,8 @@ const char *events_here(Events *e);
 /* Moves to the next event. E_CONFIG: a syntax error, or YAML that a config may not use. */
 Status events_next(Events *e);
 
-/* The current scalar. E_CONFIG if the event is none, or has a NUL in it; `what` names it in the message. */
+/* The current scalar. E_CONFIG if the event is none, or has a NUL in it; `what` names it in the
+ * message. */
 Status events_scalar(Events *e, const char **value, const char *what);
 
 bool events_null(const Events *e); /* the current event is an empty value or null */
@@ -53,8 +55,8 @@ typedef struct ConfigTree {
     ConfigNode *root; /* NULL: nothing was read */
 } ConfigTree;
 
-/* Reads the subtree that begins with the current event, and replaces the tree by it. E_CONFIG: a map has
- * a key twice, or the nesting is too deep. Call arena_free(&tree->arena) in any case. */
+/* Reads the subtree that begins with the current event, and replaces the tree by it. E_CONFIG: a
+ * map has a key twice, or the nesting is too deep. Call arena_free(&tree->arena) in any case. */
 Status config_tree_read(Events *e, ConfigTree *tree);
 
 #endif

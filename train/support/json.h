@@ -1,4 +1,4 @@
-/* JSON for --json: one object on stdout, nothing else (CONTRACT 7). Made with jansson. */
+/* JSON for --json: one object on stdout, and nothing else. Made with jansson. */
 #ifndef TRAIN_SUPPORT_JSON_H
 #define TRAIN_SUPPORT_JSON_H
 
@@ -6,13 +6,14 @@
 
 #include "autograd/base/error.h"
 
-json_t *json_number(double x); /* null if x is not finite, which JSON cannot say */
+json_t *json_number(double x); /* null if x is not finite: JSON has no such numbers */
 
-/* s, where it is not UTF-8 as text_escape() shows it: arguments and names of files may be anything. */
+/* s as a JSON string; bytes that are not UTF-8 are escaped by text_escape(). For arguments and
+ * file names. */
 json_t *json_text(const char *s);
 
-/* Prints what root holds on stdout, with numbers that read back as they were, and gives root up.
- * E_NOMEM if root is NULL: jansson's way to say so. E_IO. */
+/* Prints root to stdout, with numbers that read back as the same, and releases root. E_NOMEM if
+ * root is NULL, which is how jansson reports it. E_IO. */
 Status json_print(json_t *root);
 
 #endif

@@ -10,7 +10,7 @@ typedef struct Line {
     double at_zero, slope;
 } Line;
 
-/* Through points of weight > 0; false if they do not lie at two different x. */
+/* Through points of weight > 0; false unless there are two different x. */
 static inline bool line_fit(const double *x, const double *y, const double *weight, int64_t count,
                             Line *line)
 {

@@ -14,10 +14,11 @@ const char *precision_number(Precision p);
 /* "float32" or "float64": the number type of this build. */
 const char *precision_here(void);
 
-/* Makes sure that this build computes in `number`, "float32" or "float64". OK if it does. Otherwise
- * executes the other program, which lies beside this one, with the same arguments, and does not return;
- * so call it before anything is printed or written. argv: as Command.run received it, so that argv[-2] is
- * the program's name. E_CONFIG: the other program is missing, or `number` is neither. */
+/* Makes sure that this build computes in `number`, "float32" or "float64". OK if it does.
+ * Otherwise executes the other program, which lies beside this one, with the same arguments, and
+ * does not return; so call it before anything is printed or written. argv: as Command.run received
+ * it, so that argv[-2] is the program's name. E_CONFIG: the other program is missing, or `number`
+ * is neither. */
 Status precision_switch(const char *number, char *argv[]);
 
 #endif

@@ -1,4 +1,4 @@
-/* Quantiles of numbers. What is no number (NAN) has no place among them: leave it out first. */
+/* Quantiles. The numbers must not contain NAN: remove it first. */
 #ifndef TRAIN_SUPPORT_QUANTILE_H
 #define TRAIN_SUPPORT_QUANTILE_H
 
@@ -6,8 +6,7 @@
 
 void sort_numbers(double *x, int64_t count); /* ascending */
 
-/* Of sorted x [count]: the number below which a share of them lies, between its neighbours where it falls
- * between two; count > 0. */
+/* The quantile `share` of sorted x [count], interpolated between neighbours; count > 0. */
 double quantile(const double *x, int64_t count, double share);
 
 double median(double *x, int64_t count); /* sorts x; NAN of none */

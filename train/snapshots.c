@@ -34,7 +34,7 @@ Status snapshots_step(Session *s)
     char path[CHECKPOINT_PATH_MAX];
     if (c->action == ACTION_off || !every || step % every) return OK;
     TRY(file_make_own_folder(s->snapshots));
-    TRY(run_state_save(&s->run, checkpoints_path(s->snapshots, step, path)));
+    TRY(session_save_state(s, checkpoints_path(s->snapshots, step, path)));
     return prune(s->snapshots, step, c->snapshots);
 }
 
@@ -49,7 +49,7 @@ bool snapshots_give_up(Session *s)
     if (given) {
         snprintf(text, sizeof text, "the snapshot of step %lld makes room for the last save",
                  (long long)steps[0]);
-        session_tell(s, "snapshot removed", text);
+        session_warn(s, "snapshot removed", text);
     }
     arena_free(&a);
     return given;
@@ -94,7 +94,7 @@ static void try_file(Session *s, const char *folder, int64_t step, bool *done)
     if (status == OK) status = run_state_rewind(&s->run, &reader);
     checkpoint_close(&reader);
     *done = status == OK;
-    if (!*done) session_tell(s, "warning", error_message());
+    if (!*done) session_warn(s, "warning", error_message());
 }
 
 /* Those of a folder from `oldest` on: from the wanted place backwards, then forwards. What is damaged is
@@ -105,7 +105,7 @@ static void try_folder(Session *s, const char *folder, int64_t oldest, bool *don
     int64_t *steps, count, far = 0;
     const int64_t now = s->run.step, wanted = now + 1 - s->config->monitor.rewind_steps;
     if (checkpoints_list(folder, &a, &steps, &count) != OK) {
-        session_tell(s, "warning", error_message());
+        session_warn(s, "warning", error_message());
         count = 0;
     }
     while (far < count && steps[far] <= wanted) far++;
@@ -138,11 +138,11 @@ void rewind_settle(Session *s)
         if (saved == OK) saved = prune(s->checkpoints, step, -1);
     }
     if (saved != OK) {
-        session_tell(s, "save failed", error_message());
+        session_warn(s, "save failed", error_message());
         s->outdated = true;
         s->patience = 1;
         s->retry = step + 1;
     }
-    if (prune(s->snapshots, step, -1) != OK) session_tell(s, "warning", error_message());
-    if (log_rewind(&s->log, step) != OK) session_tell(s, "warning", error_message());
+    if (prune(s->snapshots, step, -1) != OK) session_warn(s, "warning", error_message());
+    session_log_rewind(s);
 }

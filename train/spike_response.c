@@ -30,7 +30,7 @@ static Status fill_bundle(Session *s, Bundle *b)
     TRY(bundle_take(b, &s->run));
     TRY(keep_before(s, b));
     snprintf(path, sizeof path, "%s/at.h5", b->folder);
-    TRY(run_state_save(&s->run, path));
+    TRY(session_save_state(s, path));
     return bundle_write(b);
 }
 
@@ -56,19 +56,10 @@ static void keep_bundle(Session *s, char path[BUNDLE_PATH_MAX])
     if (file_saved(b->folder, fill_bundle(s, b)) == OK)
         snprintf(path, BUNDLE_PATH_MAX, "%s", b->folder + strlen(s->folder) + 1);
     else {
-        session_tell(s, "no bundle", error_message());
+        session_warn(s, "no bundle", error_message());
         drop_rest(b);
     }
     bundle_close(b);
-}
-
-/* A line on the screen, and one in the journal. */
-static void tell(Session *s, const Judgement *j, const char *kind, const char *message,
-                 const char *bundle)
-{
-    progress_note(&s->progress, "%s: %s", kind, message);
-    if (log_spike(&s->log, j, kind, message, bundle) != OK)
-        progress_note(&s->progress, "warning: %s", error_message());
 }
 
 /* Goes back, or, if there is nothing to go back to, skips the batch. */
@@ -82,16 +73,16 @@ static void go_back(Session *s, const char *bundle)
     rewind_run(s, &done);
     if (!done) {
         run_leave(r);
-        session_tell(s, "warning", "there is no snapshot to go back to: the batch is skipped");
-        tell(s, &j, "skipped", j.message, bundle);
+        session_warn(s, "warning", "there is no snapshot to go back to: the batch is skipped");
+        session_spike(s, &j, "skipped", j.message, bundle);
         return;
     }
     const int length = snprintf(message, sizeof message, "%s; back to step %lld, attempt %lld",
                                 j.message, (long long)r->step, (long long)r->monitor.past.attempts);
     if (rate < 1)
         snprintf(message + length, sizeof message - (size_t)length,
-                 ", the learning rate times %g from now on", rate);
-    tell(s, &j, "rewound", message, bundle);
+                 ", learning rate times %g from here on", rate);
+    session_spike(s, &j, "rewound", message, bundle);
     rewind_settle(s);
 }
 
@@ -100,7 +91,7 @@ static Status stopped(Session *s, const char *bundle)
     char message[1024];
     const Status status = run_stopped(&s->run);
     snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(status)) + 2);
-    tell(s, &s->run.monitor.judgement, "stopped", message, bundle);
+    session_spike(s, &s->run.monitor.judgement, "stopped", message, bundle);
     return FAIL(E_NUMERIC, "%s", message);
 }
 
@@ -110,7 +101,7 @@ static void warn_of_injection(Session *s)
     snprintf(text, sizeof text,
              "monitor.inject_where = %.200s: never triggered; no op of that name in this model?",
              s->config->monitor.inject_where);
-    session_tell(s, "warning", text);
+    session_warn(s, "warning", text);
 }
 
 Status spikes_act(Session *s, bool *taken)
@@ -129,25 +120,26 @@ Status spikes_act(Session *s, bool *taken)
     case VERDICT_STOP: return stopped(s, path);
     case VERDICT_REWIND: go_back(s, path); return OK;
     case VERDICT_SKIP:
-        tell(s, j, "skipped", j->message, path);
+        session_spike(s, j, "skipped", j->message, path);
         run_leave(r);
         return OK;
     case VERDICT_TAKE: break;
     }
-    tell(s, j, is_spike ? "spike" : "warning", j->message, path);
+    session_spike(s, j, is_spike ? "spike" : "warning", j->message, path);
     if (j->exhausted)
-        tell(s, j, "budget",
-             "the skip budget (monitor.skip_run, monitor.skip_share) is used up: the batch is "
-             "taken, "
-             "and the baseline is learned again",
-             "");
+        session_spike(
+            s, j, "budget",
+            "the skip budget (monitor.skip_run, monitor.skip_share) is used up: the batch is "
+            "taken, "
+            "and the baseline is learned again",
+            "");
     return OK;
 }
 
 void spikes_warn(Session *s)
 {
     const Monitor *m = &s->run.monitor;
-    for (int i = 0; i < m->warning_count; i++) session_tell(s, "warning", m->warnings[i]);
+    for (int i = 0; i < m->warning_count; i++) session_warn(s, "warning", m->warnings[i]);
 }
 
 char *spikes_summary(const Session *s, char *out, size_t size)
@@ -158,7 +150,7 @@ char *spikes_summary(const Session *s, char *out, size_t size)
     if (p->flagged)
         snprintf(
             out, size,
-            "%lld of %lld judged steps were spikes (SpikeScore %.2f %%, of late %.2f %%): %lld "
+            "%lld of %lld judged steps were spikes (SpikeScore %.2f %%, recently %.2f %%): %lld "
             "skipped, %lld rewinds; see %s/events.jsonl, or capstan explain %s",
             (long long)p->flagged, (long long)p->judged, 100 * monitor_score_ever(m),
             100 * monitor_score_recent(m), (long long)p->skipped, (long long)p->rewound, s->folder,

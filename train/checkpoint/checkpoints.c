@@ -128,8 +128,7 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
     }
     if (*found && refusal && *refusal->message) {
         status =
-            FAIL(E_FORMAT,
-                 "%s\nThe newest one that is whole is %s; --resume --fallback goes on from it.",
+            FAIL(E_FORMAT, "%s\nThe newest intact one is %s; --resume --fallback resumes from it.",
                  refusal->message, r->path);
         checkpoint_close(r);
         *found = false;

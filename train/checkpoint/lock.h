@@ -17,7 +17,7 @@ enum { LOCK_TEXT_MAX = 320 };
 typedef struct Lock {
     int file;                   /* -1: not ours */
     bool missing;               /* the file system has no locks: nobody is kept away */
-    char before[LOCK_TEXT_MAX]; /* who has it, or had it and did not end in order */
+    char before[LOCK_TEXT_MAX]; /* who has it, or had it and did not shut down cleanly */
 } Lock;
 
 /* Takes the lock of the file at path, which is made if its folder is there; it stays, empty, when the lock

@@ -81,7 +81,7 @@ typedef struct GptConfig {
     SCHEMA_FIELDS(GPT_SETTINGS)
 } GptConfig;
 
-/* Replaces 0 in kv_heads and mlp_width by the number it stands for. */
+/* Replaces 0 in kv_heads and mlp_width by the default. */
 void gpt_resolve(GptConfig *c);
 
 /* Checks a resolved config for faults that no single setting shows. E_CONFIG. */
@@ -167,7 +167,8 @@ Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in);
 Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss);
 
 /* For a layer's forward: adds a term [] to the objective, such as a balancing loss. loss->row_loss, and so the
- * loss that is logged, stays the cross-entropy alone. Does nothing where no loss is computed. */
+ * loss that is logged, stays the cross-entropy alone. Does nothing where no loss is computed. E_ARG with
+ * recompute: a term may not leave its block's segment. */
 void gpt_add_loss(Tape *t, const GptInput *in, Tensor *term);
 
 /* [segments, V]: the logits after the last row of each segment; for tapes that do not record. */

@@ -14,7 +14,7 @@ struct MlpKind {
     Tensor *(*forward)(const void *self, const Gpt *g, Tape *t, Tensor *x, Tensor *residual,
                        const GptInput *in);
 
-    /* The hidden width that model.mlp_width = 0 stands for. */
+    /* The hidden width for model.mlp_width = 0. */
     int64_t (*auto_width)(const GptConfig *c);
 };
 

@@ -41,7 +41,7 @@ typedef struct OptimConfig {
     SCHEMA_FIELDS(OPTIM_SETTINGS)
 } OptimConfig;
 
-/* Replaces min_lr -1 and decay_steps 0 by the numbers they stand for. */
+/* Replaces min_lr -1 and decay_steps 0 by the defaults. */
 void optim_resolve(OptimConfig *c, int64_t steps);
 
 /* Checks settings against each other. E_CONFIG. */

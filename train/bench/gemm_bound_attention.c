@@ -48,7 +48,7 @@ static void attend(const Unit *u)
             if (!u->backward) {
                 gemm(GEMM_NT, m, n, dk, q, ld, k, ld, p, n, false);
                 gemm(GEMM_NN, m, dv, n, p, n, v, ld, y, ldy, false);
-            } else { /* y stands for its gradient */
+            } else { /* y is used as its own gradient */
                 gemm(GEMM_NT, m, n, dv, y, ldy, v, ld, dp, n, false);
                 gemm(GEMM_NN, m, dk, n, dp, n, k, ld, dall + i * ld + head * dk, ld, false);
                 gemm(GEMM_TN, n, dv, m, p, n, y, ldy, dvalues, ld, false);

@@ -16,7 +16,7 @@ typedef struct PackingReport {
     int64_t packs;       /* or windows */
     int64_t cuts;        /* of documents */
     int64_t deepest;     /* documents in the fullest pack */
-    int64_t *depths;     /* [deepest + 1]: packs that hold so many */
+    int64_t *depths;     /* [deepest + 1]: number of packs with that many documents */
     int64_t bound;       /* no packing has fewer packs: Martello and Toth's L2 */
     double seconds;      /* that packing took */
     /* Of a config: */

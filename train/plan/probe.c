@@ -64,7 +64,7 @@ static void fill(Probe *p)
     b->loss_tokens = b->sequences * context;
 }
 
-/* What began at `begin`, moved so many bytes, and has just ended; returns the clock. */
+/* Adds a call from `begin` to now, which moved `bytes`, to the profile; returns the clock. */
 static double mark(Probe *p, const char *name, double begin, double bytes)
 {
     if (p->profile) profile_call(p->profile, name, begin, bytes);

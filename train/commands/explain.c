@@ -147,7 +147,7 @@ static Status tell(const Args *w, const Found *f, Bundle *b, const Config *c, bo
     return json_print(root);
 }
 
-/* A step of which nothing was kept. */
+/* A step without a bundle. */
 static Status tell_again(const Args *w, const Found *f)
 {
     Bundle b;

@@ -60,7 +60,7 @@ static void print_text(const Plan *p)
     print_matrices(p);
     printf("\nparameters    %s, without embeddings and head %s\n", grouped(p->parameters),
            grouped(p->parameters_non_embedding));
-    printf("a token       floating-point operations, forward and backward, by convention:\n");
+    printf("per token     FLOPs, forward and backward, by convention:\n");
     for (int i = 0; i < FLOPS_COUNT; i++)
         printf("              %-18s %.4g\n", flops_name((FlopsKind)i), p->account.flops[i]);
     printf("a step        %s tokens: %lld sequences of %lld, in %lld micro-batches, %lld "

@@ -75,8 +75,9 @@ extern const Key config_keys[];
 extern const int config_key_count;
 
 /* Sets the defaults, then what the file and its bases say (path may be NULL), then each override
- * "section.key=value"; then resolves what stands for a number (min_lr, kv_heads, microbatches ...)
- * and checks. E_CONFIG with file:line:column and, for an unknown name, the nearest right one. */
+ * "section.key=value"; then resolves settings that are -1, 0 or auto (min_lr, kv_heads,
+ * microbatches ...) and checks. E_CONFIG with file:line:column and, for an unknown name, the
+ * nearest right one. */
 Status config_load(Config *c, const char *path, int count, const char *const overrides[]);
 
 /* The same, but a section `sweep` is allowed and ignored: the settings that all runs of a sweep

@@ -69,7 +69,7 @@ CHOICES(InjectFault, INJECT_CHOICES, inject_text)
          "rewind: most attempts at one step; the second half of them also lower the learning " \
          "rate; then the run stops with exit code 4") \
     REAL(S, lower_rate,        0.5, 0.001,       1, \
-         "rewind: factor by which such an attempt lowers the learning rate, for the rest of " \
+         "rewind: factor by which these later attempts lower the learning rate, for the rest of " \
          "the run") \
     INT (S, bundles,             5,     0,     1e6, \
          "most spikes per run that are saved in full, for `capstan explain` and `capstan " \

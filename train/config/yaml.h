@@ -24,7 +24,7 @@ Status config_yaml_read(Config *c, ConfigBase *base, ConfigTree *sweep, ConfigAu
                         const char *text, size_t size, const char *name);
 
 /* Reads a file into c: its base first, and so on, then its own settings. sweep: receives the last
- * section `sweep` among them; NULL: such a section is an error. E_CONFIG. */
+ * section `sweep` among them; NULL: that section is an error. E_CONFIG. */
 Status config_file_read(Config *c, const char *path, ConfigTree *sweep, ConfigAuthor by);
 
 /* Stores one value and its origin. E_CONFIG: the message begins with `where`. */

@@ -1,4 +1,4 @@
-/* An axis of a plot: where a number stands on it, and the ticks that tell. */
+/* An axis of a plot: the position of a number on it, and its ticks. */
 #ifndef TRAIN_PLOT_AXIS_H
 #define TRAIN_PLOT_AXIS_H
 
@@ -13,14 +13,14 @@ enum { TICKS_MAX = 64, TICK_LABEL = 24 };
 
 typedef struct Tick {
     double value;
-    bool is_major; /* has a label; the others are thin lines of a logarithmic axis */
+    bool is_major; /* has a label; minor ticks are thin lines of a logarithmic axis */
     char label[TICK_LABEL];
 } Tick;
 
-/* An axis that shows min to max with some air; any numbers, also equal ones or none (min > max). */
+/* An axis from min to max with a margin. Takes any numbers: equal ones, or none (min > max). */
 PlotAxis axis_make(double min, double max, bool is_log);
 
-/* 0 at min, 1 at max, beyond them outside; NAN of what cannot be on it. And back. */
+/* 0 at min, 1 at max, extrapolated outside; NAN if x has no position. And the inverse. */
 double axis_position(const PlotAxis *a, double x);
 double axis_value(const PlotAxis *a, double place);
 

@@ -1,4 +1,4 @@
-/* Pages: one file that needs nothing beside itself, readable in light and dark, narrow and wide, printed, and
+/* Pages: self-contained HTML files for light and dark mode, narrow and wide screens, print, and browsers
  * without JavaScript. */
 #ifndef TRAIN_PLOT_HTML_H
 #define TRAIN_PLOT_HTML_H
@@ -13,7 +13,7 @@ void html_text(const char *s, FILE *out);
 
 /* From "<!doctype html>" to the first heading. */
 void html_begin(const char *title, FILE *out);
-void html_end(FILE *out); /* with which capstan made the page */
+void html_end(FILE *out); /* names the version of capstan that made the page */
 
 /* printf, each %s of which is escaped by html_text(). No other conversion of texts; numbers as usual. */
 void html_print(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -22,7 +22,7 @@ void html_print(FILE *out, const char *fmt, ...) __attribute__((format(printf, 2
  * file of their own too. */
 extern const char *const html_plot_style[], *const html_page_style[], *const html_script[];
 
-/* Pieces one after the other, ended by NULL. */
+/* Writes the strings one after the other; NULL ends the list. */
 void html_strings(const char *const pieces[], FILE *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* Plots: numbers to SVG, in a page or as a file of its own, light or dark as the reader's system is.
  *
  * Colours are ones that the colour-blind can tell apart (after Okabe and Ito 2008); from the ninth on dashes
- * tell further. Points of a line that share a column of pixels are drawn as the first, the least, the
+ * distinguish them. Points of a line that share a column of pixels are drawn as the first, the least, the
  * greatest and the last of them (Jugel et al. 2014, doi:10.14778/2732951.2732953, "M4"), so that the picture
  * of a million points is the same as if all were drawn. What is no finite number, or not above 0 on a
  * logarithmic axis, is a gap. Equal plots give equal bytes. */
@@ -18,7 +18,7 @@ typedef enum PlotKind { PLOT_LINE, PLOT_POINTS, PLOT_LINE_POINTS, PLOT_BAND } Pl
 
 enum { PLOT_BY_POSITION = 0, PLOT_COLORS = 8, PLOT_INK = -1 };
 
-/* Everything is borrowed, and 0 or NULL is the usual. */
+/* All pointers are borrowed; 0 and NULL are the defaults. */
 typedef struct PlotSeries {
     PlotKind kind;
     const char *name;         /* in the legend and with hover values; NULL: in neither */
@@ -29,13 +29,13 @@ typedef struct PlotSeries {
     int color; /* 1 to any number; PLOT_INK; PLOT_BY_POSITION: 1 for the first series ... */
     bool is_faint, is_dashed,
         is_hollow;            /* hollow: points that count less, e.g. are outside a fit */
-    const char *const *texts; /* [count]: what hovering over a point says; NULL: its numbers */
+    const char *const *texts; /* [count]: tooltips of the points; NULL: their numbers */
 } PlotSeries;
 
-/* Something that happened at x: a line from top to bottom. */
+/* An event at x: a vertical line. */
 typedef struct PlotMark {
     double x;
-    const char *text; /* hovering says it */
+    const char *text; /* tooltip */
     const char *href; /* "#spike-3"; NULL: none */
 } PlotMark;
 
@@ -58,8 +58,8 @@ void plot_figure(const Plot *p, FILE *out);
 /* An SVG file of its own, with its style in it. E_IO. */
 Status plot_save(const Plot *p, const char *path);
 
-/* What most of it would be drawn well on: whether all numbers are above 0 and the largest is more than
- * `factor` times the least. */
+/* Whether a logarithmic axis suits x: all numbers are above 0 and the largest is more than `factor` times
+ * the smallest. */
 bool plot_wants_log(const double *x, int64_t count, double factor);
 
 #endif

@@ -1,4 +1,4 @@
-/* What is on a plot: series and marks, in hundredths of a pixel. Only plot.c needs it. */
+/* Draws the series and marks of a plot, in hundredths of a pixel. Private to plot.c. */
 #ifndef TRAIN_PLOT_SERIES_H
 #define TRAIN_PLOT_SERIES_H
 
@@ -17,7 +17,7 @@ typedef struct Drawing {
 void draw_series(const Drawing *d, const PlotSeries *s);
 void draw_marks(const Drawing *d);
 
-/* What a series looks like, in 2200 x 1000. */
+/* The legend symbol of a series, 2200 x 1000. */
 void draw_key(const Drawing *d, const PlotSeries *s);
 
 #endif

@@ -1,10 +1,10 @@
-/* Smoothing: what a noisy curve does on the whole. */
+/* Smoothing of noisy curves. */
 #ifndef TRAIN_PLOT_SMOOTH_H
 #define TRAIN_PLOT_SMOOTH_H
 
 #include <stdint.h>
 
-/* How many neighbours on each side a curve of so many points is smoothed over: a 64th of them. */
+/* Neighbours on each side that smooth a curve of count points: a 64th of them. */
 int64_t smooth_reach(int64_t count);
 
 /* out [count]: the mean of y over the finite ones of `reach` neighbours on each side, the near ones counting more;
@@ -15,7 +15,7 @@ void smooth(const double *y, int64_t count, int64_t reach, double *sums, double 
 /* The mean of the last 2 reach + 1 points, those that are finite; NAN if none is. */
 double smooth_end(const double *y, int64_t count);
 
-/* The middle one of the finite numbers, of which it takes a sorted copy into scratch [count]. NAN: none. */
+/* The median of the finite numbers; NAN if there are none. scratch: [count]. */
 double smooth_median(const double *y, int64_t count, double *scratch);
 
 #endif

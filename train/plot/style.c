@@ -36,7 +36,7 @@ const char *const html_page_style[] = {
     "h1{font-size:1.7rem;line-height:1.2;margin:.5rem 0 .3rem}h2{font-size:1.2rem;"
     "margin:2.4rem 0 .6rem}h3{font-size:1rem;margin:1.4rem 0 .4rem}\n",
     "p{margin:.5rem 0;max-width:52rem}a{color:var(--c1)}.soft{color:var(--soft)}\n",
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.7rem;"
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.2rem,1fr));gap:.7rem;"
     "margin:1.2rem 0}\n",
     ".tiles div{background:var(--panel);border-radius:8px;padding:.6rem .85rem}"
     ".tiles b{display:block;font-size:1.35rem;font-weight:600;line-height:1.35}"

@@ -1,4 +1,4 @@
-/* Reports: a page of one run, or of several over each other. */
+/* Reports: a page of one run, of several runs, or of a sweep. */
 #ifndef TRAIN_REPORT_REPORT_H
 #define TRAIN_REPORT_REPORT_H
 
@@ -15,11 +15,11 @@ Status report_write(const ReportData *runs, int64_t count, const char *path, con
 Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out,
                     json_t **faults);
 
-/* What `capstan train` does at its end: writes RUN/report.html, prints the loss as a curve in a line of text, and
- * the page's path to out (NULL: does not). with_samples: the model, unless it is large, writes some. */
+/* The report at the end of training: writes RUN/report.html, prints the loss curve as a line of text and the path
+ * of the page to out (NULL: prints nothing). with_samples: adds samples, unless the model is large. */
 Status report_run(const char *folder, bool with_samples, FILE *out);
 
-/* What the terminal shows of a run: a line or two, and its loss as a curve. */
+/* Prints a run to a terminal: a line or two, and its loss curve. */
 void report_print(const ReportData *r, FILE *out);
 
 #endif

@@ -1,4 +1,4 @@
-/* A run as a report tells of it: all that its folder says, read once. */
+/* The data of a run for a report, read once from its folder. */
 #ifndef TRAIN_REPORT_REPORT_DATA_H
 #define TRAIN_REPORT_REPORT_DATA_H
 
@@ -6,12 +6,12 @@
 #include "train/diagnose/explain.h"
 #include "train/run/metrics_read.h"
 
-/* A spike of the journal, or attention logits that went as far; with what is known of it. */
+/* A spike in events.jsonl, or severe attention logits, with its bundle. */
 typedef struct ReportSpike {
     const JournalEvent *event;
-    Bundle *bundle;           /* NULL: nothing was kept, or it cannot be read */
+    Bundle *bundle;           /* NULL: no bundle, or an unreadable one */
     Explanation *explanation; /* without a replay; NULL as well */
-    const char *why_not;      /* what is wrong with a bundle; "" */
+    const char *why_not;      /* why the bundle is unreadable; "" */
 } ReportSpike;
 
 typedef struct ReportSample {
@@ -24,12 +24,12 @@ typedef struct ReportData {
     Journal journal;
     double *smooth_loss; /* [journal.lines] */
 
-    Config *config;         /* of config.yaml, origins as it tells them; NULL */
+    Config *config;         /* config.yaml with its origins; NULL */
     const char *no_config;  /* why it is NULL */
-    const Config *defaults; /* what a config is that sets nothing; not NULL if config is not */
+    const Config *defaults; /* the default config; not NULL if config is not */
 
     bool has_checkpoint;
-    char checkpoint[32]; /* "best.h5": whose samples there are, and that the rest is of */
+    char checkpoint[32]; /* "best.h5": the checkpoint of the samples and of the fields below */
     int64_t checkpoint_step, vocab_size;
     char core[64], precision[64], dataset[64];
     int64_t parameters, parameters_non_embedding; /* 0: not known */
@@ -43,27 +43,27 @@ typedef struct ReportData {
 } ReportData;
 
 typedef struct ReportOptions {
-    int64_t samples, tokens; /* how many, how long; 0: none */
+    int64_t samples, tokens; /* number and length; 0: none */
     const char *prompt;      /* NULL: the config's train.sample_prompt */
-    int64_t parameters_max;  /* larger models write no samples; 0: any may */
+    int64_t parameters_max;  /* larger models generate no samples; 0: no limit */
 } ReportOptions;
 
-/* What is missing is missing; E_DATA if there is no run at all in the folder. Close in any case. */
+/* Missing files leave their fields empty; E_DATA if the folder has no run at all. Close in any case. */
 Status report_data_read(ReportData *r, const char *folder, const ReportOptions *o);
 void report_data_close(ReportData *r);
 
 /* Generates the samples, or says why not (no_samples). Part of report_data_read(). E_NOMEM. */
 Status report_samples(ReportData *r, const ReportOptions *o);
 
-/* What a folder is called: the last part of its path that is a name. In the arena; NULL: memory is out. */
+/* The name of a folder: the last component of its path. In the arena; NULL: memory is out. */
 const char *report_name(Arena *a, const char *folder);
 
-/* Whether `what` is where a run can be read. */
+/* Whether a folder holds a run. */
 bool report_is_run(const char *folder);
 
-/* Figures of the whole; NAN or -1 where there is nothing to tell. */
+/* Figures of the whole run; NAN or -1: unknown. */
 typedef struct ReportSummary {
-    int64_t step, steps; /* made, and wanted (0: not known) */
+    int64_t step, steps; /* done, and planned (0: unknown) */
     double loss;         /* training, the mean over the last lines */
     double val_loss, best_val_loss;
     int64_t best_step;
@@ -73,10 +73,10 @@ typedef struct ReportSummary {
 
 ReportSummary report_summary(const ReportData *r);
 
-/* The spike that spike i goes with: the one of the bundle that it shares, else i itself. */
+/* The first spike of the bundle that spike i shares, else i. */
 int64_t report_spike_leader(const ReportData *r, int64_t i);
 
-/* What a column says at `step`, between two lines in proportion: tokens of an evaluation. */
+/* The value of a column at `step`, interpolated linearly: tokens at an evaluation. */
 double report_value_at(const ReportData *r, int column, double step);
 
 #endif

@@ -1,4 +1,4 @@
-/* The page of a sweep in the making. Only report_sweep() needs it. */
+/* The page of a sweep being written. Private to report_sweep(). */
 #ifndef TRAIN_REPORT_SWEEP_PAGE_H
 #define TRAIN_REPORT_SWEEP_PAGE_H
 
@@ -11,7 +11,7 @@
 
 enum { BUDGETS_MAX = 64 };
 
-/* The training loss of a run, smoothed, at some of its lines; without the first steep part. */
+/* The training loss of a run, smoothed, at some of its lines; without the steep start. */
 typedef struct SweepCurve {
     const SweepRun *run;
     double *flops, *loss; /* [count], flops ascending */
@@ -31,13 +31,13 @@ typedef struct SweepPage {
     char no_law[512], no_minima[512], no_envelope[512]; /* why not */
 } SweepPage;
 
-/* What an axis of compute is called: with the convention. */
+/* The label of a compute axis, with the convention. */
 const char *sweep_compute_label(Page *p, const SweepPage *s);
 
 /* Whether a run has a loss to show. */
 bool sweep_run_is_usable(const SweepRun *r);
 
-/* Fills curves from the runs' folders: of each that is there. E_IO, E_NOMEM. */
+/* Fills curves from the runs' folders that exist. E_IO, E_NOMEM. */
 Status sweep_read_curves(SweepPage *s);
 
 /* Adds the points of the curves that are not held out. E_NOMEM. */

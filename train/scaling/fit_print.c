@@ -45,15 +45,15 @@ static void print_budgets(const FitReport *r)
         if (isfinite(b->params))
             printf(" %12.4g %12.4g %9.4f\n", b->params, b->tokens, b->loss);
         else
-            printf("   left out: no lowest loss between its smallest and largest size\n");
+            printf("   left out: no minimum between its smallest and largest size\n");
     }
     if (isfinite(r->bias_a))
-        printf("\nthis approach's own error, if the chinchilla law of these points were true: a "
+        printf("\nbias of this approach, if the chinchilla law of these points holds: a "
                "%+.4f, "
                "optimal params\nat ten times the largest budget times %.3f\n",
                r->bias_a, r->bias_params);
     else
-        printf("\nthis approach's own error is not known: %s\n",
+        printf("\nbias of this approach: unknown, %s\n",
                r->bias_missing ? r->bias_missing : "no chinchilla law fits these points");
 }
 
@@ -94,8 +94,8 @@ static void print_held(const FitReport *r)
 {
     const Points *p = r->points;
     if (!r->held) return;
-    printf("\nheld out of the fit:\n  %-10s %12s %12s %9s %9s %21s\n", "flops", "params", "tokens",
-           "outcome", "law", "one run, by the law");
+    printf("\nheld-out runs:\n  %-10s %12s %12s %9s %9s %21s\n", "flops", "params", "tokens",
+           "outcome", "law", "interval for one run");
     for (int64_t i = 0; i < p->held_count; i++) {
         const LawPoint *q = &p->held[i];
         const FitPrediction *f = &r->held[i];
@@ -127,17 +127,17 @@ static void print_warnings(const FitReport *r)
 {
     const FitResult *f = &r->fit;
     if (f->starts && f->converged < 0.9 * (double)f->finite)
-        printf("warning: only %lld of %lld starts lead to this optimum\n", (long long)f->converged,
-               (long long)f->finite);
+        printf("warning: only %lld of %lld starting points reach this optimum\n",
+               (long long)f->converged, (long long)f->finite);
     if (!isfinite(f->value[0].low))
         printf("no intervals: %s\n", f->law < LAW_FORMS && f->points < 2 * f->count
-                                         ? "points are fewer than twice the parameters"
-                                         : "bootstraps are too few, or none");
+                                         ? "fewer points than twice the number of parameters"
+                                         : "too few bootstraps");
     if (f->law != LAW_KAPLAN && f->law < LAW_FORMS)
         for (int i = 0; i < f->count; i++)
             if (f->value[i].value < 1e-6 ||
                 (law_parameter(f->law, i)[1] && f->value[i].value > 3 && i < 5))
-                printf("warning: %s is %.3g: these points do not tell it\n",
+                printf("warning: %s is %.3g: these points do not determine it\n",
                        law_parameter(f->law, i), f->value[i].value);
 }
 
@@ -150,8 +150,8 @@ void fit_print(const FitReport *r)
     printf("\n");
     print_left_out(r->points);
     if (f->starts)
-        printf("fit:       objective %.12g; %lld of %lld starts lead there; %.2f s\n", f->objective,
-               (long long)f->converged, (long long)f->finite, f->seconds);
+        printf("fit:       objective %.12g; %lld of %lld starting points reach it; %.2f s\n",
+               f->objective, (long long)f->converged, (long long)f->finite, f->seconds);
     printf("\n  %-10s %12s", "", "");
     if (isfinite(f->value[0].low))
         printf("   %g %% interval, %lld bootstraps", 100 * f->level, (long long)f->draws);

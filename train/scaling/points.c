@@ -80,8 +80,8 @@ Status points_count_by(Points *p, FlopsKind kind, const char *path)
     const char *name = flops_name(kind);
     if (p->flops && strcmp(p->flops, name))
         return FAIL(E_DATA,
-                    "%s: its flops are counted by the convention %s, those before by %s: they do "
-                    "not belong into one law",
+                    "%s: its flops are counted by the convention %s, those before by %s: they "
+                    "cannot be fitted together",
                     path, name, p->flops);
     p->flops = name;
     return OK;

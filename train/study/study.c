@@ -35,7 +35,7 @@ Status study_train(Run *r, double *loss)
         TRY(status);
     }
     if (!r->has_val)
-        return FAIL(E_CONFIG, "data.path = %s: what it holds out is too short to judge by",
+        return FAIL(E_CONFIG, "data.path = %s: its validation split is too short",
                     r->config->data.path);
     TRY(run_val_loss(r, loss));
     if (!isfinite(*loss)) *loss = INFINITY;

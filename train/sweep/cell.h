@@ -1,4 +1,4 @@
-/* A cell of a grid: one run, its config resolved and checked, and what it will take. */
+/* A cell of a grid: one run with its resolved and checked config, and its cost. */
 #ifndef TRAIN_SWEEP_CELL_H
 #define TRAIN_SWEEP_CELL_H
 
@@ -8,7 +8,7 @@
 
 typedef struct Cell {
     SweepRun run;             /* planned */
-    const Setting **settings; /* what it sets, without what follows of its budget */
+    const Setting **settings; /* its settings, without those that follow from its budget */
     int64_t setting_count;
     Config *config; /* resolved */
     int64_t memory; /* bytes, about */
@@ -16,7 +16,7 @@ typedef struct Cell {
     uint64_t
         start;     /* equal: the two begin alike, but for the learning rate (train/sweep/trunk.h) */
     int64_t trunk; /* the cell that it branches off; -1: none */
-    int64_t branch; /* after this update */
+    int64_t branch; /* after this step */
 } Cell;
 
 /* What is known of the datasets of a grid, so that each is looked at once. */

@@ -1,5 +1,5 @@
-/* A sweep's store, SWEEP/sweep.h5: which runs there are, in the order of the grid, what state each is in,
- * and how it ended. The runs' folders are SWEEP/runs/ID.
+/* A sweep's store, SWEEP/sweep.h5: which runs there are, in the order of the grid, the state of each,
+ * and its result. The runs' folders are SWEEP/runs/ID.
  *
  * What is in it follows from the config and from what the runs gave: no clock, process, host or path of the
  * sweep, so a sweep that was killed and resumed ends with the same bytes as one that was not. Seconds are
@@ -75,7 +75,7 @@ void sweep_close(Sweep *s);
 /* Writes s->folder/sweep.h5: E_IO, and the old one stays. Only with the lock. */
 Status sweep_store_write(const Sweep *s);
 
-/* The folder that path stands for: itself, or what holds it if it is a sweep.h5. E_ARG: too long. */
+/* The folder of the sweep at path: path itself, or the folder of a sweep.h5. E_ARG: too long. */
 Status sweep_locate(const char *path, char folder[SWEEP_PATH_MAX]);
 
 /* Fills `seconds` of the runs from their own journals. */
@@ -84,7 +84,7 @@ void sweep_seconds(Sweep *s);
 /* SWEEP/runs/ID and what is in it (name may be ""). Returns out. */
 char *sweep_run_path(const Sweep *s, const SweepRun *r, const char *name, char out[SWEEP_PATH_MAX]);
 
-/* Whether what lies at path is a sweep (a folder with a store, or a store), by its name alone. */
+/* Whether path is a sweep (a folder with a store, or a store), by its name alone. */
 bool sweep_is_store(const char *path);
 
 /* The store's lock: waits for it. E_IO. The descriptor is closed by sweep_unlock() or the process's end. */

@@ -1,5 +1,4 @@
-/* A sweep told: to people, as CSV, as JSON. Nothing here depends on the clock but `seconds`, which is the
- * runs' own. */
+/* A sweep as text, CSV and JSON. Nothing depends on the clock but `seconds`, which the runs recorded. */
 #ifndef TRAIN_SWEEP_TABLE_H
 #define TRAIN_SWEEP_TABLE_H
 

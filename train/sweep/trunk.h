@@ -1,4 +1,4 @@
-/* Runs that begin alike are made once.
+/* Trains the common steps of similar runs once.
  *
  * Of runs whose configs differ only in how long they are and how their learning rate goes, the longest is the
  * trunk: it stops at the last update that a shorter one has in common with it, which goes on from the
@@ -21,13 +21,13 @@ typedef struct TrunkSaving {
 
 TrunkSaving trunk_saving(const Cell *cells, int64_t count);
 
-/* SWEEP/runs/ID/start/checkpoints/step-N.h5: what a branch goes on from. Returns out. */
+/* SWEEP/runs/ID/start/checkpoints/step-N.h5: the checkpoint that a branch starts from. Returns out. */
 char *trunk_start(const Sweep *s, const Cell *branch, char out[SWEEP_PATH_MAX]);
 
-/* Whether it is there. */
+/* Whether that checkpoint exists. */
 bool trunk_is_ready(const Sweep *s, const Cell *branch);
 
-/* Lays it there, from the trunk's folder: E_IO. Without the checkpoint nothing is done. */
+/* Puts it there, from the trunk's folder: E_IO. Without the checkpoint nothing is done. */
 Status trunk_give(const Sweep *s, const Cell *trunk, const Cell *branch);
 
 /* Removes it: the branch is over. */

@@ -40,7 +40,7 @@ static int64_t of_segment(const Batch *b, const Split *s, int64_t sequence, int6
     return count;
 }
 
-static int64_t all_pieces(const Batch *b, const Split *s, DocumentSpan *out)
+static int64_t find_spans(const Batch *b, const Split *s, DocumentSpan *out)
 {
     int64_t count = 0;
     for (int64_t q = 0; q < b->sequences; q++)
@@ -52,10 +52,10 @@ static int64_t all_pieces(const Batch *b, const Split *s, DocumentSpan *out)
 
 Status document_spans(const Batch *b, const Split *s, Arena *a, DocumentSpan **out, int64_t *count)
 {
-    *count = all_pieces(b, s, NULL);
+    *count = find_spans(b, s, NULL);
     *out = arena_take(a, (*count + 1) * (int64_t)sizeof **out);
     if (!*out) return FAIL(E_NOMEM, "the %lld documents of a batch", (long long)*count);
-    all_pieces(b, s, *out);
+    find_spans(b, s, *out);
     return OK;
 }
 

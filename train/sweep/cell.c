@@ -25,21 +25,41 @@ char *cell_name(const SweepRun *r, char *out, size_t size)
     return out;
 }
 
-/* Digest of the config's "key: value" lines, but those for which `leaves_out` is true. */
-static Status digest(const Config *c, bool (*leaves_out)(const Key *k), uint64_t *out)
+/* "section.name: value"; if accumulate is set, as version 0.1 wrote it, which split micro-batches
+ * into train.accumulate x train.lanes. */
+static void print_key(const Config *c, const Key *k, int64_t accumulate, FILE *file)
 {
-    char *text = NULL, value[TEXT_MAX];
+    char value[TEXT_MAX];
+    const bool is_train = accumulate && !strcmp(k->section, "train");
+    if (is_train && !strcmp(k->name, "groups")) return;
+    if (is_train && !strcmp(k->name, "microbatches"))
+        fprintf(file, "train.accumulate: %lld\ntrain.lanes: %lld\n", (long long)accumulate,
+                (long long)(c->train.microbatches / accumulate));
+    else
+        fprintf(file, "%s.%s: %s\n", k->section,
+                accumulate && !strcmp(k->name, "inject_batch") ? "inject_draw" : k->name,
+                config_value(c, k, value, sizeof value));
+}
+
+/* Digest of the config's "key: value" lines, except those for which `is_left_out` is true. */
+static Status digest_as(const Config *c, bool (*is_left_out)(const Key *k), int64_t accumulate,
+                        uint64_t *out)
+{
+    char *text = NULL;
     size_t size;
     FILE *file = open_memstream(&text, &size);
     if (!file) return FAIL(E_NOMEM, "the digest of a config");
     for (const Key *k = config_keys; k < config_keys + config_key_count; k++)
-        if (!leaves_out(k))
-            fprintf(file, "%s.%s: %s\n", k->section, k->name,
-                    config_value(c, k, value, sizeof value));
+        if (!is_left_out(k)) print_key(c, k, accumulate, file);
     const bool whole = text_close(file, &text);
     if (whole) *out = digest_short(text, (int64_t)size);
     free(text);
     return whole ? OK : FAIL(E_NOMEM, "the digest of a config");
+}
+
+static Status digest(const Config *c, bool (*is_left_out)(const Key *k), uint64_t *out)
+{
+    return digest_as(c, is_left_out, 0, out);
 }
 
 /* The number of threads changes nothing of a run. */
@@ -220,6 +240,14 @@ static Status identify(Cell *cell)
     if (c->monitor.action != ACTION_off) /* its past is kept: as long as it looks back */
         cell->start ^= (uint64_t)monitor_window(&c->monitor, c->train.steps);
     snprintf(cell->run.id, sizeof cell->run.id, "%016llx", (unsigned long long)id);
+    return OK;
+}
+
+Status cell_old_id(const Cell *cell, int64_t accumulate, char id[SWEEP_ID + 1])
+{
+    uint64_t old = 0;
+    TRY(digest_as(cell->config, is_threads, accumulate, &old));
+    snprintf(id, SWEEP_ID + 1, "%016llx", (unsigned long long)old);
     return OK;
 }
 

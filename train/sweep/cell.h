@@ -40,6 +40,10 @@ typedef struct CellMaker {
  * is impossible; the message says why, but not which cell it is. */
 Status cell_make(CellMaker *m, Cell *c);
 
+/* The id that version 0.1 gave this cell if its train.accumulate was `accumulate`, a divisor of the
+ * micro-batches. E_NOMEM. */
+Status cell_old_id(const Cell *c, int64_t accumulate, char id[SWEEP_ID + 1]);
+
 /* "budget 1e+11 model.width=32": which cell it is, in words. Returns out. */
 char *cell_name(const SweepRun *r, char *out, size_t size);
 

@@ -88,6 +88,30 @@ static Status take_seeds(SweepGrid *g, const Sweep *s)
     return FAIL(E_DATA, "%s/sweep.h5 does not hold the runs of its own grid", s->folder);
 }
 
+static bool has(const Sweep *s, const char *id)
+{
+    for (int64_t i = 0; i < s->count; i++)
+        if (!strcmp(s->runs[i].id, id)) return true;
+    return false;
+}
+
+/* Cells of a sweep of version 0.1 keep their ids, which name their folders. */
+static Status keep_old_ids(SweepGrid *g, const Sweep *s)
+{
+    char id[SWEEP_ID + 1];
+    for (int64_t i = 0; i < g->count; i++) {
+        Cell *cell = &g->cells[i];
+        const int64_t all = cell->config->train.microbatches;
+        if (has(s, cell->run.id) || cell->config->train.groups != all) continue;
+        for (int64_t accumulate = 1; accumulate <= all; accumulate++) {
+            if (all % accumulate) continue;
+            TRY(cell_old_id(cell, accumulate, id));
+            if (has(s, id)) strcpy(cell->run.id, id);
+        }
+    }
+    return OK;
+}
+
 Status grid_store_open(const SweepOptions *o, SweepGrid *g, const char *folder, Sweep *s)
 {
     *s = (Sweep){.count = 0};
@@ -96,6 +120,7 @@ Status grid_store_open(const SweepOptions *o, SweepGrid *g, const char *folder, 
         return sweep_store_read(folder, s);
     }
     TRY(sweep_store_read(folder, s));
+    TRY(keep_old_ids(g, s));
     TRY(check_same(o, g, s));
     const bool changed = strcmp(s->config, g->definition) != 0;
     if (!changed && !(o->retry && failed(s))) return take_seeds(g, s);

@@ -1,4 +1,4 @@
-/* Which config a run goes on with: what may differ from its checkpoint's, and what may not. */
+/* Which config a resumed run uses: which settings may differ from its checkpoint's, and which may not. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ static Status check_schedule(const Config *old, const Config *new, int64_t step)
 {
     const int64_t parting = schedule_parting(&old->optim, &new->optim, step);
     if (new->train.steps < step)
-        return FAIL(E_CONFIG, "train.steps = %lld: the checkpoint to go on from has %lld updates",
+        return FAIL(E_CONFIG, "train.steps = %lld: the checkpoint to resume from has %lld steps",
                     (long long)new->train.steps, (long long)step);
     if (parting > step) return OK;
     return FAIL(E_CONFIG,
@@ -73,7 +73,7 @@ static Status compare(const TrainOptions *o, const char *folder, int64_t branch,
     if (!d) return FAIL(E_NOMEM, "a comparison");
     const Status status =
         d->length ? FAIL(E_CONFIG,
-                         "%s%s was made with other settings; --allow-change goes on with the new "
+                         "%s%s was made with other settings; --allow-change resumes with the new "
                          "ones:%s",
                          branch < 0 ? "the run in " : "", folder, d->text)
                   : OK;
@@ -155,9 +155,9 @@ Status train_config(const TrainOptions *o, Config *c)
         TRY(checkpoints_open_newest(checkpoints, &reader, &found, o->fallback ? warn : NULL, NULL));
     if (!found && !o->from) {
         if (!o->config)
-            return o->resume
-                       ? FAIL(E_CONFIG, "%s has no checkpoint to go on from: give a CONFIG", folder)
-                       : FAIL(E_CONFIG, "give a CONFIG: only --resume goes on without one");
+            return o->resume ? FAIL(E_CONFIG, "%s has no checkpoint to resume from: give a CONFIG",
+                                    folder)
+                             : FAIL(E_CONFIG, "give a CONFIG: only --resume works without one");
         return config_load(c, o->config, o->override_count, o->overrides);
     }
     Status status = found ? OK : checkpoint_open(&reader, o->from);

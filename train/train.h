@@ -11,7 +11,7 @@ typedef struct TrainOptions {
     const char *const *overrides;
     int override_count;
     const char *folder; /* NULL: runs/<config name> */
-    const char *from;   /* a checkpoint of another run that a fresh run goes on from; NULL: none */
+    const char *from; /* a checkpoint of another run that a fresh run continues from; NULL: none */
     bool resume, overwrite, allow_change;
     bool fallback;      /* resume from an older checkpoint if the newest is damaged */
     int64_t stop_after; /* save and return after this update; 0: the config's last */

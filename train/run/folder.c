@@ -121,11 +121,10 @@ Status folder_create(const char *path, bool overwrite)
     const bool used = exists(path, "config.yaml") || exists(path, "checkpoints/latest.h5") ||
                       exists(path, "metrics.jsonl");
     if (used && !overwrite)
-        return FAIL(
-            E_EXISTS,
-            "%s holds a run: --resume goes on with it, --overwrite throws it away, --run DIR "
-            "takes another folder",
-            path);
+        return FAIL(E_EXISTS,
+                    "%s holds a run: --resume continues it, --overwrite deletes it, --run DIR "
+                    "takes another folder",
+                    path);
     if (!used) return OK;
     TRY(remove_files(path, "checkpoints", is_checkpoint_name));
     TRY(remove_files(path, "snapshots", is_checkpoint_name));

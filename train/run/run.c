@@ -60,7 +60,8 @@ static void trace(Run *r, const StepTask *task)
     text_real(isfinite(r->loss) ? r->grad_norm : r->loss, value);
     const Status status = microbatches_trace(r->microbatches, task, &r->finding);
     if (status != OK)
-        snprintf(place, sizeof place, "and where it began cannot be told: %.200s", error_message());
+        snprintf(place, sizeof place, "and its origin cannot be determined: %.200s",
+                 error_message());
     else if (f->found)
         snprintf(place, sizeof place, "first seen in the %s of %s in %s%s%s",
                  f->in_backward ? "backward" : "forward", f->op, f->scope,

@@ -1,4 +1,4 @@
-/* Gradcheck: holds an op's backward against finite differences of its own forward. */
+/* Gradcheck: compares an op's backward with finite differences of its forward, in double. */
 #ifndef AUTOGRAD_GRADCHECK_H
 #define AUTOGRAD_GRADCHECK_H
 

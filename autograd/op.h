@@ -1,8 +1,9 @@
-/* What an op is. Every op is one file in autograd/ops/ and one row of OP_LIST in autograd/ops.h.
+/* What an op is, and what the tape records of it. Every op is one file in autograd/ops/ and one row
+ * of OP_LIST in autograd/ops.h.
  *
- * All that can fail fails in the shape rule; forward and backward return nothing and allocate
- * nothing: what they need is asked for by the shape rule (keep, scratch). Both work on blocks of
- * rows through threads_range(), so that the bits do not depend on the number of threads. */
+ * Only the shape rule may fail. Forward and backward return nothing and allocate nothing: the shape
+ * rule asks for the memory that they need (keep, scratch). Both work on blocks of rows through
+ * threads_range(), so that the bits do not depend on the number of threads. */
 #ifndef AUTOGRAD_OP_H
 #define AUTOGRAD_OP_H
 

@@ -1,9 +1,8 @@
 /* A profile: where the time of a computation goes, by op, pass and matrix.
  *
- * Time is that of threads: a second in which two threads were at work on something counts two. So
- * the profiles of lanes can be added up, and what is missing from threads x elapsed time is time in
- * which threads waited. Costs two looks at the clock for each line added; a profile belongs to one
- * thread. */
+ * Time is that of threads: a second in which two threads worked counts two. So the profiles of
+ * workers can be added up, and what is missing from threads x elapsed time is time in which threads
+ * waited. Costs two clock reads for each row added; a profile belongs to one thread. */
 #ifndef AUTOGRAD_PROFILE_H
 #define AUTOGRAD_PROFILE_H
 

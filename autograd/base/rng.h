@@ -35,7 +35,8 @@ static inline Random4 rng_block(Rng r, uint64_t low, uint64_t high)
     return (Random4){{c0, c1, c2, c3}};
 }
 
-/* The i-th number of the stream's (high)-th sequence; high is 0 where one sequence is all there is. */
+/* The i-th number of the stream's (high)-th sequence; high is 0 where one sequence is all there
+ * is. */
 uint64_t rng_u64(Rng r, uint64_t i, uint64_t high);
 uint64_t rng_below(Rng r, uint64_t i, uint64_t high, uint64_t limit); /* in [0, limit); limit > 0 */
 double rng_uniform(Rng r, uint64_t i, uint64_t high);                 /* in [0, 1) */

@@ -1,8 +1,9 @@
 /* Threads: how many there are, and a loop over blocks of work.
  *
- * Two uses, never nested: microbatches of a batch, each serial on its thread (train/step/microbatches.h), or, when there
- * are fewer microbatches than threads, the blocks of one op. Whatever runs here gives the same bits on any
- * number of threads, because what a block is does not depend on how many threads there are. */
+ * Two uses, never nested: microbatches of a batch, each serial on its thread
+ * (train/step/microbatches.h), or, when there are fewer microbatches than threads, the blocks of
+ * one op. Results have the same bits on any number of threads, because blocks do not depend on how
+ * many threads there are. */
 #ifndef AUTOGRAD_BASE_THREADS_H
 #define AUTOGRAD_BASE_THREADS_H
 
@@ -20,8 +21,8 @@ int threads_team(void);
 /* Work on [begin, end) by worker 0 .. threads_team() - 1. */
 typedef void (*RangeWork)(const void *context, int64_t begin, int64_t end, int worker);
 
-/* Cuts [0, count) into blocks of `block` (the last one shorter) and works on each once. Must not fail.
- * Blocks are handed out in order to whoever is free, so a context must not count on who gets what. */
+/* Cuts [0, count) into blocks of `block` (the last one shorter) and works on each once. Must not
+ * fail. Free workers take the next block, so results must not depend on which worker gets which. */
 void threads_range(int64_t count, int64_t block, RangeWork work, const void *context);
 
 #endif

@@ -57,9 +57,15 @@ static Status override(Config *c, const char *text)
     char section[TEXT_MAX], *name;
     const char *equals = strchr(text, '=');
     const size_t length = equals ? (size_t)(equals - text) : 0;
-    if (!equals || length >= sizeof section || !memchr(text, '.', length))
+    if (!equals || length >= sizeof section || !memchr(text, '.', length)) {
+        const Key *meant = config_guess(text, (int)length);
+        if (meant)
+            return FAIL(E_CONFIG,
+                        "command line: %s: expected section.key=value; did you mean %s.%s%s?", text,
+                        meant->section, meant->name, equals);
         return FAIL(E_CONFIG, "command line: %s: expected section.key=value, as in train.steps=100",
                     text);
+    }
     memcpy(section, text, length);
     section[length] = '\0';
     name = strchr(section, '.');

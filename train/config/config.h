@@ -74,6 +74,10 @@ typedef struct Config {
 extern const Key config_keys[];
 extern const int config_key_count;
 
+/* The setting that a name of `length` bytes without its section means ("steps", "batch-size"), or
+ * that other trainers call so ("learning_rate"), or section.key itself; NULL: none. */
+const Key *config_guess(const char *name, int length);
+
 /* Sets the defaults, then what the file and its bases say (path may be NULL), then each override
  * "section.key=value"; then resolves settings that are -1, 0 or auto (min_lr, kv_heads,
  * microbatches ...) and checks. E_CONFIG with file:line:column and, for an unknown name, the

@@ -166,6 +166,25 @@ static Status read_sweep(Reader *r)
     return status;
 }
 
+/* The event after the name of a section is not "{". */
+static Status no_section(Reader *r, const Key *k)
+{
+    const yaml_event_t *at = &r->events.event;
+    const char *here = events_here(&r->events);
+    const char *text = at->type == YAML_SCALAR_EVENT ? (const char *)at->data.scalar.value : "";
+    char shown[SHOWN_MAX];
+    size_t colon;
+    if (events_missing_space(text, strcspn(text, " \n"), &colon))
+        return FAIL(E_CONFIG, "%sa space is missing after the colon",
+                    events_position(&r->events, at->start_mark.line,
+                                    at->start_mark.column + colon + 1));
+    if (strchr(text, '='))
+        return FAIL(E_CONFIG, "%s%s: in a config write \"key: value\"", here,
+                    text_escape(text, shown, SHOWN_MAX));
+    return FAIL(E_CONFIG, "%s%s is a section: expected \"%s: ...\" and other settings below it",
+                here, k->section, k->name);
+}
+
 /* The sections, from the "{" of the document to its "}". */
 static Status read_sections(Reader *r)
 {
@@ -187,10 +206,7 @@ static Status read_sections(Reader *r)
         if (k == end) return unknown_section(r, word);
         TRY(once(r, &r->section_line[k - config_keys], k->section, "", ""));
         TRY(events_next(&r->events));
-        if (r->events.event.type != YAML_MAPPING_START_EVENT)
-            return FAIL(E_CONFIG,
-                        "%s%s is a section: expected \"%s: ...\" and other settings below it",
-                        events_here(&r->events), k->section, k->name);
+        if (r->events.event.type != YAML_MAPPING_START_EVENT) return no_section(r, k);
         TRY(read_section(r, k));
     }
 }
@@ -202,7 +218,8 @@ static Status read_stream(Reader *r)
     if (r->events.event.type == YAML_STREAM_END_EVENT) return OK; /* nothing but comments */
     TRY(events_next(&r->events));
     if (r->events.event.type != YAML_MAPPING_START_EVENT && !events_null(&r->events))
-        return FAIL(E_CONFIG, "%sexpected sections, as in \"model:\"", events_here(&r->events));
+        return FAIL(E_CONFIG, "%sexpected sections, as in \"model:\", and settings below them",
+                    events_here(&r->events));
     if (r->events.event.type == YAML_MAPPING_START_EVENT) TRY(read_sections(r));
     TRY(events_next(&r->events)); /* the document's end */
     TRY(events_next(&r->events));

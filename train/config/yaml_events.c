@@ -5,8 +5,7 @@
 
 #include "autograd/base/text.h"
 
-/* "a.yaml:3:5: ", of a position counted from 0. */
-static const char *position(Events *e, size_t line, size_t column)
+const char *events_position(Events *e, size_t line, size_t column)
 {
     snprintf(e->where, sizeof e->where, "%s:%zu:%zu: ", e->name, line + 1, column + 1);
     return e->where;
@@ -14,27 +13,25 @@ static const char *position(Events *e, size_t line, size_t column)
 
 const char *events_here(Events *e)
 {
-    return position(e, e->event.start_mark.line, e->event.start_mark.column);
+    return events_position(e, e->event.start_mark.line, e->event.start_mark.column);
 }
 
-/* The error of libyaml. A reader error (bytes that are not text) has an offset, but no line. */
-static Status syntax_error(Events *e)
+/* Why libyaml failed. A reader error (bytes that are not text) has an offset, but no line. */
+static Status parser_error(Events *e)
 {
     const yaml_parser_t *p = &e->parser;
-    size_t line = p->problem_mark.line, column = p->problem_mark.column;
     if (p->error == YAML_MEMORY_ERROR) return FAIL(E_NOMEM, "%s: out of memory", e->name);
     if (p->error == YAML_READER_ERROR) {
-        line = column = 0;
+        size_t line = 0, column = 0;
         for (size_t i = 0; i < p->problem_offset && i < e->size; i++)
             if (e->text[i] == '\n')
                 line++, column = 0;
             else
                 column++;
         return FAIL(E_CONFIG, "%s%s: a config must be UTF-8 text without control characters",
-                    position(e, line, column), p->problem);
+                    events_position(e, line, column), p->problem);
     }
-    return FAIL(E_CONFIG, "%snot YAML: %s%s%s", position(e, line, column), p->problem,
-                p->context ? " " : "", p->context ? p->context : "");
+    return events_syntax_error(e);
 }
 
 /* E_CONFIG if the event has an anchor or a tag. */
@@ -53,7 +50,7 @@ static Status check_marks(Events *e, const yaml_char_t *anchor, const yaml_char_
 Status events_next(Events *e)
 {
     yaml_event_delete(&e->event);
-    if (!yaml_parser_parse(&e->parser, &e->event)) return syntax_error(e);
+    if (!yaml_parser_parse(&e->parser, &e->event)) return parser_error(e);
     const yaml_event_t *at = &e->event;
     switch (at->type) {
     case YAML_ALIAS_EVENT:

@@ -29,6 +29,17 @@ void events_close(Events *e);
 /* "a.yaml:3:5: ", the position of the current event. */
 const char *events_here(Events *e);
 
+/* The same of a position counted from 0. */
+const char *events_position(Events *e, size_t line, size_t column);
+
+/* E_CONFIG after a syntax error of the parser: what it means and what would be right
+ * (yaml_syntax.c). */
+Status events_syntax_error(Events *e);
+
+/* Whether a text is a key and a value without the space between them ("layers:1"). colon: its
+ * index. */
+bool events_missing_space(const char *text, size_t length, size_t *colon);
+
 /* Moves to the next event. E_CONFIG: a syntax error, or YAML that a config may not use. */
 Status events_next(Events *e);
 

@@ -211,7 +211,8 @@ static Status check(Work *w)
     const Prepare *p = w->p;
     struct stat output, input;
     const bool exists = !stat(p->output, &output);
-    if (!(p->val >= 0 && p->val < 1)) return FAIL(E_ARG, "--val %g is not in [0, 1)", p->val);
+    if (!(p->val >= 0 && p->val < 1))
+        return FAIL(E_ARG, "--val %g: expected a share of at least 0 and less than 1", p->val);
     TRY(format_check(p->format, p->split_on));
     if (exists && !S_ISREG(output.st_mode))
         return FAIL(E_ARG, "--output %s exists and is not a regular file", p->output);

@@ -154,3 +154,46 @@ ParameterizedTest(size_t *i, options, refuse)
     cr_assert(strstr(error_message(), refused[*i].says), "%s: %s", refused[*i].line,
               error_message());
 }
+
+/* Settings that are written as other programs want them, and "-" for a file. */
+static const char *page;
+static const Option of_settings[] = {
+    OPTION_USAGE("[CONFIG] [section.key=value ...]"),
+    OPTION_PATH("--output", &page, "FILE", "a page"),
+    {0},
+};
+
+static const struct {
+    const char *line, *says;
+} unlike_settings[] = {
+    {"m.yaml --train.steps=5", "--train.steps=5: settings are written train.steps=5"},
+    {"m.yaml --train.steps 5", "--train.steps: settings are written train.steps=5"},
+    {"m.yaml -train.steps=5", "settings are written train.steps=5"},
+    {"m.yaml train.steps 5", "train.steps: settings are written train.steps=5"},
+    {"m.yaml train.steps= 5", "train.steps=: settings are written train.steps=5"},
+    {"m.yaml train.steps = 5", "train.steps: settings are written train.steps=VALUE"},
+    {"m.yaml --lr 3e-4", "--lr: settings are written optim.lr=3e-4"},
+    {"m.yaml --weight-decay=0.1", "settings are written optim.weight_decay=0.1"},
+    {"--learning_rate 1e-3", "settings are written optim.lr=1e-3"},
+    {"--block_size=8", "settings are written model.context=8"},
+    {"--model.width", "settings are written model.width=VALUE"},
+    {"--train.widht=5", "no option --train.widht; did you mean --output?"},
+    {"--output -", "--output: - is not a standard stream here; name a file (./- for"},
+    {"--output=-", "--output: - is not a standard stream here"},
+    {"-", "try: - is not a standard stream here"},
+};
+
+Test(options, say_how_settings_are_written)
+{
+    for (size_t i = 0; i < sizeof unlike_settings / sizeof *unlike_settings; i++) {
+        char words[256], *argv[16];
+        int argc = 0;
+        snprintf(words, sizeof words, "%s", unlike_settings[i].line);
+        for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) argv[argc++] = word;
+        cr_expect_eq(options_read(&command, of_settings, argc, argv, positional, 2,
+                                  &positional_count, &helped),
+                     E_ARG, "%s was accepted", unlike_settings[i].line);
+        cr_expect(strstr(error_message(), unlike_settings[i].says), "%s: %s",
+                  unlike_settings[i].line, error_message());
+    }
+}

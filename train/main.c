@@ -1,6 +1,7 @@
 /* capstan COMMAND [options]: see train/commands/commands.h. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +23,8 @@ static void help(FILE *out)
     fprintf(out, "capstan trains small GPTs on a CPU.\n\nusage: capstan COMMAND [options]\n\n");
     for (const Command *c = commands; c->name; c++) fprintf(out, "  %-10s %s\n", c->name, c->help);
     fprintf(out,
-            "\n\"capstan COMMAND --help\" lists the options of a command; \"capstan --version\" "
-            "prints the version.\n");
+            "\n\"capstan COMMAND --help\", or \"capstan help COMMAND\", lists the options of a "
+            "command; \"capstan --version\" prints the version.\n");
 }
 
 static Status unknown(const char *name)
@@ -38,11 +39,32 @@ static Status unknown(const char *name)
                 best ? best : "help");
 }
 
-static Status dispatch(int argc, char *argv[])
+static Status run_command(const char *name, int argc, char *argv[])
 {
     const Command *c = commands;
-    while (c->name && strcmp(c->name, argv[1])) c++;
-    return c->name ? c->run(c, argc - 2, argv + 2) : unknown(argv[1]);
+    while (c->name && strcmp(c->name, name)) c++;
+    return c->name ? c->run(c, argc, argv) : unknown(name);
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words && strcmp(*words, word)) words++;
+    return *words != NULL;
+}
+
+static Status dispatch(int argc, char *argv[])
+{
+    static const char *const helps[] = {"help", "--help", "-h", NULL};
+    static const char *const versions[] = {"version", "--version", "-v", "-V", NULL};
+    static char option[] = "--help", *asked[] = {option};
+    if (is_one_of(argv[1], versions)) {
+        printf("capstan %s\n", version_text());
+        return OK;
+    }
+    if (!is_one_of(argv[1], helps)) return run_command(argv[1], argc - 2, argv + 2);
+    if (argc > 2 && !is_one_of(argv[2], helps)) return run_command(argv[2], 1, asked);
+    help(stdout);
+    return OK;
 }
 
 /* A closed standard stream would let a file of ours take its number, and what is printed go into
@@ -59,14 +81,6 @@ int main(int argc, char *argv[])
     if (argc < 2) {
         help(stderr);
         return status_exit_code(E_ARG);
-    }
-    if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        help(stdout);
-        return 0;
-    }
-    if (!strcmp(argv[1], "--version")) {
-        printf("capstan %s\n", version_text());
-        return 0;
     }
     mapping_report_bus_errors();
     signal(SIGPIPE, SIG_IGN);

@@ -27,7 +27,7 @@ Status command_corpus(const Command *c, int argc, char *argv[])
     static Corpus corpus;
     const Option options[] = {
         OPTION_USAGE("wordnet|kjv|austen"),
-        OPTION_TEXT("--output", &folder, "DIR",
+        OPTION_PATH("--output", &folder, "DIR",
                     "folder of the dataset NAME.h5 (default: data/corpora)"),
         OPTION_TEXT("--tokenizer", &tokenizer, "NAME",
                     "byte, char, or a tokenizer file (default: byte)"),

@@ -111,9 +111,9 @@ Status command_eval(const Command *self, int argc, char *argv[])
     int count;
     const Option options[] = {
         OPTION_USAGE("[data.key=value ...]"),
-        OPTION_TEXT("--checkpoint", &w.checkpoint, "F.h5", "checkpoint to evaluate",
+        OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5", "checkpoint to evaluate",
                     .required = IN_EVERY_USAGE),
-        OPTION_TEXT("--data", &w.data, "D.h5",
+        OPTION_PATH("--data", &w.data, "D.h5",
                     "dataset or token file (default: the one it was trained on)"),
         OPTION_TEXT("--split", &w.split, "val|train", "split to evaluate (default: val)"),
         OPTION_FLAG("--by-position", &w.by_position,

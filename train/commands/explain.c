@@ -205,7 +205,7 @@ Status command_explain(const Command *self, int argc, char *argv[])
         OPTION_USAGE("RUN [STEP]"),
         OPTION_INT("--documents", &w.documents, "N", 0, 1e9,
                    "most documents and layers to show (default: 10)"),
-        OPTION_TEXT("--data", &w.data, "D.h5", "the dataset, if it has moved since the run"),
+        OPTION_PATH("--data", &w.data, "D.h5", "the dataset, if it has moved since the run"),
         OPTION_FLAG("--no-replay", &w.no_replay,
                     "use only the saved measurements; do not re-run the step"),
         OPTION_THREADS(&w.threads),

@@ -215,7 +215,7 @@ Status command_fit(const Command *self, int argc, char *argv[])
         OPTION_TEXT("--given", &w.given, "E=X,...",
                     "test these parameter values by the likelihood ratio"),
         OPTION_FLAG("--varpro", &w.varpro, "also fit by variable projection"),
-        OPTION_TEXT("--svg", &w.svg, "FILE", "also plot the law and the points as an SVG file"),
+        OPTION_PATH("--svg", &w.svg, "FILE", "also plot the law and the points as an SVG file"),
         OPTION_THREADS(&w.threads),
         OPTION_JSON(&w.json),
         {0},

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "autograd/base/text.h"
+#include "train/config/config.h"
 
 enum { LINE_MAX_COLUMNS = 100, HELP_COLUMN = 28 };
 
@@ -116,10 +118,34 @@ static void print_help(const Command *c, const Option *options)
     }
 }
 
-static Status unknown(const Command *c, const Option *options, const char *argument)
+/* Whether a usage line has these words. */
+static bool usage_has(const Option *options, const char *words)
+{
+    for (const Option *o = options; o->name; o++)
+        if (o->type == TYPE_USAGE && strstr(o->name, words)) return true;
+    return false;
+}
+
+/* E_ARG if the word, of which `next` follows or is NULL, means a setting. */
+static Status check_setting(const Option *options, const char *word, const char *next)
+{
+    const char *name = word + strspn(word, "-");
+    const size_t length = strcspn(name, "=");
+    const char *value = name[length] ? name + length + 1 : "";
+    if (!usage_has(options, ".key=value")) return OK;
+    const Key *meant = config_guess(name, (int)length);
+    if (!meant) return OK;
+    if (!*value && next && strcmp(next, "=") && *next != '-') value = next;
+    return FAIL(E_ARG, "%s: settings are written %s.%s=%s", word, meant->section, meant->name,
+                *value ? value : "VALUE");
+}
+
+static Status unknown(const Command *c, const Option *options, const char *argument,
+                      const char *next)
 {
     char word[64];
     const char *best = NULL;
+    TRY(check_setting(options, argument, next));
     snprintf(word, sizeof word, "%.*s", (int)strcspn(argument, "="), argument);
     int least = 1 << 20;
     for (EACH_OPTION(o, options)) {
@@ -149,6 +175,36 @@ static Status store(const Option *o, const char *text)
     return OK;
 }
 
+/* A file with this name could be neither named nor found by mistake. */
+static Status refuse_dash(const char *what)
+{
+    return FAIL(E_ARG,
+                "%s: - is not a standard stream here; name a file (./- for one called \"-\")",
+                what);
+}
+
+/* "steps=5", "train.steps 5" or "train.steps= 5", if it is one: a word without "=" may be a file,
+ * or what "explain SECTION.KEY" asks for. */
+static bool is_odd_setting(const Option *options, const char *word, const char *next)
+{
+    const char *equals = strchr(word, '='), *dot = strchr(word, '.');
+    if (!equals) return dot && !usage_has(options, "SECTION.KEY");
+    if (!dot || dot > equals) return true;
+    return !equals[1] && next && !strchr(next, '=');
+}
+
+/* A word that is no option. */
+static Status check_positional(const Command *c, const Option *options, int count, int max,
+                               const char *word, const char *next)
+{
+    if (!strcmp(word, "-")) return refuse_dash(c->name);
+    if (access(word, F_OK) && is_odd_setting(options, word, next))
+        TRY(check_setting(options, word, next));
+    if (count < max) return OK;
+    return FAIL(E_ARG, "capstan %s does not expect \"%s\"; see capstan %s --help", c->name, word,
+                c->name);
+}
+
 /* Reads the option at argv[*at] and its value, and moves *at past them. */
 static Status read_one(const Command *c, const Option *options, int argc, char *argv[], int *at)
 {
@@ -156,7 +212,7 @@ static Status read_one(const Command *c, const Option *options, int argc, char *
     size_t length = equals ? (size_t)(equals - word) : strlen(word);
     const Option *o = options;
     while (o->name && (strlen(o->name) != length || strncmp(o->name, word, length))) o++;
-    if (!o->name) return unknown(c, options, word);
+    if (!o->name) return unknown(c, options, word, *at < argc ? argv[*at] : NULL);
     if (o->type == TYPE_FLAG) {
         if (equals) return FAIL(E_ARG, "%s takes no value", o->name);
         *(bool *)o->value = true;
@@ -165,6 +221,7 @@ static Status read_one(const Command *c, const Option *options, int argc, char *
     if (!equals && *at == argc) return FAIL(E_ARG, "%s needs %s", o->name, o->argument);
     const char *value = equals ? equals + 1 : argv[(*at)++];
     if (o->type != TYPE_WORD) return store(o, value);
+    if (o->is_path && !strcmp(value, "-")) return refuse_dash(o->name);
     const char **texts = o->value;
     if (!o->count) {
         *texts = value;
@@ -196,9 +253,8 @@ Status options_read(const Command *c, const Option *options, int argc, char *arg
             TRY(read_one(c, options, argc, argv, &at));
             continue;
         }
-        if (*positional_count == positional_max)
-            return FAIL(E_ARG, "capstan %s does not expect \"%s\"; see capstan %s --help", c->name,
-                        argv[at], c->name);
+        TRY(check_positional(c, options, *positional_count, positional_max, argv[at],
+                             at + 1 < argc ? argv[at + 1] : NULL));
         positional[(*positional_count)++] = argv[at++];
     }
     return OK;

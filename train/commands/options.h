@@ -23,6 +23,7 @@ typedef struct Option {
     /* TYPE_WORD only: value is const char *[OPTION_VALUES_MAX] and takes all words up to the next
      * option; *count, 0 before, is how many. NULL: one word. */
     int *count;
+    bool is_path; /* of a file or folder; "-" is then an error */
     const char *help;
     /* Bits of usage lines, the first is IN_USAGE(0): which ones show the option (0: all), and
      * which ones show it without brackets. This is for the usage lines only: the command checks
@@ -45,6 +46,11 @@ typedef struct Option {
 #define OPTION_TEXT(option, where, word, ...)                                                    \
     {                                                                                            \
         .name = option, .type = TYPE_WORD, .value = where, .argument = word, .help = __VA_ARGS__ \
+    }
+#define OPTION_PATH(option, where, word, ...)                                                 \
+    {                                                                                         \
+        .name = option, .type = TYPE_WORD, .value = where, .argument = word, .is_path = true, \
+        .help = __VA_ARGS__                                                                   \
     }
 #define OPTION_TEXTS(option, where, number, word, ...)                                        \
     {                                                                                         \
@@ -75,8 +81,10 @@ struct Command {
 };
 
 /* Parses the arguments and stores the options' values. Other arguments go to positional, at most
- * positional_max; one more is E_ARG. "--help" prints the help and sets *helped: the command then
- * returns OK at once. E_ARG names the faulty option, and the nearest right one. */
+ * positional_max; one more is E_ARG, and so is "-": no command reads or writes a standard stream
+ * for it. "--help" prints the help and sets *helped: the command then returns OK at once. E_ARG
+ * names the faulty option, and the nearest right one; in a command whose usage line has
+ * "section.key=value" it says how a setting is written ("--train.steps=5", "train.steps 5"). */
 Status options_read(const Command *c, const Option *options, int argc, char *argv[],
                     const char *positional[], int positional_max, int *positional_count,
                     bool *helped);

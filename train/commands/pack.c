@@ -95,7 +95,7 @@ Status command_pack(const Command *self, int argc, char *argv[])
     const Option options[] = {
         OPTION_USAGE("CONFIG [section.key=value ...]"),
         OPTION_USAGE(""),
-        OPTION_TEXT("--histogram", &w.histogram, "FILE",
+        OPTION_PATH("--histogram", &w.histogram, "FILE",
                     "document lengths instead of a config: a CSV with the header length,count",
                     .usage = IN_USAGE(1), .required = IN_USAGE(1)),
         OPTION_INT("--capacity", &w.capacity, "N", 1, PACK_CAPACITY_MAX,

@@ -20,14 +20,14 @@ Status command_prepare(const Command *c, int argc, char *argv[])
     const Option options[] = {
         OPTION_TEXTS("--input", inputs, &p.input_count, "FILE", "input files",
                      .required = IN_EVERY_USAGE),
-        OPTION_TEXT("--output", &p.output, "D.h5", "dataset to write; replaced if it exists",
+        OPTION_PATH("--output", &p.output, "D.h5", "dataset to write; replaced if it exists",
                     .required = IN_EVERY_USAGE),
         OPTION_TEXT("--format", &format, "FORMAT",
                     "text: each file is one document; jsonl: rows of {\"text\"} or {\"prompt\", "
                     "\"completion\"}; tsv: prompt TAB completion (default: text)"),
         OPTION_TEXT("--tokenizer", &p.tokenizer, "NAME",
                     "byte, char, or a tokenizer file (default: byte)"),
-        OPTION_REAL("--val", &p.val, "SHARE", 0, 1,
+        OPTION_REAL("--val", &p.val, "SHARE", 0, 0,
                     "share of documents for validation, at least one document (default: 0.1)"),
         OPTION_INT("--seed", &seed, "N", 0, 9e18,
                    "seed that chooses the validation documents (default: 1)"),

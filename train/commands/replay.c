@@ -57,7 +57,7 @@ Status command_replay(const Command *c, int argc, char *argv[])
     int named;
     const Option options[] = {
         OPTION_USAGE("RUN/spikes/batch-N"),
-        OPTION_TEXT("--data", &data, "D.h5", "the dataset, if it has moved since the run"),
+        OPTION_PATH("--data", &data, "D.h5", "the dataset, if it has moved since the run"),
         OPTION_THREADS(&threads),
         OPTION_JSON(&json),
         {0},

@@ -85,9 +85,9 @@ Status command_report(const Command *self, int argc, char *argv[])
     const Option options[] = {
         OPTION_USAGE("RUN..."),
         OPTION_USAGE("SWEEP"),
-        OPTION_TEXT("--output", &w.output, "F.html",
+        OPTION_PATH("--output", &w.output, "F.html",
                     "page to write (default for one run: RUN/report.html)"),
-        OPTION_TEXT("--svg", &w.svg, "DIR", "also write each plot as an SVG file to this folder"),
+        OPTION_PATH("--svg", &w.svg, "DIR", "also write each plot as an SVG file to this folder"),
         OPTION_INT("--samples", &w.reported.samples, "N", 0, 16,
                    "samples from the best checkpoint; 0: none (default: 3)"),
         OPTION_INT("--tokens", &w.reported.tokens, "N", 1, 100000,

@@ -173,7 +173,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
     bool helped;
     int count;
     const Option options[] = {
-        OPTION_TEXT("--checkpoint", &w.checkpoint, "F.h5", "checkpoint to sample from",
+        OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5", "checkpoint to sample from",
                     .required = IN_EVERY_USAGE),
         OPTION_TEXT("--prompt", &w.prompt, "TEXT",
                     "text to continue (default: none, the start of a document)"),

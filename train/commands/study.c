@@ -136,7 +136,7 @@ Status command_study(const Command *self, int argc, char *argv[])
         OPTION_INT("--steps", &s.steps, "N", 1, 1e6, "optimizer steps of each training run"),
         OPTION_INT("--seeds", &s.seeds, "N", 1, 16,
                    "training runs to average, with different seeds"),
-        OPTION_TEXT("--output", &s.folder, "DIR",
+        OPTION_PATH("--output", &s.folder, "DIR",
                     "folder for the results (default: runs/study-NAME)"),
         OPTION_THREADS(&threads),
         OPTION_JSON(&json),

@@ -91,7 +91,7 @@ Status command_sweep(const Command *c, int argc, char *argv[])
         OPTION_USAGE("CONFIG [section.key=value ...]"),
         OPTION_USAGE("status SWEEP"),
         OPTION_USAGE("table SWEEP"),
-        OPTION_TEXT("--output", &a.output, "PATH",
+        OPTION_PATH("--output", &a.output, "PATH",
                     "folder of the sweep (default: runs/<config name>); of table: the CSV file",
                     .usage = IN_USAGE(0) | IN_USAGE(2)),
         OPTION_INT("--jobs", &a.run.jobs, "N", 1, 256, "runs in parallel (default: one per core)",

@@ -164,7 +164,9 @@ Test(prevention, warmup_begins_small)
         Run r;
         snprintf(setting, sizeof setting, "optim.warmup=%d", steps);
         open_run(&r, &c, SETTINGS(setting, "optim.weight_decay=0"));
-        Tensor *w = r.model.blocks[0].mlp.up;
+        const Param *p = r.params.first;
+        while (strcmp(p->name, "blocks.0.mlp.up.weight") != 0) p = p->next;
+        const Tensor *w = &p->tensor;
         const int64_t count = shape_count(w->shape);
         real *before = malloc((size_t)count * sizeof *before);
         cr_assert_not_null(before);

@@ -337,12 +337,13 @@ static Status copy_into(Draft *d, int from)
 Status file_copy(const char *existing, const char *path)
 {
     Draft d;
-    int from = open(existing, O_RDONLY | O_CLOEXEC);
-    if (from < 0) return fail(existing, "copying", 0);
+    const char *why;
+    FILE *from = file_open_regular(existing, &why);
+    if (!from) return FAIL(E_IO, "cannot copy %s: %s", existing, why);
     Status status = draft_open(&d, path, 0);
-    if (status == OK) status = copy_into(&d, from);
+    if (status == OK) status = copy_into(&d, fileno(from));
     draft_close(&d);
-    close(from);
+    fclose(from);
     return status;
 }
 
@@ -459,4 +460,32 @@ Status file_open_own(const char *path, int flags, int *fd)
         *fd = -1;
     }
     return status;
+}
+
+static FILE *open_to_read(const char *path, bool regular, const char **why)
+{
+    struct stat info;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *file = NULL;
+    errno = fd < 0 ? errno : 0;
+    *why = NULL;
+    if (fd >= 0 && !fstat(fd, &info)) {
+        if (S_ISDIR(info.st_mode)) errno = EISDIR;
+        if (!errno && regular && !S_ISREG(info.st_mode)) *why = "not a regular file";
+        if (!errno && !*why && !fcntl(fd, F_SETFL, 0)) file = fdopen(fd, "r");
+    }
+    if (file) return file;
+    if (!*why) *why = strerror(errno);
+    if (fd >= 0) close(fd);
+    return NULL;
+}
+
+FILE *file_open_regular(const char *path, const char **why)
+{
+    return open_to_read(path, true, why);
+}
+
+FILE *file_open_given(const char *path, const char **why)
+{
+    return open_to_read(path, false, why);
 }

@@ -96,6 +96,12 @@ Status file_copy(const char *existing, const char *path);
  * names path and what it is. */
 Status file_open_own(const char *path, int flags, int *fd);
 
+/* Opens a file to read, close with fclose(). NULL: *why says why not. Neither waits for a FIFO.
+ * file_open_regular(): a file that a program of ours has written; nothing but a regular file is.
+ * file_open_given(): one that the user names, which may be a pipe or a device. */
+FILE *file_open_regular(const char *path, const char **why);
+FILE *file_open_given(const char *path, const char **why);
+
 /* "PATH.tmp.RANDOM" for a draft or a link beside path. Returns out. */
 char *file_draft_name(const char *path, char *out, size_t size);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/files.h"
+
 /* The limit of packing_make(). */
 static const int64_t CHUNKS_MAX = INT64_MAX / PACK_CAPACITY_MAX / 2;
 
@@ -85,8 +87,9 @@ static Status read_rows(LengthCounts *l, const char *path, FILE *file)
 
 Status lengths_read(LengthCounts *l, const char *path)
 {
-    FILE *file = fopen(path, "r");
-    if (!file) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
+    const char *why;
+    FILE *file = file_open_given(path, &why);
+    if (!file) return FAIL(E_DATA, "%s: %s", path, why);
     const Status status = read_rows(l, path, file);
     fclose(file);
     if (status == OK && !l->documents) return FAIL(E_DATA, "%s: all documents are empty", path);

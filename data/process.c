@@ -7,12 +7,15 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "data/files.h"
+
 extern char **environ;
 
 /* The last lines of the log. */
 static void read_log(const char *path, char *out, int size)
 {
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = file_open_regular(path, &why);
     out[0] = '\0';
     if (!f) return;
     if (!fseek(f, 0, SEEK_END)) {

@@ -203,8 +203,7 @@ Status train(const TrainOptions *o, const Config *c, bool *began)
     if (status == OK)
         session_print(s, "done: step %lld, %s of training; checkpoints in %s/checkpoints",
                       (long long)s->run.step, duration_text(s->log.seconds), s->folder);
-    if (s->run.config && *spikes_summary(s, summary, sizeof summary))
-        session_print(s, "%s", summary);
+    if (*began && *spikes_summary(s, summary, sizeof summary)) session_print(s, "%s", summary);
     decoder_close(&s->decoder);
     log_close(&s->log);
     run_close(&s->run);

@@ -81,9 +81,11 @@ static Status read_lists(const StudyName *n, const char *widths, const char *rat
 static Status claim(const Study *s, const StudyName *n, const Config *c)
 {
     char path[STUDY_PATH_MAX], name[64], *text = NULL;
+    const char *why;
     size_t size = 0;
     snprintf(name, sizeof name, "%s.yaml", n->name);
-    FILE *out = open_memstream(&text, &size), *old = fopen(study_path(s, name, path), "r");
+    FILE *out = open_memstream(&text, &size),
+         *old = file_open_regular(study_path(s, name, path), &why);
     if (!out) return FAIL(E_NOMEM, "a study");
     Status status = config_write(c, false, out);
     if (!text_close(out, &text) && status == OK) status = FAIL(E_NOMEM, "a study");

@@ -38,9 +38,9 @@ enum { TEXT_MAX_HERE = 1 << 30 };
 static Status read_all(Arena *a, const char *path, int64_t most, char **text, int64_t *size)
 {
     const bool standard = !path || !strcmp(path, "-");
-    FILE *f = standard ? stdin : fopen(path, "rb");
-    const char *name = standard ? "standard input" : path;
-    if (!f) return FAIL(E_DATA, "%s: %s", name, strerror(errno));
+    const char *name = standard ? "standard input" : path, *why;
+    FILE *f = standard ? stdin : file_open_given(path, &why);
+    if (!f) return FAIL(E_DATA, "%s: %s", name, why);
     int64_t room = 1 << 16;
     *size = 0;
     *text = arena_take(a, room);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "autograd/base/text.h"
+#include "data/files.h"
 
 enum { FILE_MAX = 1 << 20, DEPTH_MAX = 16 };
 
@@ -18,20 +19,22 @@ struct Link {
 };
 
 /* The whole file, to be freed. */
-static Status slurp(const char *path, const char *where, char **text, size_t *size, struct stat *id)
+static Status slurp(const char *path, const char *where, ConfigAuthor by, char **text, size_t *size,
+                    struct stat *id)
 {
     char *all = malloc(FILE_MAX + 1), shown[1024];
+    const char *why;
     if (!all) return FAIL(E_NOMEM, "%s: out of memory", path);
-    FILE *file = fopen(path, "rb");
+    FILE *file = by == CONFIG_BY_RUN ? file_open_regular(path, &why) : file_open_given(path, &why);
     *size = file ? fread(all, 1, FILE_MAX + 1, file) : 0;
     const bool failed = !file || ferror(file) || fstat(fileno(file), id);
-    const int why = errno;
+    if (file && failed) why = strerror(errno);
     if (file) fclose(file);
     *text = all;
     if (!failed && *size <= FILE_MAX) return OK;
     free(all);
     text_escape(path, shown, sizeof shown);
-    if (failed) return FAIL(E_CONFIG, "%s%s: %s", where, shown, strerror(why));
+    if (failed) return FAIL(E_CONFIG, "%s%s: %s", where, shown, why);
     return FAIL(E_CONFIG, "%s%s: longer than %d bytes, so it cannot be a config", where, shown,
                 FILE_MAX);
 }
@@ -68,7 +71,7 @@ static Status read_link(Config *c, ConfigTree *sweep, ConfigAuthor by, Link *lin
     char *text = NULL, path[PATH_MAX];
     size_t size = 0;
     ConfigBase base;
-    TRY(slurp(link->path, where, &text, &size, &link->id));
+    TRY(slurp(link->path, where, by, &text, &size, &link->id));
     Status status = check_chain(link, where);
     if (status == OK) status = config_yaml_read(NULL, &base, sweep, by, text, size, link->path);
     if (status == OK && *base.path) {

@@ -1,9 +1,9 @@
 /* Reads bundle.json; refuses whatever bundle_write() does not write. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/files.h"
 #include "train/diagnose/bundle.h"
 
 typedef struct Position {
@@ -190,8 +190,9 @@ Status bundle_read(Bundle *b, const char *folder)
     if (strlen(folder) >= sizeof b->folder) return FAIL(E_ARG, "%s: the path is too long", folder);
     strcpy(b->folder, folder);
     snprintf(path, sizeof path, "%s/bundle.json", folder);
-    FILE *file = fopen(path, "r");
-    if (!file) return FAIL(E_FORMAT, "%s: %s", path, strerror(errno));
+    const char *why;
+    FILE *file = file_open_regular(path, &why);
+    if (!file) return FAIL(E_FORMAT, "%s: %s", path, why);
     json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &error);
     fclose(file);
     if (!root) return FAIL(E_FORMAT, "%s:%d:%d: %s", path, error.line, error.column, error.text);

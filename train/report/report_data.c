@@ -147,7 +147,8 @@ static Status read_config(ReportData *r)
         return r->no_config && status != E_NOMEM ? OK : FAIL(E_NOMEM, "a config");
     }
     TRY(config_load(defaults, NULL, 0, NULL));
-    FILE *file = fopen(path, "r");
+    const char *why;
+    FILE *file = file_open_regular(path, &why);
     if (file) {
         read_origins(c, file);
         fclose(file);

@@ -1,6 +1,5 @@
 #include "train/run/metrics_log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "autograd/base/text.h"
+#include "data/files.h"
 #include "train/run/metrics_read.h"
 
 /* A line being made: {"step": 1, "loss": 2.5}. With many blocks it outgrows `buffer`. */
@@ -131,10 +131,11 @@ static Status find_kept(MetricsReader *r, int64_t step, int64_t *kept, double *s
 /* Cuts off the lines after step `step`, both in the file and among those that wait. */
 static Status cut(Lines *l, int64_t step, double *seconds)
 {
-    MetricsReader r = {.file = fopen(l->path, "r")};
+    const char *why;
+    MetricsReader r = {.file = file_open_regular(l->path, &why)};
     int64_t kept = 0, waiting = 0;
     snprintf(r.path, sizeof r.path, "%s", l->path);
-    if (!r.file) return FAIL(E_IO, "%s: %s", l->path, strerror(errno));
+    if (!r.file) return FAIL(E_IO, "%s: %s", l->path, why);
     Status status = find_kept(&r, step, &kept, seconds);
     metrics_close(&r);
     TRY(status);

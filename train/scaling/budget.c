@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/files.h"
 #include "train/plan/plan.h"
 #include "train/scaling/points.h"
 
@@ -35,13 +36,16 @@ Status budget_parse(const char *text, Budget *b)
                 text);
 }
 
-static bool begins_with_brace(const char *path)
+/* The file, if it is JSON, at its beginning; NULL: it is not. */
+static FILE *open_json(const char *path)
 {
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = file_open_regular(path, &why);
     int c = f ? fgetc(f) : EOF;
     while (f && c != EOF && isspace(c)) c = fgetc(f);
+    if (f && c == '{' && !fseek(f, 0, SEEK_SET)) return f;
     if (f) fclose(f);
-    return c == '{';
+    return NULL;
 }
 
 static Status read_json(const char *path, const json_t *root, FitResult *law)
@@ -68,13 +72,15 @@ static Status read_json(const char *path, const json_t *root, FitResult *law)
 
 Status budget_law(const char *path, Arena *arena, FitResult *law)
 {
-    if (begins_with_brace(path)) {
+    FILE *file = open_json(path);
+    if (file) {
         json_error_t error;
-        json_t *root = json_load_file(path, 0, &error);
+        json_t *root = json_loadf(file, 0, &error);
         const Status status =
             root ? read_json(path, root, law)
                  : FAIL(E_DATA, "%s:%d: not JSON: %s", path, error.line, error.text);
         json_decref(root);
+        fclose(file);
         return status;
     }
     Points points = {0};

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "autograd/base/text.h"
+#include "data/files.h"
 #include "train/scaling/points.h"
 
 typedef enum CsvColumn {
@@ -175,9 +176,10 @@ static Status read_rows(Points *p, const char *path, FILE *file, char *line, Are
 
 Status points_read_csv(Points *p, const char *path, Arena *arena)
 {
-    FILE *file = fopen(path, "r");
+    const char *why;
+    FILE *file = file_open_given(path, &why);
     char *line = arena_take(arena, LINE_MAX_BYTES);
-    if (!file) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
+    if (!file) return FAIL(E_DATA, "%s: %s", path, why);
     const Status status = line ? read_rows(p, path, file, line, arena) : FAIL(E_NOMEM, "%s", path);
     fclose(file);
     return status;

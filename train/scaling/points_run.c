@@ -1,10 +1,10 @@
 /* Points of a run's folder: see train/scaling/points.h. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "data/files.h"
 #include "train/config/config.h"
 #include "train/plan/plan.h"
 #include "train/run/metrics_read.h"
@@ -63,8 +63,9 @@ Status points_read_run(Points *p, const char *folder, Arena *arena)
     snprintf(path, sizeof path, "%.*s/config.yaml", TEXT_MAX, folder);
     Config *c = arena_zero(arena, (int64_t)sizeof *c);
     if (!c) return FAIL(E_NOMEM, "%s", path);
-    FILE *file = fopen(path, "r");
-    if (!file) return FAIL(E_DATA, "%s: not a sweep, nor a run: %s", path, strerror(errno));
+    const char *why;
+    FILE *file = file_open_regular(path, &why);
+    if (!file) return FAIL(E_DATA, "%s: not a sweep, nor a run: %s", path, why);
     fclose(file);
     TRY(config_load_stored(c, path));
     return read_run(p, folder, c, arena);

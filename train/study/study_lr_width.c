@@ -36,7 +36,8 @@ static void read_cells(RateGrid *g, const char *path)
     char line[LINE], way[32], loss[32];
     long long width, seed;
     double rate;
-    FILE *f = fopen(path, "r");
+    const char *why;
+    FILE *f = file_open_regular(path, &why);
     while (f && fgets(line, sizeof line, f)) {
         if (!strchr(line, '\n')) break;
         if (sscanf(line, "%31[^,],%lld,%lf,%lld,%31s", way, &width, &rate, &seed, loss) != 5)

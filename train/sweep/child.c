@@ -136,7 +136,8 @@ char *child_reason(const Sweep *s, const SweepRun *r, char *out, size_t size)
 {
     static const char prefix[] = "capstan: ", saved[] = "; the checkpoint of step ";
     char path[SWEEP_PATH_MAX], line[4096];
-    FILE *file = fopen(sweep_run_path(s, r, "errors.log", path), "r");
+    const char *why;
+    FILE *file = file_open_regular(sweep_run_path(s, r, "errors.log", path), &why);
     snprintf(out, size, "%s", "it did not say why");
     while (file && fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';

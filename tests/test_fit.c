@@ -113,7 +113,7 @@ Test(fit, given_parameters_are_tested_by_likelihood)
     MUST(fit_law(LAW_CHINCHILLA, p.point, p.count, &f, &arena, &r));
     MUST(compare_given(&r, p.point, &f, 31, given, &ratio));
     cr_assert(fabs(ratio.statistic - 83.57) < 0.05, "%g", ratio.statistic);
-    cr_assert(ratio.degrees == 5 && ratio.chance > 1e-16 && ratio.chance < 2e-16);
+    cr_assert(ratio.degrees == 5 && ratio.p > 1e-16 && ratio.p < 2e-16);
     /* One given at its best costs nothing, and elsewhere something. */
     MUST(compare_given(&r, p.point, &f, 8, (double[]){0, 0, 0, r.value[3].value, 0}, &ratio));
     cr_assert(fabs(ratio.statistic) < 1e-6 && ratio.degrees == 1);
@@ -372,11 +372,11 @@ Test(fit, the_law_that_made_the_points_predicts_best)
 
 Test(fit, chances_are_those_of_tables)
 {
-    near(compare_chance(3.841458820694124, 1), 0.05, 1e-10, "1");
-    near(compare_chance(5.991464547107979, 2), 0.05, 1e-10, "2");
-    near(compare_chance(7.814727903251179, 3), 0.05, 1e-10, "3");
-    near(compare_chance(11.070497693516351, 5), 0.05, 1e-10, "5");
-    cr_assert_eq(compare_chance(0, 3), 1);
+    near(compare_p_value(3.841458820694124, 1), 0.05, 1e-10, "1");
+    near(compare_p_value(5.991464547107979, 2), 0.05, 1e-10, "2");
+    near(compare_p_value(7.814727903251179, 3), 0.05, 1e-10, "3");
+    near(compare_p_value(11.070497693516351, 5), 0.05, 1e-10, "5");
+    cr_assert_eq(compare_p_value(0, 3), 1);
 }
 
 Test(fit, no_law_comes_from_too_little)
@@ -430,7 +430,7 @@ static const struct {
     {"", E_DATA, "is empty", 0, 0},
     {"params,loss\n1,2\n", E_DATA, ":1: no column tokens", 0, 0},
     {"a,b\n1,2\n", E_DATA, "params,tokens,loss", 0, 0},
-    {"params,tokens,loss\n1e6,2e7\n", E_DATA, ":2: 2 fields, but the header names 3", 0, 0},
+    {"params,tokens,loss\n1e6,2e7\n", E_DATA, ":2: 2 fields, but the header has 3", 0, 0},
     {"params,tokens,loss\n1e6,2e7,4\n1e6,many,4\n", E_DATA,
      ":3: tokens \"many\": expected a number", 0, 0},
     {"params,tokens,loss\n-1e6,2e7,4\n", E_DATA, ":2: params -1e6: expected a positive", 0, 0},

@@ -510,7 +510,7 @@ Test(report, several_runs_are_side_by_side)
 Test(report, no_run_is_said)
 {
     cr_assert_eq(report_data_read(&reported, in_temporary("nothing"), &no_samples), E_DATA);
-    cr_assert(strstr(error_message(), "nothing: there is no run"));
+    cr_assert(strstr(error_message(), "nothing: not a run"));
     report_data_close(&reported);
 }
 

@@ -118,7 +118,7 @@ Test(report_sweep, has_the_envelope_of_training_curves, .timeout = 120)
     make_up();
     write_curves();
     char *page = page_of_store(RUNS);
-    cr_assert(strstr(page, "Training curves, and the lowest of them"));
+    cr_assert(strstr(page, "Training curves and their lower envelope"));
     cr_assert(strstr(page, "Which run is the lowest"));
     /* Of this law N grows with C to the power of beta / (alpha + beta) = 0.514. */
     cr_assert_float_eq(cell_after(page, "approach1: ", "a"), 0.514, 0.06);
@@ -165,8 +165,8 @@ Test(report_sweep, says_why_there_is_no_law)
     runs[1].loss = NAN;
     runs[2].state = SWEEP_planned;
     char *page = page_of_store(3);
-    cr_assert(strstr(page, "No law of the loss: "));
-    cr_assert(strstr(page, "No law of the minima: "));
+    cr_assert(strstr(page, "No law for the loss: "));
+    cr_assert(strstr(page, "No law for the minima: "));
     cr_assert(strstr(page, "diverged: the loss is &lt;nan&gt;"));
     cr_assert(strstr(page, "1 done 1 diverged") || strstr(page, "1 planned"));
     free(page);

@@ -102,7 +102,7 @@ static void find_bias(const Args *w, Arena *arena, FitReport *r)
     f.bootstraps = 0;
     r->bias_a = r->bias_params = NAN;
     if (fit_law(LAW_CHINCHILLA, r->points->point, r->points->count, &f, arena, &law) != OK ||
-        isoflop_bias(r->points->point, r->points->count, &f, law.theta, law.per, &r->bias_a,
+        isoflop_bias(r->points->point, r->points->count, &f, law.theta, law.flop_factor, &r->bias_a,
                      &r->bias_params) != OK)
         r->bias_missing = arena_text(arena, error_message());
 }

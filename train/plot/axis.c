@@ -5,20 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double AIR = 0.03;
-/* From where to where numbers have a letter. */
+static const double MARGIN = 0.03;
+/* Numbers in this range are written with k or M. */
 static const double LETTERS = 9999.5, LETTERS_END = 9.9995e8;
 
 PlotAxis axis_make(double min, double max, bool is_log)
 {
     if (!(min <= max) || (is_log && !(min > 0))) min = is_log ? 1 : 0, max = is_log ? 10 : 1;
     if (is_log) {
-        const double low = log10(min), high = log10(max), air = fmax(AIR * (high - low), 0.01);
-        return (PlotAxis){pow(10, fmax(low - air, -307)), pow(10, fmin(high + air, 308)), true};
+        const double low = log10(min), high = log10(max),
+                     margin = fmax(MARGIN * (high - low), 0.01);
+        return (PlotAxis){pow(10, fmax(low - margin, -307)), pow(10, fmin(high + margin, 308)),
+                          true};
     }
-    double air = AIR * (max - min);
-    if (!(air > 1e-9 * fmax(fabs(min), fabs(max)))) air = min == 0 ? 1 : 0.05 * fabs(min);
-    return (PlotAxis){min - air, max + air, false};
+    double margin = MARGIN * (max - min);
+    if (!(margin > 1e-9 * fmax(fabs(min), fabs(max)))) margin = min == 0 ? 1 : 0.05 * fabs(min);
+    return (PlotAxis){min - margin, max + margin, false};
 }
 
 double axis_position(const PlotAxis *a, double x)
@@ -28,14 +30,14 @@ double axis_position(const PlotAxis *a, double x)
     return (x - a->min) / (a->max - a->min);
 }
 
-double axis_value(const PlotAxis *a, double place)
+double axis_value(const PlotAxis *a, double position)
 {
-    if (a->is_log) return exp(log(a->min) + place * (log(a->max) - log(a->min)));
-    return a->min + place * (a->max - a->min);
+    if (a->is_log) return exp(log(a->min) + position * (log(a->max) - log(a->min)));
+    return a->min + position * (a->max - a->min);
 }
 
-/* Zeros behind the point go: "1.500e-04" is 1.5e-4. */
-static void tidy(char *s)
+/* Removes trailing zeros: "1.500e-04" becomes 1.5e-4. */
+static void trim_zeros(char *s)
 {
     char *e = strchr(s, 'e'), tail[TICK_LABEL] = "";
     if (e) {
@@ -74,7 +76,7 @@ char *axis_number(double x, int digits, char out[TICK_LABEL])
         while (size < units[i].unit) i++;
         snprintf(out, TICK_LABEL, "%.*g", digits > 3 ? digits : 3, x / units[i].unit);
         if (strchr(out, 'e')) snprintf(out, TICK_LABEL, "%.0f", x / units[i].unit);
-        tidy(out);
+        trim_zeros(out);
         strncat(out, units[i].name, TICK_LABEL - 1 - strlen(out));
         return out;
     }
@@ -85,7 +87,7 @@ char *axis_number(double x, int digits, char out[TICK_LABEL])
         snprintf(out, TICK_LABEL, "%.*f", digits > before ? digits - before : 0, x);
     } else
         snprintf(out, TICK_LABEL, "%.*g", digits, x);
-    tidy(out);
+    trim_zeros(out);
     return out;
 }
 
@@ -97,7 +99,7 @@ static void add(Tick *ticks, int *count, double value, bool is_major, int digits
     if (is_major) axis_number(value, digits, t->label);
 }
 
-/* The finest round step that gives no more ticks than wanted, or one more. */
+/* The smallest round step that gives at most wanted + 1 ticks. */
 static double round_step(const PlotAxis *a, int wanted)
 {
     static const double steps[] = {1, 2, 2.5, 5};
@@ -120,7 +122,7 @@ static int linear_ticks(const PlotAxis *a, int wanted, Tick *ticks)
     return count;
 }
 
-/* Decades, every so many, if there are enough of them; or 1, 2 and 5 of each. */
+/* Labels every n-th decade if there are enough decades, else 1, 2 and 5 of each. */
 static int log_ticks(const PlotAxis *a, int wanted, Tick *ticks)
 {
     const double first = floor(log10(a->min)), last = ceil(log10(a->max)),
@@ -139,15 +141,16 @@ static int log_ticks(const PlotAxis *a, int wanted, Tick *ticks)
     return count;
 }
 
-/* Where some have no letter, none has: 5e8 and 1e9, not 500M. */
-static void agree(Tick *ticks, int count)
+/* One notation per axis: if a label needs an exponent, none has a letter (5e8 and 1e9, not
+ * 500M). */
+static void unify_notation(Tick *ticks, int count)
 {
     bool have_none = false;
     for (int i = 0; i < count; i++)
         have_none |= ticks[i].is_major && fabs(ticks[i].value) >= LETTERS_END;
     for (int i = 0; have_none && i < count; i++)
         if (ticks[i].is_major && fabs(ticks[i].value) >= LETTERS)
-            tidy(write_power(ticks[i].value, 6, ticks[i].label));
+            trim_zeros(write_power(ticks[i].value, 6, ticks[i].label));
 }
 
 int axis_ticks(const PlotAxis *a, int wanted, Tick ticks[TICKS_MAX])
@@ -156,6 +159,6 @@ int axis_ticks(const PlotAxis *a, int wanted, Tick ticks[TICKS_MAX])
     for (int i = 0; i < count; i++) majors += ticks[i].is_major;
     const bool enough = majors >= 3 || (majors == 2 && a->max > 20 * a->min);
     if (!enough) count = linear_ticks(a, wanted, ticks);
-    if (a->is_log) agree(ticks, count);
+    if (a->is_log) unify_notation(ticks, count);
     return count;
 }

@@ -22,13 +22,14 @@ PlotAxis axis_make(double min, double max, bool is_log);
 
 /* 0 at min, 1 at max, extrapolated outside; NAN if x has no position. And the inverse. */
 double axis_position(const PlotAxis *a, double x);
-double axis_value(const PlotAxis *a, double place);
+double axis_value(const PlotAxis *a, double position);
 
-/* About `wanted` labelled ticks at round numbers, ascending; returns how many there are with those between. */
+/* Fills in about `wanted` labelled ticks at round numbers, and the minor ticks between them,
+ * ascending. Returns the number of both. */
 int axis_ticks(const PlotAxis *a, int wanted, Tick ticks[TICKS_MAX]);
 
-/* A number as a tick or a table shows it: 0.0002 is 2e-4, 12000 is 12k, 12e6 12M, 1.2e9 as it is. digits: that
- * count at most. Returns out. */
+/* A number as a tick or a table shows it, with at most `digits` digits: 2e-4, 12k, 12M, 1.2e9.
+ * Returns out. */
 char *axis_number(double x, int digits, char out[TICK_LABEL]);
 
 #endif

@@ -2,12 +2,13 @@
 
 #include <math.h>
 
-/* What is far outside is cut off by the viewer; only its direction counts. */
+/* Clamps points far outside, in widths of the plot: the viewer clips them, and only direction
+ * matters. */
 static const double FAR_OUT = 20;
 
-static long hundredths(double place, int size)
+static long hundredths(double position, int size)
 {
-    return lround(CANVAS_UNIT * size * fmin(FAR_OUT, fmax(-FAR_OUT, place)));
+    return lround(CANVAS_UNIT * size * fmin(FAR_OUT, fmax(-FAR_OUT, position)));
 }
 
 bool canvas_position(const Canvas *c, double x, double y, long *u, long *v)
@@ -33,27 +34,27 @@ typedef struct Path {
     FILE *out;
     Dot at;
     int64_t drawn; /* points since the last "m" */
-    bool apart;    /* the next point begins anew */
+    bool is_gap;   /* the next point starts a new part */
 } Path;
 
 static void end_part(Path *p)
 {
-    if (p->drawn == 1) fprintf(p->out, " 0 0"); /* a point alone: a dot, of the line's round end */
+    if (p->drawn == 1) fprintf(p->out, " 0 0"); /* a single point: its round line caps draw a dot */
     p->drawn = 0;
 }
 
-static void go(Path *p, Dot to)
+static void line_to(Path *p, Dot to)
 {
     const long du = to.u - p->at.u, dv = to.v - p->at.v;
-    if (p->apart) end_part(p);
-    fprintf(p->out, p->apart ? "m%ld" : du < 0 ? "%ld" : " %ld", du);
+    if (p->is_gap) end_part(p);
+    fprintf(p->out, p->is_gap ? "m%ld" : du < 0 ? "%ld" : " %ld", du);
     fprintf(p->out, dv < 0 ? "%ld" : " %ld", dv);
     p->at = to;
     p->drawn++;
-    p->apart = false;
+    p->is_gap = false;
 }
 
-/* The points of a column of pixels, in the order in which they came. */
+/* The points in one column of pixels: four of them, and the order in which they occurred. */
 typedef struct PixelColumn {
     Dot first, least, greatest, last;
     int64_t at_least, at_greatest, count;
@@ -77,16 +78,16 @@ static void write_column(Path *p, const PixelColumn *c)
     const bool low_first = c->at_least < c->at_greatest;
     const int64_t order[] = {low_first ? c->at_least : c->at_greatest,
                              low_first ? c->at_greatest : c->at_least};
-    go(p, c->first);
+    line_to(p, c->first);
     for (int i = 0; i < 2; i++)
         if (order[i] > 0 && order[i] < c->count - 1 && (!i || order[1] != order[0]))
-            go(p, (i == 0) == low_first ? c->least : c->greatest);
-    if (c->count > 1) go(p, c->last);
+            line_to(p, (i == 0) == low_first ? c->least : c->greatest);
+    if (c->count > 1) line_to(p, c->last);
 }
 
 void curve_line(const Canvas *c, const double *x, const double *y, int64_t count, FILE *out)
 {
-    Path p = {.out = out, .apart = true};
+    Path p = {.out = out, .is_gap = true};
     PixelColumn column = {.count = 0};
     bool gap = false;
     for (int64_t i = 0; i < count; i++) {
@@ -96,10 +97,10 @@ void curve_line(const Canvas *c, const double *x, const double *y, int64_t count
             continue;
         }
         if (column.count && column_of(d.u) == column_of(column.last.u)) {
-            grow_column(&column, d); /* a gap within it cannot be seen */
+            grow_column(&column, d); /* a gap within a column is invisible */
         } else {
             if (column.count) write_column(&p, &column);
-            p.apart = p.apart || gap;
+            p.is_gap = p.is_gap || gap;
             begin_column(&column, d);
         }
         gap = false;
@@ -112,11 +113,11 @@ void curve_line(const Canvas *c, const double *x, const double *y, int64_t count
 static void write_area(Path *p, const Dot *upper, const long *lower, int count)
 {
     if (!count) return;
-    p->apart = true;
-    for (int i = 0; i < count; i++) go(p, upper[i]);
-    for (int i = count - 1; i >= 0; i--) go(p, (Dot){upper[i].u, lower[i]});
+    p->is_gap = true;
+    for (int i = 0; i < count; i++) line_to(p, upper[i]);
+    for (int i = count - 1; i >= 0; i--) line_to(p, (Dot){upper[i].u, lower[i]});
     fputc('z', p->out);
-    p->at = upper[0]; /* where z leads to */
+    p->at = upper[0]; /* z returns to the first point */
 }
 
 void curve_band(const Canvas *c, const double *x, const double *low, const double *high,
@@ -124,7 +125,7 @@ void curve_band(const Canvas *c, const double *x, const double *low, const doubl
 {
     static _Thread_local Dot upper[CANVAS_MAX];
     static _Thread_local long lower[CANVAS_MAX];
-    Path p = {.out = out, .apart = true};
+    Path p = {.out = out, .is_gap = true};
     int used = 0;
     bool gap = false;
     for (int64_t i = 0; i < count; i++) {

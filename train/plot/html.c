@@ -8,7 +8,7 @@
 #include "autograd/base/text.h"
 #include "train/support/version.h"
 
-/* What stands for a character; NULL: itself. */
+/* The replacement of a character; NULL: none needed. */
 static const char *escape(const unsigned char *s, int length)
 {
     static const char unknown[] = "\xEF\xBF\xBD";
@@ -81,9 +81,9 @@ void html_print(FILE *out, const char *fmt, ...)
     va_end(args);
 }
 
-void html_strings(const char *const pieces[], FILE *out)
+void html_strings(const char *const strings[], FILE *out)
 {
-    for (; *pieces; pieces++) fputs(*pieces, out);
+    for (; *strings; strings++) fputs(*strings, out);
 }
 
 void html_begin(const char *title, FILE *out)

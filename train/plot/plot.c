@@ -88,7 +88,7 @@ static void draw_labels(const Drawing *d)
                    LEFT + d->canvas.width, TOP + d->canvas.height + 34, p->x_label);
 }
 
-/* The data are in an SVG of their own, in hundredths of a pixel, which cuts off what is outside. */
+/* The data are in a nested SVG in hundredths of a pixel, which clips what is outside. */
 static void draw(const Drawing *d)
 {
     const Canvas *c = &d->canvas;
@@ -149,7 +149,7 @@ void plot_figure(const Plot *p, FILE *out)
     fputs("</figure>\n", out);
 }
 
-/* ---- a file of its own */
+/* ---- a standalone file */
 
 /* Characters, not bytes. */
 static int length_of(const char *s)
@@ -159,7 +159,7 @@ static int length_of(const char *s)
     return length;
 }
 
-/* Below the plot, as many beside each other as have room. Returns the rows; only counts if `out` is not set. */
+/* The legend below the plot, in rows. Returns the number of rows; counts_only: draws nothing. */
 static int draw_legend(const Drawing *d, int top, bool counts_only)
 {
     int x = LEFT, rows = 0;

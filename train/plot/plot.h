@@ -1,10 +1,10 @@
-/* Plots: numbers to SVG, in a page or as a file of its own, light or dark as the reader's system is.
+/* Plots as SVG, in a page or as a standalone file; they follow the reader's light or dark mode.
  *
- * Colours are ones that the colour-blind can tell apart (after Okabe and Ito 2008); from the ninth on dashes
- * distinguish them. Points of a line that share a column of pixels are drawn as the first, the least, the
- * greatest and the last of them (Jugel et al. 2014, doi:10.14778/2732951.2732953, "M4"), so that the picture
- * of a million points is the same as if all were drawn. What is no finite number, or not above 0 on a
- * logarithmic axis, is a gap. Equal plots give equal bytes. */
+ * The eight colours are safe for colour-blind readers (after Okabe and Ito 2008); from the ninth
+ * series on, dashes distinguish them. Of the points of a line in one column of pixels, only the
+ * first, lowest, highest and last are drawn (M4, Jugel et al. 2014, doi:10.14778/2732951.2732953):
+ * the picture is the same as if all were. Numbers that are not finite, or not positive on a
+ * logarithmic axis, are gaps. Equal plots give equal bytes. */
 #ifndef TRAIN_PLOT_PLOT_H
 #define TRAIN_PLOT_PLOT_H
 
@@ -28,7 +28,7 @@ typedef struct PlotSeries {
     int64_t count;
     int color; /* 1 to any number; PLOT_INK; PLOT_BY_POSITION: 1 for the first series ... */
     bool is_faint, is_dashed,
-        is_hollow;            /* hollow: points that count less, e.g. are outside a fit */
+        is_hollow;            /* hollow: points of less weight, such as those outside a fit */
     const char *const *texts; /* [count]: tooltips of the points; NULL: their numbers */
 } PlotSeries;
 
@@ -42,7 +42,7 @@ typedef struct PlotMark {
 typedef struct Plot {
     const char *title, *x_label, *y_label;
     bool x_log, y_log;
-    double x_min, x_max, y_min, y_max; /* a pair that is equal: as the data are */
+    double x_min, x_max, y_min, y_max; /* min == max: the range of the data */
     bool from_zero;                    /* the y axis begins at 0 */
     const PlotSeries *series;
     int64_t series_count;
@@ -51,15 +51,15 @@ typedef struct Plot {
     int width, height; /* 0: 640 and 300 */
 } Plot;
 
-/* A <figure> for a page (train/plot/html.h has the style and the script that it needs); without
- * JavaScript all is there but the values under the pointer. E_IO is the caller's to look for. */
+/* Writes a <figure> for a page, which needs the style and script of train/plot/html.h. Without
+ * JavaScript only the hover values are missing. The caller checks `out` for errors. */
 void plot_figure(const Plot *p, FILE *out);
 
-/* An SVG file of its own, with its style in it. E_IO. */
+/* Writes a standalone SVG file that includes its style. E_IO. */
 Status plot_save(const Plot *p, const char *path);
 
-/* Whether a logarithmic axis suits x: all numbers are above 0 and the largest is more than `factor` times
- * the smallest. */
+/* Whether a logarithmic axis suits x: all numbers are above 0 and the largest is more than `factor`
+ * times the smallest. */
 bool plot_wants_log(const double *x, int64_t count, double factor);
 
 #endif

@@ -1,4 +1,4 @@
-/* What shows values under the pointer. Nothing else of a page needs it. */
+/* JavaScript that shows values under the pointer. The rest of a page works without it. */
 #include <stddef.h>
 
 #include "train/plot/html.h"

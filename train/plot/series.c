@@ -11,7 +11,7 @@ static int color_of(const Drawing *d, const PlotSeries *s)
     return s->color == PLOT_BY_POSITION ? (int)(s - d->plot->series) + 1 : s->color;
 }
 
-/* The classes of what shows a series. */
+/* The CSS classes of an element of a series. */
 static void write_class(const Drawing *d, const PlotSeries *s, const char *what)
 {
     const int color = color_of(d, s), turn = color > 0 ? (color - 1) / PLOT_COLORS % 3 : 0;
@@ -27,7 +27,7 @@ static void write_class(const Drawing *d, const PlotSeries *s, const char *what)
     fputc('"', d->out);
 }
 
-/* Around the place where the path is: another shape for another colour. */
+/* A path around the current point; the shape depends on the colour. */
 static const char *marker(int color)
 {
     static const char *const shapes[MARKERS] = {"m-330 0a330 330 0 1 0 660 0a330 330 0 1 0-660 0z",
@@ -81,9 +81,9 @@ void draw_marks(const Drawing *d)
     const Plot *p = d->plot;
     for (int64_t i = 0; i < p->mark_count; i++) {
         const PlotMark *m = &p->marks[i];
-        const double place = axis_position(&d->canvas.x, m->x);
-        if (!(place >= 0 && place <= 1)) continue;
-        const long u = lround(CANVAS_UNIT * d->canvas.width * place);
+        const double at = axis_position(&d->canvas.x, m->x);
+        if (!(at >= 0 && at <= 1)) continue;
+        const long u = lround(CANVAS_UNIT * d->canvas.width * at);
         if (m->href && !d->is_alone) html_print(d->out, "<a href=\"%s\">", m->href);
         fprintf(d->out, "<path class=\"mark\" d=\"m%ld 0m-450-600h900l-450 750z", u);
         fprintf(d->out, "M%ld 0v%d\">", u, CANVAS_UNIT * d->canvas.height);

@@ -10,7 +10,7 @@ typedef struct Drawing {
     const Plot *plot;
     Canvas canvas;
     int width, height; /* with the axes */
-    bool is_alone;     /* a file of its own, where links lead nowhere */
+    bool is_alone;     /* a standalone file: no links into the page */
     FILE *out;
 } Drawing;
 

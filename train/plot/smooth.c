@@ -14,7 +14,7 @@ int64_t smooth_reach(int64_t count)
     return count / 64 + (count > 8);
 }
 
-static void pass(const double *y, int64_t count, int64_t reach, double *sums, double *out)
+static void moving_average(const double *y, int64_t count, int64_t reach, double *sums, double *out)
 {
     double *sum = sums, *known = sums + count + 1;
     sum[0] = known[0] = 0;
@@ -31,8 +31,8 @@ static void pass(const double *y, int64_t count, int64_t reach, double *sums, do
 
 void smooth(const double *y, int64_t count, int64_t reach, double *sums, double *out)
 {
-    pass(y, count, (reach + 1) / 2, sums, out);
-    pass(out, count, reach / 2, sums, out);
+    moving_average(y, count, (reach + 1) / 2, sums, out);
+    moving_average(out, count, reach / 2, sums, out);
 }
 
 double smooth_end(const double *y, int64_t count)

@@ -4,15 +4,16 @@
 
 #include <stdint.h>
 
-/* Neighbours on each side that smooth a curve of count points: a 64th of them. */
+/* The number of neighbours on each side to smooth a curve of count points with: count / 64. */
 int64_t smooth_reach(int64_t count);
 
-/* out [count]: the mean of y over the finite ones of `reach` neighbours on each side, the near ones counting more;
- * of at most half as many as there are to the left, so that a steep beginning stays where it is. NAN where y is not
- * finite. sums: [2 (count + 1)], scratch. */
+/* out [count]: y averaged over the finite values within `reach` neighbours on each side, near ones
+ * weighted more (two passes of a moving average). Windows shrink towards the start, so a steep
+ * start is not smeared. NAN where y is not finite. sums: [2 (count + 1)], scratch. */
 void smooth(const double *y, int64_t count, int64_t reach, double *sums, double *out);
 
-/* The mean of the last 2 reach + 1 points, those that are finite; NAN if none is. */
+/* The mean of the finite ones of the last 2 smooth_reach(count) + 1 values; NAN if there are
+ * none. */
 double smooth_end(const double *y, int64_t count);
 
 /* The median of the finite numbers; NAN if there are none. scratch: [count]. */

@@ -6,29 +6,29 @@
 #include "autograd/base/error.h"
 #include "train/plot/axis.h"
 
-/* Dots of a character by column and row, as Unicode numbers them. */
+/* The bits of a Braille character, [column][row], in Unicode's order. */
 static const unsigned char dots[2][4] = {{0x01, 0x02, 0x04, 0x40}, {0x08, 0x10, 0x20, 0x80}};
 
-typedef struct Sheet {
+typedef struct DotGrid {
     unsigned char cell[SPARKLINE_ROWS_MAX][SPARKLINE_WIDTH_MAX];
     int width, rows;
     double min, max;
-} Sheet;
+} DotGrid;
 
 /* The row of dots of a number, 0 at the top. */
-static int level(const Sheet *s, double y)
+static int level(const DotGrid *s, double y)
 {
     const int last = 4 * s->rows - 1;
     return s->max > s->min ? (int)lround(last * (s->max - y) / (s->max - s->min)) : last / 2;
 }
 
-static void fill(Sheet *s, int column, int from, int to)
+static void fill(DotGrid *s, int column, int from, int to)
 {
     for (int i = from < to ? from : to; i <= (from < to ? to : from); i++)
         s->cell[i / 4][column / 2] |= dots[column % 2][i % 4];
 }
 
-static void draw(Sheet *s, const double *y, int64_t count)
+static void draw(DotGrid *s, const double *y, int64_t count)
 {
     const int columns = 2 * s->width;
     int before = -1;
@@ -52,9 +52,9 @@ static void draw(Sheet *s, const double *y, int64_t count)
     }
 }
 
-static void print_row(const Sheet *s, int row, FILE *out)
+static void print_row(const DotGrid *s, int row, FILE *out)
 {
-    for (int i = 0; i < s->width; i++) { /* U+2800 and on, in UTF-8 */
+    for (int i = 0; i < s->width; i++) { /* U+2800 + bits, in UTF-8 */
         const unsigned char bits = s->cell[row][i];
         fprintf(out, "\xE2%c%c", 0xA0 | bits >> 6, 0x80 | (bits & 0x3F));
     }
@@ -63,7 +63,7 @@ static void print_row(const Sheet *s, int row, FILE *out)
 void sparkline_print(const char *indent, const double *y, int64_t count, int width, int rows,
                      FILE *out)
 {
-    static _Thread_local Sheet s;
+    static _Thread_local DotGrid s;
     char number[TICK_LABEL];
     INVARIANT(width > 0 && width <= SPARKLINE_WIDTH_MAX && rows > 0 && rows <= SPARKLINE_ROWS_MAX);
     memset(&s, 0, sizeof s);

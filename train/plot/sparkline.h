@@ -7,9 +7,10 @@
 
 enum { SPARKLINE_WIDTH_MAX = 400, SPARKLINE_ROWS_MAX = 50 };
 
-/* Prints y, evenly spread over `width` characters, on so many rows of text, each begun by indent; behind the
- * top row the largest number, behind the last the smallest. A column of dots that stands for several numbers
- * shows from the least to the greatest; numbers that are not finite are gaps. Nothing if no number is finite. */
+/* Prints y, evenly spread over `width` characters, on `rows` rows of text, each after `indent`. The
+ * maximum follows the top row, the minimum the last one. A column of dots that covers several
+ * numbers spans their range; numbers that are not finite are gaps. Prints nothing if no number is
+ * finite. */
 void sparkline_print(const char *indent, const double *y, int64_t count, int width, int rows,
                      FILE *out);
 

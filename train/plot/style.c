@@ -1,5 +1,5 @@
-/* What pages and plots look like. Colours after Okabe and Ito 2008 (jfly.uni-koeln.de/color), darker on white
- * and lighter on black, so that each has a contrast of 3 and more. */
+/* The CSS of pages and plots. Colours after Okabe and Ito 2008 (jfly.uni-koeln.de/color), darker on
+ * white and lighter on black for a contrast of at least 3. */
 #include <stddef.h>
 
 #include "train/plot/html.h"

@@ -64,14 +64,14 @@ void page_number(Page *p, double x, int digits)
                isfinite(x) ? axis_number(x, digits, text) : "\xE2\x80\x93");
 }
 
-Status page_make(const char *path, const char *svg, void (*write)(Page *p, const void *what),
-                 const void *what)
+Status page_make(const char *path, const char *svg, void (*write)(Page *p, const void *context),
+                 const void *context)
 {
     FileText text;
     if (svg) TRY(file_make_folder(svg));
     TRY(file_text_open(&text, path));
     Page p = {.svg = svg, .out = text.out};
-    write(&p, what);
+    write(&p, context);
     const Status status = file_text_save(&text, p.status, path);
     arena_free(&p.arena);
     return status;

@@ -14,11 +14,12 @@ typedef struct Page {
     int tabs;        /* groups of tabs so far */
 } Page;
 
-/* Writes the file at path, whole or not at all, by `write`. svg: the folder is created if missing. E_IO, E_NOMEM. */
-Status page_make(const char *path, const char *svg, void (*write)(Page *p, const void *what),
-                 const void *what);
+/* Writes the file at path atomically, its content by write(p, context). svg: the folder is created
+ * if missing. E_IO, E_NOMEM. */
+Status page_make(const char *path, const char *svg, void (*write)(Page *p, const void *context),
+                 const void *context);
 
-/* An array of count numbers; NULL if memory is out (p->status is then E_NOMEM). */
+/* Allocates an array of count numbers; NULL if memory is out (p->status is then E_NOMEM). */
 double *page_numbers(Page *p, int64_t count);
 
 /* A formatted text that lives as long as the page. */

@@ -1,4 +1,4 @@
-/* What a run writes, what it was made with, and where that came from. */
+/* Sections: samples, config, provenance. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,10 +39,10 @@ static bool is_set(const Config *c, const Key *k)
     return strcmp(c->origin[k - config_keys], "default") != 0;
 }
 
-/* What is not left to the defaults. */
+/* The settings that differ from the defaults, or were set explicitly. */
 static void settings_of_one(Page *p, const ReportData *r)
 {
-    char value[TEXT_MAX], usual[TEXT_MAX];
+    char value[TEXT_MAX], fallback[TEXT_MAX];
     if (!r->config) return;
     fputs("<div class=\"wide\"><table>\n<thead><tr><th>setting</th><th>value</th><th>default</th>"
           "<th>set in</th></tr></thead>\n<tbody>\n",
@@ -52,7 +52,7 @@ static void settings_of_one(Page *p, const ReportData *r)
             html_print(p->out,
                        "<tr><td>%s.%s</td><td>%s</td><td class=\"soft\">%s</td><td>%s</td></tr>\n",
                        k->section, k->name, config_value(r->config, k, value, sizeof value),
-                       config_value(r->defaults, k, usual, sizeof usual),
+                       config_value(r->defaults, k, fallback, sizeof fallback),
                        r->config->origin[k - config_keys]);
     fputs("</tbody></table></div>\n", p->out);
 }

@@ -1,4 +1,4 @@
-/* Curves of what was logged, of one run or of several over each other. */
+/* Sections: curves of the logged metrics, of one run or of several in one plot. */
 #include <math.h>
 #include <string.h>
 
@@ -8,21 +8,22 @@
 
 enum { MARKS_MAX = 300, RAW_RUNS_MAX = 2 };
 
-/* What losses are drawn over. */
-typedef struct Over {
+/* An x axis for losses. */
+typedef struct LossAxis {
     const char *name, *label; /* of the tab; of the axis */
     int column;
     bool is_log;
-} Over;
+} LossAxis;
 
-static const Over single[] = {{"by step", "step", COLUMN_step, false},
-                              {"logarithmic", "step", COLUMN_step, true}},
-                  several[] = {{"by tokens", "tokens", COLUMN_tokens, false},
-                               {"logarithmic", "tokens", COLUMN_tokens, true},
-                               {"by step", "step", COLUMN_step, false},
-                               {"by time", "seconds of training", COLUMN_seconds, false}};
+static const LossAxis single[] = {{"by step", "step", COLUMN_step, false},
+                                  {"logarithmic", "step", COLUMN_step, true}},
+                      several[] = {{"by tokens", "tokens", COLUMN_tokens, false},
+                                   {"logarithmic", "tokens", COLUMN_tokens, true},
+                                   {"by step", "step", COLUMN_step, false},
+                                   {"by time", "seconds of training", COLUMN_seconds, false}};
 
-/* Spikes and losses that are no numbers. Of a run alone: of several it would be too much. */
+/* Marks spikes and losses that are not numbers. Only for a single run: several would clutter the
+ * plot. */
 static PlotMark *marks_of(Page *p, const ReportData *r, int64_t *count)
 {
     const Journal *j = &r->journal;
@@ -44,8 +45,8 @@ static PlotMark *marks_of(Page *p, const ReportData *r, int64_t *count)
     return all;
 }
 
-/* Where evaluations stand on an axis of tokens or seconds. */
-static const double *val_places(Page *p, const ReportData *r, int column)
+/* The x values of evaluations on an axis of steps, tokens or seconds. */
+static const double *val_positions(Page *p, const ReportData *r, int column)
 {
     const Journal *j = &r->journal;
     if (column == COLUMN_step) return j->val_step;
@@ -58,7 +59,7 @@ static PlotSeries val_series(Page *p, const ReportData *r, int column, const cha
 {
     return (PlotSeries){.kind = PLOT_LINE_POINTS,
                         .name = name,
-                        .x = val_places(p, r, column),
+                        .x = val_positions(p, r, column),
                         .y = r->journal.val_loss,
                         .count = r->journal.vals,
                         .color = color};
@@ -157,12 +158,12 @@ void page_loss(Page *p, const ReportData *runs, int64_t count)
     if (!(vals + lines)) fputs("<p>Nothing has been logged yet.</p>\n", p->out);
 }
 
-/* A column of the journal as a plot of its own. */
+/* A column of the journal with a plot of its own. */
 typedef struct ColumnPlot {
     const char *name, *title, *label;
     int column;
     double log_factor; /* logarithmic if its range is larger; 0: never */
-    bool is_exact;     /* as it is: nothing to smooth */
+    bool is_exact;     /* drawn without smoothing */
 } ColumnPlot;
 
 static bool is_known(const ReportData *runs, int64_t count, int column)

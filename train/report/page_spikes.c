@@ -1,4 +1,4 @@
-/* What the monitor found, with its cause where a bundle was kept. */
+/* Section: spikes that the monitor detected, with their cause where a bundle was kept. */
 #include <math.h>
 #include <string.h>
 
@@ -62,7 +62,8 @@ static void explanation(Page *p, const ReportData *r, const ReportSpike *s)
     fputs("</details>", p->out);
 }
 
-/* "step 250 (batch 250): the loss ..." without the step and batch, which other columns show. 0.1 wrote "update". */
+/* "step 250 (batch 250): the loss ..." without the step and batch, which other columns show. 0.1
+ * wrote "update". */
 static const char *message(const JournalEvent *e)
 {
     const bool has_step = !strncmp(e->message, "update ", 7) || !strncmp(e->message, "step ", 5);
@@ -89,7 +90,7 @@ static void followers(Page *p, const ReportData *r, int64_t i, int64_t end)
     fputs("</ul></details>", p->out);
 }
 
-/* The spike i and those that follow it as its kin. */
+/* Spike i of run k, and the spikes up to `end` that share its bundle. */
 static void row(Page *p, const ReportData *runs, int64_t count, int64_t k, int64_t i, int64_t end)
 {
     const ReportData *r = &runs[k];

@@ -1,4 +1,4 @@
-/* What a report begins with: the figures of a run, or of several side by side. */
+/* Sections: the key figures of a run, or a table that compares several runs. */
 #include <math.h>
 #include <string.h>
 

@@ -10,7 +10,7 @@
 #include "train/plot/sparkline.h"
 #include "train/report/page.h"
 
-/* Larger models take too long to write, at the end of training. */
+/* Generating samples from larger models takes too long at the end of training. */
 static const int64_t SAMPLED_MAX = 30000000;
 
 typedef struct Runs {
@@ -18,10 +18,10 @@ typedef struct Runs {
     int64_t count;
 } Runs;
 
-static void write_page(Page *p, const void *what)
+static void write_page(Page *p, const void *context)
 {
-    const ReportData *runs = ((const Runs *)what)->runs;
-    const int64_t count = ((const Runs *)what)->count;
+    const ReportData *runs = ((const Runs *)context)->runs;
+    const int64_t count = ((const Runs *)context)->count;
     html_begin(count == 1 ? runs->name : page_text(p, "%lld runs", (long long)count), p->out);
     if (count == 1)
         page_tiles(p, runs);

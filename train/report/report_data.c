@@ -12,7 +12,7 @@
 #include "train/plan/plan.h"
 #include "train/plot/smooth.h"
 
-static bool is_there(const char *folder, const char *name)
+static bool has_file(const char *folder, const char *name)
 {
     char path[PATH_MAX];
     return (size_t)snprintf(path, sizeof path, "%s/%s", folder, name) < sizeof path &&
@@ -21,7 +21,7 @@ static bool is_there(const char *folder, const char *name)
 
 bool report_is_run(const char *folder)
 {
-    return is_there(folder, "metrics.jsonl") || is_there(folder, "config.yaml");
+    return has_file(folder, "metrics.jsonl") || has_file(folder, "config.yaml");
 }
 
 const char *report_name(Arena *a, const char *folder)
@@ -47,7 +47,7 @@ static Status smooth_loss(ReportData *r)
     return OK;
 }
 
-/* Marks of the newest whole checkpoint, or of the best. */
+/* Reads the metadata of the checkpoint `name`. */
 static Status read_checkpoint(ReportData *r, const char *name)
 {
     char path[CHECKPOINT_PATH_MAX];
@@ -76,7 +76,7 @@ static Status find_checkpoint(ReportData *r)
     if ((size_t)snprintf(folder, sizeof folder, "%s/checkpoints", r->folder) >= sizeof folder)
         return FAIL(E_ARG, "%s: the path is too long", r->folder);
     for (int i = 0; i < 3 && !r->has_checkpoint; i++)
-        if (is_there(folder, names[i]) && read_checkpoint(r, names[i]) == E_NOMEM) return E_NOMEM;
+        if (has_file(folder, names[i]) && read_checkpoint(r, names[i]) == E_NOMEM) return E_NOMEM;
     return OK;
 }
 
@@ -96,7 +96,7 @@ static Status count_parameters(ReportData *r)
 
 /* ---- config.yaml with its origins */
 
-/* What stands behind "# " after the value; "" if nothing does. A text in quotes may hold a "#". */
+/* The comment after the value, without "# "; "" if there is none. A quoted text may contain "#". */
 static const char *comment(const char *value)
 {
     bool quoted = false;
@@ -160,7 +160,7 @@ static Status read_config(ReportData *r)
 
 /* ---- spikes and their bundles */
 
-/* What the monitor has judged has a class; "none" with a bundle is attention that went too far. */
+/* Flagged by the monitor. (Flag "none" with a bundle: attention logits were too large.) */
 static bool is_flagged(const JournalEvent *e)
 {
     return *e->flag && strcmp(e->flag, "none") && strcmp(e->kind, "budget");
@@ -171,7 +171,7 @@ static bool is_spike(const JournalEvent *e)
     return is_flagged(e) || *e->bundle;
 }
 
-/* What is wrong with a bundle is no reason to have no report. */
+/* A damaged bundle does not prevent the report: why_not says what is wrong. */
 static Status read_bundle(ReportData *r, ReportSpike *s)
 {
     char path[PATH_MAX];
@@ -192,7 +192,7 @@ static Status read_bundle(ReportData *r, ReportSpike *s)
     return status == E_NOMEM || !s->why_not ? FAIL(E_NOMEM, "a bundle") : OK;
 }
 
-/* Bundles are in the run's folder; a journal of somebody else's might say otherwise. */
+/* An untrusted journal may name a bundle outside the run's folder: such paths are ignored. */
 static bool is_inside(const char *path)
 {
     return !strncmp(path, "spikes/", 7) && !strstr(path, "..");
@@ -217,8 +217,7 @@ Status report_data_read(ReportData *r, const char *folder, const ReportOptions *
 {
     *r = (ReportData){.no_config = "", .no_samples = ""};
     if (!report_is_run(folder))
-        return FAIL(E_DATA, "%s: there is no run here: neither metrics.jsonl nor config.yaml",
-                    folder);
+        return FAIL(E_DATA, "%s: not a run: neither metrics.jsonl nor config.yaml", folder);
     r->folder = arena_text(&r->arena, folder);
     r->name = report_name(&r->arena, folder);
     if (!r->folder || !r->name) return FAIL(E_NOMEM, "%s", folder);

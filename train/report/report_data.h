@@ -15,7 +15,7 @@ typedef struct ReportSpike {
 } ReportSpike;
 
 typedef struct ReportSample {
-    const char *prompt, *text; /* text: what comes after the prompt */
+    const char *prompt, *text; /* text: the completion */
 } ReportSample;
 
 typedef struct ReportData {
@@ -39,7 +39,7 @@ typedef struct ReportData {
     int64_t spike_count, spikes_flagged; /* flagged: without attention logits alone */
     ReportSample *samples;
     int64_t sample_count;
-    const char *no_samples; /* why there is none; "" if none was asked for */
+    const char *no_samples; /* why there are none; "" if none were requested */
 } ReportData;
 
 typedef struct ReportOptions {
@@ -48,7 +48,8 @@ typedef struct ReportOptions {
     int64_t parameters_max;  /* larger models generate no samples; 0: no limit */
 } ReportOptions;
 
-/* Missing files leave their fields empty; E_DATA if the folder has no run at all. Close in any case. */
+/* Missing files leave their fields empty; E_DATA if the folder has no run at all. Close in any
+ * case. */
 Status report_data_read(ReportData *r, const char *folder, const ReportOptions *o);
 void report_data_close(ReportData *r);
 

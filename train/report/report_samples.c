@@ -9,7 +9,7 @@
 #include "train/report/report_data.h"
 #include "train/support/precision.h"
 
-static Status say_why(ReportData *r, const char *why)
+static Status give_reason(ReportData *r, const char *why)
 {
     r->no_samples = arena_text(&r->arena, why);
     return r->no_samples ? OK : FAIL(E_NOMEM, "a report");
@@ -21,9 +21,11 @@ static Status write_texts(ReportData *r, const LoadedModel *t, const ReportOptio
     FILE *out[DECODER_STREAMS_MAX];
     size_t size[DECODER_STREAMS_MAX];
     Decoder d = {0};
-    Sampling how = {.sampler = {.temperature = 0.8, .top_p = 1}, .tokens = o->tokens, .seed = 1};
+    Sampling sampling = {.sampler = {.temperature = 0.8, .top_p = 1},
+                         .tokens = o->tokens,
+                         .seed = 1};
     int64_t open = 0;
-    sampling_as_trained(&how, &t->config->data);
+    sampling_as_trained(&sampling, &t->config->data);
     Status status = decoder_open(&d, &t->model, o->samples);
     for (; open < o->samples && status == OK; open++) {
         out[open] = open_memstream(&text[open], &size[open]);
@@ -33,7 +35,7 @@ static Status write_texts(ReportData *r, const LoadedModel *t, const ReportOptio
         }
     }
     if (status == OK)
-        status = sample_write(&d, t->tokenizer, &how, prompt, 0, o->samples, out, NULL);
+        status = sample_write(&d, t->tokenizer, &sampling, prompt, 0, o->samples, out, NULL);
     while (open--)
         if (!text_close(out[open], &text[open]) && status == OK) status = FAIL(E_NOMEM, "samples");
     decoder_close(&d);
@@ -65,18 +67,18 @@ Status report_samples(ReportData *r, const ReportOptions *o)
 {
     char path[CHECKPOINT_PATH_MAX], why[512];
     if (!o->samples) return OK;
-    if (!r->has_checkpoint) return say_why(r, "there is no checkpoint");
+    if (!r->has_checkpoint) return give_reason(r, "there is no checkpoint");
     if (strcmp(r->precision, precision_here())) {
         snprintf(why, sizeof why,
                  "the checkpoint is in %s precision, which this program does not support",
                  r->precision);
-        return say_why(r, why);
+        return give_reason(r, why);
     }
     if (o->parameters_max && r->parameters > o->parameters_max)
-        return say_why(r, "generation is slow for a model of this size; run capstan report");
+        return give_reason(r, "generation is slow for a model of this size; run capstan report");
     if (snprintf(path, sizeof path, "%s/checkpoints/%s", r->folder, r->checkpoint) >=
         (int)sizeof path)
         return FAIL(E_ARG, "%s: the path is too long", r->folder);
     const Status status = sample_of(r, o, path);
-    return status == OK || status == E_NOMEM ? status : say_why(r, error_message());
+    return status == OK || status == E_NOMEM ? status : give_reason(r, error_message());
 }

@@ -1,4 +1,4 @@
-/* Figures computed from what report_data_read() has read. */
+/* Figures computed from the data of a report. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

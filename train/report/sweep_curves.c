@@ -1,4 +1,4 @@
-/* Losses of a sweep: by size at each budget, by compute. */
+/* Sections of a sweep: loss by size at each budget, loss by compute. */
 #include <math.h>
 
 #include "train/plot/axis.h"
@@ -13,7 +13,7 @@ bool sweep_run_is_usable(const SweepRun *r)
     return r->state == SWEEP_done && isfinite(r->loss) && r->params > 0 && r->flops > 0;
 }
 
-/* The different values among count numbers, ascending, at most `most`. */
+/* Sorts x and keeps its distinct values, at most `most`; returns their number. */
 static int distinct(double *x, int64_t count, int most)
 {
     int64_t used = 0;
@@ -23,7 +23,8 @@ static int distinct(double *x, int64_t count, int most)
     return (int)used;
 }
 
-/* c[0] + c[1] x + c[2] x^2 by least squares, of x around their mean; false: not determined. */
+/* Least squares: y = c[0] + c[1] u + c[2] u^2, u = x - mean; false if the points do not determine
+ * it. */
 static bool parabola(const double *x, const double *y, int64_t count, double mean, double c[3])
 {
     double m[3][4] = {{0}};
@@ -66,7 +67,7 @@ static PlotSeries parabola_series(Page *p, const PlotSeries *points)
     return (PlotSeries){.x = x, .y = y, .count = CURVE, .color = points->color, .is_faint = true};
 }
 
-/* The usable runs of a budget; what hovering says: the run. */
+/* The usable runs of a budget; tooltips name the run. */
 static PlotSeries budget_series(Page *p, const Sweep *s, double budget, int color)
 {
     char a[TICK_LABEL], b[TICK_LABEL];
@@ -96,7 +97,7 @@ static PlotSeries budget_series(Page *p, const Sweep *s, double budget, int colo
                         .texts = texts};
 }
 
-/* The lowest places that approach 2 has found. */
+/* The minima that approach 2 found. */
 static PlotSeries minima_series(Page *p, const FitResult *f)
 {
     double *x = page_numbers(p, f->budgets), *y = page_numbers(p, f->budgets);

@@ -1,4 +1,4 @@
-/* Approach 1: the training curves of a sweep's runs by compute, and which is the lowest. */
+/* Section of a sweep: training curves by compute and their lower envelope (approach 1). */
 #include <math.h>
 #include <string.h>
 
@@ -7,31 +7,31 @@
 #include "train/run/metrics_read.h"
 #include "train/scaling/isoflop.h"
 
-enum { PLACES = 60, LINES_MIN = 5, RUNS_MAX = 400, ROWS_MAX = 60 };
+enum { CURVE_POINTS = 60, LINES_MIN = 5, RUNS_MAX = 400, ROWS_MAX = 60 };
 
-/* What a run makes of its first updates says nothing of its size. */
+/* The share of a run's first steps to leave out: their loss depends little on model size. */
 static const double first_share = 0.05;
 
-/* The means of lines whose tokens lie close together, evenly in the logarithm. */
-static Status thin(const Journal *j, SweepCurve *c, Arena *arena)
+/* Averages log lines within bins that are evenly spaced in log(tokens). */
+static Status average_lines(const Journal *j, SweepCurve *c, Arena *arena)
 {
     const double *tokens = j->column[COLUMN_tokens], *loss = j->column[COLUMN_loss],
-                 last = tokens[j->lines - 1], wider = pow(1 / first_share, 1.0 / PLACES);
-    double reached = first_share * last, end = reached, place = 0, sum = 0;
+                 last = tokens[j->lines - 1], bin = pow(1 / first_share, 1.0 / CURVE_POINTS);
+    double reached = first_share * last, end = reached, log_sum = 0, sum = 0;
     int64_t lines = 0;
-    c->flops = arena_take(arena, 2 * (PLACES + 2) * (int64_t)sizeof *c->flops);
+    c->flops = arena_take(arena, 2 * (CURVE_POINTS + 2) * (int64_t)sizeof *c->flops);
     if (!c->flops) return FAIL(E_NOMEM, "a curve");
-    c->loss = c->flops + PLACES + 2;
+    c->loss = c->flops + CURVE_POINTS + 2;
     for (int64_t i = 0; i < j->lines; i++) {
         if (!(tokens[i] >= reached) || !isfinite(loss[i])) continue;
         reached = tokens[i];
-        place += log(tokens[i]), sum += loss[i], lines++;
-        while (end < tokens[i]) end *= wider;
+        log_sum += log(tokens[i]), sum += loss[i], lines++;
+        while (end < tokens[i]) end *= bin;
         const bool is_last = i + 1 == j->lines || !(tokens[i + 1] <= end);
-        if (!is_last || lines < LINES_MIN || c->count == PLACES + 2) continue;
-        c->flops[c->count] = c->run->flops_per_token * exp(place / (double)lines);
+        if (!is_last || lines < LINES_MIN || c->count == CURVE_POINTS + 2) continue;
+        c->flops[c->count] = c->run->flops_per_token * exp(log_sum / (double)lines);
         c->loss[c->count++] = sum / (double)lines;
-        place = sum = 0, lines = 0;
+        log_sum = sum = 0, lines = 0;
     }
     return OK;
 }
@@ -41,7 +41,7 @@ static Status read_curve(const char *folder, SweepCurve *c, Arena *scratch, Aren
     Journal j = {0};
     TRY(journal_read(folder, scratch, &j));
     if (j.lines < 2 || !(j.column[COLUMN_tokens][j.lines - 1] > 0)) return OK;
-    return thin(&j, c, arena);
+    return average_lines(&j, c, arena);
 }
 
 Status sweep_read_curves(SweepPage *s)
@@ -79,7 +79,7 @@ Status sweep_curve_points(const SweepPage *s, Points *points, Arena *arena)
     return OK;
 }
 
-/* Which of the sizes a curve is of, from 1. */
+/* The rank of the curve's model size among all sizes, from 1. */
 static int size_of(const SweepPage *s, int64_t which)
 {
     int smaller = 0;
@@ -132,8 +132,8 @@ static PlotSeries envelope_series(Page *p, const SweepPage *s)
         .kind = PLOT_LINE, .name = "lowest", .x = x, .y = y, .count = count, .color = PLOT_INK};
 }
 
-/* From where to where each is the lowest. */
-static void owners(Page *p, const SweepPage *s)
+/* A table: the range of FLOPs over which each run is the lowest. */
+static void lowest_runs(Page *p, const SweepPage *s)
 {
     const FitResult *f = &s->envelope;
     int rows = 0;
@@ -169,9 +169,9 @@ void sweep_envelope(Page *p, const SweepPage *s)
     for (int64_t i = 0; i < s->curve_count; i++) all[i] = curve_series(p, s, i);
     all[s->curve_count] = envelope_series(p, s);
     page_plot(p, "envelope",
-              &(Plot){.title = "Training curves, and the lowest of them (approach 1)",
+              &(Plot){.title = "Training curves and their lower envelope (approach 1)",
                       .x_label = sweep_compute_label(p, s),
-                      .y_label = "training loss, smoothed, nats a token",
+                      .y_label = "training loss, smoothed, nats per token",
                       .x_log = true,
                       .y_log = true,
                       .series = all,
@@ -179,10 +179,9 @@ void sweep_envelope(Page *p, const SweepPage *s)
                       .width = 1000,
                       .height = 420});
     html_print(p->out,
-               "<p class=\"soft\">Means of neighbouring lines, without the first %.0f %% of each "
-               "run. The lowest is drawn where "
-               "smaller and larger models are there as well; runs held out are faint, and no part "
-               "of it.</p>\n",
+               "<p class=\"soft\">Averages of neighbouring log lines, without the first %.0f %% of "
+               "each run. The envelope is drawn only where both a smaller and a larger model have "
+               "a curve. Held-out runs are faint and not part of it.</p>\n",
                100 * first_share);
-    if (s->envelope.envelope_points) owners(p, s);
+    if (s->envelope.envelope_points) lowest_runs(p, s);
 }

@@ -14,22 +14,22 @@ bool faults_are_injected(const Sweep *s)
     return false;
 }
 
-static bool is_injected(const FaultRun *f)
+InjectFault fault_injected(const FaultRun *f)
 {
-    return strcmp(f->inject, "none") != 0;
+    return f->reported.config ? f->reported.config->monitor.inject : INJECT_none;
 }
 
-/* Skipping and rewinding drop the faulty batches: the steps that are left are sound. */
+/* The number of steps on faulty batches. Skip and rewind drop those batches. */
 static int64_t faulty_steps(const FaultRun *f)
 {
-    const bool is_dropped = !strcmp(f->action, "skip") || !strcmp(f->action, "rewind");
-    return is_dropped ? 0 : f->reported.config->monitor.inject_count;
+    const MonitorConfig *c = &f->reported.config->monitor;
+    return c->action == ACTION_skip || c->action == ACTION_rewind ? 0 : c->inject_count;
 }
 
 /* ---- reading */
 
-/* What the fault itself sets is no part of `settings`. */
-static bool is_of_fault(const char *line)
+/* Whether a line sets the fault itself. `settings` has the other lines. */
+static bool sets_fault(const char *line)
 {
     static const char *const keys[] = {"monitor.inject=", "monitor.inject_batch=",
                                        "monitor.inject_count=", "monitor.inject_factor="};
@@ -38,22 +38,16 @@ static bool is_of_fault(const char *line)
     return false;
 }
 
-static void read_choice(const FaultRun *f, const char *name, char *out, size_t size)
-{
-    const Key *key = schema_find(config_keys, config_key_count, "monitor", name);
-    if (f->reported.config) config_value(f->reported.config, key, out, size);
-}
-
 static Status name(FaultRun *f)
 {
     char fault[64], settings[1024] = "";
     size_t used = 0;
-    read_choice(f, "inject", f->inject, sizeof f->inject);
-    read_choice(f, "action", f->action, sizeof f->action);
-    const int64_t batches = is_injected(f) ? f->reported.config->monitor.inject_count : 1;
-    snprintf(fault, sizeof fault, batches > 1 ? "%s x %lld" : "%s", f->inject, (long long)batches);
+    const InjectFault inject = fault_injected(f);
+    const int64_t batches = inject != INJECT_none ? f->reported.config->monitor.inject_count : 1;
+    snprintf(fault, sizeof fault, batches > 1 ? "%s x %lld" : "%s", inject_text(inject),
+             (long long)batches);
     for (const char *at = f->run->overrides; *at; at += strcspn(at, "\n"), at += *at == '\n')
-        if (!is_of_fault(at) && used < sizeof settings)
+        if (!sets_fault(at) && used < sizeof settings)
             used += (size_t)snprintf(settings + used, sizeof settings - used, "%s%.*s",
                                      used ? " " : "", (int)strcspn(at, "\n"), at);
     f->fault = arena_text(&f->reported.arena, fault);
@@ -81,7 +75,7 @@ static Status explain_bundle(FaultRun *f, Bundle *b, const Config *c, bool with_
     return OK;
 }
 
-/* A garbled document is no spike, so nothing was kept: makes the step again. */
+/* A garbled document causes no spike and so no bundle: re-runs the step. */
 static Status rerun_document(FaultRun *f)
 {
     Config *c;
@@ -94,7 +88,7 @@ static Status rerun_document(FaultRun *f)
 static Status find_spike(FaultRun *f)
 {
     const ReportData *r = &f->reported;
-    if (!strcmp(f->inject, "document")) {
+    if (fault_injected(f) == INJECT_document) {
         const Status status = rerun_document(f);
         return status == E_NOMEM ? status : OK;
     }
@@ -147,12 +141,12 @@ static void measure(FaultRun *f)
     const double last = j->column[COLUMN_step][j->lines - 1];
     loss_statistics(j, last - FAULT_STEPS + 1, last + 1, &f->last_loss, &deviation);
     f->max_logit = j->column[COLUMN_max_logit][j->lines - 1];
-    if (is_injected(f) && !f->has_stopped) measure_recovery(f);
+    if (fault_injected(f) != INJECT_none && !f->has_stopped) measure_recovery(f);
 }
 
 /* ---- comparing */
 
-/* Settings in which two runs differ, but for the monitor's. */
+/* The number of settings in which two runs differ, apart from those of the monitor. */
 static int64_t distance(const Config *a, const Config *b)
 {
     int64_t count = 0;
@@ -161,15 +155,15 @@ static int64_t distance(const Config *a, const Config *b)
     return count;
 }
 
-/* The run without a fault, of the same text and length, that is most like it. */
+/* The most similar run without a fault on the same dataset and with the same number of steps. */
 static int64_t reference_of(const FaultRun *runs, int64_t count, const FaultRun *f)
 {
     const Config *c = f->reported.config;
     int64_t best = -1, least = INT64_MAX;
-    if (!is_injected(f)) return -1;
+    if (fault_injected(f) == INJECT_none) return -1;
     for (int64_t i = 0; i < count; i++) {
         const Config *o = runs[i].reported.config;
-        if (!o || is_injected(&runs[i]) || o->train.steps != c->train.steps ||
+        if (!o || fault_injected(&runs[i]) != INJECT_none || o->train.steps != c->train.steps ||
             strcmp(o->data.path, c->data.path))
             continue;
         const int64_t apart = distance(o, c);
@@ -184,7 +178,6 @@ static Status read_one(const Sweep *s, const SweepRun *run, FaultRun *f)
     const ReportOptions o = {.samples = 0};
     f->run = run;
     f->fault = "none";
-    strcpy(f->inject, "none");
     f->settings = run->overrides;
     f->reference = -1;
     f->after = f->recovery = f->last_loss = f->cost = f->max_logit = NAN;
@@ -216,20 +209,20 @@ void faults_close(FaultRun *runs, int64_t count)
     }
 }
 
-/* ---- telling */
+/* ---- causes, JSON */
 
 const char *fault_cause(const FaultRun *f)
 {
     static const struct {
-        const char *inject;
+        InjectFault inject;
         Cause cause;
-    } known[] = {{"random", CAUSE_DATA},
-                 {"shuffle", CAUSE_DATA},
-                 {"constant", CAUSE_DATA},
-                 {"gradient", CAUSE_NUMERIC},
-                 {"nan", CAUSE_NUMERIC}};
+    } known[] = {{INJECT_random, CAUSE_DATA},
+                 {INJECT_shuffle, CAUSE_DATA},
+                 {INJECT_constant, CAUSE_DATA},
+                 {INJECT_gradient, CAUSE_NUMERIC},
+                 {INJECT_nan, CAUSE_NUMERIC}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(f->inject, known[i].inject)) return cause_name(known[i].cause);
+        if (fault_injected(f) == known[i].inject) return cause_name(known[i].cause);
     return NULL;
 }
 
@@ -243,13 +236,15 @@ static json_t *fault_json(const FaultRun *f)
     const char *cause = fault_cause(f);
     const Explanation *e = f->explanation;
     const JournalEvent *spike = f->spike;
+    const Config *c = f->reported.config;
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, "
         "s:b}",
         "id", f->run->id, "fault", f->fault, "settings", json_text(f->settings), "action",
-        json_text(f->action), "expected", cause ? json_string(cause) : json_null(), "found",
-        fault_found(f), "verdict", e && e->has_replay ? culprit_name(e->replay.culprit) : "",
-        "step", spike ? json_integer((json_int_t)spike->step) : json_null(), "loss_z",
+        json_text(c ? action_text(c->monitor.action) : ""), "expected",
+        cause ? json_string(cause) : json_null(), "found", fault_found(f), "verdict",
+        e && e->has_replay ? culprit_name(e->replay.culprit) : "", "step",
+        spike ? json_integer((json_int_t)spike->step) : json_null(), "loss_z",
         json_number(spike ? spike->loss_z : NAN), "grad_norm_z",
         json_number(spike ? spike->grad_norm_z : NAN), "after", json_number(f->after), "recovery",
         json_number(f->recovery), "last_loss", json_number(f->last_loss), "cost",

@@ -1,20 +1,21 @@
-/* The faults that a sweep injects (monitor.inject): what each did to its run, and what the monitor made of it. */
+/* The faults that a sweep injects (monitor.inject): their effect on each run, and the reaction of
+ * the monitor. */
 #ifndef TRAIN_REPORT_SWEEP_FAULTS_H
 #define TRAIN_REPORT_SWEEP_FAULTS_H
 
 #include "train/report/report_data.h"
 #include "train/sweep/store.h"
 
-/* Steps at the end whose mean loss is compared, and before the fault as the baseline of recovery. */
+/* Steps at the end whose mean loss is compared, and before the fault as the baseline of
+ * recovery. */
 enum { FAULT_STEPS = 50 };
 
 typedef struct FaultRun {
     ReportData reported; /* arena == NULL: the run cannot be read */
     const SweepRun *run;
-    char inject[24], action[24]; /* monitor.inject and monitor.action */
-    const char *fault;           /* "random x 10"; "none" */
-    const char *settings;        /* the others that the cell sets; "" */
-    int64_t reference;           /* index of the run without a fault to compare with; -1: none */
+    const char *fault;    /* "random x 10"; "none" */
+    const char *settings; /* the other settings of the cell; "" */
+    int64_t reference;    /* index of the run without a fault to compare with; -1: none */
 
     const Bundle *bundle; /* of the first spike; of the fault `document`: of its batch; NULL */
     const Explanation *explanation; /* of that, with its replay */
@@ -38,11 +39,15 @@ bool faults_are_injected(const Sweep *s);
 Status faults_read(const Sweep *s, FaultRun *out);
 void faults_close(FaultRun *runs, int64_t count);
 
-/* The cause that explain should find; NULL: none is known. And the one it found, CAUSE_NONE: no spike. */
+/* monitor.inject; INJECT_none also if the run cannot be read. */
+InjectFault fault_injected(const FaultRun *f);
+
+/* The names of the cause that `explain` should find (NULL: unknown) and of the one it found (that
+ * of CAUSE_NONE if there was no spike). */
 const char *fault_cause(const FaultRun *f);
 const char *fault_found(const FaultRun *f);
 
-/* An array with an object per run. NULL: no memory. */
+/* An array with one object per run. NULL: out of memory. */
 json_t *faults_json(const FaultRun *runs, int64_t count);
 
 #endif

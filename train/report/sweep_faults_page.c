@@ -1,4 +1,4 @@
-/* The part of a sweep's page that shows injected faults: curves, a table, causes, explanations. */
+/* Sections of a sweep that injects faults: curves, effects, causes, explanations. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static PlotSeries curve(const FaultRun *f, int column, const char *name)
                         .count = j->lines};
 }
 
-/* The references of all runs with the fault of f, each once, then these runs. */
+/* One curve per reference run of f's fault, then one per run with that fault. */
 static int64_t collect(Page *p, const SweepPage *s, const FaultRun *f, int column,
                        PlotSeries *series)
 {
@@ -73,7 +73,7 @@ static void plot_faults(Page *p, const SweepPage *s)
         int64_t first = 0;
         while (!is_same_fault(&s->faults[first], f)) first++;
         if (first < i) continue;
-        if (strcmp(f->fault, "none")) {
+        if (fault_injected(f) != INJECT_none) {
             plot_fault(p, s, f, COLUMN_loss, page_text(p, "Fault: %s", f->fault), "training loss",
                        false);
             continue;
@@ -149,15 +149,15 @@ static void table(Page *p, const SweepPage *s)
 
 /* ---- causes */
 
-/* Runs without a fault are told apart by their learning rate. */
+/* The label of a fault; runs without a fault are distinguished by their learning rate. */
 static void cause_label(const SweepPage *s, const FaultRun *f, char label[LABEL])
 {
     const Config *c = f->reported.config;
     const FaultRun *first = s->faults;
-    while (first < f && strcmp(first->fault, "none")) first++;
+    while (first < f && fault_injected(first) != INJECT_none) first++;
     const Config *baseline = first->reported.config;
     const bool differs =
-        !strcmp(f->fault, "none") && c && baseline && c->optim.lr != baseline->optim.lr;
+        fault_injected(f) == INJECT_none && c && baseline && c->optim.lr != baseline->optim.lr;
     if (differs)
         snprintf(label, LABEL, "none, learning rate %g", c->optim.lr);
     else

@@ -26,9 +26,10 @@ static void law_table(Page *p, const FitResult *f)
                "</thead>\n<tbody>\n",
                100 * f->level);
     for (int i = 0; i < f->count; i++) law_row(p, law_parameter(f->law, i), &f->value[i]);
-    html_print(p->out,
-               "</tbody></table></div>\n<p class=\"soft\">%lld points, %lld bootstraps.</p>\n",
-               (long long)f->points, (long long)f->draws);
+    html_print(
+        p->out,
+        "</tbody></table></div>\n<p class=\"soft\">%lld points, %lld bootstrap samples.</p>\n",
+        (long long)f->points, (long long)f->draws);
 }
 
 const char *sweep_compute_label(Page *p, const SweepPage *s)
@@ -56,7 +57,7 @@ static void residuals(Page *p, const SweepPage *s)
                       .series_count = 1});
 }
 
-/* What the law says of the runs that it has not seen, and what they gave. */
+/* The law's predictions for held-out runs beside their outcomes. */
 static void held_out(Page *p, const SweepPage *s)
 {
     if (!s->held) return;
@@ -93,7 +94,7 @@ static void law_or_not(Page *p, bool found, const FitResult *f, const char *of, 
     if (found)
         law_table(p, f);
     else
-        html_print(p->out, "<p>No law of %s: %s.</p>\n", of, why);
+        html_print(p->out, "<p>No law for %s: %s.</p>\n", of, why);
 }
 
 void sweep_laws(Page *p, const SweepPage *s)
@@ -104,9 +105,9 @@ void sweep_laws(Page *p, const SweepPage *s)
     law_or_not(p, s->has_minima, &s->minima, "the minima", s->no_minima);
     law_or_not(p, s->has_envelope, &s->envelope, "the training curves", s->no_envelope);
     if (s->has_envelope)
-        fputs("<p class=\"soft\">Of the curves drawn above. capstan fit --law approach1 takes "
-              "held-out "
-              "losses only: the ends of the runs of one size as its curve.</p>\n",
+        fputs("<p class=\"soft\">From the training curves above. <code>capstan fit --law "
+              "approach1</code> on a sweep uses final validation losses instead: the runs of one "
+              "size form a curve.</p>\n",
               p->out);
 }
 
@@ -133,7 +134,7 @@ void sweep_runs(Page *p, const SweepPage *s)
     fputs("</tbody></table></div>\n", p->out);
 }
 
-/* Of a sweep that looks for the best size or learning rate. */
+/* The sections of a sweep without faults. */
 static void sections(Page *p, const SweepPage *s)
 {
     sweep_isoflops(p, s);
@@ -146,9 +147,9 @@ static void sections(Page *p, const SweepPage *s)
     sweep_laws(p, s);
 }
 
-static void write_page(Page *p, const void *what)
+static void write_page(Page *p, const void *context)
 {
-    const SweepPage *s = what;
+    const SweepPage *s = context;
     int64_t count[SWEEP_STATES] = {0};
     FlopsKind kind;
     for (int64_t i = 0; i < s->sweep.count; i++) count[s->sweep.runs[i].state]++;
@@ -172,7 +173,8 @@ static void write_page(Page *p, const void *what)
     html_end(p->out);
 }
 
-/* A law that cannot be is said, and the page goes on without it. */
+/* Fits a law. If the points do not support one, *found is false, `why` the reason, and the result
+ * OK. */
 static Status fit(SweepPage *s, LawKind law, const Points *points, bool *found, FitResult *f,
                   char why[512])
 {
@@ -180,8 +182,7 @@ static Status fit(SweepPage *s, LawKind law, const Points *points, bool *found, 
     *found = status == OK;
     if (status == OK) return OK;
     const char *message = error_message(), *colon = strstr(message, ": ");
-    snprintf(why, 512, "%s",
-             colon ? colon + 2 : message); /* what is wrong is clear from the place */
+    snprintf(why, 512, "%s", colon ? colon + 2 : message); /* without the kind of error */
     return status == E_NOMEM ? E_NOMEM : OK;
 }
 
@@ -218,12 +219,12 @@ static Status read_all(SweepPage *s, const char *sweep)
 Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *out,
                     json_t **faults)
 {
-    char usual[SWEEP_PATH_MAX + 16];
+    char page[SWEEP_PATH_MAX + 16];
     SweepPage s = {.has_law = false};
     Status status = read_all(&s, sweep);
-    snprintf(usual, sizeof usual, "%s/report.html", s.sweep.folder);
-    if (status == OK) status = page_make(path ? path : usual, svg, write_page, &s);
-    if (status == OK && out) fprintf(out, "report: %s\n", path ? path : usual);
+    snprintf(page, sizeof page, "%s/report.html", s.sweep.folder);
+    if (status == OK) status = page_make(path ? path : page, svg, write_page, &s);
+    if (status == OK && out) fprintf(out, "report: %s\n", path ? path : page);
     if (status == OK && faults && s.faults) {
         *faults = faults_json(s.faults, s.sweep.count);
         if (!*faults) status = FAIL(E_NOMEM, "the faults of a sweep");

@@ -22,7 +22,7 @@ typedef struct SweepPage {
     Sweep sweep;
     Arena arena;
     Points points;
-    FitPrediction *held; /* [points.held_count]: what the law says of them; NULL: there is no law */
+    FitPrediction *held; /* [points.held_count]: the predictions of the law; NULL: no law */
     SweepCurve *curves;  /* [curve_count] */
     int64_t curve_count;
     FaultRun *faults; /* [sweep.count]; NULL: the sweep injects no faults */
@@ -37,7 +37,7 @@ const char *sweep_compute_label(Page *p, const SweepPage *s);
 /* Whether a run has a loss to show. */
 bool sweep_run_is_usable(const SweepRun *r);
 
-/* Fills curves from the runs' folders that exist. E_IO, E_NOMEM. */
+/* Reads the curves of all runs whose folders exist. E_IO, E_NOMEM. */
 Status sweep_read_curves(SweepPage *s);
 
 /* Adds the points of the curves that are not held out. E_NOMEM. */

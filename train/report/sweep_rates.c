@@ -1,4 +1,4 @@
-/* Losses of a sweep by learning rate. What is compared differs in nothing else. */
+/* Section of a sweep: loss by learning rate. Runs of one curve differ in nothing else. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 enum { GROUPS_MAX = 64, NAME = 256 };
 
-/* What goes with the learning rate, or is averaged over. */
+/* Settings that depend on the learning rate, or whose values are averaged over. */
 static const char *const free_keys[] = {"optim.lr", "optim.min_lr", "optim.warmup", "train.seed",
                                         NULL};
 static const char *const size_keys[] = {"model.width",    "model.layers",    "model.heads",
@@ -16,7 +16,7 @@ static const char *const size_keys[] = {"model.width",    "model.layers",    "mo
 
 /* Runs that differ in free_keys only, by learning rate. */
 typedef struct RateGroup {
-    char name[NAME]; /* what is set besides, but for the size */
+    char name[NAME]; /* its other settings, without the size */
     double params, *rate, *loss, *least, *most;
     int64_t count, lowest;
 } RateGroup;
@@ -28,7 +28,7 @@ static bool is_one_of(const char *line, const char *const keys[])
     return *keys;
 }
 
-/* What a cell sets the learning rate to; NAN: it does not. */
+/* The learning rate that a cell sets; NAN: it sets none. */
 static double rate_of(const SweepRun *r)
 {
     for (const char *at = r->overrides; *at; at += strcspn(at, "\n"), at += *at == '\n')
@@ -36,7 +36,7 @@ static double rate_of(const SweepRun *r)
     return NAN;
 }
 
-/* "2e9 operations, model.parametrization=mup". The number of updates follows from a budget. */
+/* "2e9 FLOPs, model.parametrization=mup". Without train.steps if that follows from a budget. */
 static void name_of(const SweepRun *r, char name[NAME])
 {
     char budget[TICK_LABEL];
@@ -53,7 +53,7 @@ static void name_of(const SweepRun *r, char name[NAME])
     }
 }
 
-/* Keeps the mean, the least and the most of a learning rate's losses, rates ascending. */
+/* Adds a loss to the mean, minimum and maximum of its learning rate; rates ascend. */
 static void add(RateGroup *g, double rate, double loss, int64_t *runs)
 {
     int64_t at = 0;
@@ -114,7 +114,7 @@ static int find_groups(Page *p, const Sweep *s, RateGroup *all)
     return count;
 }
 
-/* The best learning rate by size, a line a name. */
+/* The best learning rate by size, one line per name. */
 static void best_rates(Page *p, const RateGroup *all, int count)
 {
     PlotSeries lines[GROUPS_MAX];
@@ -132,7 +132,7 @@ static void best_rates(Page *p, const RateGroup *all, int count)
             const bool is_edge = g->lowest == 0 || g->lowest == g->count - 1;
             texts[end] =
                 page_text(p, "%.4g%s", y[end],
-                          is_edge ? ", the edge of what was tried: it may lie beyond" : "");
+                          is_edge ? ", the edge of the grid: the best may lie beyond" : "");
             at_edge += is_edge;
             least = fmin(least, g->rate[0]);
             most = fmax(most, g->rate[g->count - 1]);
@@ -161,8 +161,8 @@ static void best_rates(Page *p, const RateGroup *all, int count)
     if (edges)
         html_print(
             p->out,
-            "<p class=\"soft\">%d of these %d are the least or the largest that was tried: the "
-            "best may lie beyond.</p>\n",
+            "<p class=\"soft\">%d of these %d are at the edge of the grid: the best learning rate "
+            "may lie beyond.</p>\n",
             edges, shown);
 }
 

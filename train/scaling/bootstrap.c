@@ -8,7 +8,7 @@
 #include "autograd/base/threads.h"
 #include "train/support/quantile.h"
 
-enum { MAX = LAW_PARAMETERS_MAX, BLOCK = 16, WORLDS = 150, REDRAWN = 100 };
+enum { MAX = LAW_PARAMETERS_MAX, BLOCK = 16, SIMULATIONS = 150, REDRAWS = 100 };
 
 typedef struct Draws {
     const Objective *objective;
@@ -16,11 +16,11 @@ typedef struct Draws {
     Rng rng;
     double *weight;   /* [team, points] */
     double *y;        /* [team, points] */
-    double *residual; /* [pool]: of which worlds are made */
+    double *residual; /* [pool]: resampled by simulations */
     int64_t pool;
     double *theta;    /* [count, parameters], centred */
     bool *is_missing; /* [count] */
-    double *reach;    /* [WORLDS, parameters] */
+    double *needed;   /* [SIMULATIONS, parameters] */
 } Draws;
 
 static int compare_size(const void *a, const void *b)
@@ -29,7 +29,8 @@ static int compare_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Draw b of o's points; false if it says nothing. */
+/* Resamples o's points (draw b) and refits; false if too few points are distinct, or the fit is not
+ * finite. */
 static bool redraw(const Objective *o, Rng rng, uint64_t b, const double *best, double *weight,
                    double *theta)
 {
@@ -41,7 +42,7 @@ static bool redraw(const Objective *o, Rng rng, uint64_t b, const double *best, 
     return different > o->parameters && isfinite(descend_newton(o, weight, theta));
 }
 
-static void redraws(const void *context, int64_t begin, int64_t end, int worker)
+static void redraw_range(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Draws *d = context;
     const Objective *o = d->objective;
@@ -50,8 +51,9 @@ static void redraws(const void *context, int64_t begin, int64_t end, int worker)
                                    d->theta + b * o->parameters);
 }
 
-/* By how much the middle nine tenths of x [count] must be stretched around `found` to reach `truth`. */
-static double reach(double *x, int64_t count, double found, double truth)
+/* The factor by which the central 90 % of x [count] must be stretched around `found` to include
+ * `truth`. */
+static double needed_stretch(double *x, int64_t count, double found, double truth)
 {
     sort_numbers(x, count);
     const double end = quantile(x, count, truth > found ? 0.95 : 0.05);
@@ -59,13 +61,14 @@ static double reach(double *x, int64_t count, double found, double truth)
     return ratio >= 0 ? ratio : INFINITY; /* all draws are on the other side */
 }
 
-/* Makes worlds, fits each, redraws its points, and asks what would have told the truth. */
-static void worlds(const void *context, int64_t begin, int64_t end, int worker)
+/* Simulates datasets, fits and bootstraps each, and notes the stretch that each parameter would
+ * need. */
+static void simulate_range(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Draws *d = context;
     Objective o = *d->objective;
     double *y = d->y + worker * o.count, *weight = d->weight + worker * o.count;
-    double theta[MAX], drawn[MAX], all[MAX][REDRAWN];
+    double theta[MAX], drawn[MAX], all[MAX][REDRAWS];
     for (int64_t w = begin; w < end; w++) {
         for (int64_t i = 0; i < o.count; i++)
             y[i] = law_log_loss(o.law, d->best, &o.point[i], NULL, NULL) +
@@ -74,20 +77,21 @@ static void worlds(const void *context, int64_t begin, int64_t end, int worker)
         memcpy(theta, d->best, sizeof theta);
         descend_newton(&o, NULL, theta);
         int64_t kept = 0;
-        for (int64_t b = 0; b < REDRAWN; b++) {
-            const uint64_t which = (uint64_t)(WORLDS + w * REDRAWN + b);
+        for (int64_t b = 0; b < REDRAWS; b++) {
+            const uint64_t which = (uint64_t)(SIMULATIONS + w * REDRAWS + b);
             if (!redraw(&o, d->rng, which, theta, weight, drawn)) continue;
             for (int j = 0; j < o.parameters; j++) all[j][kept] = drawn[j];
             kept++;
         }
         for (int j = 0; j < o.parameters; j++)
-            d->reach[w * o.parameters + j] = kept < REDRAWN / 2 || o.fixed >> j & 1
-                                                 ? NAN
-                                                 : reach(all[j], kept, theta[j], d->best[j]);
+            d->needed[w * o.parameters + j] =
+                kept < REDRAWS / 2 || o.fixed >> j & 1
+                    ? NAN
+                    : needed_stretch(all[j], kept, theta[j], d->best[j]);
     }
 }
 
-/* What would have told the truth in nine tenths of worlds. */
+/* The stretch with which 90 % of the simulated intervals include the truth. */
 static double stretch_of(Draws *d)
 {
     const Objective *o = d->objective;
@@ -96,18 +100,18 @@ static double stretch_of(Draws *d)
     qsort(d->residual, (size_t)o->count, sizeof *d->residual, compare_size);
     d->residual += o->parameters;
     d->pool = o->count - o->parameters;
-    threads_range(WORLDS, 4, worlds, d);
+    threads_range(SIMULATIONS, 4, simulate_range, d);
     int64_t kept = 0;
-    for (int64_t i = 0; i < WORLDS * o->parameters; i++)
-        if (!isnan(d->reach[i])) d->reach[kept++] = d->reach[i];
-    if (kept < WORLDS / 2) return 1;
-    sort_numbers(d->reach, kept);
-    const double stretch = quantile(d->reach, kept, 0.9);
+    for (int64_t i = 0; i < SIMULATIONS * o->parameters; i++)
+        if (!isnan(d->needed[i])) d->needed[kept++] = d->needed[i];
+    if (kept < SIMULATIONS / 2) return 1;
+    sort_numbers(d->needed, kept);
+    const double stretch = quantile(d->needed, kept, 0.9);
     if (!isfinite(stretch)) return 1;
-    /* That many worlds say it to some six hundredths, and it should be off 1 by about parameters / points:
-     * where that is less, it is mostly chance. */
-    const double usual = 2 * (double)o->parameters / (double)o->count, chance = 0.06;
-    const double trust = usual * usual / (usual * usual + chance * chance);
+    /* Shrinkage: SIMULATIONS determine the stretch to about 0.06, and its expected distance from 1
+     * is about 2 parameters / points. Where that is smaller, the estimate is mostly noise. */
+    const double expected = 2 * (double)o->parameters / (double)o->count, chance = 0.06;
+    const double trust = expected * expected / (expected * expected + chance * chance);
     return exp(trust * log(fmax(0.5, fmin(2, stretch))));
 }
 
@@ -123,14 +127,14 @@ Status bootstrap(const Objective *o, const double *theta, int64_t count, uint64_
     d.residual = arena_take(arena, own);
     d.theta = arena_take(arena, count * o->parameters * (int64_t)sizeof *d.theta);
     d.is_missing = arena_take(arena, count * (int64_t)sizeof *d.is_missing);
-    d.reach = arena_take(arena, WORLDS * o->parameters * (int64_t)sizeof *d.reach);
-    if (!d.weight || !d.y || !d.residual || !d.theta || !d.is_missing || !d.reach)
+    d.needed = arena_take(arena, SIMULATIONS * o->parameters * (int64_t)sizeof *d.needed);
+    if (!d.weight || !d.y || !d.residual || !d.theta || !d.is_missing || !d.needed)
         return FAIL(E_NOMEM, "%lld bootstraps of %lld points", (long long)count,
                     (long long)o->count);
     d.rng = rng_stream(seed, "worlds");
     b->stretch = stretch_of(&d);
     d.rng = rng_stream(seed, "bootstrap");
-    threads_range(count, BLOCK, redraws, &d);
+    threads_range(count, BLOCK, redraw_range, &d);
     for (int64_t i = 0; i < count; i++)
         if (!d.is_missing[i])
             memmove(d.theta + b->draws++ * o->parameters, d.theta + i * o->parameters,

@@ -1,14 +1,15 @@
-/* The bootstrap: fits of points drawn with replacement (Efron 1979, doi:10.1214/aos/1176344552), stretched so
- * that intervals hold what they say.
+/* The bootstrap: refits to points resampled with replacement (Efron 1979,
+ * doi:10.1214/aos/1176344552), calibrated so that intervals have the coverage that they claim.
  *
- * Fits that are nearly least absolute deviations spread too much among redrawn points when these are few
- * (measured: with 30 points, 90 % intervals held 95 to 97 %), and too little where there is little noise (64
- * points: 87 to 92 %). How much is found by asking the fitted law (Beran 1987,
- * doi:10.1093/biomet/74.3.457): worlds are made of it and of the residuals, without those as small as
- * parameters are many, which the fit made small. Each is fitted and its points redrawn; the stretch is the
- * one number, near 1, by which the draws' distances from the fit must be multiplied for nine tenths of 90 %
- * intervals to hold what is true there. Points are redrawn with their errors, so errors need not be alike
- * everywhere. */
+ * Plain bootstrap intervals of a fit that is close to least absolute deviations are too wide for
+ * few points and too narrow for little noise. A double bootstrap (Beran 1987,
+ * doi:10.1093/biomet/74.3.457) measures by how much:
+ *   1. simulate datasets: the fitted law plus resampled residuals, without the `parameters`
+ *      smallest residuals, which the fit itself made small;
+ *   2. fit each of them and bootstrap it in turn;
+ *   3. find the one factor, near 1, by which distances of draws from the fit must be multiplied so
+ *      that 90 % of the 90 % intervals contain the known truth: the stretch.
+ * Points keep their errors when they are resampled, so the noise may differ between points. */
 #ifndef TRAIN_SCALING_BOOTSTRAP_H
 #define TRAIN_SCALING_BOOTSTRAP_H
 
@@ -16,12 +17,13 @@
 
 typedef struct Bootstrap {
     const double *draw; /* [draws, parameters]: theta, not centred; in the arena */
-    int64_t draws;      /* without those that had too few different points, or were no number */
+    int64_t draws;      /* without failed ones: too few distinct points, or not finite */
     double stretch;
 } Bootstrap;
 
-/* Refits `count` times from the best theta (centred). Draw b is a pure function of (seed, b). None where
- * points are fewer than twice the parameters: nothing is known of their errors. E_NOMEM. */
+/* Refits `count` times, starting at the best theta (centred). Draw b is a pure function of (seed,
+ * b). No draws if there are fewer points than twice the parameters, which do not determine the
+ * errors. E_NOMEM. */
 Status bootstrap(const Objective *o, const double *theta, int64_t count, uint64_t seed,
                  Arena *arena, Bootstrap *b);
 

@@ -13,7 +13,7 @@
 
 enum { SETTINGS_MAX = 256, OWN = 8, SETTING = 64, EVALUATIONS = 10, ROUNDS = 5, WIDTH_MAX = 16384 };
 
-/* Of the time, for starting and saving. */
+/* The share of the time that is reserved for starting and saving. */
 static const double SPARE = 0.02, STEPS_MAX = 1e12;
 
 Status budget_parse(const char *text, Budget *b)
@@ -30,9 +30,7 @@ Status budget_parse(const char *text, Budget *b)
                                       : (Budget){.flops = x};
             return OK;
         }
-    return FAIL(E_ARG,
-                "--budget %s: expected a time, as in 30min, 90s or 2h, or floating-point "
-                "FLOPs, as in 1e15",
+    return FAIL(E_ARG, "--budget %s: expected a time, as in 30min, 90s or 2h, or FLOPs, as in 1e15",
                 text);
 }
 
@@ -54,9 +52,9 @@ static Status read_json(const char *path, const json_t *root, FitResult *law)
                  *values = json_object_get(root, "parameters"),
                  *per = json_object_get(root, "flops_per_param_token");
     double x[LAW_PARAMETERS_MAX];
-    *law = (FitResult){.per = json_is_number(per) ? json_number_value(per) : 6};
+    *law = (FitResult){.flop_factor = json_is_number(per) ? json_number_value(per) : 6};
     if (!json_is_string(name) || !law_find(json_string_value(name), &law->law))
-        return FAIL(E_DATA, "%s: it names no law; expected what capstan fit --json prints", path);
+        return FAIL(E_DATA, "%s: no known law; expected the output of capstan fit --json", path);
     law->count = law_parameters(law->law);
     for (int i = 0; i < law->count; i++) {
         const char *key = law_parameter(law->law, i);
@@ -102,7 +100,7 @@ static void set(BudgetDraft *w, int which, const char *key, int64_t value)
     w->settings[w->count + which] = w->own[which];
 }
 
-/* Layers and width of about so many parameters, in about the proportion of `base`. */
+/* Chooses layers and width for about `params` parameters, in about the proportion of `base`. */
 static Status choose_shape(const GptConfig *base, int64_t vocab_size, double params, BudgetDraft *w)
 {
     const double proportion = (double)base->width / (double)base->layers;
@@ -170,7 +168,7 @@ static Status measure(const Config *c, int64_t vocab_size, double *seconds)
     return status;
 }
 
-/* Updates that an evaluation takes the time of: one forward pass of three. */
+/* The time of an evaluation, in steps: a forward pass is a third of a step. */
 static double evaluation(const Config *c)
 {
     return c->train.eval_every ? (double)c->train.eval_batches / 3 : 0;
@@ -183,7 +181,7 @@ static double evaluations(const Config *c, double steps)
     return most < 1 ? 1 : most < EVALUATIONS ? floor(most) : EVALUATIONS;
 }
 
-/* What the law asks for, of a machine that makes `rate` of its operations a second or of a given number. */
+/* The shape of the optimal model at `flops`. */
 static Status shape_for(const FitResult *law, double flops, const Config *base, int64_t vocab_size,
                         BudgetDraft *w, BudgetPlan *p)
 {
@@ -194,7 +192,7 @@ static Status shape_for(const FitResult *law, double flops, const Config *base, 
     return account_model(&p->config.model, vocab_size, &p->account);
 }
 
-/* Each round measures what the last one came to. */
+/* Fixed-point iteration: the speed depends on the shape, and the shape on the speed. */
 static Status shape_for_time(const FitResult *law, double seconds, const Config *base,
                              int64_t vocab_size, BudgetDraft *w, BudgetPlan *p)
 {
@@ -202,7 +200,7 @@ static Status shape_for_time(const FitResult *law, double seconds, const Config 
     TRY(account_model(&base->model, vocab_size, &p->account));
     TRY(measure(base, vocab_size, &p->step_seconds));
     for (int round = 0; round < ROUNDS; round++) {
-        const double rate = law->per * (double)p->account.params * tokens / p->step_seconds;
+        const double rate = law->flop_factor * (double)p->account.params * tokens / p->step_seconds;
         const int64_t before = p->account.params;
         TRY(shape_for(law, rate * seconds, base, vocab_size, w, p));
         TRY(measure(&p->config, vocab_size, &p->step_seconds));
@@ -211,14 +209,15 @@ static Status shape_for_time(const FitResult *law, double seconds, const Config 
     return OK;
 }
 
-/* The time that is measured is that of made-up tokens: what is learnt from it is left out. */
+/* Sets steps and evaluations, and predicts the loss. */
 static Status finish(const FitResult *law, const Budget *b, const Config *base, const Dataset *d,
                      BudgetDraft *w, BudgetPlan *p)
 {
     const double batch = (double)(base->train.batch * base->model.context);
     const double all = (1 - SPARE) * b->seconds / p->step_seconds;
-    const double steps = b->flops > 0 ? b->flops / (law->per * (double)p->account.params * batch)
-                                      : all - evaluations(base, all) * evaluation(base);
+    const double steps = b->flops > 0
+                             ? b->flops / (law->flop_factor * (double)p->account.params * batch)
+                             : all - evaluations(base, all) * evaluation(base);
     TRY(set_steps(w, base, steps));
     const int64_t count = (int64_t)steps,
                   times = (int64_t)(evaluation(base) > 0 ? evaluations(base, steps) : 1);
@@ -227,7 +226,7 @@ static Status finish(const FitResult *law, const Budget *b, const Config *base, 
     TRY(load(w, own, &p->config));
     if (b->flops > 0) TRY(measure(&p->config, d->vocab_size, &p->step_seconds));
     p->run_tokens = count * (int64_t)batch;
-    p->flops = law->per * (double)p->account.params * (double)p->run_tokens;
+    p->flops = law->flop_factor * (double)p->account.params * (double)p->run_tokens;
     p->epochs = (double)p->run_tokens / (double)d->train.count;
     p->reach = law->most > 0 ? p->flops / law->most : 0;
     p->seconds = ((double)count + (double)times * evaluation(base)) * p->step_seconds;

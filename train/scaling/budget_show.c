@@ -19,10 +19,10 @@ static Status config_text(const Config *c, char **text, size_t *size)
     return status;
 }
 
-static void print_value(const char *what, FitValue v, double level)
+static void print_value(const char *name, FitValue v, double level)
 {
-    printf("# %-14s %.4g", what, v.value);
-    if (isfinite(v.low)) printf("   (%.0f %% between %.4g and %.4g)", 100 * level, v.low, v.high);
+    printf("# %-14s %.4g", name, v.value);
+    if (isfinite(v.low)) printf("   (%.0f %% interval: %.4g to %.4g)", 100 * level, v.low, v.high);
     printf("\n");
 }
 
@@ -41,10 +41,10 @@ static void print_text(const BudgetPlan *p, const FitResult *law)
     printf("# time           %s on this machine, evaluations included (%.4g s per step)\n",
            duration_text(p->seconds), p->step_seconds);
     if (p->epochs > 1)
-        printf("# beware: the text is read %.2f times, and the law knows of new text only\n",
+        printf("# warning: the run reads the text %.2f times, but the law assumes new text\n",
                p->epochs);
     if (p->reach > 1)
-        printf("# beware: that is %.3g times the largest run that the law was fitted to\n",
+        printf("# warning: this is %.3g times the largest run that the law was fitted to\n",
                p->reach);
 }
 

@@ -5,7 +5,7 @@
 
 #include "train/scaling/objective.h"
 
-/* -log likelihood at scale exp(t), but for a constant. */
+/* -log likelihood at scale exp(t), up to a constant. */
 static double cost(const double *residual, int64_t count, double huber, double t)
 {
     double sum = (double)count * t;
@@ -19,7 +19,7 @@ static double cost(const double *residual, int64_t count, double huber, double t
 double compare_likelihood(const double *residual, int64_t count, double huber)
 {
     static const double pi = 3.141592653589793, golden = 0.6180339887498949;
-    double low = -60, high = 10; /* it has one minimum */
+    double low = -60, high = 10; /* golden-section search: it is unimodal */
     for (int i = 0; i < 100; i++) {
         const double a = high - golden * (high - low), b = low + golden * (high - low);
         if (cost(residual, count, huber, a) < cost(residual, count, huber, b))
@@ -31,7 +31,7 @@ double compare_likelihood(const double *residual, int64_t count, double huber)
     return -cost(residual, count, huber, 0.5 * (low + high)) - (double)count * log(mass);
 }
 
-double compare_chance(double x, int degrees)
+double compare_p_value(double x, int degrees)
 {
     if (!(x > 0)) return 1;
     /* Abramowitz & Stegun 1964, 26.4.4 and 26.4.5. */
@@ -47,7 +47,7 @@ double compare_chance(double x, int degrees)
     return sum;
 }
 
-/* How a law does on points it has not seen. */
+/* The error and bias of a law on points that it was not fitted to. */
 static void judge(const FitResult *r, const LawPoint *p, int64_t count, Comparison *c)
 {
     double squares = 0, sum = 0;
@@ -60,8 +60,8 @@ static void judge(const FitResult *r, const LawPoint *p, int64_t count, Comparis
     c->bias = count ? sum / (double)count : NAN;
 }
 
-/* Points of the largest budget go behind the others; returns how many others there are. */
-static int64_t part(LawPoint *p, int64_t count)
+/* Moves the points of the largest budget to the end; returns the number of others. */
+static int64_t split_largest_budget(LawPoint *p, int64_t count)
 {
     double most = 0;
     int64_t kept = 0;
@@ -77,15 +77,15 @@ static int64_t part(LawPoint *p, int64_t count)
 static Status compare_all(const LawPoint *points, int64_t count, const LawPoint *held,
                           int64_t held_count, const FitOptions *f, Arena *arena, Comparison *out)
 {
-    LawPoint *parted = arena_take(arena, count * (int64_t)sizeof *parted);
+    LawPoint *split = arena_take(arena, count * (int64_t)sizeof *split);
     bool repeats = false, fitted = false;
-    if (!parted) return FAIL(E_NOMEM, "%lld points", (long long)count);
+    if (!split) return FAIL(E_NOMEM, "%lld points", (long long)count);
     for (int64_t i = 0; i < count; i++) {
-        parted[i] = points[i];
+        split[i] = points[i];
         repeats |= points[i].unique > 0 && points[i].unique < points[i].tokens;
     }
-    const int64_t seen = held_count ? count : part(parted, count);
-    if (!held_count) held = parted + seen, held_count = count - seen;
+    const int64_t seen = held_count ? count : split_largest_budget(split, count);
+    if (!held_count) held = split + seen, held_count = count - seen;
     for (int k = 0; k < LAW_FORMS; k++) {
         Comparison *c = &out[k];
         FitResult r;
@@ -99,7 +99,7 @@ static Status compare_all(const LawPoint *points, int64_t count, const LawPoint 
         c->objective = r.objective;
         c->likelihood = compare_likelihood(r.residual, count, f->huber);
         c->aic = 2 * (c->parameters + 1) - 2 * c->likelihood;
-        if (seen < count && fit_law(c->law, parted, seen, f, arena, &r) != OK) continue;
+        if (seen < count && fit_law(c->law, split, seen, f, arena, &r) != OK) continue;
         judge(&r, held, held_count, c);
     }
     return fitted ? OK : FAIL(E_DATA, "no law fits these %lld points", (long long)count);
@@ -137,7 +137,7 @@ Status compare_given(const FitResult *all, const LawPoint *points, const FitOpti
             residual[i] = o.y[i] - law_log_loss(all->law, theta, &points[i], NULL, NULL);
         ratio->statistic = 2 * (compare_likelihood(all->residual, count, f->huber) -
                                 compare_likelihood(residual, count, f->huber));
-        ratio->chance = compare_chance(ratio->statistic, ratio->degrees);
+        ratio->p = compare_p_value(ratio->statistic, ratio->degrees);
     }
     arena_free(&arena);
     return status;

@@ -1,37 +1,38 @@
-/* Comparing laws: by likelihood, and by what they say of runs they have not seen. */
+/* Compares laws by likelihood and by their error on runs that they were not fitted to. */
 #ifndef TRAIN_SCALING_COMPARE_H
 #define TRAIN_SCALING_COMPARE_H
 
 #include "train/scaling/fit.h"
 
-/* The logarithm of the likelihood of residuals whose density is exp(-Huber(r / s)) / s, made one, at the s that
- * makes it greatest; Besiroglu et al. 2024 (2404.10102) use the same. */
+/* The log likelihood of residuals with the normalized density exp(-Huber(r / s)) / s, maximized
+ * over the scale s, as in Besiroglu et al. 2024 (2404.10102). */
 double compare_likelihood(const double *residual, int64_t count, double huber);
 
-/* How likely a chi-squared variable of that many degrees of freedom is greater than x. */
-double compare_chance(double x, int degrees);
+/* The probability that a chi-squared variable with `degrees` degrees of freedom exceeds x. */
+double compare_p_value(double x, int degrees);
 
 typedef struct Comparison {
     LawKind law;
-    bool is_fitted; /* or the points cannot carry it */
-    int parameters; /* and the residuals' scale on top, in aic */
+    bool is_fitted; /* false: the points do not support it */
+    int parameters; /* aic counts one more, the residuals' scale */
     double objective, likelihood, aic;
-    int64_t judged; /* points it has not seen: see compare_laws() */
-    double error;   /* root mean square of log loss there; NAN: none */
-    double bias;    /* mean of log law - log loss there */
+    int64_t judged; /* number of test points: see compare_laws() */
+    double error;   /* on them: root mean square of log law - log loss; NAN: none */
+    double bias;    /* on them: mean of log law - log loss */
 } Comparison;
 
-/* Each of LAW_FORMS (repeated only where tokens repeat) fitted to all points; and judged by the held-out ones or, if
- * there are none, by those of the largest budget (flops within an eighth of the most), fitted without them.
- * E_NOMEM, E_DATA: not one law fits. */
+/* Fits each of LAW_FORMS (`repeated` only if tokens repeat) to all points, and tests it on the
+ * held-out points. If there are none, tests a fit without the largest budget (flops within an
+ * eighth of the maximum) on that budget. E_NOMEM, E_DATA: no law fits. */
 Status compare_laws(const LawPoint *points, int64_t count, const LawPoint *held, int64_t held_count,
                     const FitOptions *options, Comparison out[LAW_FORMS]);
 
-/* A law against the same with some parameters given (mask: bit i is parameter i, at value[i]). */
+/* Likelihood-ratio test of a fit against the same law with given parameters (mask: bit i fixes
+ * parameter i at value[i]). */
 typedef struct Ratio {
     double statistic; /* twice the difference of log likelihoods */
     int degrees;
-    double chance; /* of that much or more if they are right */
+    double p; /* p-value of the hypothesis that the given values are true */
     double objective;
 } Ratio;
 

@@ -1,4 +1,4 @@
-/* The two ways down: see train/scaling/objective.h. */
+/* The minimizers of objective.h. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -7,7 +7,8 @@
 
 enum { MAX = LAW_PARAMETERS_MAX, TRIES = 60 };
 
-/* Solves (h + extra m) step = -g by Cholesky's decomposition; false if that matrix is not positive. */
+/* Solves (h + extra m) step = -g by Cholesky decomposition; false if the matrix is not positive
+ * definite. */
 static bool solve(int count, const double *h, const double *m, double extra, const double *g,
                   double *step)
 {
@@ -39,8 +40,8 @@ static bool solve(int count, const double *h, const double *m, double extra, con
     return true;
 }
 
-/* By how much the objective would fall if it were what c says, half of it where c is a minimum. */
-static double promised(int count, const Curvature *c, const double *step)
+/* The predicted decrease of the objective: half of -gradient times step. */
+static double predicted_decrease(int count, const Curvature *c, const double *step)
 {
     double sum = 0;
     for (int i = 0; i < count; i++) sum -= 0.5 * c->g[i] * step[i];
@@ -54,21 +55,21 @@ double descend_newton(const Objective *o, const double *weight, double *theta)
     Curvature c;
     double now = objective_at(o, weight, o->huber, theta, &c);
     for (int round = 0; round < 500; round++) {
-        double then = now, hope = 0;
+        double then = now, predicted = 0;
         bool fell = false;
         for (int t = 0; t < TRIES && !fell; t++) {
             const bool solved = solve(count, c.h, c.m, extra, c.g, step);
             if (solved) {
-                hope = promised(count, &c, step);
+                predicted = predicted_decrease(count, &c, step);
                 for (int i = 0; i < count; i++) next[i] = theta[i] + step[i];
                 then = objective_at(o, weight, o->huber, next, NULL);
                 fell = then < now;
-                if (!(hope > 1e-17 * now)) break;
+                if (!(predicted > 1e-17 * now)) break;
             }
             if (!fell) extra = extra < 1e-3 ? 1e-3 : extra * (solved ? 8 : 4);
         }
         if (!fell) break;
-        const double kept = (now - then) / hope;
+        const double kept = (now - then) / predicted;
         extra = kept > 0.75 ? extra * 0.1 : kept < 0.25 ? fmax(1e-3, extra * 2) : extra;
         if (extra < 1e-9) extra = 0;
         memcpy(theta, next, sizeof *theta * (size_t)count);
@@ -99,7 +100,7 @@ static Box box_of(const Objective *o)
     return b;
 }
 
-/* Where a step leads, inside the box. */
+/* theta after a step, clamped to the box. */
 static void walk(const Objective *o, const Box *b, const double *theta, const double *step,
                  double *next)
 {
@@ -133,7 +134,7 @@ void descend_box(const Objective *o, const double *weight, double *theta)
             walk(o, &box, theta, step, next);
             then = objective_at(o, weight, INFINITY, next, NULL);
             fell = then < now;
-            if (!fell && promised(count, &c, step) < 1e-12 * now) break;
+            if (!fell && predicted_decrease(count, &c, step) < 1e-12 * now) break;
         }
         if (!fell) break;
         const bool enough = now - then < 1e-3 * now;

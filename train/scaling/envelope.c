@@ -1,4 +1,4 @@
-/* Approach 1: see train/scaling/isoflop.h. */
+/* Approach 1. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -6,10 +6,10 @@
 #include "train/scaling/isoflop.h"
 #include "train/support/line.h"
 
-enum { PLACES = ENVELOPE_POINTS, CURVES_MIN = 3 };
+enum { CURVES_MIN = 3 };
 
 typedef struct TrainingCurve {
-    int64_t first, count; /* of points by run, then C */
+    int64_t first, count; /* in the points, sorted by run, then C */
     double params;
 } TrainingCurve;
 
@@ -33,7 +33,7 @@ static double loss_at(const LawPoint *p, int64_t count, double log_c)
     return (1 - t) * log(p[i].loss) + t * log(p[i + 1].loss);
 }
 
-/* The curve that is lowest at log_c, if one with fewer and one with more params are there; else -1. */
+/* The lowest curve at log_c if there are curves of smaller and of larger models, else -1. */
 static int64_t lowest(const LawPoint *p, const TrainingCurve *curve, int64_t curves, double log_c)
 {
     double least = INFINITY, fewest = INFINITY, most = 0;
@@ -58,7 +58,8 @@ static bool lines(const double *x, const double *n, const double *d, const doubl
     return true;
 }
 
-/* Draws weigh whole curves, as each is one run (Rubin 1981, doi:10.1214/aos/1176345338). */
+/* Bayesian bootstrap over whole curves, as each is one run (Rubin 1981,
+ * doi:10.1214/aos/1176345338). */
 static void draw(const double *x, const double *n, const double *d, const int64_t *which,
                  double *weight, int64_t count, const FitOptions *f, double *theta, FitResult *r)
 {
@@ -76,14 +77,15 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
 {
     LawPoint *p = arena_take(arena, count * (int64_t)sizeof *p);
     TrainingCurve *curve = arena_take(arena, count * (int64_t)sizeof *curve);
-    double *x = arena_take(arena, 4 * PLACES * (int64_t)sizeof *x);
+    double *x = arena_take(arena, 4 * ENVELOPE_POINTS * (int64_t)sizeof *x);
     double *theta = arena_take(arena, (f->bootstraps + 1) * 4 * (int64_t)sizeof *theta);
-    int64_t *which = arena_take(arena, PLACES * (int64_t)sizeof *which), curves = 0, kept = 0;
+    int64_t *which = arena_take(arena, ENVELOPE_POINTS * (int64_t)sizeof *which), curves = 0,
+            kept = 0;
     bool *is_best = arena_zero(arena, count * (int64_t)sizeof *is_best);
-    r->envelope = arena_take(arena, PLACES * (int64_t)sizeof *r->envelope);
+    r->envelope = arena_take(arena, ENVELOPE_POINTS * (int64_t)sizeof *r->envelope);
     if (!p || !curve || !x || !theta || !which || !is_best || !r->envelope)
         return FAIL(E_NOMEM, "%lld points", (long long)count);
-    double *n = x + PLACES, *d = n + PLACES, *weight = d + PLACES;
+    double *n = x + ENVELOPE_POINTS, *d = n + ENVELOPE_POINTS, *weight = d + ENVELOPE_POINTS;
     for (int64_t i = 0; i < count; i++) p[i] = points[i];
     qsort(p, (size_t)count, sizeof *p, compare);
     for (int64_t i = 0; i < count;) {
@@ -93,8 +95,9 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
         i = end;
     }
     int64_t best_ones = 0;
-    for (int64_t k = 0; k < PLACES; k++) {
-        const double c = log(r->least) + log(r->most / r->least) * (double)k / (PLACES - 1);
+    for (int64_t k = 0; k < ENVELOPE_POINTS; k++) {
+        const double c =
+            log(r->least) + log(r->most / r->least) * (double)k / (ENVELOPE_POINTS - 1);
         const int64_t best = lowest(p, curve, curves, c);
         if (best < 0) continue;
         const LawPoint *last = &p[curve[best].first + curve[best].count - 1];
@@ -112,8 +115,8 @@ Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions 
     }
     if (best_ones < CURVES_MIN || !lines(x, n, d, weight, kept, r->theta))
         return FAIL(E_DATA,
-                    "approach 1 needs training curves of which at least %d are the lowest "
-                    "somewhere, with smaller and larger models there: of %lld curves (runs of two "
+                    "approach 1 needs at least %d training curves that are the lowest somewhere "
+                    "between those of a smaller and a larger model; of %lld curves (runs of two "
                     "points or more), %lld are",
                     (int)CURVES_MIN, (long long)curves, (long long)best_ones);
     draw(x, n, d, which, weight, kept, f, theta, r);

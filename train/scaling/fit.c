@@ -12,12 +12,12 @@
 
 enum { MAX = LAW_PARAMETERS_MAX, STARTS_BLOCK = 16 };
 
-/* Below it, ten times as much changes a term of the loss by a part in 400. */
+/* With a smaller exponent, ten times the size changes a term of the loss by less than 1/400. */
 #define EXPONENT_MIN 1e-3
 
 typedef struct Search {
     const Objective *objective;
-    int64_t grid, count; /* of which as many are taken */
+    int64_t grid, count; /* size of the grid; starting points used */
     double (*theta)[MAX], *least;
     bool *finite;
 } Search;
@@ -36,7 +36,7 @@ static void search(const void *context, int64_t begin, int64_t end, int worker)
     }
 }
 
-/* From every start of the grid; theta: the best's, centred. */
+/* Searches from every starting point; theta: the best one's, centred. */
 static Status find(const Objective *o, int64_t starts, Arena *arena, FitResult *r, double *theta)
 {
     Search s = {.objective = o, .grid = starts_count(o->law)};
@@ -50,7 +50,8 @@ static Status find(const Objective *o, int64_t starts, Arena *arena, FitResult *
     int64_t best = -1;
     for (int64_t i = 0; i < s.count; i++)
         if (isfinite(s.least[i]) && (best < 0 || s.least[i] < s.least[best])) best = i;
-    if (best < 0) return FAIL(E_DATA, "the law %s fits from no start", law_name(o->law));
+    if (best < 0)
+        return FAIL(E_DATA, "the law %s converges from no starting point", law_name(o->law));
     r->starts = s.count;
     for (int64_t i = 0; i < s.count; i++) {
         r->finite += s.finite[i];
@@ -61,8 +62,8 @@ static Status find(const Objective *o, int64_t starts, Arena *arena, FitResult *
     return OK;
 }
 
-/* flops / (params tokens): what a parameter and a token cost here. */
-static Status price(const LawPoint *points, int64_t count, Arena *arena, FitResult *r)
+/* Sets flop_factor, the median of flops / (params tokens), and the range of flops. */
+static Status measure_flops(const LawPoint *points, int64_t count, Arena *arena, FitResult *r)
 {
     double *all = arena_take(arena, count * (int64_t)sizeof *all);
     if (!all) return FAIL(E_NOMEM, "%lld points", (long long)count);
@@ -73,13 +74,13 @@ static Status price(const LawPoint *points, int64_t count, Arena *arena, FitResu
         r->most = fmax(r->most, points[i].flops);
     }
     sort_numbers(all, count);
-    r->per = quantile(all, count, 0.5);
-    if (fabs(r->per - 6) < 1e-9) r->per = 6;
+    r->flop_factor = quantile(all, count, 0.5);
+    if (fabs(r->flop_factor - 6) < 1e-9) r->flop_factor = 6;
     return OK;
 }
 
-/* How many of x [count] differ by more than a hundredth; sorts them. */
-static int64_t different(double *x, int64_t count)
+/* Sorts x [count]; returns the number of distinct values, those within 1 % counting as one. */
+static int64_t count_distinct(double *x, int64_t count)
 {
     int64_t found = 0, last = 0;
     sort_numbers(x, count);
@@ -88,8 +89,8 @@ static int64_t different(double *x, int64_t count)
     return found;
 }
 
-/* A power law with an end, c + a / x^alpha, is not to be had of fewer than three places. */
-static Status check_places(LawKind law, const LawPoint *points, int64_t count, Arena *arena)
+/* A power law with a limit, c + a / x^alpha, needs at least three distinct x. */
+static Status check_distinct(LawKind law, const LawPoint *points, int64_t count, Arena *arena)
 {
     static const char *const names[] = {"params", "tokens", "flops"};
     double *all = arena_take(arena, count * (int64_t)sizeof *all);
@@ -99,18 +100,19 @@ static Status check_places(LawKind law, const LawPoint *points, int64_t count, A
             const double of[] = {points[i].params, points[i].tokens, points[i].flops};
             all[i] = of[k];
         }
-        const int64_t found = different(all, count);
+        const int64_t found = count_distinct(all, count);
         if (found < (law == LAW_KAPLAN ? 2 : 3))
             return FAIL(E_DATA,
-                        "the law %s: all %lld points together have %lld different %s: at least "
-                        "%d make a law",
+                        "the law %s: all %lld points together have %lld different %s; it needs "
+                        "at least %d",
                         law_name(law), (long long)count, (long long)found, names[k],
                         law == LAW_KAPLAN ? 2 : 3);
     }
     return OK;
 }
 
-/* Params and tokens must differ, and not together: on one line, as of one budget, exponents do not part. */
+/* Params and tokens must vary independently: on one line, as at a single budget, the exponents are
+ * not identifiable. */
 static Status check_spread(LawKind law, const LawPoint *points, int64_t count)
 {
     double mean[3] = {0}, nn = 0, dd = 0, nd = 0, cc = 0;
@@ -131,24 +133,24 @@ static Status check_spread(LawKind law, const LawPoint *points, int64_t count)
     if (law == LAW_COMPUTE) return OK;
     if (!(nn > least) || !(dd > least))
         return FAIL(E_DATA,
-                    "the law %s: all %lld points have the same %s; a law needs some that differ",
+                    "the law %s: all %lld points have the same %s; a law needs different ones",
                     law_name(law), (long long)count, nn > least ? "tokens" : "params");
     if (nn * dd - nd * nd > 1e-3 * nn * dd) return OK;
     return FAIL(E_DATA,
-                "the law %s: params and tokens of all %lld points are tied to each other, as in "
-                "one budget or at one ratio; a law needs some that are not",
+                "the law %s: params and tokens of all %lld points are tied to each other, as with "
+                "one budget or one ratio; they must vary independently",
                 law_name(law), (long long)count);
 }
 
-/* What repeated tokens are worth is not told by tokens that were seen once. */
+/* The value of repeated tokens cannot be fitted to runs that read each token once. */
 static Status check_repeats(LawKind law, const LawPoint *points, int64_t count)
 {
     if (law != LAW_REPEATED) return OK;
     for (int64_t i = 0; i < count; i++)
         if (points[i].unique > 0 && points[i].unique < points[i].tokens) return OK;
     return FAIL(E_DATA,
-                "the law repeated: none of these %lld points has seen a token twice (column "
-                "unique_tokens); chinchilla is the law of such",
+                "the law repeated: none of these %lld points has repeated tokens (column "
+                "unique_tokens); use --law chinchilla",
                 (long long)count);
 }
 
@@ -172,10 +174,10 @@ static Status check(LawKind law, const LawPoint *points, int64_t count, Arena *a
     if (law >= LAW_FORMS) return OK;
     TRY(check_repeats(law, points, count));
     TRY(check_spread(law, points, count));
-    return check_places(law, points, count, arena);
+    return check_distinct(law, points, count, arena);
 }
 
-/* More params, tokens or flops are to make the loss less. */
+/* The loss must decrease with params, tokens or flops. */
 static Status check_exponents(LawKind law, const double *theta)
 {
     double values[MAX];
@@ -185,8 +187,8 @@ static Status check_exponents(LawKind law, const double *theta)
         const bool is_exponent = !strncmp(name, "alpha", 5) || !strncmp(name, "beta", 4);
         if (is_exponent && !(values[i] >= EXPONENT_MIN))
             return FAIL(E_DATA,
-                        "the law %s: its best %s is %.2g: these losses do not fall as a law says, "
-                        "so there is none",
+                        "the law %s: the best %s is %.2g: these losses do not decrease as the law "
+                        "requires",
                         law_name(law), name, values[i]);
     }
     return OK;
@@ -229,7 +231,7 @@ Status fit_law(LawKind law, const LawPoint *points, int64_t count, const FitOpti
                      .level = options->level,
                      .objective = NAN};
     TRY(check(law, points, count, arena));
-    TRY(price(points, count, arena, r));
+    TRY(measure_flops(points, count, arena, r));
     if (law < LAW_FORMS)
         TRY(fit_form(law, points, count, options, arena, r));
     else

@@ -1,4 +1,4 @@
-/* capstan fit --json: see train/scaling/fit_show.h and CONTRACT 7. */
+/* The output of capstan fit --json. */
 #include <math.h>
 
 #include "train/scaling/fit_show.h"
@@ -123,7 +123,7 @@ json_t *fit_json(const FitReport *r)
     json_object_set_new(root, "stretch", json_number(f->stretch));
     json_object_set_new(root, "flops",
                         r->points->flops ? json_string(r->points->flops) : json_null());
-    json_object_set_new(root, "flops_per_param_token", json_number(f->per));
+    json_object_set_new(root, "flops_per_param_token", json_number(f->flop_factor));
     json_object_set_new(root, "left_out",
                         json_pack("{s:I, s:I, s:I, s:I, s:I}", "diverged",
                                   (json_int_t)r->points->diverged, "unfinished",
@@ -145,7 +145,7 @@ json_t *fit_json(const FitReport *r)
         json_object_set_new(root, "likelihood_ratio",
                             json_pack("{s:o, s:i, s:o, s:o}", "statistic",
                                       json_number(r->ratio.statistic), "degrees", r->ratio.degrees,
-                                      "p", json_number(r->ratio.chance), "objective",
+                                      "p", json_number(r->ratio.p), "objective",
                                       json_number(r->ratio.objective)));
     return root;
 }

@@ -2,10 +2,10 @@
 
 #include <math.h>
 
-enum { PLACES = 61 };
+enum { CURVE_POINTS = 61 };
 
-/* One number of the law at so much compute. */
-static Status look(const FitResult *f, double flops, FitValue *value)
+/* The value to plot at `flops`: the loss of a form, the optimal size of an approach. */
+static Status value_at(const FitResult *f, double flops, FitValue *value)
 {
     FitValue params, tokens, loss;
     FitPrediction p;
@@ -21,17 +21,18 @@ static Status look(const FitResult *f, double flops, FitValue *value)
 
 int fit_plot_law(const FitResult *f, Arena *arena, PlotSeries out[2])
 {
-    double *x = arena_take(arena, 4 * PLACES * (int64_t)sizeof *x);
+    double *x = arena_take(arena, 4 * CURVE_POINTS * (int64_t)sizeof *x);
     if (!x) return 0;
-    double *y = x + PLACES, *low = y + PLACES, *high = low + PLACES;
-    for (int i = 0; i < PLACES; i++) {
+    double *y = x + CURVE_POINTS, *low = y + CURVE_POINTS, *high = low + CURVE_POINTS;
+    for (int i = 0; i < CURVE_POINTS; i++) {
         FitValue v = {NAN, NAN, NAN};
-        x[i] = f->least * pow(10 * f->most / f->least, (double)i / (PLACES - 1));
-        if (look(f, x[i], &v) != OK) return 0;
+        x[i] = f->least * pow(10 * f->most / f->least, (double)i / (CURVE_POINTS - 1));
+        if (value_at(f, x[i], &v) != OK) return 0;
         y[i] = v.value, low[i] = v.low, high[i] = v.high;
     }
-    const char *name = f->law < LAW_FORMS ? "the law's least loss" : "the law's best size";
-    const PlotSeries line = {.name = name, .x = x, .y = y, .count = PLACES, .color = 2};
+    const char *name =
+        f->law < LAW_FORMS ? "the lowest loss by the law" : "the best size by the law";
+    const PlotSeries line = {.name = name, .x = x, .y = y, .count = CURVE_POINTS, .color = 2};
     if (!f->draws) {
         out[0] = line;
         return 1;
@@ -44,13 +45,13 @@ int fit_plot_law(const FitResult *f, Arena *arena, PlotSeries out[2])
                           .x = x,
                           .low = low,
                           .high = high,
-                          .count = PLACES,
+                          .count = CURVE_POINTS,
                           .color = 2};
     out[1] = line;
     return 2;
 }
 
-/* Loss by compute, or params of what an approach found lowest. */
+/* Points: loss by compute, or the optimal sizes that an approach found. */
 static Status take(const LawPoint *p, int64_t count, bool params, Arena *arena, PlotSeries *out)
 {
     double *x = arena_take(arena, (2 * count + 1) * (int64_t)sizeof *x), *y = x + count;

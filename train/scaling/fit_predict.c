@@ -1,4 +1,4 @@
-/* What follows of a fit: intervals, predictions and optima, each the quantiles of what the draws say. */
+/* Intervals, predictions and optima of a fit; intervals are quantiles over the bootstrap draws. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "train/scaling/fit.h"
 #include "train/support/quantile.h"
 
-/* Sorts x [count]; its interval around value. What is no number is left out. */
+/* Sorts x [count], without NANs, and returns its quantiles as the interval of value. */
 static FitValue interval(const FitResult *r, double value, double *x, int64_t count)
 {
     int64_t kept = 0;
@@ -39,13 +39,13 @@ Status fit_intervals(FitResult *r)
     return OK;
 }
 
-/* p, or the best that its flops can pay. */
-static bool place(const FitResult *r, const double *theta, const LawPoint *p, LawPoint *at)
+/* Copies p; if it has only flops, with the optimal params and tokens. */
+static bool complete(const FitResult *r, const double *theta, const LawPoint *p, LawPoint *at)
 {
     *at = *p;
     if (r->law == LAW_COMPUTE) return p->flops > 0 || (p->params > 0 && p->tokens > 0);
     if (p->params > 0 && p->tokens > 0) return true;
-    return law_optimum(r->law, theta, p->flops, r->per, &at->params, &at->tokens);
+    return law_optimum(r->law, theta, p->flops, r->flop_factor, &at->params, &at->tokens);
 }
 
 Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *prediction)
@@ -53,11 +53,11 @@ Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *predict
     LawPoint given = *p, at;
     const bool both = given.params > 0 && given.tokens > 0;
     if (r->law >= LAW_FORMS)
-        return FAIL(E_ARG, "%s says what is optimal, not the loss", law_name(r->law));
+        return FAIL(E_ARG, "%s gives the optimal size, not the loss", law_name(r->law));
     if (!both && !(given.flops > 0 && isfinite(given.flops)))
         return FAIL(E_ARG, "a prediction needs params and tokens, or flops, all positive");
-    if (both && !(given.flops > 0)) given.flops = r->per * given.params * given.tokens;
-    place(r, r->theta, &given, &at);
+    if (both && !(given.flops > 0)) given.flops = r->flop_factor * given.params * given.tokens;
+    complete(r, r->theta, &given, &at);
     const double loss = law_loss(r->law, r->theta, &at);
     const int64_t draws = r->draws;
     *prediction = (FitPrediction){{loss, NAN, NAN}, {loss, NAN, NAN}};
@@ -69,11 +69,11 @@ Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *predict
         arena_free(&arena);
         return FAIL(E_NOMEM, "%lld draws", (long long)draws);
     }
-    /* Residuals of a fit are smaller than errors by what its parameters took. */
+    /* Residuals underestimate the errors: the fit used up one degree of freedom per parameter. */
     const double wider = sqrt((double)r->points / (double)(r->points - r->count));
     for (int64_t b = 0; b < draws; b++) {
         const double *theta = r->draw + b * r->count;
-        place(r, theta, &given, &at);
+        complete(r, theta, &given, &at);
         x[b] = law_loss(r->law, theta, &at);
         run[b] = x[b] * exp(wider * r->residual[b % r->points]);
     }
@@ -103,8 +103,8 @@ Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue 
 {
     LawPoint at = {.flops = flops};
     if (!(flops > 0 && isfinite(flops))) return FAIL(E_ARG, "flops %g: not positive", flops);
-    if (!law_optimum(r->law, r->theta, flops, r->per, &at.params, &at.tokens))
-        return FAIL(E_ARG, "the law %s says nothing of sizes", law_name(r->law));
+    if (!law_optimum(r->law, r->theta, flops, r->flop_factor, &at.params, &at.tokens))
+        return FAIL(E_ARG, "the law %s gives no optimal size", law_name(r->law));
     *params = (FitValue){at.params, NAN, NAN};
     *tokens = (FitValue){at.tokens, NAN, NAN};
     *loss = (FitValue){NAN, NAN, NAN};
@@ -116,7 +116,7 @@ Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue 
     if (!x) return FAIL(E_NOMEM, "%lld draws", (long long)draws);
     for (int64_t b = 0; b < draws; b++) {
         const double *theta = r->draw + b * r->count;
-        law_optimum(r->law, theta, flops, r->per, &at.params, &at.tokens);
+        law_optimum(r->law, theta, flops, r->flop_factor, &at.params, &at.tokens);
         x[b] = at.params, x[draws + b] = at.tokens;
         x[2 * draws + b] = r->law < LAW_FORMS ? law_loss(r->law, theta, &at) : NAN;
     }

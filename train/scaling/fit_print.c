@@ -1,10 +1,10 @@
-/* capstan fit, for people: see train/scaling/fit_show.h. */
+/* The output of capstan fit as text. */
 #include <math.h>
 #include <stdio.h>
 
 #include "train/scaling/fit_show.h"
 
-/* Beyond, a law is asked for more than it has been seen to hold. */
+/* Extrapolations beyond this multiple of the largest run get a note. */
 static const double FAR = 20;
 
 static void print_value(const char *name, FitValue v)
@@ -18,17 +18,17 @@ static void print_left_out(const Points *p)
 {
     const struct {
         int64_t count;
-        const char *what;
+        const char *reason;
     } all[] = {{p->diverged, "diverged"},
                {p->unfinished, "not finished or failed"},
                {p->held_count, "held out"},
-               {p->dropped, "of largest loss"},
+               {p->dropped, "with the largest loss (--drop)"},
                {p->higher, "not the lowest at their flops"}};
     const char *between = "left out:  ";
     bool any = false;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].count) {
-            printf("%s%lld %s", between, (long long)all[i].count, all[i].what);
+            printf("%s%lld %s", between, (long long)all[i].count, all[i].reason);
             between = ", ", any = true;
         }
     if (any) printf("\n");
@@ -169,6 +169,6 @@ void fit_print(const FitReport *r)
     print_comparison(r);
     if (r->is_given)
         printf("\nthe parameters given: likelihood ratio %.2f on %d degrees of freedom, p = %.2g\n",
-               r->ratio.statistic, r->ratio.degrees, r->ratio.chance);
+               r->ratio.statistic, r->ratio.degrees, r->ratio.p);
     print_warnings(r);
 }

@@ -1,4 +1,4 @@
-/* What capstan fit prints of its results. */
+/* The output of capstan fit. */
 #ifndef TRAIN_SCALING_FIT_SHOW_H
 #define TRAIN_SCALING_FIT_SHOW_H
 
@@ -12,35 +12,34 @@
 
 enum { FIT_QUERIES_MAX = 64 };
 
-/* A place that was asked for (--at), and what the law says of it. */
+/* A query (--at) and its prediction. */
 typedef struct FitQuery {
     LawPoint at;
-    FitPrediction prediction; /* not of approaches */
-    FitValue params, tokens,
-        loss; /* optimal, where only flops were given; NAN: the law does not say */
+    FitPrediction prediction;      /* not of approaches */
+    FitValue params, tokens, loss; /* the optimum, if only flops were given; NAN: not by this law */
 } FitQuery;
 
-/* All that one call of the command found. */
+/* The results of one call of the command. */
 typedef struct FitReport {
     const Points *points;
     FitResult fit;
-    double bias_a, bias_params; /* approach 2: isoflop_bias(); NAN: not known, */
-    const char *bias_missing;   /* and why */
+    double bias_a, bias_params; /* approach 2: isoflop_bias(); NAN: unknown */
+    const char *bias_missing;   /* the reason if unknown */
     bool is_compared, is_projected, is_given;
     Comparison comparison[LAW_FORMS];
     Varpro varpro;
     Ratio ratio;
     FitQuery query[FIT_QUERIES_MAX];
     int queries;
-    FitPrediction
-        *held; /* [points->held_count]: of what was kept out; NULL: the law says no loss */
+    FitPrediction *held; /* [points->held_count]: held-out points; NULL: not by this law */
 } FitReport;
 
 void fit_print(const FitReport *r);
 json_t *fit_json(const FitReport *r); /* NULL: memory is out */
 
-/* The least loss by compute, from the least that was spent to ten times the most, of approaches the best params:
- * fills its interval and itself. Returns how many series: 0 if the law does not say, or memory is out. */
+/* Makes the series of the law: the lowest loss (for approaches the optimal params) by compute, from
+ * the smallest to ten times the largest budget, with its interval. Returns the number of series; 0:
+ * not by this law, or memory is out. */
 int fit_plot_law(const FitResult *f, Arena *arena, PlotSeries out[2]);
 
 /* An SVG file. E_IO, E_NOMEM. */

@@ -9,10 +9,10 @@
 
 enum { BUDGET_POINTS_MIN = 3, BUDGETS_MIN = 3, KNOTS_MAX = 1024, AKIMA_STEPS = 2000 };
 
-/* Points of one C in theory are as far apart at most in practice. */
+/* The largest ratio of flops between points of one budget. */
 #define BUDGET_WIDTH 1.3
 
-/* A point of a budget. */
+/* A point of a budget, in logarithms. */
 typedef struct Sized {
     double log_c, log_n, log_d, log_loss;
 } Sized;
@@ -29,7 +29,8 @@ static int compare_size(const void *a, const void *b)
     return (x->log_n > y->log_n) - (x->log_n < y->log_n);
 }
 
-/* The parabola through (log N - middle, loss): c[0] + c[1] x + c[2] x^2. False if sizes are too few. */
+/* The parabola through (log N - middle, loss): c[0] + c[1] x + c[2] x^2. False if there are too few
+ * sizes. */
 static bool parabola(const Sized *p, int64_t count, const double *loss, double middle, double c[3])
 {
     double s[5] = {0}, t[3] = {0};
@@ -59,7 +60,7 @@ double isoflop_akima(const double *x, const double *y, int64_t count, double at)
     int64_t i = 0;
     double m[5], slope[2];
     while (i < count - 2 && at > x[i + 1]) i++;
-    for (int64_t k = 0; k < 5; k++) { /* slopes i - 2 .. i + 2, those beyond the ends drawn on */
+    for (int64_t k = 0; k < 5; k++) { /* slopes i - 2 .. i + 2, extrapolated beyond the ends */
         const int64_t j = i - 2 + k;
         m[k] = j < 0 || j > count - 2 ? NAN : (y[j + 1] - y[j]) / (x[j + 1] - x[j]);
     }
@@ -78,8 +79,9 @@ double isoflop_akima(const double *x, const double *y, int64_t count, double at)
     return y[i] + slope[0] * t * h + curve + cubic;
 }
 
-/* log N of the lowest place of Akima's curve through the mean at each size; NAN at the edge. */
-static double lowest_of_curve(const Sized *p, int64_t count, const double *log_loss, double *least)
+/* log N at the minimum of the Akima spline through the mean at each size; NAN at the edge. */
+static double minimum_of_spline(const Sized *p, int64_t count, const double *log_loss,
+                                double *least)
 {
     double x[KNOTS_MAX], y[KNOTS_MAX];
     int64_t knots = 0;
@@ -104,13 +106,13 @@ static double lowest_of_curve(const Sized *p, int64_t count, const double *log_l
     return x[0] + (x[knots - 1] - x[0]) * (double)best / (double)AKIMA_STEPS;
 }
 
-/* log N of the lowest place of a budget's points (by size); NAN at the edge. */
-static double lowest(const Sized *p, int64_t count, FitMinima how, const double *log_loss,
-                     double *least)
+/* log N at the minimum of a budget's points (by size); NAN at the edge. */
+static double minimum(const Sized *p, int64_t count, FitMinima how, const double *log_loss,
+                      double *least)
 {
     double loss[KNOTS_MAX], c[3];
     if (count > KNOTS_MAX) count = KNOTS_MAX;
-    if (how == FIT_AKIMA) return lowest_of_curve(p, count, log_loss, least);
+    if (how == FIT_AKIMA) return minimum_of_spline(p, count, log_loss, least);
     const double middle = 0.5 * (p[0].log_n + p[count - 1].log_n);
     for (int64_t i = 0; i < count; i++) loss[i] = exp(log_loss[i]);
     if (count < BUDGET_POINTS_MIN || !parabola(p, count, loss, middle, c) || !(c[2] > 0))
@@ -127,8 +129,10 @@ typedef struct Minima {
     FitMinima how;
 } Minima;
 
-/* Cuts points into budgets: by C, where it rises by more than an eighth, or to BUDGET_WIDTH times the first. */
-static Status cut(const LawPoint *points, int64_t count, FitMinima how, Arena *arena, Minima *m)
+/* Sorts points by C and groups them: a new budget starts where C grows by more than an eighth, or
+ * beyond BUDGET_WIDTH times the first of the budget. */
+static Status group_by_budget(const LawPoint *points, int64_t count, FitMinima how, Arena *arena,
+                              Minima *m)
 {
     *m = (Minima){.points = count, .how = how};
     m->p = arena_take(arena, count * (int64_t)sizeof *m->p);
@@ -149,23 +153,24 @@ static Status cut(const LawPoint *points, int64_t count, FitMinima how, Arena *a
     return OK;
 }
 
-/* Lowest places and the lines through them; log_loss [points] in the order of m->p. Budgets without one get
- * params NAN. Returns how many have one; fewer than two: no lines. */
+/* Finds the minima and fits the lines; log_loss [points] in the order of m->p. Budgets without a
+ * minimum get params NAN. Returns the number of minima; fewer than two: no lines. */
 static int64_t lines(const Minima *m, const double *log_loss, const double *weight,
                      FitBudget *budget, double *x, double *n, double *d, double *w, double *theta)
 {
     int64_t kept = 0;
     for (int64_t b = 0; b < m->budgets; b++) {
         const int64_t first = m->first[b], count = m->first[b + 1] - first;
-        double c = 0, price = 0, least = NAN;
+        double c = 0, log_factor = 0, least = NAN;
         for (int64_t i = first; i < first + count; i++) {
             c += m->p[i].log_c / (double)count;
-            price += (m->p[i].log_c - m->p[i].log_n - m->p[i].log_d) / (double)count;
+            log_factor += (m->p[i].log_c - m->p[i].log_n - m->p[i].log_d) / (double)count;
         }
-        const double at = lowest(m->p + first, count, m->how, log_loss + first, &least);
-        budget[b] = (FitBudget){exp(c), count, exp(at), exp(c - price - at), least};
+        const double at = minimum(m->p + first, count, m->how, log_loss + first, &least);
+        budget[b] = (FitBudget){exp(c), count, exp(at), exp(c - log_factor - at), least};
         if (isnan(at)) continue;
-        x[kept] = c, n[kept] = at, d[kept] = c - price - at, w[kept++] = weight ? weight[b] : 1;
+        x[kept] = c, n[kept] = at, d[kept] = c - log_factor - at,
+        w[kept++] = weight ? weight[b] : 1;
     }
     Line of_n, of_d;
     if (kept < 2 || !line_fit(x, n, w, kept, &of_n) || !line_fit(x, d, w, kept, &of_d)) return 0;
@@ -174,7 +179,7 @@ static int64_t lines(const Minima *m, const double *log_loss, const double *weig
     return kept;
 }
 
-/* How far log losses are from the parabolas of their budgets, or from others of their size. */
+/* The standard deviation of log losses around the parabolas of their budgets. */
 static double noise(const Minima *m)
 {
     double squares = 0, degrees = 0, c[3], loss[KNOTS_MAX];
@@ -194,7 +199,7 @@ static double noise(const Minima *m)
     return degrees > 0 ? sqrt(squares / degrees) : NAN;
 }
 
-/* Draws: losses with noise on top, and what they make of each budget. Budgets that are not kept stay out. */
+/* Parametric bootstrap: adds noise to the losses and refits. */
 static Status draw(const Minima *m, const FitOptions *f, Arena *arena, FitResult *r)
 {
     const double size = noise(m);
@@ -210,7 +215,8 @@ static Status draw(const Minima *m, const FitOptions *f, Arena *arena, FitResult
     const Rng rng = rng_stream(f->seed, "minima");
     const bool weighted = m->how == FIT_AKIMA && isfinite(size) && f->bootstraps > 0;
     for (int64_t b = 0; b < m->budgets; b++) weight[b] = 1;
-    /* Twice where budgets are weighted by how sure their lowest places are: first to see that. */
+    /* Two rounds if budgets are weighted by the precision of their minima: the first measures
+     * that. */
     for (int round = weighted ? 0 : 1; round < 2; round++) {
         r->draws = 0;
         for (int64_t k = 0; k < f->bootstraps && isfinite(size); k++) {
@@ -236,7 +242,7 @@ Status isoflop_minima(const LawPoint *points, int64_t count, const FitOptions *f
                       FitResult *r)
 {
     Minima m;
-    TRY(cut(points, count, f->minima, arena, &m));
+    TRY(group_by_budget(points, count, f->minima, arena, &m));
     double *x = arena_take(arena, (4 * m.budgets + count) * (int64_t)sizeof *x);
     r->budget = arena_take(arena, m.budgets * (int64_t)sizeof *r->budget);
     if (!x || !r->budget) return FAIL(E_NOMEM, "%lld budgets", (long long)m.budgets);
@@ -256,7 +262,7 @@ Status isoflop_minima(const LawPoint *points, int64_t count, const FitOptions *f
 }
 
 Status isoflop_bias(const LawPoint *points, int64_t count, const FitOptions *f, const double *theta,
-                    double per, double *a, double *params)
+                    double flop_factor, double *a, double *params)
 {
     Arena arena = {0};
     FitOptions options = *f;
@@ -273,8 +279,8 @@ Status isoflop_bias(const LawPoint *points, int64_t count, const FitOptions *f, 
     if (status == OK) status = isoflop_minima(clean, count, &options, &arena, &found);
     if (status == OK) {
         double n, d, true_n, true_d;
-        law_optimum(LAW_APPROACH2, found.theta, 10 * most, per, &n, &d);
-        law_optimum(LAW_CHINCHILLA, theta, 10 * most, per, &true_n, &true_d);
+        law_optimum(LAW_APPROACH2, found.theta, 10 * most, flop_factor, &n, &d);
+        law_optimum(LAW_CHINCHILLA, theta, 10 * most, flop_factor, &true_n, &true_d);
         *a = found.theta[1] - theta[4] / (theta[3] + theta[4]);
         *params = n / true_n;
     }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "autograd/base/error.h"
-#include "train/scaling/jet.h"
 
 static const struct {
     const char *name, *text;
@@ -14,8 +13,8 @@ static const struct {
 #undef X
 };
 
-/* Of theta, in the order of the parameters' names: a logarithm or the number itself, but for kaplan's, which
- * is (p, q, r, s) with log L = s log(exp(p - r log N) + exp(q - log D)). */
+/* How theta stores each parameter, in the order of names: 'l' as a logarithm, '.' as it is. The
+ * theta of kaplan is (p, q, r, s) with log L = s log(exp(p - r log N) + exp(q - log D)). */
 static const char *const names[LAW_COUNT][LAW_PARAMETERS_MAX] = {
     [LAW_CHINCHILLA] = {"E", "A", "B", "alpha", "beta"},
     [LAW_KAPLAN] = {"Nc", "Dc", "alpha_N", "alpha_D"},
@@ -126,37 +125,6 @@ static double kaplan(const double *theta, const LawPoint *p, double *g, double *
     return s * sum;
 }
 
-/* log of U + U R (1 - exp(-(x/U - 1)/R)), the worth of x of which U are unique: eq. 5 and 6 there. */
-static Jet log_worth(double x, Jet u, Jet log_r)
-{
-    const Jet r = jet_exp(log_r), extra = jet_plus(-1, jet_times(x, jet_over(u)));
-    const Jet decayed = jet_exp(jet_times(-1, jet_mul(extra, jet_over(r))));
-    const Jet factor = jet_plus(1, jet_mul(r, jet_plus(1, jet_times(-1, decayed))));
-    return jet_add(jet_log(u), jet_log(factor));
-}
-
-static double repeated(const double *theta, const LawPoint *p, double *g, double *h)
-{
-    Jet t[7];
-    for (int i = 0; i < 7; i++) t[i] = jet_variable(theta[i], i);
-    const Jet e = t[0], a = t[1], b = t[2], alpha = t[3], beta = t[4];
-    const double unique = p->unique > 0 && p->unique < p->tokens ? p->unique : p->tokens;
-    /* The parameters that would be optimal for the unique tokens, by the chinchilla law. */
-    const Jet ratio = jet_add(jet_add(a, jet_log(alpha)), jet_times(-1, jet_add(b, jet_log(beta))));
-    const Jet log_optimal = jet_mul(jet_add(ratio, jet_times(log(unique), beta)), jet_over(alpha));
-    Jet log_n = jet_number(log(p->params));
-    if (log_optimal.v < log_n.v) log_n = log_worth(p->params, jet_exp(log_optimal), t[6]);
-    const Jet log_d = log_worth(p->tokens, jet_number(unique), t[5]);
-    const Jet x = jet_exp(jet_add(a, jet_times(-1, jet_mul(alpha, log_n))));
-    const Jet y = jet_exp(jet_add(b, jet_times(-1, jet_mul(beta, log_d))));
-    const Jet result = jet_log(jet_add(jet_exp(e), jet_add(x, y)));
-    for (int i = 0; i < 7; i++) {
-        if (g) g[i] = result.g[i];
-        for (int j = 0; h && j < 7; j++) h[i * 7 + j] = result.h[i][j];
-    }
-    return result.v;
-}
-
 double law_log_loss(LawKind kind, const double *theta, const LawPoint *p, double *g, double *h)
 {
     static const int of_both[] = {0, 3, 4}, of_compute[] = {0, 2};
@@ -170,7 +138,7 @@ double law_log_loss(LawKind kind, const double *theta, const LawPoint *p, double
         return sum_of_terms(2, of_compute, feature, theta, 3, g, h);
     }
     case LAW_KAPLAN: return kaplan(theta, p, g, h);
-    case LAW_REPEATED: return repeated(theta, p, g, h);
+    case LAW_REPEATED: return law_repeated_log_loss(theta, p, g, h);
     default: break;
     }
     INVARIANT(kind < LAW_FORMS);
@@ -182,18 +150,20 @@ double law_loss(LawKind kind, const double *theta, const LawPoint *p)
     return exp(law_log_loss(kind, theta, p, NULL, NULL));
 }
 
-bool law_optimum(LawKind kind, const double *theta, double flops, double per, double *params,
-                 double *tokens)
+bool law_optimum(LawKind kind, const double *theta, double flops, double flop_factor,
+                 double *params, double *tokens)
 {
-    const double pairs = log(flops / per); /* of a parameter and a token */
+    const double log_product = log(flops / flop_factor); /* log(N D) */
     double n;
     switch (kind) {
     case LAW_CHINCHILLA:
     case LAW_REPEATED:
-        n = (theta[1] + log(theta[3]) - theta[2] - log(theta[4]) + theta[4] * pairs) /
+        n = (theta[1] + log(theta[3]) - theta[2] - log(theta[4]) + theta[4] * log_product) /
             (theta[3] + theta[4]);
         break;
-    case LAW_KAPLAN: n = (log(theta[2]) + theta[0] - theta[1] + pairs) / (1 + theta[2]); break;
+    case LAW_KAPLAN:
+        n = (log(theta[2]) + theta[0] - theta[1] + log_product) / (1 + theta[2]);
+        break;
     case LAW_APPROACH1:
     case LAW_APPROACH2:
         *params = exp(theta[0] + theta[1] * log(flops));
@@ -202,6 +172,6 @@ bool law_optimum(LawKind kind, const double *theta, double flops, double per, do
     default: return false;
     }
     *params = exp(n);
-    *tokens = exp(pairs - n);
+    *tokens = exp(log_product - n);
     return true;
 }

@@ -3,7 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Where theta has a factor of log N, D or C, and which term's coefficient that moves. */
+/* Centring a variable (log N, log D or log C) changes theta[coefficient] by its mean times
+ * theta[slope]. */
 typedef struct Slope {
     int coefficient, slope;
     char of;
@@ -63,7 +64,8 @@ Status objective_init(Objective *o, LawKind law, const LawPoint *points, int64_t
     return OK;
 }
 
-/* The Huber loss of r, its first and second derivative, and the curvature of the parabola through it. */
+/* The Huber loss of r, its first and second derivative, and its weight w in iteratively reweighted
+ * least squares. */
 static inline double huber_loss(double r, double limit, double *r1, double *r2, double *w)
 {
     const double size = fabs(r);
@@ -75,7 +77,7 @@ static inline double huber_loss(double r, double limit, double *r1, double *r2, 
     return limit * (size - 0.5 * limit);
 }
 
-/* The law that is fitted most, with its derivatives written out: most of the time of a fit is spent here. */
+/* The hot loop: the chinchilla law with its derivatives written out. */
 static double chinchilla(const Objective *o, const double *weight, double limit, const double *t,
                          Curvature *c)
 {
@@ -134,7 +136,7 @@ static double any_law(const Objective *o, const double *weight, double limit, co
     return sum;
 }
 
-/* A fixed parameter: no gradient, and nothing that ties it to others. */
+/* Removes fixed parameters: zero gradient, no coupling to the others. */
 static void fix(const Objective *o, Curvature *c)
 {
     const int count = o->parameters;
@@ -157,7 +159,8 @@ double objective_at(const Objective *o, const double *weight, double huber, cons
 
 /* ---- starting points */
 
-/* The digits of `which`, each a step of a parameter's range: theta[i] = first + step * digit. */
+/* A starting point's number is written in mixed radix, one digit per parameter: theta[i] = first +
+ * step * digit. */
 typedef struct Digit {
     int count;
     double first, step;
@@ -185,5 +188,6 @@ void starts_take(const Objective *o, int64_t which, double *theta)
         theta[i] = d->first + d->step * (double)(which % d->count);
         which /= d->count;
     }
-    if (o->law != LAW_KAPLAN) objective_centre(o, theta); /* whose grid is of the centre */
+    if (o->law != LAW_KAPLAN)
+        objective_centre(o, theta); /* the grid of kaplan is centred already */
 }

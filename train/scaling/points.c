@@ -8,8 +8,8 @@
 
 #include "train/sweep/store.h"
 
-/* Runs of one budget differ in flops by what a batch is. */
-#define ALIKE 1.02
+/* Steps are whole, so runs of one budget differ slightly in flops. */
+#define SAME_BUDGET 1.02
 
 Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena)
 {
@@ -47,7 +47,7 @@ static int by_flops(const void *a, const void *b)
     return (of_x[i] > of_y[i]) - (of_x[i] < of_y[i]);
 }
 
-/* Returns how many are left. */
+/* Returns the number that is left. */
 static int64_t keep_lowest(LawPoint *all, int64_t count)
 {
     int64_t kept = 0;
@@ -55,7 +55,8 @@ static int64_t keep_lowest(LawPoint *all, int64_t count)
     for (int64_t begin = 0, end; begin < count; begin = end) {
         int64_t lowest = begin;
         bool differ = false;
-        for (end = begin + 1; end < count && all[end].flops <= ALIKE * all[begin].flops; end++) {
+        for (end = begin + 1; end < count && all[end].flops <= SAME_BUDGET * all[begin].flops;
+             end++) {
             differ |= all[end].params != all[begin].params;
             if (all[end].loss < all[lowest].loss) lowest = end;
         }
@@ -80,8 +81,8 @@ Status points_count_by(Points *p, FlopsKind kind, const char *path)
     const char *name = flops_name(kind);
     if (p->flops && strcmp(p->flops, name))
         return FAIL(E_DATA,
-                    "%s: its flops are counted by the convention %s, those before by %s: they "
-                    "cannot be fitted together",
+                    "%s: its flops are counted by the convention %s, those of earlier points by "
+                    "%s: they cannot be fitted together",
                     path, name, p->flops);
     p->flops = name;
     return OK;

@@ -1,9 +1,10 @@
-/* Points: what a law is fitted to, and where they come from.
+/* Reads the points that a law is fitted to.
  *
- * A CSV has a header with the columns params, tokens and loss, in any order, and may have flops (6 params
- * tokens if not), unique_tokens, run (points of one training curve share it), state (of a sweep's table:
- * only "done" counts) and held_out (1: kept for judging). The names that other tables give them are known
- * as well ("Model Size", "Training FLOP"); tokens may be missing where flops is there (flops / (6 params)). */
+ * A CSV file has a header with the columns params, tokens and loss, in any order, and optionally
+ * flops (default: 6 params tokens), unique_tokens, run (shared by the points of one training
+ * curve), state (in the table of a sweep: only "done" counts) and held_out (1: a test point). The
+ * column names of other published tables work as well ("Model Size", "Training FLOP"); tokens may
+ * be missing if there are flops (then flops / (6 params)). */
 #ifndef TRAIN_SCALING_POINTS_H
 #define TRAIN_SCALING_POINTS_H
 
@@ -15,30 +16,30 @@
 typedef struct Points {
     LawPoint *point; /* [count]; in an arena */
     int64_t count, capacity;
-    LawPoint *held; /* [held_count]: what laws are judged by, never fitted to */
+    LawPoint *held; /* [held_count]: held-out test points, never fitted */
     int64_t held_count, held_capacity;
     int64_t diverged;   /* runs without a finite loss: left out */
     int64_t unfinished; /* planned, running or failed: left out */
     int64_t dropped;    /* by points_drop() */
     int64_t higher;     /* by points_keep_lowest() */
-    const char *
-        flops; /* how their flops are counted (train/plan/account.h); NULL: not known, as of a CSV */
+    const char *flops;  /* FLOPs convention (train/plan/account.h); NULL: unknown (CSV) */
 } Points;
 
-/* Adds the points of a CSV, a sweep's store, or a run's folder (each evaluation a point of its curve).
- * E_DATA, naming file and line, if it is none, lacks a column, or holds what is no number or not positive;
- * a loss that is empty, nan or inf is a run that diverged; if its flops are counted otherwise than those before. */
+/* Adds the points of a CSV file, a sweep's store, or a run's folder (each evaluation is a point of
+ * its curve). A loss that is empty, nan or inf counts as a diverged run. E_DATA, with file and
+ * line: a missing column, a value that is not a positive number, or another FLOPs convention than
+ * that of earlier points. */
 Status points_read(Points *p, const char *path, Arena *arena);
 Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena);
 
-/* Leaves out the `count` points of largest loss. */
+/* Removes the `count` points of largest loss. */
 void points_drop(Points *p, int64_t count);
 
-/* Of runs of several sizes at one budget (flops within 2 %) leaves but the lowest, held out or not: a law of compute
- * alone is one of the best at each. */
+/* Keeps only the lowest of the runs of several sizes at one budget (flops within 2 %), held out or
+ * not: a law of compute alone describes the best run of each budget. */
 void points_keep_lowest(Points *p);
 
-/* What is added from path has its flops counted so. E_DATA: what is there is not. */
+/* Sets the FLOPs convention of the points of path. E_DATA: earlier points have another one. */
 Status points_count_by(Points *p, FlopsKind kind, const char *path);
 
 /* points_read() of each kind. */

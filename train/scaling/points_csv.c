@@ -1,4 +1,4 @@
-/* Points of a CSV: see train/scaling/points.h. */
+/* Points of a CSV file. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,12 +38,13 @@ static const char *const names[COLUMNS][4] = {
 typedef struct CsvTable {
     const char *path;
     int64_t line;
-    int column[COLUMNS]; /* of the column, or -1 */
+    int column[COLUMNS]; /* index of each column, or -1 */
     int fields;
 } CsvTable;
 
-/* Cuts a line at its commas, in column; quotes around a field go. -1: more than FIELDS_MAX. */
-static int cut(char *line, char *field[FIELDS_MAX])
+/* Splits a line at commas, in place, and removes quotes. Returns the number of fields; -1: too
+ * many. */
+static int split(char *line, char *field[FIELDS_MAX])
 {
     int count = 0;
     line[strcspn(line, "\r\n")] = '\0';
@@ -63,9 +64,9 @@ static int cut(char *line, char *field[FIELDS_MAX])
 
 static Status read_header(CsvTable *t, char *line)
 {
-    static const char mark[] = "\xEF\xBB\xBF"; /* some programs begin a CSV with it */
+    static const char mark[] = "\xEF\xBB\xBF"; /* byte order mark */
     char *field[FIELDS_MAX];
-    t->fields = cut(line + (strncmp(line, mark, 3) ? 0 : 3), field);
+    t->fields = split(line + (strncmp(line, mark, 3) ? 0 : 3), field);
     if (t->fields < 0) return FAIL(E_DATA, "%s:1: more than %d columns", t->path, (int)FIELDS_MAX);
     for (int c = 0; c < COLUMNS; c++) {
         t->column[c] = -1;
@@ -81,8 +82,8 @@ static Status read_header(CsvTable *t, char *line)
     if (!*missing) return OK;
     char shown[64];
     return FAIL(E_DATA,
-                "%s:1: no column%s; its header must name params,tokens,loss (and may name flops, "
-                "unique_tokens, run), this one begins with \"%s\"",
+                "%s:1: no column%s; the header must have params,tokens,loss (optional: flops, "
+                "unique_tokens, run), this one starts with \"%s\"",
                 t->path, missing, text_escape(field[0], shown, sizeof shown));
 }
 
@@ -101,7 +102,7 @@ static Status read_number(const CsvTable *t, char *const *field, CsvColumn c, do
     return OK;
 }
 
-/* Nothing, or no finite number ("-nan", "inf"). */
+/* Empty, null, or not finite ("-nan", "inf"). */
 static bool is_missing(const char *text)
 {
     char *end;
@@ -110,14 +111,14 @@ static bool is_missing(const char *text)
            (!*end && !isfinite(x));
 }
 
-/* What kind of points a field makes of its row. */
-static bool says(const CsvTable *t, char *const *field, CsvColumn c, const char *word)
+/* Whether the column exists and has this value. */
+static bool field_is(const CsvTable *t, char *const *field, CsvColumn c, const char *word)
 {
     return t->column[c] >= 0 && !strcasecmp(field[t->column[c]], word);
 }
 
-/* A number that stands for a name. */
-static int64_t name_run(const char *name)
+/* A number for the name of a run: its hash. */
+static int64_t hash_name(const char *name)
 {
     uint64_t hash = 1;
     for (; *name; name++) hash = hash * 31 + (unsigned char)*name;
@@ -127,11 +128,11 @@ static int64_t name_run(const char *name)
 static Status read_row(Points *p, const CsvTable *t, char *const *field, Arena *arena)
 {
     LawPoint one = {.params = NAN, .tokens = NAN, .flops = NAN};
-    if (says(t, field, STATE, "diverged")) {
+    if (field_is(t, field, STATE, "diverged")) {
         p->diverged++;
         return OK;
     }
-    if (t->column[STATE] >= 0 && !says(t, field, STATE, "done")) {
+    if (t->column[STATE] >= 0 && !field_is(t, field, STATE, "done")) {
         p->unfinished++;
         return OK;
     }
@@ -150,8 +151,9 @@ static Status read_row(Points *p, const CsvTable *t, char *const *field, Arena *
     if (isinf(one.flops) || isinf(one.tokens) || one.flops == 0 || one.tokens == 0)
         return FAIL(E_DATA, "%s:%lld: %g parameters and %g tokens are %g flops: out of range",
                     t->path, (long long)t->line, one.params, one.tokens, one.flops);
-    if (t->column[RUN] >= 0) one.run = name_run(field[t->column[RUN]]);
-    return points_add(p, &one, says(t, field, HELD_OUT, "1") || says(t, field, HELD_OUT, "true"),
+    if (t->column[RUN] >= 0) one.run = hash_name(field[t->column[RUN]]);
+    return points_add(p, &one,
+                      field_is(t, field, HELD_OUT, "1") || field_is(t, field, HELD_OUT, "true"),
                       arena);
 }
 
@@ -165,9 +167,9 @@ static Status read_rows(Points *p, const char *path, FILE *file, char *line, Are
     while (fgets(line, LINE_MAX_BYTES, file)) {
         t.line++;
         if (!line[strspn(line, " \t\r\n")] || *line == '#') continue;
-        const int count = cut(line, field);
+        const int count = split(line, field);
         if (count != t.fields)
-            return FAIL(E_DATA, "%s:%lld: %d fields, but the header names %d", path,
+            return FAIL(E_DATA, "%s:%lld: %d fields, but the header has %d", path,
                         (long long)t.line, count < 0 ? (int)FIELDS_MAX + 1 : count, t.fields);
         TRY(read_row(p, &t, field, arena));
     }

@@ -1,4 +1,4 @@
-/* Points of a run's folder: see train/scaling/points.h. */
+/* Points of a run's folder. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,8 @@
 #include "train/run/metrics_read.h"
 #include "train/scaling/points.h"
 
-/* The evaluations of metrics.jsonl, each at the tokens of the training line at or before its step. */
+/* The evaluations of metrics.jsonl, each at the tokens of the training line at or before its
+ * step. */
 static Status read_metrics(Points *p, const char *folder, const Account *a, double flops_per_token,
                            int64_t run, Arena *arena)
 {
@@ -65,7 +66,7 @@ Status points_read_run(Points *p, const char *folder, Arena *arena)
     if (!c) return FAIL(E_NOMEM, "%s", path);
     const char *why;
     FILE *file = file_open_regular(path, &why);
-    if (!file) return FAIL(E_DATA, "%s: not a sweep, nor a run: %s", path, why);
+    if (!file) return FAIL(E_DATA, "%s: neither a sweep nor a run: %s", path, why);
     fclose(file);
     TRY(config_load_stored(c, path));
     return read_run(p, folder, c, arena);

@@ -11,7 +11,7 @@ typedef struct Projection {
     double *n, *d, *loss, *weight, *root, *column[3], *rest; /* [count] */
 } Projection;
 
-/* In eight sums, which do not wait for each other. */
+/* Eight independent sums, which the CPU can overlap. */
 static double dot(const double *x, const double *y, int64_t count)
 {
     double sum[8] = {0};
@@ -22,7 +22,8 @@ static double dot(const double *x, const double *y, int64_t count)
     return ((sum[0] + sum[1]) + (sum[2] + sum[3])) + ((sum[4] + sum[5]) + (sum[6] + sum[7]));
 }
 
-/* Least squares on the columns of `chosen`, by Gram and Schmidt's method; false unless all are positive. */
+/* Least squares on the columns in `chosen`, by the Gram-Schmidt process; false unless all x >=
+ * 0. */
 static bool solve(const Projection *p, unsigned chosen, double x[3], double *least)
 {
     int which[3], count = 0;
@@ -55,12 +56,12 @@ static bool solve(const Projection *p, unsigned chosen, double x[3], double *lea
     return true;
 }
 
-/* The best of all choices of columns: with three there are few. */
+/* Non-negative least squares: tries all subsets of the three columns. */
 static void solve_positive(Projection *p, double x[3])
 {
     double least = INFINITY, now, tried[3];
     p->solved++;
-    if (solve(p, 7, x, &least)) return; /* the best of all */
+    if (solve(p, 7, x, &least)) return; /* the unconstrained optimum is feasible */
     memset(x, 0, 3 * sizeof *x);
     for (unsigned chosen = 1; chosen < 7; chosen++)
         if (solve(p, chosen, tried, &now) && now < least) {
@@ -81,8 +82,8 @@ static double loss_of(const Projection *p, const double x[3], bool reweight)
     return sum;
 }
 
-/* The least objective at these exponents; x: E and the centred A and B there. Weights begin as they were: of exponents
- * nearby. */
+/* The minimal objective at these exponents; x: E and the centred A and B. The weights of the
+ * previous call, at nearby exponents, are the starting point. */
 static double project(Projection *p, double alpha, double beta, double x[3])
 {
     for (int64_t i = 0; i < p->count; i++) {
@@ -99,8 +100,9 @@ static double project(Projection *p, double alpha, double beta, double x[3])
     return now;
 }
 
-/* Looks around (alpha, beta) on a small grid; goes to the best of it, or narrows where that is the middle. */
-static double narrow(Projection *p, double *alpha, double *beta, double x[3])
+/* Grid search around (alpha, beta): moves to the best point of a small grid; shrinks the grid
+ * around the centre. */
+static double refine(Projection *p, double *alpha, double *beta, double x[3])
 {
     double least = project(p, *alpha, *beta, x), width = 3.0 / COARSE, tried[3];
     for (int round = 0; round < ROUNDS && width > 1e-16; round++) {
@@ -129,7 +131,7 @@ static Status search(Projection *p, const LawPoint *points, int64_t count, Arena
     p->n = all, p->d = all + count, p->loss = all + 2 * count, p->weight = all + 3 * count;
     for (int k = 0; k < 3; k++) p->column[k] = all + (4 + k) * count;
     p->root = all + 7 * count;
-    p->rest = all + 8 * count; /* and three columns behind it */
+    p->rest = all + 8 * count; /* and three more columns after it */
     for (int64_t i = 0; i < count; i++) {
         p->mean_n += log(points[i].params) / (double)count;
         p->mean_d += log(points[i].tokens) / (double)count;
@@ -143,7 +145,7 @@ static Status search(Projection *p, const LawPoint *points, int64_t count, Arena
     }
     double least = INFINITY, alpha = 0.5, beta = 0.5;
     const double huber = p->huber;
-    p->huber = INFINITY; /* to find the place, squares will do */
+    p->huber = INFINITY; /* least squares suffices for the coarse search */
     for (int k = 0; k < COARSE * COARSE / 4; k++) {
         const double a = 0.02 * pow(150, (k / (COARSE / 2)) / (COARSE / 2 - 1.0)),
                      b = 0.02 * pow(150, (k % (COARSE / 2)) / (COARSE / 2 - 1.0));
@@ -151,7 +153,7 @@ static Status search(Projection *p, const LawPoint *points, int64_t count, Arena
         if (now < least) least = now, alpha = a, beta = b;
     }
     p->huber = huber;
-    v->objective = narrow(p, &alpha, &beta, x);
+    v->objective = refine(p, &alpha, &beta, x);
     v->values[0] = x[0], v->values[3] = alpha, v->values[4] = beta;
     v->values[1] = x[1] * exp(alpha * p->mean_n);
     v->values[2] = x[2] * exp(beta * p->mean_d);

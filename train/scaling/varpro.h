@@ -1,6 +1,6 @@
-/* Variable projection (Golub & Pereyra 1973, doi:10.1137/0710036): with its exponents given, the chinchilla law is
- * linear in E, A and B, which follow by least squares with E, A, B >= 0; what is left to search is two numbers. A second
- * way to the law, which needs no starts and cannot miss. */
+/* Variable projection (Golub & Pereyra 1973, doi:10.1137/0710036): for given exponents the
+ * chinchilla law is linear in E, A and B, which follow by least squares with E, A, B >= 0. Only two
+ * numbers remain to be searched, so this second method needs no starting points. */
 #ifndef TRAIN_SCALING_VARPRO_H
 #define TRAIN_SCALING_VARPRO_H
 
@@ -14,8 +14,8 @@ typedef struct Varpro {
     int64_t solved;   /* least-squares problems */
 } Varpro;
 
-/* Exponents between 0.01 and 3. huber: of law / loss - 1, linear beyond; INFINITY: squares. E_NOMEM; E_DATA:
- * fewer than 5 points. */
+/* Exponents between 0.01 and 3. huber: of law / loss - 1, linear beyond; INFINITY: squares.
+ * E_NOMEM; E_DATA: fewer than 5 points. */
 Status varpro_fit(const LawPoint *points, int64_t count, double huber, Varpro *v);
 
 #endif

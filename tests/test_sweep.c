@@ -137,16 +137,16 @@ Test(sweep, differences_are_named)
 
 Test(sweep, what_is_wrong_is_named)
 {
-    must_refuse("  {}\n", "nothing varies");
+    must_refuse("  {}\n", "expected vary or budgets");
     must_refuse("  vary: {optim.lr: 1}\n", "expected a list, or {from");
     must_refuse("  vary: {optim.lr: []}\n", "0 values");
-    must_refuse("  vary: {optim.schedule: {from: 1, to: 2, count: 2}}\n", "is no number");
+    must_refuse("  vary: {optim.schedule: {from: 1, to: 2, count: 2}}\n", "is not a number");
     must_refuse("  vary: {size: [1, 2]}\n", "settings that change together");
     must_refuse("  vary: {optim.lr: [[1]]}\n", "expected one value");
-    must_refuse("  budgets: [1e12, 1e12]\n", "is there twice");
+    must_refuse("  budgets: [1e12, 1e12]\n", "duplicate value");
     must_refuse("  budgets: [none]\n", "expected a number");
     must_refuse("  budgets: [1e12]\n  held_out: [1e12]\n", "is one of sweep.budgets");
-    must_refuse("  budgets: [1e12]\n  vary: {train.steps: [3]}\n", "sweep.budgets says it already");
+    must_refuse("  budgets: [1e12]\n  vary: {train.steps: [3]}\n", "sweep.budgets sets it already");
     must_refuse("  budgets: [1e9]\n  epochs: 0.001\n", "leave out all 1 cells");
     must_refuse("  vary: {optim.lr: [1e-3]}\n  flops: many\n", "expected one of 6N");
     must_refuse("  vary: {optim.lr: [1e-3]}\n  trunks: 7\n", "expected true or false");

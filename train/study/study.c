@@ -42,10 +42,10 @@ Status study_train(Run *r, double *loss)
     return OK;
 }
 
-/* On a tape that records, and so keeps all of it. */
+/* A recording tape keeps all activations. */
 Status study_look(Run *r, Status (*each)(void *context, const Node *n), void *context)
 {
-    const int64_t far = INT64_C(1) << 40; /* from the draws that are learnt from */
+    const int64_t far = INT64_C(1) << 40; /* a batch index that training never reaches */
     const Batch *b = &r->batch;
     TRY(batches_fill(&r->train, far, &r->batch));
     const GptInput in = {.rows = b->sequences * b->context,
@@ -62,7 +62,7 @@ Status study_look(Run *r, Status (*each)(void *context, const Node *n), void *co
     tape_reset(&t);
     tape_record(&t, r->params.grad, written);
     Gpt g = r->model;
-    g.bf16 = false; /* so that all numbers are real */
+    g.bf16 = false; /* so that all activations are of type real */
     Tensor *x = gpt_forward(&g, &t, &in);
     tape_scope(&t, "head");
     ag_linear(&t, x, r->model.head, NULL, NULL);

@@ -1,8 +1,9 @@
-/* Studies: how small models behave as they grow wider, by short trainings in this process, one after the other.
+/* Studies of width: how small models behave as they grow wider, by short training runs in this
+ * process.
  *
- * Each trains the given config at several widths, with the number of heads as it is, in both parametrisations
- * (layers/width.h) or with several divisors of scores; prints a table, and leaves it as CSV, with plots (SVG),
- * in a folder. Equal settings give equal files. */
+ * Each trains the given config at several widths with a fixed number of heads, in both
+ * parametrizations (layers/width.h) or with several attention scales, prints a table, and writes it
+ * as CSV with SVG plots to a folder. Equal settings give equal files. */
 #ifndef TRAIN_STUDY_STUDY_H
 #define TRAIN_STUDY_STUDY_H
 
@@ -26,31 +27,32 @@ typedef struct Study {
     int64_t widths[STUDY_WIDTHS_MAX]; /* ascending */
     double rates[STUDY_RATES_MAX];    /* learning rates, ascending; lr-width only */
     int64_t steps, seeds;
-    const char *folder; /* there */
-    FILE *progress;     /* a line a training; NULL: none */
-    FILE *table;        /* what people read; NULL: not wanted */
+    const char *folder; /* exists */
+    FILE *progress;     /* one line per training run; NULL: none */
+    FILE *table;        /* the table as text; NULL: none */
 } Study;
 
-/* The two that are compared, in this order. */
+/* The parametrizations that are compared. */
 enum { STUDY_MUP, STUDY_STANDARD, STUDY_WAYS };
 extern const char *const study_ways[STUDY_WAYS];
 
-/* What a plot of one of them, or of all (STUDY_WAYS), is called: "TITLE, mup", NAME-mup.svg; "TITLE: filled mup, hollow
- * standard", NAME.svg. */
+/* Title and path of a plot of one parametrization ("TITLE, mup", NAME-mup.svg) or of both (way =
+ * STUDY_WAYS: "TITLE: filled mup, hollow standard", NAME.svg). */
 void study_plot_names(const Study *s, const char *title, const char *name, int way, char full[160],
                       char path[STUDY_PATH_MAX]);
 
-/* A fresh run of the study's config with more settings on top (NULL ends them), seed the which-th. Both are to
- * be closed by run_close(), whatever this returns. */
+/* Opens a new run of the study's config with more settings on top (NULL-terminated) and train.seed
+ * + which. Call run_close() in any case. */
 Status study_open(const Study *s, const char *const more[], int64_t width, int64_t which, Run *r,
                   Config *c);
 
-/* Trains to the end of the run's config. *loss: held out; infinity if it diverged. E_CONFIG if nothing is held
- * out. */
+/* Trains to the end of the run's config. *loss: validation loss; infinity if it diverged. E_CONFIG:
+ * the validation split is too short. */
 Status study_train(Run *r, double *loss);
 
-/* Runs the model as it is on a batch that it does not learn from, and calls `each` with every node of the tape,
- * whose numbers are all there; the output layer's scope is "head", and its result the logits. */
+/* Runs the model forward on a batch that is not trained on, and calls `each` with every node of the
+ * tape, with all activations kept. The scope of the output layer is "head", its result the
+ * logits. */
 Status study_look(Run *r, Status (*each)(void *context, const Node *n), void *context);
 
 /* The slope of log y over log x by least squares; NAN if a y is not positive. */
@@ -59,22 +61,24 @@ double study_slope(const int64_t *x, const double *y, int count);
 /* The path of a file in the study's folder. Returns out. */
 char *study_path(const Study *s, const char *name, char out[STUDY_PATH_MAX]);
 
-/* The coordinate check (Yang et al. 2022, arXiv:2203.03466, section D.1): the size of activations after each of
- * `steps` updates over widths; its slope in log-log is to stay below COORDS_FLAT in muP. *result, unless E_...:
- * {"flat", "widths", "steps", "activations": [{"parametrization", "name", "slope", "slopes"}]}. */
+/* The coordinate check (Yang et al. 2022, arXiv:2203.03466, section D.1): the size of activations
+ * by width after each of `steps` steps; its log-log slope must be below COORDS_FLAT in muP.
+ * *result, if OK: {"flat", "widths", "steps", "activations": [{"parametrization", "name", "slope",
+ * "slopes"}]}. */
 #define COORDS_FLAT 0.05
 Status study_coords(const Study *s, json_t **result);
 
-/* Trains `steps` updates with each learning rate at each width and seed; the best one is to move by a factor of 2 at
- * most in muP. What lr-width.csv in the folder has already is not trained again; that it was made with the same
- * settings is the caller's to see. *result: {"transfers", "widths", "lrs", "mup", "standard": {"best_lr" of each
- * width, "moved_steps", "spread_steps" (factors of 2), "at_edge", "losses" [width][lr]}}. */
+/* Trains `steps` steps with each learning rate at each width and seed; in muP the best one should
+ * move by a factor of 2 at most. Results already in lr-width.csv are not trained again; the caller
+ * ensures that they have the same settings. *result: {"transfers", "widths", "lrs", "mup",
+ * "standard": {"best_lr" of each width, "moved_steps", "spread_steps" (factors of 2), "at_edge",
+ * "losses" [width][lr]}}. */
 Status study_lr_width(const Study *s, json_t **result);
 
-/* Trains `steps` updates with scores divided by the root of the head width, by nothing, and by the head width.
- * *result: {"steps", "rows": [{"attention_scale", "width", "head_width", "first_variance", "first_entropy", "variance",
- * "entropy", "loss"}]}; the variance is of scores over pairs that attention sees, entropy a share of that of
- * even attention, "first" before training. */
+/* Trains `steps` steps with scores divided by the square root of the head width, by 1, and by the
+ * head width. *result: {"steps", "rows": [{"attention_scale", "width", "head_width",
+ * "first_variance", "first_entropy", "variance", "entropy", "loss"}]}; variance: of scores, over
+ * visible pairs; entropy: relative to that of uniform attention; "first": before training. */
 Status study_scores(const Study *s, json_t **result);
 
 #endif

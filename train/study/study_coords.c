@@ -1,4 +1,4 @@
-/* The coordinate check: sizes of activations over widths, update by update. */
+/* The coordinate check: the size of activations by width, step by step. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +13,10 @@ enum { STEPS_MAX = 64, PARTS = 4, NAME = 32 };
 
 static const char *const part_names[PARTS] = {"qkv", "attention", "mlp", "stream"};
 
-/* Of one parametrisation; coordinate: embedding, PARTS of each block, logits. */
+/* Of one parametrization; coordinates: embedding, PARTS of each block, logits. */
 typedef struct Sizes {
     int coordinates;
-    double *
-        log; /* [coordinates, steps + 1, widths]: mean over seeds of the log of the root mean square */
+    double *log; /* [coordinates, steps + 1, widths]: mean over seeds of log(root mean square) */
 } Sizes;
 
 static double *size_at(const Study *s, const Sizes *z, int coordinate, int64_t step)
@@ -33,7 +32,7 @@ static double log_rms(const Tensor *x)
     return log(squares / (double)count) / 2;
 }
 
-/* Which part of its block a node's result is; -1: none. name: of its matrix, without "blocks.N.". */
+/* The part of a block that a node computes; -1: none. name: of its matrix, without "blocks.N.". */
 static int part_of(const Node *n, const char *name)
 {
     static const struct {
@@ -50,7 +49,7 @@ static int part_of(const Node *n, const char *name)
     return -1;
 }
 
-/* Which coordinate a node's result is; -1: none. */
+/* The coordinate that a node computes; -1: none. */
 static int coordinate_of(const Gpt *g, const Node *n)
 {
     const char *name = n->op == &op_linear ? n->in[1]->name : n->scope;
@@ -62,7 +61,7 @@ static int coordinate_of(const Gpt *g, const Node *n)
     return part < 0 ? -1 : 1 + PARTS * layer + part;
 }
 
-/* Who looks at what a run computes. */
+/* The context of add_size(). */
 typedef struct Look {
     const Study *study;
     const Run *run;
@@ -122,7 +121,7 @@ static void name_of(const Sizes *z, int k, char out[NAME])
         snprintf(out, NAME, "blocks.%d.%s", (k - 1) / PARTS, part_names[(k - 1) % PARTS]);
 }
 
-/* Of the size after each update, and of their mean over all but the first state. */
+/* The slope of the size after each step, and of its mean over all steps but 0. */
 static double slopes_of(const Study *s, const Sizes *z, int k, double slopes[STEPS_MAX + 1])
 {
     double y[STUDY_WIDTHS_MAX], mean[STUDY_WIDTHS_MAX] = {0};
@@ -184,7 +183,7 @@ static Status save_table(const Study *s, const Sizes z[STUDY_WAYS])
     return file_text_save(&text, OK, path);
 }
 
-/* Sizes over widths, after the last update. way: STUDY_WAYS: all of them. */
+/* Plots sizes by width after the last step. way: STUDY_WAYS: both. */
 static Status draw(const Study *s, const Sizes z[STUDY_WAYS], int way)
 {
     enum { MOST = 32 };

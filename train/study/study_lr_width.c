@@ -1,4 +1,4 @@
-/* Learning rates over widths: which one is best, and whether it stays. */
+/* The best learning rate by width, and whether it transfers. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,8 @@ static double *cell_of(RateGrid *g, const char *way, long long width, double rat
     return NULL;
 }
 
-/* What an earlier call has finished. Lines that a crash has cut, or that this grid does not ask for, are
- * nothing. */
+/* Reads the results of an earlier call. Ignores truncated lines and results that are not in this
+ * grid. */
 static void read_cells(RateGrid *g, const char *path)
 {
     char line[LINE], way[32], loss[32];
@@ -109,13 +109,13 @@ static Status run_cells(RateGrid *g, const char *path)
     return OK;
 }
 
-/* Of one parametrisation. */
+/* Of one parametrization. */
 typedef struct Transfer {
     double mean[STUDY_WIDTHS_MAX][STUDY_RATES_MAX]; /* over seeds */
     int best[STUDY_WIDTHS_MAX];                     /* which rate */
-    bool at_edge;  /* a best one is the first or last of the grid: it may be beyond */
-    double moved;  /* from the narrowest to the widest, in factors of 2: below 0 if downwards */
-    double spread; /* between any two */
+    bool at_edge;  /* a best rate is at the edge of the grid: the optimum may lie beyond */
+    double moved;  /* log2 of the best rate of the widest over that of the narrowest */
+    double spread; /* the same between the lowest and the highest */
 } Transfer;
 
 static Transfer transfer_of(const RateGrid *g, int way)
@@ -153,14 +153,15 @@ static void print(const Study *s, int way, const Transfer *t)
             fprintf(s->table, " %8s%s", loss, t->best[w] == i ? "*" : " ");
         }
     }
-    fprintf(s->table,
-            "\nthe best learning rate moves by a factor 2^%.2g from the narrowest to the widest, "
-            "2^%.2g at most%s\n",
-            t->moved, t->spread,
-            t->at_edge ? "; a best one is at the edge of the grid, and may lie beyond" : "");
+    fprintf(
+        s->table,
+        "\nthe best learning rate moves by a factor of 2^%.2g from the narrowest to the widest, "
+        "2^%.2g at most%s\n",
+        t->moved, t->spread,
+        t->at_edge ? "; a best one is at the edge of the grid, and may lie beyond" : "");
 }
 
-/* way: STUDY_WAYS: all of them. t: [STUDY_WAYS] */
+/* way: STUDY_WAYS: both. t: [STUDY_WAYS] */
 static Status draw(const Study *s, int way, const Transfer *t)
 {
     PlotSeries series[STUDY_WAYS * STUDY_WIDTHS_MAX] = {0};
@@ -179,7 +180,7 @@ static Status draw(const Study *s, int way, const Transfer *t)
                                            .is_dashed = is_second,
                                            .is_hollow = is_second};
         }
-    study_plot_names(s, "Held-out loss by learning rate", "lr-width", way, title, path);
+    study_plot_names(s, "Validation loss by learning rate", "lr-width", way, title, path);
     return plot_save(&(Plot){.title = title,
                              .x_label = "learning rate",
                              .y_label = "validation loss, nats per token",

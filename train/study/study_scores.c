@@ -1,4 +1,4 @@
-/* What scores are divided by, over widths: their variance, the entropy of attention, and the loss. */
+/* Attention scales by width: variance of scores, entropy of attention, and loss. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,12 @@
 enum { SCALES = 3 };
 static const char *const scales[SCALES] = {"sqrt", "none", "linear"};
 
-/* X(name, what it is) */
-#define MEASURES(X)                                                                     \
-    X(first_variance, "of scaled scores, over the pairs that attention sees, at first") \
-    X(first_entropy, "of attention, over that of even attention, at first")             \
-    X(variance, "the same after training")                                              \
-    X(entropy, "")                                                                      \
+/* X(name, description) */
+#define MEASURES(X)                                                                  \
+    X(first_variance, "of scaled scores, over visible pairs, before training")       \
+    X(first_entropy, "of attention, relative to uniform attention, before training") \
+    X(variance, "the same after training")                                           \
+    X(entropy, "")                                                                   \
     X(loss, "validation loss")
 
 #define X(name, help) double name;
@@ -25,7 +25,7 @@ typedef struct Measures {
 } Measures;
 #undef X
 
-/* Sums over all heads and pairs that attention sees. */
+/* Sums over all heads and visible pairs. */
 typedef struct Scores {
     double count, sum, squares;
     double entropy, even; /* over rows: of their weights; of even ones */
@@ -143,7 +143,7 @@ static void print(const Study *s, const ScoreTable *t)
                     (long long)s->widths[w], t->head_width[w], m->first_variance, m->first_entropy,
                     m->variance, m->entropy, m->loss);
         }
-    fprintf(s->table, "entropy: of attention, over that of even attention\n");
+    fprintf(s->table, "entropy: of attention, relative to that of uniform attention\n");
 }
 
 static Status save_table(const Study *s, const ScoreTable *t)
@@ -200,8 +200,8 @@ static Status draw_all(const Study *s, const ScoreTable *t)
             y[2][k][w] = t->m[k][w].loss;
         }
     TRY(draw(s, "variance", "Variance of scores after training", true, y[0]));
-    TRY(draw(s, "entropy", "Entropy of attention, over that of even attention", false, y[1]));
-    return draw(s, "loss", "Held-out loss", false, y[2]);
+    TRY(draw(s, "entropy", "Entropy of attention, relative to uniform attention", false, y[1]));
+    return draw(s, "loss", "Validation loss", false, y[2]);
 }
 
 static json_t *to_json(const Study *s, const ScoreTable *t)

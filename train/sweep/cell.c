@@ -62,13 +62,13 @@ static Status digest(const Config *c, bool (*is_left_out)(const Key *k), uint64_
     return digest_as(c, is_left_out, 0, out);
 }
 
-/* The number of threads changes nothing of a run. */
+/* The number of threads does not change results. */
 static bool is_threads(const Key *k)
 {
     return !strcmp(k->section, "train") && !strcmp(k->name, "threads");
 }
 
-/* What a trunk and its branches may differ in. */
+/* Settings in which a trunk and its branches may differ. */
 static bool is_schedule(const Key *k)
 {
     return is_threads(k) || k->flags & SETTING_SCHEDULE;
@@ -117,7 +117,7 @@ static Status open_batches(const Config *c, const Dataset *d)
     return status;
 }
 
-/* Whether there are batches to learn from and to judge by. */
+/* Checks that both splits have at least one batch. */
 static Status check_data(CellData *data, const Config *c)
 {
     enum { ROOM = sizeof data->checked / sizeof *data->checked };
@@ -133,10 +133,10 @@ static Status check_data(CellData *data, const Config *c)
     return status;
 }
 
-/* The mean over some batches where masks leave it to the data; else it is the same for each. */
+/* FLOPS_EXACT with document masks depends on the data: averages over some batches. */
 static Status count_exactly(const Config *c, Account *account)
 {
-    enum { DRAWS = 16 };
+    enum { BATCHES = 16 };
     const bool whole = !c->data.document_mask && !packer_of(c->data.packing);
     Dataset d;
     Batches b = {0};
@@ -145,7 +145,7 @@ static Status count_exactly(const Config *c, Account *account)
     if (status == OK)
         status = batches_open(&b, &d, &d.train, &c->data, c->model.context, c->train.batch,
                               (uint64_t)c->train.seed);
-    if (status == OK) status = account_data(&c->model, &b, DRAWS, account);
+    if (status == OK) status = account_data(&c->model, &b, BATCHES, account);
     batches_close(&b);
     dataset_close(&d);
     return status;
@@ -173,7 +173,7 @@ static Status apply_all(CellMaker *m, const Cell *cell, Config *c)
     return OK;
 }
 
-/* Tries the model, whose size does not depend on train.steps, and tells what it takes. */
+/* Measures the memory, parameters and FLOPs of the model, which do not depend on train.steps. */
 static Status plan_cell(CellMaker *m, Cell *cell, const Config *c, const CellData *data)
 {
     Plan p;
@@ -211,7 +211,7 @@ static Status choose_steps(const Cell *cell, const Config *c, int64_t *steps)
                           : "is too large: decrease it");
 }
 
-/* resolved: what follows of the budget is known by now. */
+/* resolved: includes the settings that follow from the budget. */
 static Status write_overrides(CellMaker *m, Cell *cell, bool resolved)
 {
     char *text = NULL;
@@ -237,7 +237,7 @@ static Status identify(Cell *cell)
     const Config *c = cell->config;
     TRY(digest(c, is_threads, &id));
     TRY(digest(c, is_schedule, &cell->start));
-    if (c->monitor.action != ACTION_off) /* its past is kept: as long as it looks back */
+    if (c->monitor.action != ACTION_off) /* the monitor keeps a history of this length */
         cell->start ^= (uint64_t)monitor_window(&c->monitor, c->train.steps);
     snprintf(cell->run.id, sizeof cell->run.id, "%016llx", (unsigned long long)id);
     return OK;
@@ -259,7 +259,7 @@ Status cell_make(CellMaker *m, Cell *cell)
     if (!c) return FAIL(E_NOMEM, "the config of a run");
     r->overrides = r->reason = "";
     cell->trunk = -1;
-    TRY(write_overrides(m, cell, false)); /* names it, should it be impossible */
+    TRY(write_overrides(m, cell, false)); /* so that error messages can name the cell */
     TRY(apply_all(m, cell, c));
     TRY(config_resolve(c));
     TRY(open_data(m, c->data.path, &data));
@@ -267,12 +267,12 @@ Status cell_make(CellMaker *m, Cell *cell)
 
     int64_t steps = c->train.steps;
     if (r->budget) TRY(choose_steps(cell, c, &steps));
-    TRY(apply_all(m, cell, c)); /* again: what follows from the steps is to follow from these */
+    TRY(apply_all(m, cell, c)); /* again: derived defaults must follow from these steps */
     if (r->budget) TRY(apply_number(c, "train", "steps", steps));
     if (m->spec->warmup_share >= 0)
         TRY(apply_number(c, "optim", "warmup", llround(m->spec->warmup_share * (double)steps)));
     TRY(config_resolve(c));
-    if (!c->train.steps) return FAIL(E_CONFIG, "train.steps = 0: nothing is to be trained");
+    if (!c->train.steps) return FAIL(E_CONFIG, "train.steps = 0: there is nothing to train");
     if (!c->train.eval_every)
         return FAIL(E_CONFIG, "train.eval_every = 0: a sweep needs the final validation loss");
     TRY(check_data(data, c));

@@ -11,20 +11,19 @@ typedef struct Cell {
     const Setting **settings; /* its settings, without those that follow from its budget */
     int64_t setting_count;
     Config *config; /* resolved */
-    int64_t memory; /* bytes, about */
+    int64_t memory; /* bytes, approximately */
     int64_t vocab_size;
-    uint64_t
-        start;     /* equal: the two begin alike, but for the learning rate (train/sweep/trunk.h) */
-    int64_t trunk; /* the cell that it branches off; -1: none */
+    uint64_t start; /* equal in cells that may share their first steps (train/sweep/trunk.h) */
+    int64_t trunk;  /* the cell that it branches off; -1: none */
     int64_t branch; /* after this step */
 } Cell;
 
-/* What is known of the datasets of a grid, so that each is looked at once. */
+/* Cached facts about a dataset of a grid. */
 typedef struct CellData CellData;
 struct CellData {
     char path[TEXT_MAX], digest[33];
     int64_t vocab_size, tokens; /* of the training split */
-    uint64_t checked[64];       /* what of it has been tried: sections data, context, batch */
+    uint64_t checked[64];       /* digests of the data settings that were checked with it */
     int checked_count;
     CellData *next;
 };
@@ -36,15 +35,15 @@ typedef struct CellMaker {
     CellData *data;
 } CellMaker;
 
-/* Fills c, whose settings, and of whose run budget, held_out and extra, are there. E_CONFIG, E_DATA: the cell
- * is impossible; the message says why, but not which cell it is. */
+/* Completes c, given its settings and budget, held_out and extra of its run. E_CONFIG, E_DATA: the
+ * cell is impossible; the message gives the reason but does not name the cell. */
 Status cell_make(CellMaker *m, Cell *c);
 
 /* The id that version 0.1 gave this cell if its train.accumulate was `accumulate`, a divisor of the
  * micro-batches. E_NOMEM. */
 Status cell_old_id(const Cell *c, int64_t accumulate, char id[SWEEP_ID + 1]);
 
-/* "budget 1e+11 model.width=32": which cell it is, in words. Returns out. */
+/* "budget 1e+11 model.width=32": a readable name of the cell. Returns out. */
 char *cell_name(const SweepRun *r, char *out, size_t size);
 
 #endif

@@ -61,7 +61,7 @@ static int spawn(const ChildTask *task, const int logs[2], const char *arguments
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    /* execve() takes pointers to what it does not change. */
+    /* posix_spawn() takes non-const strings but does not change them. */
     union {
         const char **ours;
         char *const *theirs;
@@ -87,7 +87,8 @@ Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
     int count = 0;
     TRY(write_config(s, task->cell, config));
     const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (length < 0) return FAIL(E_FAILED, "cannot tell where this program is: %s", strerror(errno));
+    if (length < 0)
+        return FAIL(E_FAILED, "cannot find the path of this program: %s", strerror(errno));
     program[length] = '\0';
     snprintf(threads, sizeof threads, "%d", task->threads);
     snprintf(parent, sizeof parent, "%ld", (long)getpid());
@@ -99,7 +100,7 @@ Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
         "--run",
         sweep_run_path(s, &task->cell->run, "", folder),
         "--resume",
-        "--fallback", /* the run ends the same, whichever it goes on from */
+        "--fallback", /* resuming from an older checkpoint gives the same result */
         "--no-report",
         "--threads",
         threads,
@@ -120,7 +121,7 @@ Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid)
     return status;
 }
 
-/* Cuts out every `what`. */
+/* Replaces every `what` by `instead`, which is not longer. */
 static void cut_out(char *text, const char *what, const char *instead)
 {
     const size_t length = strlen(what), room = strlen(instead);

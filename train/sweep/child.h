@@ -1,4 +1,4 @@
-/* The runs of a sweep are processes of their own: capstan train. */
+/* Child processes: each run of a sweep is a process, capstan train. */
 #ifndef TRAIN_SWEEP_CHILD_H
 #define TRAIN_SWEEP_CHILD_H
 
@@ -7,9 +7,9 @@
 #include "train/checkpoint/lock.h"
 #include "train/sweep/cell.h"
 
-/* A claim: who holds it makes the run. It is the lock of RUN/claim, held by the sweep and by its child, so it
- * goes with the last of them, however they end. OK, and not held, if somebody else has it. Makes the run's
- * folder. E_IO. */
+/* Takes the claim of a run, which gives the right to train it: the lock of RUN/claim. The worker
+ * and its child hold it together, so it is released when both have ended, however they end. OK but
+ * not held if another worker has it. Creates the folder of the run. E_IO. */
 Status claim_take(const Sweep *s, const SweepRun *r, Lock *claim);
 
 typedef struct ChildTask {
@@ -20,11 +20,11 @@ typedef struct ChildTask {
     const Lock *claim;
 } ChildTask;
 
-/* Starts it, resuming if it was begun. It ends with this process, and holds the claim as long as it lives.
- * It is in a process group of its own, so Ctrl-C reaches it through its parent only. E_FAILED, E_IO. */
+/* Starts or resumes the run. The child ends when this process ends, and holds the claim as long as
+ * it lives. It has its own process group, so Ctrl-C reaches only the parent. E_FAILED, E_IO. */
 Status child_start(const Sweep *s, const ChildTask *task, pid_t *pid);
 
-/* What it complained of last, without what depends on where and when it ran. Returns out. */
+/* The last error message of the child, without paths and times. Returns out. */
 char *child_reason(const Sweep *s, const SweepRun *r, char *out, size_t size);
 
 #endif

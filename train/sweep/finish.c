@@ -1,4 +1,4 @@
-/* The life of a child: its start, its end, and what the store is told of it. */
+/* Starts the child of a run, handles its end, and records the result in the store. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,7 +68,8 @@ static Status newest(const Sweep *s, const SweepRun *r, int64_t *step)
     return status;
 }
 
-/* Hands out what branches wait for and the trunk has passed; *stop: where it is to stop next, 0: nowhere. */
+/* Gives branches the checkpoints that the trunk has reached. *stop: the next step at which to stop;
+ * 0: none. */
 static Status serve_branches(SweepWorker *w, int64_t trunk, int64_t *stop)
 {
     const Cell *cells = w->grid.cells;
@@ -101,7 +102,7 @@ Status worker_start(SweepWorker *w, Child *c)
     return child_start(&w->sweep, &task, &c->pid);
 }
 
-/* The run is over, or not to be gone on with here. */
+/* Records the state of a run that has ended or is given up, and frees its child. */
 static Status leave(SweepWorker *w, Child *c, SweepState state, const char *reason)
 {
     const int64_t cell = c->cell;
@@ -115,8 +116,8 @@ static Status leave(SweepWorker *w, Child *c, SweepState state, const char *reas
     return status;
 }
 
-/* What has learnt less than nothing is no run to compare. */
-static Status came_to_its_end(SweepWorker *w, Child *c)
+/* A run whose loss is far above that of an untrained model counts as diverged. */
+static Status finish(SweepWorker *w, Child *c)
 {
     char reason[REASON_SIZE];
     const double untrained = log((double)w->grid.cells[c->cell].vocab_size);
@@ -129,17 +130,17 @@ static Status came_to_its_end(SweepWorker *w, Child *c)
     return leave(w, c, SWEEP_diverged, reason);
 }
 
-/* It has come to where it was to stop, or to its end. */
-static Status went_well(SweepWorker *w, Child *c)
+/* The child ended normally: at a stop for a branch, or at the end of the run. */
+static Status ended_normally(SweepWorker *w, Child *c)
 {
     const SweepRun *r = &w->grid.cells[c->cell].run;
     int64_t stop;
     TRY(serve_branches(w, c->cell, &stop));
-    if (c->seen.loss_step == r->steps && c->seen.step == r->steps) return came_to_its_end(w, c);
+    if (c->seen.loss_step == r->steps && c->seen.step == r->steps) return finish(w, c);
     if (!c->stop_after || c->seen.step > c->stop_after)
         return leave(w, c, SWEEP_failed,
                      "it ended normally, but metrics.jsonl has no validation loss");
-    return w->told ? leave(w, c, SWEEP_planned, "") : worker_start(w, c);
+    return w->is_stopping ? leave(w, c, SWEEP_planned, "") : worker_start(w, c);
 }
 
 Status worker_ended(SweepWorker *w, Child *c, int status)
@@ -150,11 +151,11 @@ Status worker_ended(SweepWorker *w, Child *c, int status)
     c->pid = 0;
     TRY(results_read(sweep_run_path(&w->sweep, r, "", folder), &c->seen));
     estimate_note(&w->estimate, w->grid.cells, c->cell, c->seen.step, c->seen.seconds);
-    if (code == 0) return went_well(w, c);
-    if (w->told && (code == 130 || code < 0)) return leave(w, c, SWEEP_planned, "");
+    if (code == 0) return ended_normally(w, c);
+    if (w->is_stopping && (code == 130 || code < 0)) return leave(w, c, SWEEP_planned, "");
     if (code == 4)
         return leave(w, c, SWEEP_diverged, child_reason(&w->sweep, r, reason, sizeof reason));
-    if (code == 130 || code < 0) { /* somebody stopped or killed it: its checkpoints are whole */
+    if (code == 130 || code < 0) { /* stopped or killed from outside: its checkpoints are intact */
         if (c->deaths++ < DEATHS_MAX) return worker_start(w, c);
         snprintf(reason, sizeof reason,
                  "it was stopped or killed repeatedly; is there enough memory?");

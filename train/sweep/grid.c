@@ -9,7 +9,7 @@
 
 enum { CELLS_MAX = 10000, NAME_SIZE = 512, NAMES_SHOWN = 4 };
 
-/* Impossible cells, as they are found. */
+/* Collects impossible cells. */
 typedef struct Faults {
     Status status;
     int64_t count;
@@ -54,7 +54,7 @@ static Status new_cell(SweepGrid *g, Cell **out)
     return OK;
 }
 
-/* The settings of the combination that has the number `index`; the last axis changes fastest. */
+/* The settings of combination number `index`; the last axis changes fastest. */
 static Status combine(SweepGrid *g, int64_t index, Cell *cell)
 {
     int64_t chosen[64], count = 0;
@@ -80,7 +80,7 @@ static bool is_out(const Spec *s, const SweepRun *r)
                          (double)r->tokens > s->most_epochs * (double)r->unique_tokens);
 }
 
-/* All combinations of a budget; 0: there is none. */
+/* Adds all combinations with a budget; 0: no budget. */
 static Status add_budget(SweepGrid *g, double budget, bool held_out, int64_t combinations,
                          Faults *f)
 {
@@ -106,7 +106,7 @@ static Status add_all(SweepGrid *g)
     Faults f = {.status = OK};
     int64_t combinations = 1;
     const int64_t budgets = s->budget_count + s->held_out_count;
-    if (s->axis_count > 64) return FAIL(E_CONFIG, "sweep.vary: more than 64 things vary");
+    if (s->axis_count > 64) return FAIL(E_CONFIG, "sweep.vary: more than 64 entries");
     for (int64_t i = 0; i < s->axis_count && combinations <= CELLS_MAX; i++)
         combinations *= s->axes[i].count;
     if (combinations * (budgets ? budgets : 1) > CELLS_MAX)
@@ -130,7 +130,7 @@ static int by_id(const void *a, const void *b)
     return strcmp((*x)->run.id, (*y)->run.id);
 }
 
-/* Two cells of one config would be one run. */
+/* Cells with the same config would share one run folder. */
 static Status check_different(const SweepGrid *g)
 {
     const Cell **all = malloc((size_t)g->count * sizeof *all);
@@ -147,7 +147,7 @@ static Status check_different(const SweepGrid *g)
     return status;
 }
 
-/* A budget is told by steps, and warm-up by a share: settings of the same name would be lost. */
+/* A budget sets train.steps, and warmup_share optim.warmup: a grid may not set them as well. */
 static Status check_settings(const SweepGrid *g)
 {
     const Spec *s = &g->spec;
@@ -157,11 +157,11 @@ static Status check_settings(const SweepGrid *g)
                 const Setting *one = &s->axes[i].choices[j].settings[k];
                 if (s->budget_count && !strcmp(one->section, "train") &&
                     !strcmp(one->name, "steps"))
-                    return FAIL(E_CONFIG, "%strain.steps: sweep.budgets says it already",
+                    return FAIL(E_CONFIG, "%strain.steps: sweep.budgets sets it already",
                                 one->where);
                 if (s->warmup_share >= 0 && !strcmp(one->section, "optim") &&
                     !strcmp(one->name, "warmup"))
-                    return FAIL(E_CONFIG, "%soptim.warmup: sweep.warmup_share says it already",
+                    return FAIL(E_CONFIG, "%soptim.warmup: sweep.warmup_share sets it already",
                                 one->where);
                 if (s->seed_count && !strcmp(one->section, "train") && !strcmp(one->name, "seed"))
                     return FAIL(E_CONFIG,
@@ -207,8 +207,7 @@ Status grid_read(SweepGrid *g, const char *path, int count, const char *const ov
     if (!g->base) return FAIL(E_NOMEM, "a config");
     TRY(config_read(g->base, path, &g->tree));
     TRY(config_override(g->base, count, overrides));
-    if (!g->tree.root)
-        return FAIL(E_CONFIG, "%s: there is no section sweep that says what varies", path);
+    if (!g->tree.root) return FAIL(E_CONFIG, "%s: there is no section `sweep`", path);
     TRY(spec_read(g->tree.root, &g->arena, &g->spec));
     TRY(check_settings(g));
     g->maker = (CellMaker){.arena = &g->arena, .base = g->base, .spec = &g->spec};
@@ -226,7 +225,7 @@ void grid_close(SweepGrid *g)
     *g = (SweepGrid){.count = 0};
 }
 
-/* The run of the grid with the least loss among those of a budget; -1: none is done. */
+/* The run of the grid with the lowest loss at a budget; -1: none is done. */
 static int64_t best_of(const SweepGrid *g, const Sweep *s, double budget, int64_t count)
 {
     int64_t best = -1;
@@ -240,7 +239,7 @@ static int64_t best_of(const SweepGrid *g, const Sweep *s, double budget, int64_
     return best;
 }
 
-/* The cell again, with another seed. */
+/* Adds a copy of a cell with another seed. */
 static Status add_seed(SweepGrid *g, int64_t of, int64_t seed)
 {
     Cell *cell = NULL;
@@ -263,7 +262,7 @@ static Status add_seed(SweepGrid *g, int64_t of, int64_t seed)
     TRY(cell_make(&g->maker, cell));
     for (int64_t i = 0; i < g->count - 1; i++)
         if (!strcmp(g->cells[i].run.id, cell->run.id)) {
-            g->count--; /* the seed that it has anyway */
+            g->count--; /* it has this seed already */
             break;
         }
     return OK;
@@ -285,7 +284,7 @@ Status grid_add_seeds(SweepGrid *g, const Sweep *s)
     return OK;
 }
 
-/* The value of "key: value" in lines that begins at `line`, in `text`; NULL: there is none. */
+/* The value in `text` of the key at the start of `line`; NULL: none. */
 static const char *find_line(const char *text, const char *line, size_t key)
 {
     for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n')
@@ -297,7 +296,7 @@ char *grid_compare(const char *old, const char *new, char *out, size_t size)
 {
     size_t used = 0;
     *out = '\0';
-    for (int pass = 0; pass < 2; pass++) { /* what old has, then what only new has */
+    for (int pass = 0; pass < 2; pass++) { /* keys of old, then keys only in new */
         const char *text = pass ? new : old, *other = pass ? old : new;
         for (const char *at = text; *at && used < size;
              at += strcspn(at, "\n"), at += *at == '\n') {

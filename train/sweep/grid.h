@@ -1,4 +1,5 @@
-/* A grid: the runs that a config with a section `sweep` describes, all checked before any of them starts. */
+/* A grid: the runs that a config with a section `sweep` describes, all checked before any of them
+ * starts. */
 #ifndef TRAIN_SWEEP_GRID_H
 #define TRAIN_SWEEP_GRID_H
 
@@ -10,26 +11,25 @@ typedef struct SweepGrid {
     Config *base; /* not resolved */
     Spec spec;
     CellMaker maker;
-    Cell *
-        cells; /* budgets outermost, then what varies, in the order of the file; held-out budgets last */
+    Cell *cells; /* by budget, then by the axes in the order of the file; held-out budgets last */
     int64_t count, room;
     int64_t left_out;   /* by sweep.tokens_per_parameter and sweep.epochs */
-    char *definition;   /* all that it was made of, as "key: value" lines */
-    int64_t repeating;  /* cells that read the text more than once, */
-    double most_epochs; /* and at most so often */
+    char *definition;   /* the resolved sweep as "key: value" lines */
+    int64_t repeating;  /* number of cells that read the text more than once */
+    double most_epochs; /* the most epochs of a cell */
 } SweepGrid;
 
-/* Reads and checks. E_CONFIG, E_DATA: names the first impossible cell, why it is, and how many more there are.
- * grid_close() in any case. */
+/* Reads the config and checks all cells. E_CONFIG, E_DATA: names the first impossible cell, the
+ * reason, and the number of others. grid_close() in any case. */
 Status grid_read(SweepGrid *g, const char *path, int count, const char *const overrides[]);
 void grid_close(SweepGrid *g);
 
-/* Adds the runs of sweep.best_seeds, once those of the grid are over: for each budget its best with each
- * of the seeds. s holds the runs of the grid. */
+/* Adds the runs of sweep.best_seeds once the grid has finished: the best run of each budget with
+ * each of the seeds. s holds the runs of the grid. */
 Status grid_add_seeds(SweepGrid *g, const Sweep *s);
 
-/* What differs between two definitions, as "\n  key: old in the sweep, new now" lines. Empty: nothing does.
- * Returns out. */
+/* The differences of two definitions, as "\n  key: old in the sweep, new now" lines; empty if
+ * equal. Returns out. */
 char *grid_compare(const char *old, const char *new, char *out, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* The store of a grid: made for it, or found. */
+/* Creates the store of a grid, or opens and compares an existing one. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include "data/files.h"
 #include "train/sweep/worker.h"
 
-/* A store of the grid's cells, with what `old` (NULL: none) says of them. */
+/* Writes a store of the grid's cells, with the results in `old` (NULL: none). */
 static Status write_store(const SweepGrid *g, const char *folder, const Sweep *old, bool retry)
 {
     Sweep s = {.config = g->definition, .count = g->count};
@@ -40,7 +40,7 @@ static bool holds(const SweepGrid *g, const SweepRun *r)
     return false;
 }
 
-/* Whether what the store holds may become this grid. */
+/* Checks that the store is of this grid or, with --extend, of a part of it. */
 static Status check_same(const SweepOptions *o, const SweepGrid *g, const Sweep *s)
 {
     char diff[2500];
@@ -51,9 +51,9 @@ static Status check_same(const SweepOptions *o, const SweepGrid *g, const Sweep 
     if (lost)
         return FAIL(E_CONFIG,
                     "%lld of the %lld runs of the sweep in %s are not in this grid; --output DIR "
-                    "makes another sweep:%s",
+                    "starts another sweep:%s",
                     (long long)lost, (long long)s->count, s->folder,
-                    *diff ? diff : "\n  this version of capstan knows other settings");
+                    *diff ? diff : "\n  this version of capstan has other settings");
     if (o->extend) return OK;
     return FAIL(
         E_CONFIG,
@@ -76,7 +76,7 @@ static bool all_over(const Sweep *s, int64_t count)
     return true;
 }
 
-/* Brings the grid to what the store has: the runs of best_seeds are there, if they are. */
+/* Adds the runs of best_seeds to the grid if the store has them. */
 static Status take_seeds(SweepGrid *g, const Sweep *s)
 {
     if (s->count == g->count) return OK;
@@ -133,7 +133,7 @@ Status grid_store_open(const SweepOptions *o, SweepGrid *g, const char *folder, 
 Status grid_store_add_seeds(SweepGrid *g, Sweep *s, int64_t *added)
 {
     const int64_t before = g->count;
-    if (s->count > before) { /* another worker has */
+    if (s->count > before) { /* another worker added them */
         TRY(take_seeds(g, s));
     } else {
         TRY(grid_add_seeds(g, s));

@@ -6,7 +6,7 @@
 #include "train/run/metrics_read.h"
 #include "train/sweep/store.h"
 
-enum { TAIL = 1 << 18 }; /* bytes: what a run printed last is in them */
+enum { TAIL = 1 << 18 }; /* bytes at the end of the journal to read */
 
 Status results_read(const char *folder, RunResults *r)
 {

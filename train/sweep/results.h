@@ -1,4 +1,4 @@
-/* What a run's own journal says of how far it is and how it ended. */
+/* The progress and result of a run, from its journal. */
 #ifndef TRAIN_SWEEP_RESULTS_H
 #define TRAIN_SWEEP_RESULTS_H
 

@@ -45,7 +45,7 @@ static bool is_over(const SweepWorker *w, int64_t cell)
     return sweep_state_is_over(w->sweep.runs[cell].state);
 }
 
-/* Reads the store again, which others may have changed. */
+/* Reads the store again: other workers may have changed it. */
 static Status look(SweepWorker *w)
 {
     Sweep now;
@@ -60,7 +60,7 @@ static Status look(SweepWorker *w)
     return OK;
 }
 
-/* Longest first: the last ones to end are then short. */
+/* Longest first, so that the last runs to finish are short. */
 static int by_work(const void *a, const void *b, void *context)
 {
     const Cell *cells = context;
@@ -69,7 +69,7 @@ static int by_work(const void *a, const void *b, void *context)
     return x != y ? (x < y) - (x > y) : (i > j) - (i < j);
 }
 
-/* What follows the number of cells, which grows once. */
+/* Allocates what depends on the number of cells, which grows once (best_seeds). */
 static Status arrange(SweepWorker *w)
 {
     const int64_t n = w->grid.count;
@@ -98,7 +98,7 @@ static int64_t memory_used(const SweepWorker *w)
     return sum;
 }
 
-/* Whether the cell could start now, if nobody else has it. */
+/* Whether the cell could start now if no other worker has claimed it. */
 static bool may_start(const SweepWorker *w, int64_t i)
 {
     const Cell *cell = &w->grid.cells[i];
@@ -119,7 +119,7 @@ static int choose_threads(const SweepWorker *w)
     return (int)(fair > 1 ? fair : 1);
 }
 
-/* Claims and starts the cell, unless somebody else has it or has made it. */
+/* Claims and starts the cell, unless another worker has claimed or finished it. */
 static Status try_start(SweepWorker *w, Child *c, int64_t cell)
 {
     Lock claim;
@@ -158,15 +158,15 @@ static Status reap(SweepWorker *w)
     return OK;
 }
 
-static void tell_children(SweepWorker *w)
+static void stop_children(SweepWorker *w)
 {
     for (int64_t j = 0; j < w->jobs; j++)
         if (w->children[j].pid) kill(w->children[j].pid, SIGTERM);
-    w->told = true;
+    w->is_stopping = true;
 }
 
-/* Now and then: how far the children are, and what others have done. */
-static Status look_around(SweepWorker *w)
+/* Reads the progress of the children and the store. */
+static Status poll_progress(SweepWorker *w)
 {
     char folder[SWEEP_PATH_MAX];
     const double now = clock_seconds();
@@ -210,27 +210,27 @@ static Status loop(SweepWorker *w)
     static const struct timespec nap = {.tv_nsec = 20000000};
     for (;;) {
         TRY(reap(w));
-        if (*w->stop && !w->told) {
+        if (*w->stop && !w->is_stopping) {
             show_line(w, "stopping: the runs save their state; interrupt again to quit at once");
-            tell_children(w);
+            stop_children(w);
         }
-        if (w->told && !worker_active(w))
+        if (w->is_stopping && !worker_active(w))
             return FAIL(E_INTERRUPTED, "the same command resumes %s", w->sweep.folder);
-        if (!w->told) TRY(start_more(w));
-        if (!w->told && !worker_active(w) && all_over(w)) {
+        if (!w->is_stopping) TRY(start_more(w));
+        if (!w->is_stopping && !worker_active(w) && all_over(w)) {
             if (w->seeded || !w->grid.spec.seed_count) return OK;
             TRY(add_seeds(w));
             continue;
         }
-        TRY(look_around(w));
+        TRY(poll_progress(w));
         nanosleep(&nap, NULL);
     }
 }
 
-/* After a fault of our own: no child is left, and their claims go. */
+/* After an error in this process: ends all children and drops their claims. */
 static void end_children(SweepWorker *w)
 {
-    tell_children(w);
+    stop_children(w);
     for (int64_t j = 0; j < w->jobs; j++) {
         Child *c = &w->children[j];
         if (c->pid)
@@ -245,7 +245,7 @@ static Status make_folders(const char *folder)
     char part[SWEEP_PATH_MAX], checkpoints[SWEEP_PATH_MAX + 16];
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", folder);
     if (!access(checkpoints, F_OK))
-        return FAIL(E_EXISTS, "%s holds a run, not a sweep: --output DIR takes another folder",
+        return FAIL(E_EXISTS, "%s holds a run, not a sweep: --output DIR chooses another folder",
                     folder);
     snprintf(part, sizeof part, "%s", folder);
     for (char *end = part + 1; *end; end++)
@@ -276,19 +276,20 @@ static Status sum_up(SweepWorker *w)
         failed += w->sweep.runs[i].state == SWEEP_failed;
         diverged += w->sweep.runs[i].state == SWEEP_diverged;
     }
-    show_line(w,
-              "all %lld runs are over: %lld done, %lld diverged, %lld failed; capstan sweep table "
-              "%s",
-              (long long)w->sweep.count, (long long)(w->sweep.count - failed - diverged),
-              (long long)diverged, (long long)failed, w->sweep.folder);
+    show_line(
+        w,
+        "all %lld runs have finished: %lld done, %lld diverged, %lld failed; capstan sweep table "
+        "%s",
+        (long long)w->sweep.count, (long long)(w->sweep.count - failed - diverged),
+        (long long)diverged, (long long)failed, w->sweep.folder);
     if (!failed) return OK;
-    return FAIL(
-        E_FAILED,
-        "%lld of %lld runs failed: capstan sweep status %s says why, --retry tries them again",
-        (long long)failed, (long long)w->sweep.count, w->sweep.folder);
+    return FAIL(E_FAILED,
+                "%lld of %lld runs failed: capstan sweep status %s prints the reasons, --retry "
+                "runs them again",
+                (long long)failed, (long long)w->sweep.count, w->sweep.folder);
 }
 
-/* What would be run, without a store. */
+/* Prints the grid, without a store. */
 static Status show_grid(SweepWorker *w, const char *folder)
 {
     Sweep *s = &w->sweep;

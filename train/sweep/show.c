@@ -1,4 +1,4 @@
-/* What a worker prints. */
+/* The output of a worker. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "train/support/stream.h"
 #include "train/sweep/worker.h"
 
-/* ---- how long it takes */
+/* ---- time estimates */
 
 Status estimate_open(Estimate *e, int64_t count)
 {
@@ -38,7 +38,7 @@ double estimate_seconds(const Estimate *e, const Cell *cells, int64_t i, int64_t
     return best < 0 ? 0 : flops(&cells[i], steps) * e->rates[best];
 }
 
-/* ---- what is printed */
+/* ---- output */
 
 static const double TERMINAL_SECONDS = 0.5, PLAIN_SECONDS = 60;
 
@@ -99,7 +99,7 @@ void show_plan(SweepWorker *w)
                   (long long)g->repeating, g->most_epochs);
 }
 
-/* Seconds until all is over. */
+/* Estimated seconds until all runs have finished. */
 static double left(const SweepWorker *w)
 {
     double sum = 0, longest = 0;

@@ -35,7 +35,7 @@ static Status number(const ConfigNode *n, const char *what, double least, double
                 n->kind == NODE_SCALAR ? ", not " : "", n->kind == NODE_SCALAR ? n->text : "");
 }
 
-/* {from, to, count, multiple_of}: evenly in the logarithm. */
+/* {from, to, count, multiple_of}: evenly spaced in the logarithm. */
 typedef struct SweepRange {
     double from, to, multiple;
     int64_t count;
@@ -64,7 +64,7 @@ static Status read_range(const ConfigNode *n, const char *what, bool whole, Swee
     return OK;
 }
 
-/* The i-th, to four digits, which is as much as anybody wants to read. */
+/* Value i, rounded to four digits. */
 static void range_value(const SweepRange *r, int64_t i, char out[NUMBER_TEXT])
 {
     const double x = r->from * pow(r->to / r->from, (double)i / (double)(r->count - 1));
@@ -96,14 +96,15 @@ static Status read_numbers(const ConfigNode *n, const char *what, bool whole, do
         else
             range_value(&range, i, text), x = strtod(text, NULL);
         for (int64_t j = 0; j < i; j++)
-            if ((*out)[j] == x) return FAIL(E_CONFIG, "%s%s: %g is there twice", n->where, what, x);
+            if ((*out)[j] == x)
+                return FAIL(E_CONFIG, "%s%s: duplicate value %g", n->where, what, x);
         (*out)[i] = x;
         if (n->kind == NODE_LIST) one = one->next;
     }
     return OK;
 }
 
-/* "optim.lr" with a value. Whether there is such a setting and it may be so is config_set()'s to say. */
+/* Splits "optim.lr" and stores its value; config_set() checks both later. */
 static Status read_setting(const char *key, const char *value, const char *where, Arena *a,
                            Setting *out)
 {
@@ -135,7 +136,7 @@ static Status read_key_axis(const ConfigNode *n, Arena *a, SweepAxis *axis)
     if (n->kind != NODE_LIST) {
         TRY(read_range(n, n->key, k && k->type == TYPE_INT, &range));
         if (k && k->type != TYPE_INT && k->type != TYPE_REAL)
-            return FAIL(E_CONFIG, "%s%s is no number: expected a list", n->where, n->key);
+            return FAIL(E_CONFIG, "%s%s is not a number: expected a list", n->where, n->key);
     }
     axis->count = n->kind == NODE_LIST ? length(n) : range.count;
     axis->choices = arena_zero(a, (axis->count + 1) * (int64_t)sizeof *axis->choices);
@@ -160,7 +161,7 @@ static Status read_named_axis(const ConfigNode *n, Arena *a, SweepAxis *axis)
 {
     static const char expected[] =
         "expected a list of settings that change together, as in [{model.layers: 2, model.width: "
-        "32}]; a setting of its own is written section.key";
+        "32}]; a single setting is written section.key";
     if (n->kind != NODE_LIST) return FAIL(E_CONFIG, "%s%s: %s", n->where, n->key, expected);
     axis->count = length(n);
     axis->choices = arena_zero(a, (axis->count + 1) * (int64_t)sizeof *axis->choices);
@@ -268,11 +269,11 @@ Status spec_read(const ConfigNode *root, Arena *a, Spec *s)
         (Spec){.most_ratio = INFINITY, .most_epochs = INFINITY, .warmup_share = -1, .trunks = true};
     snprintf(s->flops, sizeof s->flops, "%s", flops_name(FLOPS_PRODUCTS));
     if (root->kind != NODE_MAP)
-        return FAIL(E_CONFIG, "%ssweep is a section: expected \"vary: ...\" and the like below it",
+        return FAIL(E_CONFIG, "%ssweep is a section: expected keys such as vary below it",
                     root->where);
     for (const ConfigNode *n = root->first; n; n = n->next) TRY(read_one(n, a, s));
     if (!s->axis_count && !s->budget_count)
-        return FAIL(E_CONFIG, "%ssweep: nothing varies: expected vary or budgets", root->where);
+        return FAIL(E_CONFIG, "%ssweep: expected vary or budgets", root->where);
     if (s->held_out_count && !s->budget_count)
         return FAIL(E_CONFIG, "%ssweep.held_out: expected sweep.budgets beside it", root->where);
     for (int64_t i = 0; i < s->held_out_count; i++)

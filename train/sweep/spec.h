@@ -1,21 +1,21 @@
-/* The section `sweep` of a config: what varies.
+/* The section `sweep` of a config.
  *
  *     sweep:
  *       vary:                             # every combination becomes a run
  *         optim.lr: [1e-3, 2e-3]
- *         model.width: {from: 32, to: 256, count: 4, multiple_of: 8}     # evenly in the logarithm
+ *         model.width: {from: 32, to: 256, count: 4, multiple_of: 8}  # evenly spaced in log
  *         size:                           # a name of your own: settings that change together
  *           - {model.layers: 2, model.width: 32}
  *           - {model.layers: 4, model.width: 64}
- *       budgets: {from: 1e11, to: 1e13, count: 5}  # FLOPs: train.steps follows, for each of them
- *       held_out: [4e13]                  # the same, but kept out of fits: they are judged by it
+ *       budgets: {from: 1e11, to: 1e13, count: 5}  # FLOPs: sets train.steps of each size
+ *       held_out: [4e13]                  # test budgets, left out of fits
  *       flops: products                   # how FLOPs are counted: train/plan/account.h
- *       tokens_per_parameter: {from: 2, to: 200}   # what a budget asks for beyond these is left out
- *       epochs: 1                         # and what reads the text more often
+ *       tokens_per_parameter: {from: 2, to: 200}   # leaves out runs of a budget outside
+ *       epochs: 1                         # leaves out runs with more epochs
  *       warmup_share: 0.05                # optim.warmup as a share of train.steps
- *       best_seeds: [2, 3]                # then the best of each budget again, with these train.seed
- *       trunks: true                      # runs that begin alike are made once: train/sweep/trunk.h
- */
+ *       best_seeds: [2, 3]                # then repeats the best of each budget with these seeds
+ *       trunks: true                      # trains common first steps once: train/sweep/trunk.h
+ * / */
 #ifndef TRAIN_SWEEP_SPEC_H
 #define TRAIN_SWEEP_SPEC_H
 
@@ -23,12 +23,12 @@
 
 #include "train/config/yaml_events.h"
 
-/* One setting of a cell, and where in the file it stands. */
+/* One setting of a cell, and its position in the file. */
 typedef struct Setting {
     const char *section, *name, *value, *where;
 } Setting;
 
-/* One of the values that vary: settings that change together. */
+/* One value of an axis: settings that change together. */
 typedef struct Choice {
     const Setting *settings;
     int64_t count;
@@ -45,7 +45,7 @@ typedef struct Spec {
     double *budgets, *held_out;
     int64_t axis_count, budget_count, held_out_count;
     char flops[32];
-    double least_ratio, most_ratio; /* tokens a parameter */
+    double least_ratio, most_ratio; /* tokens per parameter */
     double most_epochs;
     double warmup_share; /* negative: optim.warmup stays */
     int64_t *seeds;      /* of best_seeds */
@@ -53,11 +53,10 @@ typedef struct Spec {
     bool trunks;
 } Spec;
 
-/* Reads a section; everything is in the arena. E_CONFIG: names file, line and key, and what would be
- * right. */
+/* Reads a section into the arena. E_CONFIG: names file, line, key and the expected value. */
 Status spec_read(const ConfigNode *root, Arena *a, Spec *s);
 
-/* "sweep.budgets: [1e11, 1e12]" lines: the section in one form, however it was written. */
+/* Writes the section in canonical form, as lines "sweep.budgets: [1e11, 1e12]". */
 void spec_write(const ConfigNode *root, FILE *out);
 
 #endif

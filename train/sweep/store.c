@@ -14,10 +14,11 @@
 
 const BlockKind sweep_kind = {"CAPSSWEP", "sweep", 2, 1, 512, 8, E_DATA};
 
-/* The arrays of /runs, an element a run; texts one after the other, each ended by a NUL. */
+/* The arrays of /runs, one element per run; texts are concatenated, each ending with a NUL. */
 /* clang-format off */
 #define INT_COLUMNS(X) \
-    X(state) X(held_out) X(extra) X(params) X(params_embedding) X(steps) X(tokens) X(unique_tokens) X(seed)
+    X(state) X(held_out) X(extra) X(params) X(params_embedding) X(steps) X(tokens) \
+    X(unique_tokens) X(seed)
 /* clang-format on */
 #define REAL_COLUMNS(X) X(budget) X(flops_per_token) X(flops) X(loss)
 #define TEXT_COLUMNS(X) X(id) X(overrides) X(reason)
@@ -177,7 +178,7 @@ static Status get_texts(const H5Reader *r, Sweep *s, const char *path, const cha
 static Status check_id(const H5Reader *r, const char *id)
 {
     if (strlen(id) == SWEEP_ID && strspn(id, "0123456789abcdef") == SWEEP_ID) return OK;
-    return FAIL(E_DATA, "%s: /runs/id holds what is no id", r->path);
+    return FAIL(E_DATA, "%s: /runs/id holds a malformed id", r->path);
 }
 
 static Status get(const H5Reader *r, Sweep *s)
@@ -188,7 +189,7 @@ static Status get(const H5Reader *r, Sweep *s)
     TRY(h5_get_text(r, "/", "flops", s->flops, sizeof s->flops));
     TRY(h5_get_int(r, "/", "count", &s->count));
     if (s->count < 0 || s->count > MOST)
-        return FAIL(E_DATA, "%s: %lld runs cannot be", r->path, (long long)s->count);
+        return FAIL(E_DATA, "%s: impossible number of runs: %lld", r->path, (long long)s->count);
     TRY(h5_find_list(r, "/config", NUMBER_U8, &size, &data));
     char *config = take(&s->arena, size + 1, 1);
     s->runs = take(&s->arena, s->count, sizeof *s->runs);

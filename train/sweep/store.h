@@ -1,11 +1,12 @@
-/* A sweep's store, SWEEP/sweep.h5: which runs there are, in the order of the grid, the state of each,
- * and its result. The runs' folders are SWEEP/runs/ID.
+/* The store of a sweep, SWEEP/sweep.h5: its runs in the order of the grid, with the state and
+ * result of each. The runs' folders are SWEEP/runs/ID.
  *
- * What is in it follows from the config and from what the runs gave: no clock, process, host or path of the
- * sweep, so a sweep that was killed and resumed ends with the same bytes as one that was not. Seconds are
- * those that a run's own metrics.jsonl tells.
+ * The content depends only on the config and the results of runs, not on clock, process, host or
+ * path: a sweep that was killed and resumed ends with the same bytes as an uninterrupted one. Times
+ * are in each run's metrics.jsonl.
  *
- * It is written whole or not at all (data/h5.h), by whoever holds the store's lock: read, change, write. */
+ * The file is written atomically (data/h5.h) by the holder of the store's lock: read, change,
+ * write. */
 #ifndef TRAIN_SWEEP_STORE_H
 #define TRAIN_SWEEP_STORE_H
 
@@ -18,7 +19,7 @@
 
 extern const BlockKind sweep_kind;
 
-/* X(name, is the run over) */
+/* X(name, has the run ended) */
 #define SWEEP_STATE_LIST(X) \
     X(planned, false)       \
     X(running, false)       \
@@ -39,36 +40,34 @@ enum { SWEEP_ID = 16, SWEEP_PATH_MAX = 3072 };
 typedef struct SweepRun {
     char id[SWEEP_ID + 1]; /* XXH3-64 of the resolved config, hexadecimal; names its folder */
     SweepState state;
-    const char *overrides;    /* "section.key=value" lines: what this cell sets */
+    const char *overrides;    /* "section.key=value" lines: the settings of this cell */
     const char *reason;       /* why it failed or diverged; "" */
     double budget;            /* FLOPs that its steps were chosen for; 0: chosen by the grid */
-    bool held_out;            /* not for fits: what they are judged by */
-    bool extra;               /* another seed of a budget's best (sweep.best_seeds) */
+    bool held_out;            /* a test point: left out of fits */
+    bool extra;               /* a budget's best run with another seed (best_seeds) */
     int64_t params;           /* all */
     int64_t params_embedding; /* of these, embed, positions and head */
     int64_t steps;
-    int64_t tokens;         /* learnt from: planned; once done, as the run counted them */
+    int64_t tokens;         /* trained on: planned; once done, as counted by the run */
     int64_t unique_tokens;  /* of the training split: tokens / unique_tokens epochs */
     double flops_per_token; /* by the sweep's convention */
     double flops;           /* flops_per_token x tokens */
-    double
-        loss; /* held out, at the end: nats a token; NaN: none. Of a run that is not done it is for no fit */
+    double loss; /* final validation loss, nats per token; NaN: none. Valid only if done */
     uint64_t seed;
-    double
-        seconds; /* of training so far, without a trunk's; 0: unknown. Not in the store: sweep_seconds() */
+    double seconds; /* of training, without the trunk's; 0: unknown; set by sweep_seconds() */
 } SweepRun;
 
 typedef struct Sweep {
     Arena arena;
     char folder[SWEEP_PATH_MAX]; /* that the store is in */
     char flops[32];              /* the convention: train/plan/account.h */
-    const char *config;          /* "key: value" lines: all that the grid was made of */
+    const char *config;          /* the definition of the grid, "key: value" lines */
     SweepRun *runs;
     int64_t count;
 } Sweep;
 
-/* Reads the store at path: a folder or its sweep.h5. E_DATA if there is none or it is damaged. Needs no
- * lock. Close in any case. */
+/* Reads the store at path: a folder or its sweep.h5. E_DATA if there is none or it is damaged.
+ * Needs no lock. Close in any case. */
 Status sweep_store_read(const char *path, Sweep *s);
 void sweep_close(Sweep *s);
 
@@ -87,7 +86,8 @@ char *sweep_run_path(const Sweep *s, const SweepRun *r, const char *name, char o
 /* Whether path is a sweep (a folder with a store, or a store), by its name alone. */
 bool sweep_is_store(const char *path);
 
-/* The store's lock: waits for it. E_IO. The descriptor is closed by sweep_unlock() or the process's end. */
+/* The store's lock: waits for it. E_IO. The descriptor is closed by sweep_unlock() or the process's
+ * end. */
 Status sweep_lock(const char *folder, int *lock);
 void sweep_unlock(int lock);
 

@@ -12,7 +12,7 @@
 
 enum { KEYS_MAX = 64, KEY_SIZE = 128 };
 
-/* What varies, in the order in which it is first set; but what has a column anyway. */
+/* The varied settings, in the order of first use, without those that have a column anyway. */
 typedef struct Keys {
     char names[KEYS_MAX][KEY_SIZE];
     int count;

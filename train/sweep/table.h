@@ -1,4 +1,4 @@
-/* A sweep as text, CSV and JSON. Nothing depends on the clock but `seconds`, which the runs recorded. */
+/* A sweep as text, CSV and JSON. Only `seconds`, which the runs recorded, depends on the clock. */
 #ifndef TRAIN_SWEEP_TABLE_H
 #define TRAIN_SWEEP_TABLE_H
 
@@ -7,10 +7,11 @@
 
 #include "train/sweep/store.h"
 
-/* id,state,params,tokens,loss,flops,...: a line a run, then what varies, a column each. E_IO, E_NOMEM. */
+/* Writes one line per run: id,state,params,tokens,loss,flops,..., then one column per varied
+ * setting. E_IO, E_NOMEM. */
 Status table_csv(const Sweep *s, FILE *out);
 
-/* Counts of the states, what runs and where, why runs failed. */
+/* Prints the counts of states, the process of each running run, and why runs failed. */
 void table_status(const Sweep *s, FILE *out);
 
 /* {folder, flops, states: {...}, runs: [{id, state, ...}]}. NULL: no memory. */

@@ -8,14 +8,14 @@
 #include "optim/schedule.h"
 #include "train/checkpoint/checkpoints.h"
 
-enum { WORTH = 4 }; /* less than that part of a run in common is not worth stopping for */
+enum { WORTH = 4 }; /* a run branches off only if it shares at least 1/WORTH of its steps */
 
-/* After which update of the trunk the cell may go on by itself; 0: it has no start in common. A rewind
- * would need the trunk's snapshots too. */
+/* The number of first steps that a cell shares with the trunk; 0: none. (A rewind would need the
+ * trunk's snapshots as well.) */
 static int64_t common(const Cell *trunk, const Cell *cell)
 {
     if (cell->start != trunk->start || cell->config->monitor.action == ACTION_rewind) return 0;
-    const int64_t steps = cell->run.steps - 1; /* the last one is its own, and its evaluation */
+    const int64_t steps = cell->run.steps - 1; /* the last step and its evaluation are its own */
     const int64_t shared = schedule_parting(&cell->config->optim, &trunk->config->optim, steps) - 1;
     return shared * WORTH >= cell->run.steps ? shared : 0;
 }

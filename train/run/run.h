@@ -15,7 +15,7 @@ typedef struct Run {
     Arena arena;
     Dataset dataset;
     Batches train, val;
-    bool has_val; /* false: the held-out split is too short for one window */
+    bool has_val; /* false: the validation split is too short for one window */
     Batch batch;
     Params params;
     Gpt model;

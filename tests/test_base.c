@@ -11,7 +11,7 @@
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 
-Test(arena, pieces_are_aligned_and_apart)
+Test(arena, blocks_are_aligned_and_apart)
 {
     Arena a = {0};
     unsigned char *pieces[40];

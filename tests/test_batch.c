@@ -127,7 +127,7 @@ static int64_t start_of(const Batch *b, int64_t s)
     return in[0] != 999 ? in[0] : in[1] - 1;
 }
 
-Test(batch, none_picks_every_place_alike)
+Test(batch, none_picks_every_offset_alike)
 {
     Fixture f;
     int64_t seen[22 - 8] = {0};

@@ -361,7 +361,7 @@ Test(bpe, what_is_settled_stays)
 
 /* A document of more than prepare's window is read in pieces, at any place in a word: its tokens
  * are those of the whole. */
-Test(bpe, a_document_in_pieces_has_the_tokens_of_the_whole)
+Test(bpe, a_document_in_chunks_has_the_tokens_of_the_whole)
 {
     temporary_open();
     enum { SIZE = 3 << 20 };

@@ -55,7 +55,7 @@ static void teardown(void)
 
 TestSuite(bundle, .init = setup, .fini = teardown);
 
-Test(bundle, each_loss_is_in_one_piece_of_its_document)
+Test(bundle, each_loss_is_in_one_span_of_its_document)
 {
     for (int way = 0; way < WAYS; way++) {
         open_way(way, NULL);
@@ -219,7 +219,7 @@ Test(bundle, one_document_is_spoilt_and_no_other)
     open_way(0, NULL);
 }
 
-Test(bundle, a_place_for_a_fault_is_read)
+Test(bundle, a_fault_location_is_read)
 {
     InjectTarget p;
     open_way(0, NULL);

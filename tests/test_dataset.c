@@ -127,7 +127,7 @@ Test(dataset, val_alone)
     dataset_close(&d);
 }
 
-Test(dataset, a_document_may_come_in_pieces)
+Test(dataset, a_document_may_come_in_chunks)
 {
     Dataset d;
     DatasetWriter *w;

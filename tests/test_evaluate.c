@@ -110,7 +110,7 @@ Test(evaluate, knows_documents)
 }
 
 /* Documents of 29 tokens, the last of 29 or less; packed, each token is a target. */
-Test(evaluate, by_place_and_by_document)
+Test(evaluate, by_position_and_by_document)
 {
     static const char *const packed[] = {"data.packing=best_fit", "data.document_mask=true",
                                          "model.context=32", "train.batch=3"};
@@ -141,7 +141,7 @@ Test(evaluate, by_place_and_by_document)
     }
 }
 
-Test(evaluate, places_are_a_partition)
+Test(evaluate, positions_are_a_partition)
 {
     PlaceLoss places[PLACES_MAX];
     run_as(0, NULL, &(EvaluateOptions){.places = places});
@@ -171,7 +171,7 @@ Test(evaluate, packing_does_not_change_the_loss)
     }
 }
 
-Test(evaluate, stops_when_told)
+Test(evaluate, stops_on_request)
 {
     static Config c;
     Params params = {0};

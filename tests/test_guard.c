@@ -578,14 +578,14 @@ static Status open_disguised(int way, const unsigned char *bytes, long size)
     return ways[way].open(in_temporary("x.h5"));
 }
 
-ParameterizedTestParameters(guard, refuses_strangers_by_name)
+ParameterizedTestParameters(guard, refuses_untrusted_files_by_name)
 {
     static int which[WAYS * STRANGERS];
     for (int i = 0; i < WAYS * STRANGERS; i++) which[i] = i;
     return cr_make_param_array(int, which, WAYS *STRANGERS);
 }
 
-ParameterizedTest(const int *which, guard, refuses_strangers_by_name)
+ParameterizedTest(const int *which, guard, refuses_untrusted_files_by_name)
 {
     const struct Stranger *s = &strangers[*which / WAYS];
     const int way = *which % WAYS;

@@ -306,7 +306,7 @@ Test(monitor, rewinds_drop_batches_then_lower_the_rate_then_stop)
     cr_assert(m.judgement.exhausted);
 }
 
-Test(monitor, another_place_has_attempts_of_its_own)
+Test(monitor, another_batch_has_attempts_of_its_own)
 {
     Monitor m;
     int64_t updates = 0, batch_index = 0;
@@ -370,7 +370,7 @@ Test(monitor, a_level_warns_once_a_crossing)
     cr_assert(strstr(m.warnings[0], "log Z"), "%s", m.warnings[0]);
 }
 
-Test(monitor, an_update_out_of_line_is_said)
+Test(monitor, an_abnormal_update_is_reported)
 {
     Monitor m;
     int64_t updates = 0, batch_index = 0;

@@ -160,7 +160,7 @@ Test(ops, dropout_drops_its_share_and_keeps_the_mean)
     cr_assert(abs(dropped - 20000) < 640, "%d", dropped); /* five standard deviations */
 }
 
-Test(ops, dropout_is_a_function_of_the_place_in_the_batch)
+Test(ops, dropout_is_a_function_of_the_position_in_the_batch)
 {
     const Dropout whole = {rng_stream(1, "a"), 7, 0, 0.5};
     Dropout part = whole, later = whole, other = whole;

@@ -157,14 +157,14 @@ static bool equal_files(const char *a, const char *b)
 static const char *const actions[] = {"monitor.action=skip", "monitor.action=clip",
                                       "monitor.action=warn"};
 
-ParameterizedTestParameters(spikes, a_run_saved_at_any_batch_goes_on_the_same)
+ParameterizedTestParameters(spikes, a_run_saved_at_any_batch_resumes_identically)
 {
     static int index[] = {0, 1, 2};
     return cr_make_param_array(int, index, sizeof index / sizeof *index);
 }
 
 /* Saved in the middle of what is skipped, too: there updates stand still. */
-ParameterizedTest(int *i, spikes, a_run_saved_at_any_batch_goes_on_the_same)
+ParameterizedTest(int *i, spikes, a_run_saved_at_any_batch_resumes_identically)
 {
     char middle[128], whole[128], part[128];
     Run r;

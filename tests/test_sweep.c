@@ -75,7 +75,7 @@ Test(sweep, whole_numbers_of_a_range_are_multiples)
     cr_assert_eq(grid.cells[2].config->model.width, 104);
 }
 
-Test(sweep, a_budget_is_met_within_half_an_update)
+Test(sweep, a_budget_is_met_within_half_a_step)
 {
     MUST(read_grid("  vary: {model.width: [8, 16, 32]}\n  budgets: [1e8, 1e9]\n  held_out: "
                    "[4e9]\n  warmup_share: 0.1\n"));

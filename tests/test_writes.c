@@ -435,14 +435,14 @@ static const struct Failing {
 
 enum { FAILINGS = sizeof failings / sizeof *failings };
 
-ParameterizedTestParameters(writes, any_call_and_any_piece_of_memory_may_fail)
+ParameterizedTestParameters(writes, any_call_and_any_allocation_may_fail)
 {
     static int index[FAILINGS * WRITERS];
     for (int i = 0; i < FAILINGS * WRITERS; i++) index[i] = i;
     return cr_make_param_array(int, index, FAILINGS *WRITERS);
 }
 
-ParameterizedTest(int *i, writes, any_call_and_any_piece_of_memory_may_fail)
+ParameterizedTest(int *i, writes, any_call_and_any_allocation_may_fail)
 {
     const struct Writer *w = &writers[*i / FAILINGS];
     const struct Failing *f = &failings[*i % FAILINGS];

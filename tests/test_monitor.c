@@ -60,12 +60,12 @@ static Verdict step(Monitor *m, int64_t *updates, int64_t *batch_index, double l
 }
 
 /* A loss and a norm as a healthy run has them. */
-static double usual_loss(int64_t i)
+static double baseline_loss(int64_t i)
 {
     return 2.5 + 0.08 * rng_normal(rng_stream(3, "loss"), (uint64_t)i, 0);
 }
 
-static double usual_norm(int64_t i)
+static double baseline_norm(int64_t i)
 {
     return exp(0.2 * rng_normal(rng_stream(3, "norm"), (uint64_t)i, 0));
 }
@@ -73,8 +73,8 @@ static double usual_norm(int64_t i)
 static void usual(Monitor *m, int64_t *updates, int64_t *batch_index, int count)
 {
     for (int i = 0; i < count; i++)
-        cr_assert_eq(step(m, updates, batch_index, usual_loss(*batch_index),
-                          usual_norm(*batch_index)),
+        cr_assert_eq(step(m, updates, batch_index, baseline_loss(*batch_index),
+                          baseline_norm(*batch_index)),
                      VERDICT_TAKE, "a false alarm at %lld", (long long)*batch_index);
 }
 
@@ -133,14 +133,14 @@ static int found_of_ten(const char *rule, double loss, int *wrong)
     OPEN(&m, "monitor.action=skip", setting);
     *wrong = 0;
     for (int i = 0; i < 250; i++)
-        *wrong += step(&m, &updates, &batch_index, usual_loss(batch_index),
-                       usual_norm(batch_index)) != VERDICT_TAKE;
+        *wrong += step(&m, &updates, &batch_index, baseline_loss(batch_index),
+                       baseline_norm(batch_index)) != VERDICT_TAKE;
     for (int i = 0; i < 10; i++)
-        found += step(&m, &updates, &batch_index, loss + 0.01 * i, usual_norm(batch_index)) ==
+        found += step(&m, &updates, &batch_index, loss + 0.01 * i, baseline_norm(batch_index)) ==
                  VERDICT_SKIP;
     for (int i = 0; i < 150; i++)
-        *wrong += step(&m, &updates, &batch_index, usual_loss(batch_index),
-                       usual_norm(batch_index)) != VERDICT_TAKE;
+        *wrong += step(&m, &updates, &batch_index, baseline_loss(batch_index),
+                       baseline_norm(batch_index)) != VERDICT_TAKE;
     params_free(&params);
     return found;
 }
@@ -210,8 +210,8 @@ Test(monitor, a_change_of_the_data_is_not_skipped_for_ever)
     OPEN(&m, "monitor.action=skip", "monitor.skip_run=5");
     usual(&m, &updates, &batch_index, 200);
     for (int i = 0; i < 300; i++) {
-        const Verdict v =
-            step(&m, &updates, &batch_index, 3 + usual_loss(batch_index), usual_norm(batch_index));
+        const Verdict v = step(&m, &updates, &batch_index, 3 + baseline_loss(batch_index),
+                               baseline_norm(batch_index));
         skipped += v == VERDICT_SKIP;
         cr_assert_eq(v == VERDICT_SKIP, i < 5, "%d", i);
         cr_assert_eq(m.judgement.exhausted, i == 5, "%d", i);
@@ -260,15 +260,15 @@ Test(monitor, clip_is_zclip)
     ZClip z = {0};
     double mean = 0, variance = 0;
     for (int i = 0; i < 25; i++) {
-        const double x = usual_norm(i);
+        const double x = baseline_norm(i);
         cr_assert(zclip_limit(&z, x) == x);
         zclip_feed(&z, x);
         mean += x / 25;
     }
-    for (int i = 0; i < 25; i++) variance += pow(usual_norm(i) - mean, 2) / 25;
+    for (int i = 0; i < 25; i++) variance += pow(baseline_norm(i) - mean, 2) / 25;
     int cut = 0;
     for (int i = 25; i < 500; i++) {
-        const double x = usual_norm(i) * (i % 50 ? 1 : 100), deviation = sqrt(variance),
+        const double x = baseline_norm(i) * (i % 50 ? 1 : 100), deviation = sqrt(variance),
                      score = (x - mean) / (deviation + 1e-6);
         const double wanted = score > 2.5 ? mean + 2.5 * deviation / (score / 2.5) : x;
         const double limit = zclip_limit(&z, x);
@@ -330,8 +330,8 @@ Test(monitor, spikes_close_to_each_other_are_one_episode)
     usual(&m, &updates, &batch_index, 200);
     for (int i = 0; i < 40; i++) { /* at 0, 7, 14: one; at 30: another; at 39: there are enough */
         const bool bad = i == 0 || i == 7 || i == 14 || i == 30 || i == 39;
-        step(&m, &updates, &batch_index, bad ? 20 : usual_loss(batch_index),
-             usual_norm(batch_index));
+        step(&m, &updates, &batch_index, bad ? 20 : baseline_loss(batch_index),
+             baseline_norm(batch_index));
         cr_assert_eq(m.judgement.opens, i == 0 || i == 30, "%d", i);
         opened += m.judgement.opens;
     }
@@ -343,7 +343,7 @@ static int warned(Monitor *m, int64_t *updates, int64_t *batch_index, double fir
 {
     m->stats.max_logit[0] = first;
     m->stats.max_logit[1] = second;
-    step(m, updates, batch_index, usual_loss(*batch_index), usual_norm(*batch_index));
+    step(m, updates, batch_index, baseline_loss(*batch_index), baseline_norm(*batch_index));
     return m->warning_count;
 }
 
@@ -376,17 +376,17 @@ Test(monitor, an_abnormal_update_is_reported)
     int64_t updates = 0, batch_index = 0;
     open_monitor(&m, NULL);
     for (int i = 0; i < 100; i++) {
-        m.updates[0] = (UpdateStats){.value = 1, .update = 3e-3 * usual_norm(i), .rms = 1};
-        m.updates[1] = (UpdateStats){.value = 2, .update = 4e-3 * usual_norm(i), .rms = 1.5};
+        m.updates[0] = (UpdateStats){.value = 1, .update = 3e-3 * baseline_norm(i), .rms = 1};
+        m.updates[1] = (UpdateStats){.value = 2, .update = 4e-3 * baseline_norm(i), .rms = 1.5};
         usual(&m, &updates, &batch_index, 1);
         cr_assert_eq(m.warning_count, 0, "%s", m.warnings[0]);
     }
     const double *row = monitor_row(&m, updates);
     cr_assert(row);
-    cr_assert_float_eq(row[SIGNAL_update_norm], 5e-3 * usual_norm(99), 1e-12);
+    cr_assert_float_eq(row[SIGNAL_update_norm], 5e-3 * baseline_norm(99), 1e-12);
     cr_assert_eq(row[SIGNAL_rms], 1.5);
     cr_assert_eq(monitor_block(&m, 1).value_norm, 2);
-    cr_assert_float_eq(monitor_block(&m, 1).update_ratio, 2e-3 * usual_norm(99), 1e-12);
+    cr_assert_float_eq(monitor_block(&m, 1).update_ratio, 2e-3 * baseline_norm(99), 1e-12);
     m.updates[0].update = 1;
     m.updates[1].rms = 4.3; /* 12 / sqrt(1 + 144 / 20) = 4.19 */
     usual(&m, &updates, &batch_index, 1);
@@ -449,9 +449,9 @@ static void same_lists(const Monitor *a, const Monitor *b, const char *what)
 /* A series with spikes of each kind, two runs of them. */
 static double eventful(int64_t batch_index, double *norm)
 {
-    *norm = usual_norm(batch_index) * (batch_index % 97 == 0 ? 1e4 : 1);
+    *norm = baseline_norm(batch_index) * (batch_index % 97 == 0 ? 1e4 : 1);
     if (batch_index % 89 == 0) return NAN;
-    return usual_loss(batch_index) + (batch_index / 8 % 20 == 0 ? 4 : 0);
+    return baseline_loss(batch_index) + (batch_index / 8 % 20 == 0 ? 4 : 0);
 }
 
 ParameterizedTestParameters(monitor, a_resumed_series_is_the_same)
@@ -570,7 +570,7 @@ Test(monitor, score_is_of_the_last_ten_thousand)
     OPEN(&m, "monitor.action=warn", "monitor.skip_share=1");
     usual(&m, &updates, &batch_index, 64);
     for (int i = 0; i < 12000; i++)
-        step(&m, &updates, &batch_index, i < 2000 && i % 100 == 50 ? 30 : usual_loss(i), 1);
+        step(&m, &updates, &batch_index, i < 2000 && i % 100 == 50 ? 30 : baseline_loss(i), 1);
     cr_assert_eq(m.past.flagged, 20);
     cr_assert_eq(m.past.judged, 12000);
     cr_assert_eq(monitor_score_ever(&m), 20.0 / 12000);

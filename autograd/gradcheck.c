@@ -8,7 +8,8 @@
 
 static const double STEP = sizeof(real) == sizeof(double) ? 1e-5 : 1e-2;
 
-/* The inputs are parameters of a block of their own, since some ops ask for that. */
+/* One case of an op. The inputs are parameters in a block of their own, because some ops accept
+ * gradients only of parameters. */
 typedef struct Check {
     Arena arena; /* the block; it outlives tape_reset() */
     Tape tape;
@@ -16,14 +17,14 @@ typedef struct Check {
     const OpCase *c;
     Tensor input[OP_INPUTS_MAX], *in[OP_INPUTS_MAX];
     int64_t count;        /* numbers of all inputs */
-    real *value, *kept;   /* kept: a copy of value */
-    real *sum, *grad, *g; /* sum: what a gradient is added to; g: dL/dy */
-    double seed;          /* what the tape's seed is times g, for a scalar result: 1 */
+    real *value, *kept;   /* kept: a copy of value, restored after backward */
+    real *sum, *grad, *g; /* sum: gradients are added to it; g: dL/dy */
+    double seed;          /* the tape's seed / g, for a scalar result: 1 */
     double *numeric;
     bool written[OP_INPUTS_MAX];
 } Check;
 
-/* Through float: the same numbers in both builds. */
+/* Rounds to float: the same numbers in both builds. */
 static void draw(real *x, int64_t count, Rng rng)
 {
     for (int64_t i = 0; i < count; i++) x[i] = (real)(float)rng_normal(rng, (uint64_t)i, 0);
@@ -65,7 +66,7 @@ static Tensor *apply(Check *k, unsigned wanted)
     return tape_apply(&k->tape, k->op, k->in, k->c->attr);
 }
 
-/* Draws g, once it is known how much of it is needed. */
+/* Draws g, whose size only the result's shape tells. */
 static Status draw_g(Check *k)
 {
     tape_reset(&k->tape);
@@ -103,8 +104,8 @@ static void spoil_unread(const Check *k, const Node *n)
         memset(n->out->data, 255, (size_t)shape_count(n->out->shape) * sizeof(real));
 }
 
-/* Runs forward, to be followed by backward for the inputs in the set `wanted`: gradients go into
- * garbage (bytes of 255 are a NaN) or, if add, on top of sum. */
+/* Runs forward for a backward with gradients of the inputs in the set `wanted`. Those gradients
+ * overwrite garbage (bytes of 255 make a NaN) or, if add, are added to sum. */
 static Status record(Check *k, unsigned wanted, bool add)
 {
     tape_reset(&k->tape);
@@ -137,9 +138,9 @@ static Status compare(Check *k, unsigned wanted, bool add, double *worst)
         const int64_t from = k->input[i].offset, to = from + shape_count(k->input[i].shape);
         for (int64_t j = from; j < to; j++) {
             double found = (double)k->grad[j] - (add ? (double)k->sum[j] : 0);
-            double off = fabs(found - k->numeric[j]) / fmax(1, fabs(k->numeric[j]));
-            if (!(wanted >> i & 1)) off = isnan(found) ? 0 : INFINITY; /* must not be touched */
-            *worst = fmax(*worst, isnan(off) ? INFINITY : off);
+            double error = fabs(found - k->numeric[j]) / fmax(1, fabs(k->numeric[j]));
+            if (!(wanted >> i & 1)) error = isnan(found) ? 0 : INFINITY; /* must not be touched */
+            *worst = fmax(*worst, isnan(error) ? INFINITY : error);
         }
     }
     return OK;
@@ -160,7 +161,7 @@ static Status check(Check *k, double *worst)
     TRY(compare(k, all_inputs(k), false, worst));
     TRY(compare(k, all_inputs(k), true, worst));
     for (k->seed = 0; k->seed < 1 && k->op->grad_in_forward; k->seed += 0.75) {
-        TRY(compare(k, all_inputs(k), false, worst)); /* dL/dy is not the seed */
+        TRY(compare(k, all_inputs(k), false, worst)); /* dL/dy differs from the seed */
         TRY(compare(k, all_inputs(k), true, worst));
     }
     k->seed = 1;
@@ -185,7 +186,7 @@ static Status values_of(Check *k, Arena *arena, double **values, int64_t *count)
     return OK;
 }
 
-static Status close_check(Check *k, Status status)
+static Status check_free(Check *k, Status status)
 {
     tape_free(&k->tape);
     arena_free(&k->arena);
@@ -196,12 +197,12 @@ Status gradcheck(const Op *op, const OpCase *c, double *worst)
 {
     Check k = {.op = op, .c = c, .seed = 1};
     *worst = 0;
-    return close_check(&k, check(&k, worst));
+    return check_free(&k, check(&k, worst));
 }
 
 Status gradcheck_values(const Op *op, const OpCase *c, Arena *arena, double **values,
                         int64_t *count)
 {
     Check k = {.op = op, .c = c, .seed = 1};
-    return close_check(&k, values_of(&k, arena, values, count));
+    return check_free(&k, values_of(&k, arena, values, count));
 }

@@ -13,7 +13,7 @@ VECTOR void grad_store(real *x, const real *y, int64_t count, bool add)
         for (int64_t i = 0; i < count; i++) x[i] += y[i];
 }
 
-/* Bytes of a tensor's numbers as n reads or writes them. */
+/* Bytes of a tensor's numbers in the type in which n reads or writes them. */
 static int64_t op_size(const Node *n, const Tensor *x)
 {
     const bool is_bf16 = x->bf16 && (!x->data || (n->bf16_products && x->shape.rank == 2));

@@ -1,8 +1,8 @@
-/* What an op is, and what the tape records of it. Every op is one file in autograd/ops/ and one row
- * of OP_LIST in autograd/ops.h.
+/* Ops, and the nodes that a tape records. Every op is one file in autograd/ops/ and one row of
+ * OP_LIST in autograd/ops.h.
  *
  * Only the shape rule may fail. Forward and backward return nothing and allocate nothing: the shape
- * rule asks for the memory that they need (keep, scratch). Both work on blocks of rows through
+ * rule requests the memory that they need (keep, scratch). Both work on blocks of rows through
  * threads_range(), so that the bits do not depend on the number of threads. */
 #ifndef AUTOGRAD_OP_H
 #define AUTOGRAD_OP_H
@@ -14,11 +14,11 @@ enum { OP_INPUTS_MAX = 8, OP_RESULT = OP_INPUTS_MAX };
 
 typedef struct Op Op;
 
-/* What one pass of a node amounts to, for profiles (autograd/profile.h). */
+/* The work of one pass of a node, for profiles (autograd/profile.h). */
 typedef struct OpWork {
-    double operations; /* useful ones, of matrix products; 0: memory is what counts */
+    double operations; /* FLOPs of matrix products, padding excluded; 0: none */
     double bytes;      /* of all numbers read and written, each once */
-    Shape matrix;      /* the weight of an op that multiplies by one; of others rank 0 */
+    Shape matrix;      /* shape of the weight, if the op multiplies by one; else rank 0 */
 } OpWork;
 
 /* One application of an op, as the tape records it. */
@@ -26,24 +26,23 @@ struct Node {
     const Op *op;
     const char *scope;         /* where in the model, for messages: see tape_scope() */
     const void *attr;          /* the op's own parameters, copied; NULL if it has none */
-    Tensor *in[OP_INPUTS_MAX]; /* NULL: an optional input that is not there */
+    Tensor *in[OP_INPUTS_MAX]; /* NULL: an optional input that is absent */
     Tensor *out;
     bool record;        /* backward will run: forward fills keep */
     bool bf16_products; /* operands of matrix products are bfloat16: Tape.bf16 is not BF16_NONE */
-    bool
-        bf16_result; /* the result is: Op.bf16_result and BF16_RESULTS; a shape rule may clear it */
-    real seed;       /* the tape's d(objective) / d(loss), for ops with grad_in_forward */
+    bool bf16_result;   /* the result is bfloat16; a shape rule may clear it */
+    real seed;          /* the tape's d(objective) / d(loss), for ops with grad_in_forward */
 
-    /* Set by the shape rule, in bytes. keep lives until the tape is reset and is not there (NULL)
-     * if record is false; scratch is garbage at each call, is shared by all nodes, and is there
-     * always. */
+    /* Sizes in bytes, set by the shape rule. keep lives until the tape is reset, and is NULL if
+     * record is false. scratch is shared by all nodes and holds garbage at each call. */
     int64_t keep_size, scratch_size;
     void *keep, *scratch;
 
-    /* There during backward. din[i] is NULL if no gradient of in[i] is wanted. If add[i], din[i]
-     * holds a sum to add to; else it holds garbage to overwrite, all of it. Never aliases anything
-     * else, but for Op.passthrough, and that one tensor given twice has one gradient: the first of
-     * the two finds add false, the second add true. */
+    /* Valid during backward. din[i] is NULL if no gradient of in[i] is wanted. If add[i], din[i]
+     * holds a sum to add to; else it holds garbage, all of which backward overwrites. din[i]
+     * aliases nothing else, with two exceptions: Op.passthrough, and a tensor that is two inputs of
+     * one node, which has one gradient: add is false for the first of them and true for the
+     * second. */
     const real *dout;
     real *din[OP_INPUTS_MAX];
     bool add[OP_INPUTS_MAX];
@@ -52,13 +51,13 @@ struct Node {
     Node *before; /* the recorded node that ran before this one */
 
     /* See tape_segment_begin(). */
-    int64_t segment;        /* which one it is in, from 1; 0: none */
+    int64_t segment;        /* the segment that it is in, from 1; 0: none */
     bool is_segment_result; /* its result outlives the segment */
     bool recompute;         /* backward of the segment runs its forward again first */
     Node *recompute_next;   /* the next node in the segment */
 };
 
-/* Something to check the op with: input shapes, small and all different, and attributes. */
+/* A case for gradcheck: input shapes, small and all different, and attributes. */
 typedef struct OpCase {
     const char *label; /* NULL ends the list */
     Shape in[OP_INPUTS_MAX];
@@ -73,14 +72,14 @@ struct Op {
     int64_t attr_size;
     const OpCase *cases;
 
-    /* 1 + the input whose derivative is the identity (0: none). The tape may give it out's gradient
-     * as its own: then din[i] == dout and add[i] is false, and backward has nothing to do for
+    /* 1 + the input whose derivative is the identity (0: none). The tape may let it share the
+     * gradient of out: then din[i] == dout, add[i] is false, and backward has nothing to do for
      * it. */
     int passthrough;
 
     /* Bit i: forward itself writes the gradient of in[i], a parameter, as if dout were the tape's
-     * seed. So din[i] and add[i] are there in forward, if record is true. Backward finds din[i]
-     * with that gradient in it, and adds what is missing if dout is not the seed. */
+     * seed. So din[i] and add[i] are valid in forward if record is true. In backward din[i] already
+     * holds that gradient; if dout is not the seed, backward adds the difference. */
     unsigned grad_in_forward;
 
     /* Bit i: backward reads the numbers of in[i]; bit OP_RESULT: those of out. A recomputed segment
@@ -91,30 +90,31 @@ struct Op {
     /* With BF16_RESULTS the result is bfloat16. Every op takes bfloat16 inputs. */
     bool bf16_result;
 
-    /* Sets out->shape, keep_size and scratch_size, or fails: whatever can go wrong goes wrong
-     * here. */
+    /* Sets out->shape, keep_size and scratch_size; fails if shapes or attributes are wrong. Only
+     * this function may fail. */
     Status (*shape)(Node *n);
     void (*forward)(const Node *n); /* fills keep, and out->data or, if n->bf16_result, out->bf16 */
     void (*backward)(const Node *n); /* fills or adds to each din[i] that is not NULL */
 
-    /* Corrects what op_work() takes for granted; NULL: nothing to correct. */
+    /* Corrects the default count of op_work(); NULL: nothing to correct. */
     void (*work)(const Node *n, bool backward, OpWork *w);
 };
 
-/* What forward or backward of a recorded node does: if the op says nothing else, each number of
- * inputs and result, or that backward looks at, and of gradients moves once. In backward din and
- * add are there. */
+/* The work of forward or backward of a recorded node. By default it counts each number of the
+ * inputs and the result (in backward: those in needs_inputs) and of the gradients as moved once;
+ * Op.work corrects that. For backward din and add must be set. */
 OpWork op_work(const Node *n, bool backward);
 
 /* For backward: x += y if add, else x = y, for count numbers. */
 void grad_store(real *x, const real *y, int64_t count, bool add);
 
-/* If n->bf16_products: bytes of scratch that give each worker a buffer of `count` reals, for
- * numbers from and to bfloat16; and the worker's buffer, at the end of scratch. Else 0 and NULL. */
+/* Buffers of `count` reals per worker, at the end of scratch, for conversion from and to bfloat16:
+ * the size of all of them in bytes, and the buffer of one worker. 0 and NULL unless
+ * n->bf16_products. */
 int64_t op_bf16_buffer_size(const Node *n, int64_t count);
 real *op_bf16_buffer(const Node *n, int64_t count, int worker);
 
-/* How many rows of so many numbers make a block for threads_range(): about 16 k numbers. */
+/* Rows of a block for threads_range(), if a row has `width` numbers: about 16 k numbers in all. */
 int64_t op_block(int64_t width);
 
 #endif

@@ -1,9 +1,9 @@
-/* The ops: all that a model can be made of.
+/* The ops that models are built from.
  *
- * Shapes are written [outer, inner]; "..." is any number of leading dimensions, and rows are the
- * runs of the last dimension. Each returns a tensor on tape t, or NULL once t has a fault (tape.h).
- * Pointers in attributes are borrowed until tape_reset(). Formulas and sources stand in the op's
- * own file. */
+ * Shapes are written [outer, inner]; "..." is any number of leading dimensions, and a row is one
+ * slice along the last dimension. Each function returns a tensor on tape t, or NULL once t has a
+ * fault (tape.h). Pointers in attributes are borrowed until tape_reset(). Formulas and sources are
+ * in the op's own file. */
 #ifndef AUTOGRAD_OPS_H
 #define AUTOGRAD_OPS_H
 
@@ -41,23 +41,23 @@ Tensor *ag_activation(Tape *t, Tensor *x, Activation kind);
 /* x + y, both [...]. E_SHAPE if they differ. */
 Tensor *ag_add(Tape *t, Tensor *x, Tensor *y);
 
-/* Dropping out: each number is 0 with probability rate, else divided by 1 - rate. What is dropped
- * is a function of (rng, step, place in the batch) alone, so no mask is stored and lanes do not
- * matter. Backward asks the same function again. */
+/* Dropout: each number becomes 0 with probability rate, else is divided by 1 - rate. The mask is a
+ * function of (rng, step, position in the batch) alone: it does not depend on micro-batches, and
+ * backward recomputes it instead of storing it. */
 typedef struct Dropout {
-    Rng rng; /* a stream for each place in the model */
+    Rng rng; /* one stream for each dropout in the model */
     uint64_t
         step; /* of the optimizer, from 1; not the batch: a skipped batch changes no later mask */
-    int64_t first_row; /* which row of the whole batch this tape's row 0 is */
+    int64_t first_row; /* index in the whole batch of this tape's row 0 */
     double rate;       /* 0: nothing is dropped; below 1 */
 } Dropout;
 
 /* dropout(x) [..., n], plus residual [..., n] if it is not NULL. E_SHAPE if they differ. */
 Tensor *ag_dropout(Tape *t, Tensor *x, Tensor *residual, const Dropout *d);
 
-/* Which keys a row of attention sees. A segment is a run of queries and a run of keys that have
- * nothing to do with any other: a document, or a whole sequence; in cross-attention, the rows of a
- * target and those of its source. */
+/* Which keys each query row sees. A segment is a range of query rows and a range of key rows that
+ * see only each other: a document or a whole sequence; in cross-attention, the rows of a target and
+ * the rows of its source. */
 typedef struct AttentionRows {
     int64_t segments;
     /* [segments + 1]: segment s has the query rows [queries[s], queries[s + 1]), */
@@ -69,16 +69,17 @@ typedef struct AttentionRows {
      * NULL: causal. The last query is at the position of the last key, each sees the keys up to its
      * own position, and there are at least as many keys as queries: more with a KV cache. */
     const int32_t *first, *end;
-    /* [segments]: where a segment's keys end; then segments lie anywhere in k, rows of k may belong
-     * to none, and nothing may want a gradient. NULL: where the next one's begin. */
+    /* [segments]: the end of each segment's keys, for a KV cache: segments may be anywhere in k,
+     * rows of k may belong to none, and no input may want a gradient. NULL: the keys of a segment
+     * end where those of the next begin. */
     const int32_t *key_ends;
 } AttentionRows;
 
-/* What attention tells about itself: written in forward, if asked for. */
+/* Statistics of attention, written by forward if wanted. */
 typedef struct AttentionStats {
     real *max_logit; /* [heads]: largest scaled score any row saw; -inf if none */
-    /* [heads]: sum over the rows that see a key of the entropy of their weights, before dropout, in
-     * nats; [1]: how many rows that are. NULL: not wanted, both of them. */
+    /* [heads]: sum of the entropy of the weights before dropout, in nats, over the rows that see a
+     * key; [1]: the number of these rows. NULL: neither is wanted. */
     double *entropy;
     int64_t *rows;
 } AttentionStats;
@@ -104,27 +105,28 @@ Tensor *ag_attention(Tape *t, Tensor *q, Tensor *k, Tensor *v, const Attention *
 typedef struct CrossEntropy {
     const int32_t *targets; /* [rows]: a token in [0, V), or -1: this row has no loss */
     const real *weights;    /* [rows]; NULL: 1 each */
-    double scale;           /* 1 / (sum of weights over the whole update) makes it a mean */
+    double scale;           /* 1 / (sum of weights over the whole step) makes it a mean */
     double z_loss;          /* adds z_loss * log(Z)^2 (Chowdhery et al. 2022, section 5) */
     double smoothing;       /* of labels (Szegedy et al. 2016, section 7) */
-    /* Out, each [rows] or NULL: the plain cross-entropy in nats, and log Z, of each row; 0 where
-     * the target is -1. */
+    /* Output, each [rows] or NULL: the cross-entropy in nats without z-loss and smoothing, and log
+     * Z; 0 where the target is -1. */
     real *row_loss, *row_logz;
 } CrossEntropy;
 
-/* The output layer and its loss at once: logits x w^T, x [rows, C], w [V, C], never exist as a
- * whole. Result [], scale * sum of weight * (cross-entropy + z-loss, smoothed). w must be a
+/* The output layer fused with its loss: the logits x w^T, x [rows, C], w [V, C], are never all in
+ * memory. Result [], scale * sum of weight * (cross-entropy + z-loss, smoothed). w must be a
  * parameter if it wants a gradient. E_ARG if a target is not in [-1, V), or inside a segment.
  *
- * Gradients are computed in forward, as if tape_backward() gave this result the tape's seed as its
- * gradient: so it does if the loss is this result or a sum with others (ag_add). With another
- * factor (ag_scale) gradients are right as well, but backward computes the logits a second time:
- * set scale instead. */
+ * Forward computes the gradients, on the assumption that backward will give this result the tape's
+ * seed as its gradient. That holds if the loss is this result or a sum that contains it (ag_add).
+ * With another factor (ag_scale) the gradients are right too, but backward computes the logits a
+ * second time: set scale instead. */
 Tensor *ag_cross_entropy(Tape *t, Tensor *x, Tensor *w, const CrossEntropy *c);
 
-/* Rows of weight [V, C], tokens[i] the i-th: [rows, C]. If place is not NULL, plus row positions[i]
- * of place [P, C] (learned positions, or a table). E_ARG if a token or position is not there. */
-Tensor *ag_embedding(Tape *t, Tensor *weight, Tensor *place, const int32_t *tokens,
+/* Row i is row tokens[i] of weight [V, C]: [rows, C]. If position_table [P, C], learned or
+ * constant, is not NULL, plus its row positions[i]. E_ARG if a token or position is out of
+ * range. */
+Tensor *ag_embedding(Tape *t, Tensor *weight, Tensor *position_table, const int32_t *tokens,
                      const int32_t *positions, int64_t rows);
 
 /* Each row of x [..., n] shifted to mean 0, scaled to variance 1, times w [n], plus b [n] unless it
@@ -136,9 +138,9 @@ Tensor *ag_layernorm(Tape *t, Tensor *x, Tensor *w, Tensor *b, double eps);
 Tensor *ag_linear(Tape *t, Tensor *x, Tensor *w, Tensor *b, Tensor *residual);
 
 /* log p of targets[i] in row i, p = softmax(x w^T), x [rows, C], w [V, C]: [rows], in nats; 0 where
- * the target is -1. [rows, V] never exists as a whole. For losses that need more than the mean of
- * log p; with ag_cross_entropy() training costs three products of x and w, with this four. E_SHAPE,
- * E_ARG as there. */
+ * the target is -1. The logits [rows, V] are never all in memory. For losses that need more than
+ * the mean of log p: training costs three products of x and w with ag_cross_entropy(), and four
+ * with this. E_SHAPE, E_ARG as there. */
 Tensor *ag_log_prob(Tape *t, Tensor *x, Tensor *w, const int32_t *targets);
 
 /* Each row of x [..., n] over its root mean square, times w [n]: [..., n]. eps is added to the mean
@@ -150,11 +152,11 @@ typedef struct Rope {
     bool normalize;            /* RMSNorm of each head first, without weight ("QK-norm") */
     double eps;
     bool rotate;
-    double theta;             /* the slowest wave is 2 pi theta long */
+    double theta;             /* base of the wavelengths: the longest is 2 pi theta positions */
     const int32_t *positions; /* [rows]; not read unless rotate */
 } Rope;
 
-/* Queries and keys as attention wants them: the first heads * head_width columns of x [rows, n],
+/* Prepares queries and keys for attention: the first heads * head_width columns of x [rows, n],
  * normalised and rotated: [rows, heads * head_width]. E_SHAPE if x has too few columns, or if
  * head_width is odd and rotate is set. */
 Tensor *ag_rope(Tape *t, Tensor *x, const Rope *r);
@@ -162,8 +164,8 @@ Tensor *ag_rope(Tape *t, Tensor *x, const Rope *r);
 /* factor x: [...]. */
 Tensor *ag_scale(Tape *t, Tensor *x, double factor);
 
-/* scale * sum of weights[i] * x[i] over all numbers of x [...]: []. weights: as many numbers as x
- * has; NULL: 1 each. With scale = 1 / count that is the mean. */
+/* scale * sum of weights[i] * x[i] over all numbers of x [...]: []. weights: one for each number of
+ * x; NULL: 1 each. With scale = 1 / count that is the mean. */
 Tensor *ag_sum(Tape *t, Tensor *x, const real *weights, double scale);
 
 /* The table, in the order of OP_LIST: for gradcheck. */

@@ -9,9 +9,9 @@
 
 static void *take(Params *p, int64_t size)
 {
-    void *piece = p->status ? NULL : arena_zero(&p->arena, size);
-    if (!piece && !p->status) p->status = FAIL(E_NOMEM, "parameters: %lld bytes", (long long)size);
-    return piece;
+    void *memory = p->status ? NULL : arena_zero(&p->arena, size);
+    if (!memory && !p->status) p->status = FAIL(E_NOMEM, "parameters: %lld bytes", (long long)size);
+    return memory;
 }
 
 static Tensor *declare(Params *p, const char *prefix, const char *name, Param like)
@@ -104,10 +104,10 @@ int64_t params_named(const Params *p)
     return count;
 }
 
-const Param *params_at(const Params *p, int64_t place)
+const Param *params_at(const Params *p, int64_t index)
 {
     const Param *one = p->first;
-    while (one->next && one->next->tensor.offset <= place) one = one->next;
+    while (one->next && one->next->tensor.offset <= index) one = one->next;
     return one;
 }
 
@@ -154,7 +154,7 @@ void params_update_bf16(const Params *p)
 
 typedef struct Draw {
     const Param *param;
-    Rng rng; /* its own: the order of declaration does not matter */
+    Rng rng; /* one stream per parameter: the order of declaration does not matter */
 } Draw;
 
 static void draw(const void *context, int64_t begin, int64_t end, int worker)

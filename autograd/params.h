@@ -1,9 +1,9 @@
-/* Parameters: every number that is trained, in one block, each run of it named.
+/* Parameters: all trained numbers in one block, made of named tensors.
  *
  * A layer declares its parameters; params_alloc() then lays all of them out, in the order declared
  * and without gaps, as value and, for training, grad, m and v. So clipping, AdamW and the
  * checkpoint are loops over one array or one list of names, and know no layer. Like a tape, Params
- * remembers its first fault, and params_alloc() hands it out. */
+ * remembers its first fault, and params_alloc() returns it. */
 #ifndef AUTOGRAD_PARAMS_H
 #define AUTOGRAD_PARAMS_H
 
@@ -15,15 +15,15 @@ typedef struct Param Param;
 struct Param {
     char name[PARAM_NAME_MAX]; /* "blocks.3.mlp.up.weight": in the checkpoint, and of its stream */
     Tensor tensor;
-    real std;     /* drawn from N(0, std^2), or, if 0, */
-    real fill;    /* filled with this */
+    real std;     /* initial values are drawn from N(0, std^2); if std is 0, */
+    real fill;    /* all are this */
     bool decay;   /* whether weight decay applies: to every parameter of rank 2 */
-    double rate;  /* what the learning rate is multiplied by, weight decay's not: 1 */
-    bool spanned; /* only seen through a span */
+    double rate;  /* factor of the learning rate, but not of weight decay: 1 */
+    bool spanned; /* ops use it only through a span */
     Param *next;
 };
 
-/* Several parameters, declared one after the other, seen as one. */
+/* Several parameters, declared one after the other, used as one tensor. */
 typedef struct ParamSpan ParamSpan;
 struct ParamSpan {
     Tensor tensor;
@@ -52,17 +52,17 @@ Tensor *params_vector(Params *p, const char *prefix, const char *name, int64_t l
 void params_rate(Params *p, const Tensor *x, double rate);
 
 /* The parameters first .. last as one, joined along the first dimension: a fused projection. They
- * must be declared one after the other and agree in the other dimension (E_SHAPE), and are from
- * then on only used through the span; names, initial values and checkpoints stay theirs. */
+ * must be declared one after the other and agree in the other dimension (E_SHAPE). From then on ops
+ * use them only through the span; each keeps its name, initial values and checkpoint entry. */
 Tensor *params_span(Params *p, Tensor *first, Tensor *last);
 
-/* A tensor that lives as long as the parameters but is not one: a table. Cleared; there at once. */
+/* A constant table that lives as long as the parameters. Zero; its data is there at once. */
 Tensor *params_constant(Params *p, Shape shape);
 
 int64_t params_named(const Params *p); /* how many parameters there are */
 
-/* The one that holds number `place` of value. */
-const Param *params_at(const Params *p, int64_t place);
+/* The parameter that holds number `index` of value. */
+const Param *params_at(const Params *p, int64_t index);
 
 /* for_training: grad, m, v as well; m and v are zero. E_ARG if two have one name, E_NOMEM. */
 Status params_alloc(Params *p, bool for_training);
@@ -76,7 +76,7 @@ void params_update_bf16(const Params *p);
 /* Draws initial values: each parameter from its own stream of seed. */
 void params_init(Params *p, uint64_t seed);
 
-/* Zeroes those gradients in a block laid out like value that backward did not write. */
+/* In a block laid out like value, zeroes the gradients that backward did not write. */
 void params_zero_unwritten(const Params *p, const bool *written, real *grads);
 
 void params_free(Params *p);

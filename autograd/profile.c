@@ -28,18 +28,18 @@ static bool is_same(const ProfileRow *a, const ProfileRow *b)
            shape_equal(a->work.matrix, b->work.matrix);
 }
 
-/* The row that `row` is to be added to. */
+/* The row of p to which `row` adds. */
 static ProfileRow *find(Profile *p, const ProfileRow *row)
 {
     const ProfileRow other = {.name = "other", .pass = PASS_NONE, .team = 1};
     for (int i = 0; i < p->count; i++)
         if (is_same(&p->rows[i], row)) return &p->rows[i];
     if (p->count == PROFILE_ROWS_MAX) return &p->rows[PROFILE_ROWS_MAX - 1];
-    ProfileRow *made = &p->rows[p->count++];
-    *made = p->count == PROFILE_ROWS_MAX ? other : *row;
-    made->calls = 0;
-    made->seconds = made->work.operations = made->work.bytes = 0;
-    return made;
+    ProfileRow *new = &p->rows[p->count++];
+    *new = p->count == PROFILE_ROWS_MAX ? other : *row;
+    new->calls = 0;
+    new->seconds = new->work.operations = new->work.bytes = 0;
+    return new;
 }
 
 void profile_add(Profile *p, const ProfileRow *row)

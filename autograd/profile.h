@@ -1,8 +1,8 @@
-/* A profile: where the time of a computation goes, by op, pass and matrix.
+/* A profile: the time of a computation, by op, pass and matrix.
  *
- * Time is that of threads: a second in which two threads worked counts two. So the profiles of
- * workers can be added up, and what is missing from threads x elapsed time is time in which threads
- * waited. Costs two clock reads for each row added; a profile belongs to one thread. */
+ * Time is thread time: a second in which two threads worked counts as two. So the profiles of
+ * workers add up, and the rest of threads x elapsed time is time in which threads waited. Costs two
+ * clock reads for each row added; a profile belongs to one thread. */
 #ifndef AUTOGRAD_PROFILE_H
 #define AUTOGRAD_PROFILE_H
 
@@ -18,7 +18,7 @@ typedef enum ProfilePass { PASS_LIST(X) } ProfilePass;
 #undef X
 
 typedef struct ProfileRow {
-    const char *name; /* of an op, or of what else took time */
+    const char *name; /* of an op, or of other work */
     ProfilePass pass;
     OpWork work; /* of all calls */
     int team;    /* threads that share a call */
@@ -27,7 +27,7 @@ typedef struct ProfileRow {
 } ProfileRow;
 
 typedef struct Profile {
-    ProfileRow rows[PROFILE_ROWS_MAX]; /* no two of one name, pass and matrix */
+    ProfileRow rows[PROFILE_ROWS_MAX]; /* each name, pass and matrix once */
     int count;
 } Profile;
 
@@ -35,15 +35,14 @@ double profile_clock(void); /* seconds, monotonic */
 
 const char *pass_text(ProfilePass pass);
 
-/* Adds to the row of this name, pass and matrix, made if need be; to one called "other" when there
- * is no room for one more. */
+/* Adds to the row of this name, pass and matrix, or makes one; to a row "other" if the table is
+ * full. */
 void profile_add(Profile *p, const ProfileRow *row);
 
-/* One call that began at `begin` and has just ended; bytes: moved. All threads are taken up by
- * it. */
+/* Adds one call that began at `begin`, has just ended, occupied all threads and moved `bytes`. */
 void profile_call(Profile *p, const char *name, double begin, double bytes);
 
-/* The same for a pass of a node. */
+/* Likewise one pass of a node. */
 void profile_node(Profile *p, const Node *n, ProfilePass pass, double begin);
 
 void profile_merge(Profile *to, const Profile *from);

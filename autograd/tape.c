@@ -1,9 +1,9 @@
 /* How a tape works.
  *
- * Recording. tape_apply() computes at once: the op's shape rule says how large the result is and
- * what memory the op needs, forward fills it, and, if an input wants a gradient, the node joins a
- * list, newest first. A node comes after the nodes that made its inputs, so the list is sorted
- * already and backward just walks it:
+ * Recording. tape_apply() computes at once: the op's shape rule gives the size of the result and of
+ * the memory that the op needs, forward fills the result, and, if an input wants a gradient, the
+ * node joins a list, newest first. Every node is newer than the nodes that made its inputs, so the
+ * list is already in the order of backward:
  *
  *     x = ag_embedding(t, table, NULL, tokens, NULL, 6);     [6, 5]
  *     y = ag_layernorm(t, x, w, b, 1e-5);                    [6, 5]
@@ -12,10 +12,11 @@
  *
  *     t->last: cross_entropy -> activation -> layernorm -> embedding -> NULL        (Node.before)
  *
- * Memory. Results, and what nodes keep for backward, lie in the arena until tape_reset(). Scratch
- * is one piece that all nodes share, as large as the largest wish. Gradients of parameters go to
- * the block of tape_record(). Gradients of results share one region, which tape_plan.c lays out
- * before anything is computed. Here, with 30 numbers rounded up to 32 and the loss's one to 16:
+ * Memory. Results, and values that nodes keep for backward, stay in the arena until tape_reset().
+ * All nodes share one scratch buffer, as large as the largest request. Gradients of parameters go
+ * to the block of tape_record(). Gradients of results share one region, which tape_plan.c lays out
+ * before backward computes anything. In the example, 30 numbers are rounded up to 32 and the single
+ * number of the loss to 16:
  *
  *     backward of      reads            writes                          then free
  *     cross_entropy    loss at 0        z at 16                         loss
@@ -27,14 +28,14 @@
  * in forward, Op.grad_in_forward.)
  *
  * Backward. run_backward() walks the same way. A tensor that several nodes used gets the sum of
- * their gradients: the first one writes, the others add (Node.add). So does a parameter, whose
- * first write is known by Tape.written.
+ * their gradients: the first node that backward reaches writes, the others add (Node.add). The same
+ * holds for a parameter, whose first write Tape.written marks.
  *
- * Segments. Between tape_segment_begin() and tape_segment_end() results and what is kept go to a
- * second arena, which the next segment overwrites; only the segment's own result moves to the first
- * one. When backward reaches a segment, it runs forward again for the nodes that backward needs
- * (mark_recompute()), which puts them into that arena once more. So memory holds one segment and a
- * result of each, for a second forward. */
+ * Segments. Between tape_segment_begin() and tape_segment_end() results and kept values go to a
+ * second arena, which the next segment overwrites; only the result of the segment is copied to the
+ * first one. When backward reaches a segment, it runs forward again for the nodes that backward
+ * needs (mark_recompute()), into the same arena. So memory holds one segment, and one result per
+ * segment, at the cost of a second forward. */
 #include "autograd/tape.h"
 
 #include <string.h>
@@ -44,9 +45,9 @@
 
 static void *take(Tape *t, Arena *a, int64_t size)
 {
-    void *piece = t->status ? NULL : arena_take(a, size);
-    if (!piece && !t->status) t->status = FAIL(E_NOMEM, "%lld bytes", (long long)size);
-    return piece;
+    void *memory = t->status ? NULL : arena_take(a, size);
+    if (!memory && !t->status) t->status = FAIL(E_NOMEM, "%lld bytes", (long long)size);
+    return memory;
 }
 
 void *tape_take(Tape *t, int64_t size)
@@ -65,7 +66,7 @@ void tape_scope(Tape *t, const char *scope)
     t->scope = scope;
 }
 
-/* A tensor without its numbers. */
+/* A tensor without memory for its numbers. */
 static Tensor *tensor_new(Tape *t)
 {
     Tensor *x = tape_take(t, sizeof *x);
@@ -74,7 +75,7 @@ static Tensor *tensor_new(Tape *t)
 }
 
 /* Memory for numbers, in the arena of the open segment if is_inner. A dry tape only counts the
- * bytes and returns a pointer that nobody may follow. */
+ * bytes and returns a pointer that must not be dereferenced. */
 static void *take_numbers(Tape *t, int64_t size, bool is_inner)
 {
     if (t->dry) {
@@ -123,8 +124,9 @@ static Status ensure_scratch(Tape *t, int64_t size)
     return OK;
 }
 
-/* The gradient of a parameter, and whether it holds a sum already: after this it does. */
-static real *claim(Tape *t, const Tensor *x, bool *add)
+/* The gradient of parameter x, for a node that is about to write it. *add: it already holds a
+ * sum. */
+static real *parameter_gradient(Tape *t, const Tensor *x, bool *add)
 {
     *add = t->written[x->index];
     t->written[x->index] = true;
@@ -150,7 +152,7 @@ static void take_result(Tape *t, Tensor *x, bool is_bf16, bool is_inner)
     x->bf16 = is_bf16 ? numbers : NULL;
 }
 
-/* Memory for what n computes. */
+/* Memory for the result of n and for what it keeps. */
 static bool take_results(Tape *t, Node *n)
 {
     const bool is_inner = n->segment > 0;
@@ -159,9 +161,9 @@ static bool take_results(Tape *t, Node *n)
     return t->status == OK;
 }
 
-/* Whether the numbers of x are still there: those of a segment that has ended are not, but for its
- * result. */
-static bool is_there(const Tape *t, const Tensor *x)
+/* Whether the numbers of x are still in memory: of a segment that has ended, only those of its
+ * result are. */
+static bool in_memory(const Tape *t, const Tensor *x)
 {
     const Node *from = x->from;
     return !from || !from->segment || from->segment == t->segment || from->is_segment_result;
@@ -175,7 +177,7 @@ static Status set_inputs(const Tape *t, Node *n, Tensor *const in[])
         if (!in[i] && !(op->optional >> i & 1))
             return FAIL(E_ARG, "%s: input %d is NULL", op->name, i);
         if (!in[i]) continue;
-        if (!is_there(t, in[i]))
+        if (!in_memory(t, in[i]))
             return FAIL(E_ARG, "%s: input %d belongs to a segment that has ended", op->name, i);
         n->record |= in[i]->wants_grad && t->record;
     }
@@ -188,9 +190,9 @@ static bool is_in_forward(const Node *n, int i)
     return n->record && n->op->grad_in_forward >> i & 1 && n->in[i] && n->in[i]->wants_grad;
 }
 
-/* Recomputing a segment would write the gradient twice; and of a result, unlike of a parameter, the
- * gradient has no memory before backward. */
-static Status check_in_forward(const Tape *t, const Node *n)
+/* Recomputing a segment would write the gradient twice. And the input must be a parameter: the
+ * gradient of a result has no memory before backward. */
+static Status check_forward_gradients(const Tape *t, const Node *n)
 {
     if (n->record && n->op->grad_in_forward && t->segment)
         return FAIL(E_ARG, "%s cannot be inside a segment", n->op->name);
@@ -204,17 +206,17 @@ static void run_forward(Tape *t, Node *n)
 {
     n->scratch = t->scratch;
     for (int i = 0; i < n->op->inputs; i++)
-        if (is_in_forward(n, i)) n->din[i] = claim(t, n->in[i], &n->add[i]);
+        if (is_in_forward(n, i)) n->din[i] = parameter_gradient(t, n->in[i], &n->add[i]);
     tape_check_parameters(t, n);
     compute(t, n, PASS_FORWARD);
     tape_check_forward(t, n);
 }
 
-/* Takes n's memory and sets its result. */
+/* Sets the inputs of n, allocates its memory and describes its result. */
 static Status prepare(Tape *t, Node *n, Tensor *const in[])
 {
     TRY(set_inputs(t, n, in));
-    TRY(check_in_forward(t, n));
+    TRY(check_forward_gradients(t, n));
     TRY(n->op->shape(n));
     if (!n->out->shape.rank) n->bf16_result = false; /* a loss */
     TRY(ensure_scratch(t, n->scratch_size));
@@ -256,9 +258,9 @@ void tape_segment_begin(Tape *t)
     arena_reset(&t->inner);
 }
 
-/* Finds which nodes of the open segment backward needs recomputed: those that keep something, and
- * those whose result is read by some node's backward or by the forward of a node that is recomputed
- * itself. Users come before what they use, so one walk from the last node is enough. */
+/* Marks the nodes of the open segment that backward must recompute: those that keep something, and
+ * those whose result is read by the backward of some node or by the forward of a recomputed one. A
+ * node's users come before it in the list, so one walk from the last node is enough. */
 static void mark_recompute(const Tape *t)
 {
     for (Node *n = t->last, *next = NULL; n && n->segment == t->segment; n = n->before) {
@@ -274,7 +276,7 @@ static void mark_recompute(const Tape *t)
     }
 }
 
-/* Moves the numbers of y, a result of the open segment, to where they outlive it. */
+/* Copies the numbers of y, the result of the open segment, to the arena that outlives it. */
 static void keep_result(Tape *t, Tensor *y)
 {
     const Tensor inner = *y;
@@ -317,7 +319,8 @@ static void recompute_segment(Tape *t, Node *n)
     }
 }
 
-/* Backward of n: gradients of results where the plan says, those of parameters in their block. */
+/* Backward of n: gradients of results are in the region, as planned; those of parameters in their
+ * block. */
 static void run_node(Tape *t, Node *n, real *region)
 {
     n->dout = region + n->out->offset;
@@ -326,7 +329,7 @@ static void run_node(Tape *t, Node *n, real *region)
         const Tensor *x = n->in[i];
         n->din[i] = NULL;
         if (!x || !x->wants_grad) continue;
-        n->din[i] = x->name ? claim(t, x, &n->add[i]) : region + x->offset;
+        n->din[i] = x->name ? parameter_gradient(t, x, &n->add[i]) : region + x->offset;
     }
     compute(t, n, PASS_BACKWARD);
     tape_check_backward(t, n);
@@ -345,8 +348,9 @@ static Status run_backward(Tape *t, const Tensor *loss, real *region)
     return t->status;
 }
 
-/* A gradient that forward wrote is in its block, whether the loss depends on the node or not. */
-static Status check_all_used(const Tape *t)
+/* Forward of a node with Op.grad_in_forward has written a gradient already, so the loss must depend
+ * on it. */
+static Status check_loss_uses_all(const Tape *t)
 {
     for (const Node *n = t->last; n; n = n->before)
         if (n->op->grad_in_forward && !n->in_backward)
@@ -365,7 +369,7 @@ Status tape_backward(Tape *t, Tensor *loss)
 
     int64_t size;
     TRY(tape_plan(t, loss, &size));
-    TRY(check_all_used(t));
+    TRY(check_loss_uses_all(t));
     t->is_done = true;
     real *region = take_reals(t, size);
     return t->status || t->dry ? t->status : run_backward(t, loss, region);

@@ -6,11 +6,11 @@
  * A tape remembers its first fault. From then on every op returns NULL and does nothing, so a model
  * can be written as one expression; tape_backward() hands the fault out.
  *
- * Gradients: those of parameters are written to the block that tape_record() was given. Those of
- * other tensors are planned before backward runs: a gradient's space is used again once the node
- * that produced the tensor has run, so that backward needs about as much as its widest place.
+ * Gradients: those of parameters are written to the block that tape_record() was given. The memory
+ * of the others is planned before backward runs: a gradient's memory is reused once backward of the
+ * node that made the tensor has run (autograd/tape_plan.h).
  *
- * Of a segment, backward computes again what it needs: see tape_segment_begin().
+ * Backward recomputes the values that it needs of a segment: see tape_segment_begin().
  *
  * One tape belongs to one thread at a time. */
 #ifndef AUTOGRAD_TAPE_H
@@ -20,20 +20,21 @@
 #include "autograd/op.h"
 #include "autograd/profile.h"
 
-/* Where a number that is not finite first appeared: see Tape.check. */
+/* The first number that was not finite: see Tape.check. */
 typedef struct TapeFinding {
     bool found, in_backward;
     const char *op, *scope;
     const char *parameter; /* whose value (forward) or gradient (backward) it is, or NULL */
-    int64_t place;         /* in Params.value or grad: params_at(); if there is a parameter */
+    int64_t place;         /* index in Params.value or grad, if there is a parameter */
 } TapeFinding;
 
-/* A NAN to put where an op's result, or an input's gradient, has just been computed: for tests, and
- * to study spikes. It goes into the middle number, of the first node that fits. */
+/* A NaN to write into the result of an op, or into the gradient of an input, once it has been
+ * computed: for tests, and to study spikes. It replaces the middle number, in the first node that
+ * matches. */
 typedef struct TapePoison {
     const char *op, *scope; /* NULL: any */
     bool in_backward;
-    int input; /* whose gradient: from 1; 0: of the first that has one */
+    int input; /* the input whose gradient it is, from 1; 0: the first that has one */
 } TapePoison;
 
 /* Which numbers are bfloat16. Gradients, sums and statistics never are. */
@@ -58,17 +59,17 @@ typedef struct Tape {
     bool *written; /* by Tensor.index: this gradient holds a sum, not garbage */
     real seed;     /* d(objective) / d(loss): 1. Set it before the first op */
     bool is_done;  /* tape_backward() has run */
-    /* Only shapes: nothing is computed, numbers have no memory; dry_size is what they would take,
-     * scratch and gradients of inner tensors included. Parameters need not be allocated. A dry tape
-     * stays dry until tape_free(). */
+    /* Shapes only: nothing is computed and no numbers are allocated; dry_size is the memory that
+     * they would take, scratch and gradients of results included. Parameters need not be allocated.
+     * A dry tape stays dry until tape_free(). */
     bool dry;
     int64_t dry_size;
-    int64_t segment, segments;           /* the open one, or 0; how many there have been */
+    int64_t segment, segments;           /* the open one, or 0; the number of the last one begun */
     int64_t dry_segment, dry_inner_size; /* of the open segment; of the largest one */
     bool check; /* look at every result for the first one that is not finite; slow */
     TapeFinding finding;
-    Profile *profile;         /* of all that is computed, until it is set to another; NULL: none */
-    const TapePoison *poison; /* until tape_reset(), or until it has been put; NULL: none */
+    Profile *profile;         /* of every forward and backward; NULL: none */
+    const TapePoison *poison; /* until tape_reset() or until it has been written; NULL: none */
 } Tape;
 
 /* Forgets all tensors and the fault; from here on nothing is recorded. */
@@ -83,7 +84,7 @@ void tape_record(Tape *t, real *grads, bool *written);
 /* A tensor that is not cleared and has no gradient: an input of the model. */
 Tensor *tape_tensor(Tape *t, Shape shape);
 
-/* The same over numbers that somebody else owns, until tape_reset(). */
+/* The same over numbers that the caller owns, which must live until tape_reset(). */
 Tensor *tape_wrap(Tape *t, Shape shape, real *data);
 
 /* Memory until tape_reset(), not cleared; NULL and a fault when memory is out. */
@@ -96,13 +97,14 @@ void tape_scope(Tape *t, const char *scope);
 /* Sets the fault, unless there is one already; returns NULL. For ag_ functions and layers. */
 Tensor *tape_fault(Tape *t, Status status);
 
-/* Applies op to in[0 .. op->inputs): what the ag_ functions of ops.h are made of. */
+/* Applies op to in[0 .. op->inputs): the ag_ functions of ops.h call this. */
 Tensor *tape_apply(Tape *t, const Op *op, Tensor *const in[], const void *attr);
 
-/* From here to tape_segment_end() only the result y keeps its numbers. When backward gets there, it
- * runs forward again for what it needs of the rest: the same bits, for more time and less memory,
- * namely what one segment takes and a result each. Nothing between but y may be used behind the end
- * (E_ARG); segments do not nest (E_ARG), and do nothing unless the tape records. */
+/* Activation checkpointing. Of the ops from here to tape_segment_end() only the result y keeps its
+ * numbers. When backward reaches the segment, it runs forward again for the others that it needs:
+ * the same bits, for more time and less memory, namely that of one segment and of one result per
+ * segment. After the end only y may be used (E_ARG). Segments do not nest (E_ARG), and do nothing
+ * unless the tape records. */
 void tape_segment_begin(Tape *t);
 Tensor *tape_segment_end(Tape *t, Tensor *y);
 

@@ -5,7 +5,7 @@
 
 #include "autograd/kernels/bf16.h"
 
-/* The numbers of x, or of its gradient, are at data; NULL: they are x's, in bfloat16. */
+/* Looks for a number that is not finite in data, the values or gradient of x; NULL: in x->bf16. */
 static void check(Tape *t, const Node *n, const Tensor *x, bool in_backward, const real *data)
 {
     const int64_t count = shape_count(x->shape);

@@ -12,7 +12,7 @@ typedef struct Plan {
     int64_t size; /* of the region so far */
 } Plan;
 
-/* First fit. Returns where count numbers may lie. */
+/* First fit. Returns the offset of a gap for count numbers. */
 static int64_t allocate(Plan *p, int64_t count)
 {
     count = (count + 15) / 16 * 16; /* keeps every gradient 64-byte aligned */
@@ -35,8 +35,8 @@ static void release(Plan *p, int64_t begin)
     memmove(p->live + i, p->live + i + 1, (size_t)(p->count - i) * sizeof *p->live);
 }
 
-/* Whether the gradient of input i is that of n's result: Op.passthrough, and nothing else writes to
- * it before n does. */
+/* Whether input i shares the gradient of n's result: the op allows it, and no other node or input
+ * has written or writes it. */
 static bool passes_through(const Node *n, int i)
 {
     const Tensor *x = n->in[i];
@@ -46,7 +46,7 @@ static bool passes_through(const Node *n, int i)
     return true;
 }
 
-/* Places the gradients that backward of n writes, then gives back that of its result. */
+/* Allocates the gradients that backward of n writes, then releases the gradient of its result. */
 static void plan_node(Plan *p, Node *n)
 {
     bool is_shared = false;

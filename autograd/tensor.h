@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The one number type. The library is also built with CAPSTAN_DOUBLE, for users who ask for it and
- * so that the same source can be held against finite differences: see autograd/gradcheck.h. */
+/* The number type. CAPSTAN_DOUBLE makes it double, for users who ask for it, and for gradcheck
+ * (autograd/gradcheck.h), which compares the same source with finite differences. */
 #ifdef CAPSTAN_DOUBLE
 typedef double real;
 #else
@@ -36,8 +36,8 @@ typedef struct Shape {
 
 typedef struct Node Node;
 
-/* Made by a tape, or by Params. Where its gradient lies is the tape's business (autograd/tape.h),
- * so that lanes share the parameters and not their gradients. */
+/* Made by a tape, or by Params. The tape owns the gradient (autograd/tape.h), so that threads share
+ * parameters but not gradients. */
 typedef struct Tensor {
     Shape shape;
     real *data; /* shape_count(shape) numbers; NULL: they are in bf16 */
@@ -45,18 +45,18 @@ typedef struct Tensor {
      * (params_update_bf16()); a result has them instead of data (Tape.bf16). */
     bf16 *bf16;
     const char *name; /* of a parameter; NULL: no parameter */
-    /* In numbers: of a parameter in Params.value; of a result's gradient where tape_plan() put
-     * it. */
+    /* In numbers: of a parameter, in Params.value; of a result's gradient, in the region of
+     * tape_plan(). */
     int64_t offset;
-    int index; /* of a parameter among all: see Tape.written */
+    int index; /* of a parameter or span, in Tape.written; else -1 */
     bool wants_grad;
     bool has_grad; /* of a result, for tape_plan(): some node's backward has written its gradient */
     Node *from;    /* the recorded node whose result it is; NULL: an input or a parameter */
 } Tensor;
 
 int64_t shape_count(Shape s); /* how many numbers */
-int64_t shape_rows(Shape s);  /* how many runs of the last dimension; 0 if there is none */
-int64_t shape_last(Shape s);  /* the length of such a run */
+int64_t shape_rows(Shape s);  /* count / last: the number of rows; 0 if last is 0 */
+int64_t shape_last(Shape s);  /* the last dimension, the length of a row; 1 for rank 0 */
 bool shape_equal(Shape a, Shape b);
 const char *shape_text(Shape s); /* "[8, 16]"; good for three more calls in this thread */
 

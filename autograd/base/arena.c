@@ -7,7 +7,7 @@ enum { ALIGN = 64, BLOCK_MIN = 1 << 20, HUGE = 2 << 20, GROWTH_MAX = 1 << 30 };
 
 struct ArenaBlock {
     ArenaBlock *next;
-    int64_t size; /* of bytes */
+    int64_t size; /* of bytes[] */
     int64_t mapped;
     _Alignas(ALIGN) unsigned char bytes[];
 };
@@ -23,15 +23,15 @@ static ArenaBlock *block_map(Arena *a, int64_t size)
     ArenaBlock *b =
         mmap(NULL, (size_t)mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (b == MAP_FAILED) return NULL;
-    if (mapped >= HUGE) madvise(b, (size_t)mapped, MADV_HUGEPAGE); /* a wish: its failure is none */
+    if (mapped >= HUGE) madvise(b, (size_t)mapped, MADV_HUGEPAGE); /* advice: may fail */
     b->mapped = mapped;
     b->size = mapped - (int64_t)sizeof(ArenaBlock);
     a->reserved += b->size;
     return b;
 }
 
-/* A block is as large as all before it, if it can be, so that few pieces find one too short; what of it
- * is never given out is never touched and costs nothing. */
+/* Each block is as large as all blocks before it together, if the system grants that, so the number
+ * of blocks stays small. Pages that are never touched cost no memory. */
 static ArenaBlock *block_new(Arena *a, int64_t size)
 {
     const int64_t grown = a->reserved < GROWTH_MAX ? a->reserved : GROWTH_MAX;
@@ -39,7 +39,7 @@ static ArenaBlock *block_new(Arena *a, int64_t size)
     return b ? b : block_map(a, size);
 }
 
-/* Puts a block that holds size behind the current one, unless the next one does. */
+/* Moves to the next block, and inserts a new one first if the next is smaller than size. */
 static ArenaBlock *advance(Arena *a, int64_t size)
 {
     ArenaBlock **link = a->current ? &a->current->next : &a->first;
@@ -62,17 +62,17 @@ void *arena_take(Arena *a, int64_t size)
     size = (size + ALIGN - 1) / ALIGN * ALIGN;
     if (!a->current || a->used + size > a->current->size)
         if (!advance(a, size)) return NULL;
-    void *piece = a->current->bytes + a->used;
+    void *memory = a->current->bytes + a->used;
     a->used += size;
     a->taken += size;
     if (a->taken > a->most) a->most = a->taken;
-    return piece;
+    return memory;
 }
 
 void *arena_zero(Arena *a, int64_t size)
 {
-    void *piece = arena_take(a, size);
-    return piece ? memset(piece, 0, (size_t)size) : NULL;
+    void *memory = arena_take(a, size);
+    return memory ? memset(memory, 0, (size_t)size) : NULL;
 }
 
 char *arena_text(Arena *a, const char *s)

@@ -15,7 +15,7 @@ static _Thread_local struct {
     char trace[TRACE_MAX];
 } last;
 
-/* Adds to the trace; what does not fit is cut, never overrun. */
+/* Adds to the trace; cuts text that does not fit. */
 __attribute__((format(printf, 1, 2))) static void trace(const char *fmt, ...)
 {
     va_list args;
@@ -26,7 +26,8 @@ __attribute__((format(printf, 1, 2))) static void trace(const char *fmt, ...)
     last.length += used < room ? used : room - 1;
 }
 
-/* What came out of a file may stand in a message: a terminal must not obey it. Lines stay lines. */
+/* Escapes each line: a message may quote a file, whose control characters must not reach a
+ * terminal. */
 static void store(Status code, char *text)
 {
     int used = snprintf(last.message, sizeof last.message, "%s: ", status_text(code));
@@ -41,7 +42,7 @@ static void store(Status code, char *text)
 
 Status error_set(Status code, const char *file, int line, const char *func, const char *fmt, ...)
 {
-    char text[MESSAGE_MAX]; /* beside the record: an argument may be error_message() itself */
+    char text[MESSAGE_MAX]; /* not the record: an argument may be error_message() */
     va_list args;
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);

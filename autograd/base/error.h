@@ -1,9 +1,9 @@
 /* Errors: a Status to branch on, a message to show and a trace to debug with.
  *
  * Whoever finds a fault says so once, where it is found:   return FAIL(E_DATA, "%s: empty", path);
- * Whoever merely passes it on writes:                      TRY(dataset_open(&d, path));
- * Whoever can act on it reads error_message(), which is for the user, and error_trace(), which names
- * the places in the source. The record belongs to the thread; its next FAIL overwrites it. */
+ * Whoever merely passes it on writes:                      TRY(dataset_open(&d, path)); Whoever can
+ * act on it reads error_message(), which is for the user, and error_trace(), which names the places
+ * in the source. The record belongs to the thread; its next FAIL overwrites it. */
 #ifndef AUTOGRAD_BASE_ERROR_H
 #define AUTOGRAD_BASE_ERROR_H
 
@@ -34,7 +34,8 @@ typedef enum Status { STATUS_LIST(X) } Status;
         if (try_status_ != OK) return error_pass(try_status_, __FILE__, __LINE__, #call); \
     } while (0)
 
-/* What cannot be false, unless this program is wrong: never for what a user can do. Always on. */
+/* Aborts unless x is true, which only a bug can make false; never for mistakes of a user. Always
+ * on. */
 #define INVARIANT(x) ((x) ? (void)0 : error_abort(__FILE__, __LINE__, #x))
 
 Status error_set(Status code, const char *file, int line, const char *func, const char *fmt, ...)
@@ -42,7 +43,7 @@ Status error_set(Status code, const char *file, int line, const char *func, cons
 Status error_pass(Status code, const char *file, int line, const char *call) __attribute__((cold));
 _Noreturn void error_abort(const char *file, int line, const char *what) __attribute__((cold));
 
-/* Takes a record over from another thread: hand it what that thread's error_message() said. */
+/* Copies an error from another thread: pass the text that error_message() returned there. */
 Status error_adopt(Status code, const char *message) __attribute__((cold));
 
 const char *

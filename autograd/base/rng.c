@@ -20,7 +20,7 @@ uint64_t rng_u64(Rng r, uint64_t i, uint64_t high)
 
 uint64_t rng_below(Rng r, uint64_t i, uint64_t high, uint64_t limit)
 {
-    /* The high half of a product (Lemire 2019): off from uniform by less than limit / 2^64. */
+    /* The high half of a product (Lemire 2019): the bias is less than limit / 2^64. */
     __extension__ typedef unsigned __int128 Wide;
     return (uint64_t)((Wide)rng_u64(r, i, high) * limit >> 64);
 }

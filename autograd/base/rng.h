@@ -1,8 +1,8 @@
 /* Random numbers as pure functions: there is no generator to advance, so there is no state to save.
  *
  * A number is a function of (seed, stream, counter). A stream is named: rng_stream(seed, "blocks.0.
- * attn.q.weight") is the same on every machine and however many other streams exist.
- * Generator: Philox4x32-10, Salmon et al. 2011, doi:10.1145/2063384.2063405. */
+ * attn.q.weight") is the same on every machine, whatever other streams exist. Generator:
+ * Philox4x32-10, Salmon et al. 2011, doi:10.1145/2063384.2063405. */
 #ifndef AUTOGRAD_BASE_RNG_H
 #define AUTOGRAD_BASE_RNG_H
 
@@ -35,8 +35,7 @@ static inline Random4 rng_block(Rng r, uint64_t low, uint64_t high)
     return (Random4){{c0, c1, c2, c3}};
 }
 
-/* The i-th number of the stream's (high)-th sequence; high is 0 where one sequence is all there
- * is. */
+/* Number i of the stream's sequence `high`; high is 0 where a stream needs only one sequence. */
 uint64_t rng_u64(Rng r, uint64_t i, uint64_t high);
 uint64_t rng_below(Rng r, uint64_t i, uint64_t high, uint64_t limit); /* in [0, limit); limit > 0 */
 double rng_uniform(Rng r, uint64_t i, uint64_t high);                 /* in [0, 1) */

@@ -82,7 +82,7 @@ static const char *choice_at(const char *choices, int index, size_t *length)
     return c;
 }
 
-/* The index of a choice; -1 if it is none. */
+/* The index of a choice; -1 if there is none of this name. */
 static int choice_find(const char *choices, const char *value)
 {
     size_t length;
@@ -201,7 +201,7 @@ Status schema_set(const Key *k, void *config, const char *text, const char *wher
                 schema_expects(k, expected, sizeof expected));
 }
 
-/* 10000 and not 1e+04; 1.0e-08 and not 1e-08, which YAML 1.1 takes for a text. */
+/* 10000 and not 1e+04; 1.0e-08 and not 1e-08, which YAML 1.1 reads as a string. */
 static void write_real(double x, char *out, size_t size)
 {
     char number[32];

@@ -59,8 +59,9 @@ int text_utf8_length(const unsigned char *s, size_t available)
     return length;
 }
 
-/* The bytes at s, `left` > 0 of them, that go together; *plain: no terminal obeys them. */
-static size_t piece(const unsigned char *s, size_t left, bool *plain)
+/* Length of the character at s, with left > 0 bytes to read; 1 if it is not valid UTF-8. *plain: it
+ * is valid and not a control character. */
+static size_t character_length(const unsigned char *s, size_t left, bool *plain)
 {
     const int length = text_utf8_length(s, left);
     *plain =
@@ -74,7 +75,7 @@ char *text_escape(const char *s, char *out, size_t size)
     size_t left = strlen(s), used = 0;
     while (left) {
         bool plain;
-        const size_t step = piece(from, left, &plain), need = plain ? step : 4;
+        const size_t step = character_length(from, left, &plain), need = plain ? step : 4;
         if (used + need + 1 > size) break;
         if (plain)
             memcpy(out + used, from, need);
@@ -93,7 +94,7 @@ void text_put(FILE *out, const char *s, size_t size)
     const unsigned char *from = (const unsigned char *)s;
     while (size) {
         bool plain;
-        const size_t step = piece(from, size, &plain);
+        const size_t step = character_length(from, size, &plain);
         if (plain || *from == '\n' || *from == '\t')
             fwrite(from, 1, step, out);
         else

@@ -1,4 +1,4 @@
-/* Text: what several modules need and the C library does not have. */
+/* Text functions that the C library lacks. */
 #ifndef AUTOGRAD_BASE_TEXT_H
 #define AUTOGRAD_BASE_TEXT_H
 
@@ -7,30 +7,31 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* How many letters must be inserted, removed or replaced to make b of a (Levenshtein 1966): for "did you
- * mean". Words longer than 255 bytes are as far apart as can be. */
+/* Edit distance: the number of insertions, removals and replacements that turn a into b
+ * (Levenshtein 1966), for "did you mean". Huge if a or b is longer than 255 bytes. */
 int text_distance(const char *a, const char *b);
 
-/* The shortest text that reads back as the same number; "nan" and "inf" if it is none. Writes at most 32
- * bytes, returns out. */
+/* The shortest text that reads back as the same number; "nan" or "inf" if it is not finite. Writes
+ * at most 32 bytes; returns out. */
 char *text_real(double x, char out[32]);
 
-/* Length in bytes of the UTF-8 character that begins at s, of which `available` bytes are there: 1 to 4;
- * 0 if it is cut off by the end; -1 if it is not valid UTF-8 (overlong forms and surrogates are not). */
+/* Length in bytes of the UTF-8 character at s, 1 to 4; `available` bytes may be read. 0 if the end
+ * cuts the character off; -1 if it is not valid UTF-8 (overlong forms and surrogates are not). */
 int text_utf8_length(const unsigned char *s, size_t available);
 
-/* Copies s to out with every byte that a terminal could obey (controls, invalid UTF-8) as \xNN: for names
- * that come from a file. Cut to size. Returns out. */
+/* Copies s to out and writes control characters and invalid UTF-8, which a terminal could obey, as
+ * \xNN: for names read from a file. Cuts the result to size; returns out. */
 char *text_escape(const char *s, char *out, size_t size);
 
-/* Writes size bytes to out in that way, but for ends of lines and tabs, which stay. */
+/* Writes size bytes to out, escaped in the same way, but keeps newlines and tabs. */
 void text_put(FILE *out, const char *s, size_t size);
 
-/* What a user asked to have, a model's text for one: as it is, and to a terminal as text_put() does. */
+/* Writes output that the user asked for, such as a sample: unchanged to a file or pipe, escaped as
+ * text_put() does to a terminal. */
 void text_show(FILE *out, const char *s, size_t size);
 
-/* Closes out = open_memstream(text, ...). false: memory was out, and *text, to be freed, is not all of it or
- * NULL; fclose() alone does not tell. */
+/* Closes out = open_memstream(text, ...). Returns false if memory ran out, which fclose() alone
+ * does not report: *text is then incomplete or NULL. The caller frees *text either way. */
 bool text_close(FILE *out, char *const *text);
 
 #endif

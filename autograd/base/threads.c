@@ -3,7 +3,7 @@
 #include <omp.h>
 #include <sched.h>
 
-static int chosen; /* 0: not yet */
+static int chosen; /* 0: threads_set() has not run yet */
 
 int threads_cores(void)
 {
@@ -38,7 +38,8 @@ void threads_range(int64_t count, int64_t block, RangeWork work, const void *con
             work(context, i * block, (i + 1) * block < count ? (i + 1) * block : count, 0);
         return;
     }
-/* An explicit team: openblas_set_num_threads(1) of the OpenMP flavour changes OpenMP's default. */
+/* Names the number of threads: openblas_set_num_threads(1) changes OpenMP's default if OpenBLAS was
+ * built with OpenMP. */
 #pragma omp parallel for schedule(dynamic, 1) num_threads(team)
     for (int64_t i = 0; i < blocks; i++)
         work(context, i * block, (i + 1) * block < count ? (i + 1) * block : count,

@@ -11,8 +11,8 @@
 
 enum { THREADS_MAX = 256 };
 
-int threads_cores(void);     /* that this process may use */
-void threads_set(int count); /* 0: one a core. The one piece of global state */
+int threads_cores(void);     /* cores that this process may use */
+void threads_set(int count); /* 0: one per core. The only global state */
 int threads_count(void);
 
 /* How many threads a threads_range() called here would use: 1 inside another one. Sizes scratch. */

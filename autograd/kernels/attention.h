@@ -23,7 +23,7 @@ typedef struct AttentionMatrix {
     int64_t step;
 } AttentionMatrix;
 
-/* The same in bfloat16. */
+/* Likewise of bfloat16. */
 typedef struct AttentionMatrixBf16 {
     bf16 *data;
     int64_t step;
@@ -35,7 +35,7 @@ typedef struct AttentionUnit {
     int64_t value_width;   /* of v and y */
     int64_t group; /* query heads that read this key head; in q, y, dq, dy they lie side by side */
     AttentionMatrix q, k, v, y;
-    AttentionMatrixBf16 q_bf16, k_bf16, v_bf16, y_bf16; /* in their place: see attention_bf16.h */
+    AttentionMatrixBf16 q_bf16, k_bf16, v_bf16, y_bf16; /* used instead: see attention_bf16.h */
     AttentionMatrix dy, dq, dk, dv;                     /* for backward; data NULL: not wanted */
     bool add_q, add_k, add_v;   /* dq, dk, dv hold sums to add to, not garbage */
     const int32_t *first, *end; /* [queries]: the keys that a row sees; NULL: causal */
@@ -44,17 +44,18 @@ typedef struct AttentionUnit {
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */
     int64_t log_sum_step;
     real *max_logit; /* [group]: the largest score; this and the next NULL: not wanted */
-    double *entropy; /* [group]: sum over rows of the weights' entropy, before any is dropped */
+    double *entropy; /* [group]: sum over rows of the entropy of the weights before dropout */
 
-    /* A weight is dropped if a number, a function of (rng, step, row, key), is below threshold. */
+    /* A weight is dropped if a random word, a function of (rng, step, row, key), is below
+     * drop_below. */
     Rng rng;
     uint64_t step;
-    uint64_t drop_row;      /* the first row of the first head; the next head is one on, */
-    uint64_t drop_row_step; /* the next row this many */
+    uint64_t drop_row;      /* number of row 0 of the first head; + 1 per head, */
+    uint64_t drop_row_step; /* + this per row */
     uint32_t drop_below;    /* 0: nothing is dropped */
-    double drop_scale;      /* of those that are not */
+    double drop_scale;      /* factor of the weights that are kept */
 
-    /* The unit after this, or NULL: its rows are brought into the cache meanwhile. */
+    /* The unit after this one, whose rows this one prefetches; NULL: none. */
     const struct AttentionUnit *next;
 
     void *scratch; /* attention_unit_scratch() bytes, 64-byte aligned */
@@ -66,7 +67,7 @@ int64_t attention_unit_scratch(int64_t keys, int64_t head_width, int64_t value_w
 void attention_unit_forward(const AttentionUnit *u);  /* y, log_sum, max_logit, entropy */
 void attention_unit_backward(const AttentionUnit *u); /* dq, dk, dv, from y and log_sum */
 
-/* One version for each instruction set; the two above choose. */
+/* One version for each instruction set; the two functions above choose. */
 typedef void AttentionPass(const AttentionUnit *u);
 AttentionPass attention_unit_forward_plain, attention_unit_backward_plain;
 AttentionPass attention_unit_forward_avx512, attention_unit_backward_avx512;

@@ -1,7 +1,7 @@
 #include "autograd/kernels/attention.h"
 
 #ifdef __x86_64__
-/* Features and no "arch=": else functions of other headers could not become part of these. */
+/* Single features, not "arch=": otherwise functions of other headers could not be inlined here. */
 #ifdef __clang__
 #pragma clang attribute push( \
     __attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"))), apply_to = function)

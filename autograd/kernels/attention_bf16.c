@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Whether CPUID names AVX512-BF16, and AMX's tiles and their bfloat16 products. */
+/* The fastest version that CPUID allows: AVX512-BF16, or AMX with bfloat16 products. */
 static AttentionBf16 processor_has(void)
 {
     unsigned a = 0, b = 0, c = 0, d = 0;
@@ -31,7 +31,7 @@ static bool may_use_tiles(void)
 
 AttentionBf16 attention_bf16_most(void)
 {
-    static int known; /* 1 + the version */
+    static int known; /* 1 + the version; 0: not known yet */
     int best = __atomic_load_n(&known, __ATOMIC_RELAXED);
     if (!best) {
         best = 1 + (int)processor_has();
@@ -47,8 +47,8 @@ AttentionBf16 attention_bf16_most(void)
 }
 #endif
 
-/* Intel's vdpbf16ps takes longer than the two multiply-adds that it is worth (Sapphire Rapids: 0.6
- * of the float kernel's rate, as measured here); on AMD's Zen 4 it takes half as long. */
+/* Intel's vdpbf16ps takes longer than the two multiply-adds that it replaces (Sapphire Rapids: 0.6
+ * of the float kernel's rate); on AMD's Zen 4 it takes half as long. */
 static bool is_worth_it(AttentionBf16 version)
 {
 #if ATTENTION_BF16_BUILT
@@ -64,11 +64,11 @@ AttentionBf16 attention_bf16_choose(const AttentionUnit *u)
 {
     const bool all = u->q_bf16.data && u->k_bf16.data && u->v_bf16.data && u->y_bf16.data;
     const AttentionBf16 most = attention_bf16_most();
-    /* The largest score is looked for before scores are scaled. */
+    /* The bfloat16 versions take the maximum before scaling, so the scale must be positive. */
     return all && u->scale > 0 && is_worth_it(most) ? most : ATTENTION_FLOAT;
 }
 
-/* Room for what forward_begin() or backward_begin() cuts out. */
+/* Bytes of scratch that forward_begin() or backward_begin() uses. */
 static int64_t blocks_work(const AttentionUnit *u, bool backward)
 {
     enum { SIDE = 32, STRETCH = 256, SPARE = 32 * 64 };
@@ -88,7 +88,7 @@ static int64_t blocks_work(const AttentionUnit *u, bool backward)
            keys;
 }
 
-/* Bytes of float copies of bfloat16 rows, which lie before the float kernel's own scratch. */
+/* Bytes of the float copies of bfloat16 rows, which precede the float kernel's own scratch. */
 static int64_t copies(const AttentionUnit *u)
 {
     const int64_t queries = u->group * u->queries;

@@ -1,10 +1,10 @@
 /* Attention of bfloat16 rows (AttentionUnit.q_bf16, k_bf16, v_bf16, y_bf16): products take bfloat16
  * and sum in float; sums, maxima and gradients are float. Weights, their gradients, and dy are
- * rounded where a product takes them: each to 2^-8 of its size.
+ * rounded to bfloat16 as operands of products: relative error 2^-8.
  *
  * There are three versions: AMX; AVX512-BF16; and the float kernel on converted copies, which also
- * takes units of which only some matrices are bfloat16. They differ by that rounding. Within a
- * version the bits depend on the segment alone, as attention.h says. */
+ * takes units of which only some matrices are bfloat16. Their results differ by that rounding.
+ * Within a version the bits depend on the segment alone, as attention.h says. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_H
 
@@ -18,14 +18,14 @@
 
 typedef enum AttentionBf16 { ATTENTION_FLOAT, ATTENTION_AVX512_BF16, ATTENTION_AMX } AttentionBf16;
 
-/* The last version that this processor has. Asks Linux for AMX. */
+/* The fastest version that this processor has. Requests AMX from Linux. */
 AttentionBf16 attention_bf16_most(void);
 
-/* The one to take for u: the fastest, if all of its rows are bfloat16. */
+/* The version to use for u: the fastest, if all of its matrices are bfloat16. */
 AttentionBf16 attention_bf16_choose(const AttentionUnit *u);
 
-/* The work that a version needs for u, of which queries, keys, head_width, group, and which rows
- * are bfloat16 must be there. */
+/* Bytes of scratch that a version needs for u. Reads only its sizes (queries, keys, widths, group)
+ * and which matrices are bfloat16. */
 int64_t attention_bf16_scratch(AttentionBf16 version, const AttentionUnit *u, bool backward);
 
 void attention_bf16_forward(AttentionBf16 version, const AttentionUnit *u);

@@ -14,7 +14,8 @@
 
 #include "autograd/kernels/attention_bf16_block.h"
 
-/* By hand: the compiler's functions for tiles do not tell it that they read and write memory. */
+/* Assembly, because the compiler's intrinsics for tiles do not declare that they read and write
+ * memory. */
 #define TILE_LOAD(tile, from, step) \
     __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(from), "r"(step) : "memory")
 #define TILE_STORE(tile, to, step) \
@@ -42,7 +43,7 @@ static void tiles_end(void)
     __asm__ volatile("tilerelease" ::);
 }
 
-/* c [32, 32] = a b, or c += a b, over so many steps. */
+/* c [32, 32] = a b, or c += a b, over `steps` steps of the depth. */
 BLOCK_INLINE void square(float *c, int64_t c_row, bool add, int64_t steps, Steps a, Steps b)
 {
     const int64_t c_step = c_row * (int64_t)sizeof *c, a_step = a.next * (int64_t)sizeof(bf16);

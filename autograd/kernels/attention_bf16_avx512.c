@@ -29,7 +29,8 @@ BLOCK_INLINE __m512bh pair_everywhere(const bf16 *x)
     return (__m512bh)_mm512_set1_epi32(pair);
 }
 
-/* c [32, 32] = a b, or c += a b, over so many steps: eight rows at a time stay in registers. */
+/* c [32, 32] = a b, or c += a b, over `steps` steps of the depth: eight rows at a time are in
+ * registers. */
 BLOCK_INLINE void square(float *c, int64_t c_row, bool add, int64_t steps, Steps a, Steps b)
 {
     enum { ROWS = 8 };

@@ -1,6 +1,6 @@
 /* Inside the bfloat16 attention kernels: backward. A block is 32 keys (rows) by 32 queries
- * (columns). That way round, the weights and their gradients come out as the operands that dv +=
- * p^T dy and dk += ds^T q want, and interleaved in pairs, as dq += ds k wants. Weights are
+ * (columns). In this orientation the weights and their gradients are computed directly as operands
+ * of dv += p^T dy and dk += ds^T q, and, interleaved in pairs, of dq += ds k. Weights are
  * recomputed from log_sum, as in attention.h; up to 8 blocks of queries share each block of
  * keys. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_BACKWARD_H
@@ -13,7 +13,7 @@
 #include "autograd/kernels/attention_dropout.h"
 
 typedef struct Backward {
-    int64_t width, values; /* of a head in q and k, and in v and y, filled up to whole blocks */
+    int64_t width, values; /* of a head in q and k, and in v and y, padded to whole blocks */
     bf16 *k, *v;           /* blocks of keys: [32, width], [32, values] */
     bf16 *k_transposed;    /* [width, 32] */
     bf16 *q, *dy;          /* blocks of a stretch of queries, as columns, */
@@ -27,7 +27,7 @@ typedef struct Backward {
     float *dq;              /* [width, STRETCH], columns as unpacked() says */
     float *log_sum, *delta; /* [STRETCH]; delta: the sum over columns of dy y */
     uint32_t *keep;         /* [BLOCKS, 64]: which of 32 queries keep a key */
-    bool *begun;            /* [blocks of keys]: dk and dv hold something */
+    bool *begun;            /* [blocks of keys]: dk and dv hold sums, not garbage */
     Queries block[BLOCKS];
 } Backward;
 
@@ -90,7 +90,7 @@ static float row_delta(const bf16 *y, const float *dy, int64_t width)
     return _mm512_reduce_add_ps(sum);
 }
 
-/* A block of queries, and what belongs to its rows. */
+/* Loads a block of queries, and log_sum and delta of its rows. */
 static void queries_begin(const AttentionUnit *u, Backward *w, int64_t head, int64_t row,
                           int64_t at)
 {
@@ -123,7 +123,7 @@ static void queries_begin(const AttentionUnit *u, Backward *w, int64_t head, int
     }
 }
 
-/* Which weights of a block of queries and 64 keys are kept: a word a key. */
+/* The dropout mask of a block of queries and 64 keys: one word per key. */
 static void keep_begin(const AttentionUnit *u, const Queries *q, int64_t key, uint32_t *keep)
 {
     real factor[64];
@@ -134,7 +134,7 @@ static void keep_begin(const AttentionUnit *u, const Queries *q, int64_t key, ui
     }
 }
 
-/* What the rows of a block need beside its scores. */
+/* Per-query inputs of a block's gradient, besides its scores. */
 typedef struct Sides {
     __m512 log_sum[2], delta[2], scale, slope, drop_scale;
     __m512i first[2], end[2], own[2];
@@ -176,7 +176,7 @@ BLOCK_INLINE void key_gradient(const Backward *w, const Sides *a, const bool pla
     *ds = to_bf16_32(g[0], g[1]);
 }
 
-/* One block of keys against one of queries: scores and dy v^T are in s and dp. */
+/* The weights and the gradient of the scores of one block, from scores in s and dy v^T in dp. */
 static void block_gradient(const AttentionUnit *u, const Backward *w, int64_t key, int64_t at,
                            bf16 *pairs)
 {
@@ -218,7 +218,8 @@ static bool sees(Interval x, int64_t key)
     return x.first < key + SIDE && x.end > key;
 }
 
-/* One block of keys against a stretch of queries: dk, dv, and what dq is made of. */
+/* One block of keys against a stretch of queries: dk, dv, and ds, from which queries_backward()
+ * computes dq. */
 static void keys_backward(const AttentionUnit *u, Backward *w, int64_t blocks, int64_t key)
 {
     const int64_t width = w->width, values = w->values;
@@ -255,7 +256,7 @@ static void keys_backward(const AttentionUnit *u, Backward *w, int64_t blocks, i
     if (begin < end) *begun = true;
 }
 
-/* dq of a stretch of queries += what a stretch of keys adds. */
+/* dq of a stretch of queries += ds k over a stretch of keys. */
 static void queries_backward(const Backward *w, int64_t blocks, int64_t from, int64_t stop)
 {
     const int64_t width = w->width;
@@ -271,7 +272,7 @@ static void queries_backward(const Backward *w, int64_t blocks, int64_t from, in
     }
 }
 
-/* Sixteen numbers of a row are set, or added to what is there. */
+/* Stores 16 numbers of a row, or adds them to it. */
 BLOCK_INLINE void put(float *to, __mmask16 which, __m512 x, bool add)
 {
     if (add) x = _mm512_add_ps(x, _mm512_maskz_loadu_ps(which, to));
@@ -302,7 +303,7 @@ static void put_queries(const AttentionUnit *u, const Backward *w, int64_t at)
         }
 }
 
-/* Rows of keys' gradients, factor x [keys, padded], to rows of `width` numbers. */
+/* Stores the gradient of k or v, factor x [keys, padded], in rows of `width` numbers. */
 static void put_keys(const AttentionUnit *u, const Backward *w, AttentionMatrix to, int64_t width,
                      const float *x, int64_t padded, float factor, bool add)
 {

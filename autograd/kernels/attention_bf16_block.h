@@ -1,5 +1,5 @@
 /* Inside the bfloat16 attention kernels: blocks of 32 rows and 32 columns. Included once for each
- * instruction set, in a file that has those of AVX512-BF16.
+ * instruction set, by files compiled for AVX512-BF16.
  *
  * A product c [32, 32] += a b takes steps of 32 numbers of its depth. Of a, one step is 32 rows of
  * 32 numbers; of b, two tiles [16, 16] of pairs, pair i of column j being the numbers 2 i and 2 i +
@@ -15,8 +15,8 @@ enum { SIDE = 32, TILE = 16 * SIDE };
 
 #define BLOCK_INLINE static inline __attribute__((always_inline))
 
-/* How the steps of an operand lie: numbers from one row of a, or tile of b, to the next; from step
- * to step. */
+/* Strides of an operand, in numbers: from one row of a, or tile of b, to the next; from one step to
+ * the next. */
 typedef struct Steps {
     const bf16 *data;
     int64_t next, step;
@@ -70,7 +70,8 @@ BLOCK_INLINE __mmask32 within_32(int64_t c, int64_t width)
     return width - c >= 32 ? 0xffffffff : (__mmask32)((1u << (width - c)) - 1);
 }
 
-/* to [32, padded] = rows of bfloat16 numbers, where `rows` has a bit, else zeros. */
+/* to [32, padded] = rows of bfloat16 numbers, of the rows whose bit in `rows` is set; zeros in the
+ * others. */
 BLOCK_INLINE void stage_bf16(bf16 *to, int64_t padded, const bf16 *x, int64_t step, uint32_t rows,
                              int64_t width)
 {
@@ -81,7 +82,7 @@ BLOCK_INLINE void stage_bf16(bf16 *to, int64_t padded, const bf16 *x, int64_t st
                                               : _mm512_setzero_si512());
 }
 
-/* The same of float numbers. */
+/* The same from float numbers. */
 BLOCK_INLINE void stage_float(bf16 *to, int64_t padded, const real *x, int64_t step, uint32_t rows,
                               int64_t width)
 {
@@ -95,7 +96,7 @@ BLOCK_INLINE void stage_float(bf16 *to, int64_t padded, const real *x, int64_t s
         }
 }
 
-/* x [32, padded] as b whose columns are its rows: to [padded / 32 steps, 2 tiles]. */
+/* x^T as operand b, x [32, padded]: to [padded / 32 steps, 2 tiles]. */
 BLOCK_INLINE void as_columns(bf16 *to, const bf16 *x, int64_t padded)
 {
     for (int64_t c = 0; c < padded; c += SIDE)
@@ -110,7 +111,7 @@ BLOCK_INLINE void as_columns(bf16 *to, const bf16 *x, int64_t padded)
         }
 }
 
-/* x [32, padded] as one step of b: to [padded / 16 tiles]. */
+/* x [32, padded] as operand b, one step deep: to [padded / 16 tiles]. */
 BLOCK_INLINE void as_pairs(bf16 *to, const bf16 *x, int64_t padded)
 {
     const __m512i first = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
@@ -146,7 +147,8 @@ BLOCK_INLINE void prefetch_bf16(AttentionMatrixBf16 x, int64_t row, int64_t end,
     prefetch_rows(x.data + column, x.step * one, row, end, width * one, 0);
 }
 
-/* Which of 32 columns unpacking words puts at index i of the first 16, and, 4 on, of the others. */
+/* The one of 32 columns that unpacking words puts at index i of the first 16; + 4: of the other
+ * 16. */
 BLOCK_INLINE int unpacked(int i)
 {
     return i / 4 * 8 + i % 4;
@@ -171,8 +173,8 @@ BLOCK_INLINE void as_transposed(bf16 *to, const bf16 *x, int64_t padded)
         }
 }
 
-/* 2^x, 0 where that would be subnormal, to 4e-6: a weight is rounded to 2^-9 after this. Not a
- * number stays so. See exp2_vec() in attention_vector.h. */
+/* 2^x, 0 where that would be subnormal, to 4e-6: a weight is rounded to 2^-9 after this. NaN stays
+ * NaN. See exp2_vec() in attention_vector.h. */
 BLOCK_INLINE __m512 exp2_16(__m512 x)
 {
     const __m512 round = _mm512_set1_ps(0x1.8p23f);

@@ -1,7 +1,7 @@
-/* Inside the bfloat16 attention kernels: forward. 32 queries at a time go over stretches of up
- * to 256 keys: scores of the whole stretch, then the new maximum of each row, weights in
- * bfloat16, and y += p v. The sums so far are scaled down when a maximum grows (online softmax,
- * see attention.h). */
+/* Inside the bfloat16 attention kernels: forward. For 32 queries at a time, it walks over stretches
+ * of up to 256 keys: scores of the whole stretch, the new maximum of each row, weights in bfloat16,
+ * then y += p v. The sums so far are scaled down when a maximum grows (online softmax, see
+ * attention.h). */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_BF16_FORWARD_H
 #define AUTOGRAD_KERNELS_ATTENTION_BF16_FORWARD_H
 
@@ -15,9 +15,9 @@
 enum { STRETCH_ROW = STRETCH + 16 }; /* numbers from row to row of scores: not a power of 2 */
 
 typedef struct Forward {
-    int64_t width;   /* of a head of q and k, filled up to whole blocks */
+    int64_t width;   /* of a head of q and k, padded to whole blocks */
     int64_t values;  /* the same of v and y */
-    float scale;     /* of scores, to powers of 2 */
+    float scale;     /* of scores, with log2 e: weights are powers of 2 */
     bf16 *k, *v;     /* blocks of keys: as columns, and as pairs */
     bf16 *q;         /* [SIDE, width]; in forward_begin() also [SIDE, values] */
     bf16 *p;         /* [SIDE, STRETCH] */
@@ -58,7 +58,7 @@ static Forward forward_begin(const AttentionUnit *u)
     return f;
 }
 
-/* Distance and mask of a block of scores. */
+/* Adds ALiBi to a block of scores and masks them. */
 static void block_scores(const AttentionUnit *u, const Queries *q, int64_t key, float *s)
 {
     const float slope = u->slopes ? (float)(u->slopes[q->head] / u->scale) : 0;
@@ -77,7 +77,7 @@ static void block_scores(const AttentionUnit *u, const Queries *q, int64_t key, 
         }
 }
 
-/* What the sums so far are to be multiplied by, as the largest scores move: shrink. */
+/* Updates the maxima. shrink: the factors that rescale the sums so far to the new maxima. */
 static void move_max(Forward *f, int64_t rows, int64_t begin, int64_t end, float *shrink)
 {
     float now[SIDE];
@@ -137,7 +137,8 @@ static void row_weights(const AttentionUnit *u, Forward *f, int64_t r, int64_t b
     if (u->entropy) _mm512_storeu_ps(spreads, spread);
 }
 
-/* Scores of a stretch from `key` on, in [begin, end), to weights; the sums so far shrink. */
+/* Turns the scores of the stretch that begins at `key`, in [begin, end), into weights; rescales the
+ * sums so far. */
 static void stretch_weights(const AttentionUnit *u, Forward *f, const Queries *q, int64_t key,
                             int64_t begin, int64_t end, bool is_first)
 {

@@ -12,8 +12,8 @@ enum {
 typedef struct Queries {
     int64_t row, count, head;
     int32_t first[SIDE], end[SIDE]; /* the keys that each row sees */
-    Interval all, common;           /* those that one of them sees, and that all see */
-    uint32_t present; /* rows that see a key: the others are zeros, whatever they hold */
+    Interval all, common;           /* keys that at least one row sees; that all rows see */
+    uint32_t present;               /* rows that see a key; the others are read as zeros */
 } Queries;
 
 static int64_t blocks_of(int64_t count)
@@ -52,7 +52,7 @@ static bool all_see(const Queries *q, int64_t key)
     return q->common.first <= key && key + SIDE <= q->common.end;
 }
 
-/* The keys that a row of the unit sees: the others may hold anything. */
+/* The keys that at least one row of the unit sees; the others may be garbage. */
 static Interval seen_at_all(const AttentionUnit *u)
 {
     Interval all = {0};
@@ -61,7 +61,7 @@ static Interval seen_at_all(const AttentionUnit *u)
     return all;
 }
 
-/* A bit for each of 32 rows from `row` on that is in x. */
+/* For 32 rows from `row` on: a bit for each row in x. */
 static uint32_t inside(Interval x, int64_t row)
 {
     uint32_t bits = 0;

@@ -4,8 +4,8 @@
 
 #include "autograd/kernels/attention_tile.h"
 
-/* What dropout makes of each weight of row i from key on, in v: 0 or drop_scale times it. 64 keys
- * take one word each of 16 numbers. */
+/* The dropout factors, 0 or drop_scale, of the weights of row i for the keys in v, counted from
+ * `key`. 64 keys use one random word each, from 16 counters. */
 static void drop_factors(const AttentionUnit *u, int64_t head, int64_t i, int64_t key, Interval v,
                          real *factor)
 {

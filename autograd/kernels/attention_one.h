@@ -1,6 +1,6 @@
 /* Inside the attention kernel: forward for a single query, as in decoding. Packing the keys would
- * pay only with more rows that share them, so k and v are read once and in order, directly: time is
- * that of memory. */
+ * pay only if more rows shared them, so k and v are read directly, once and in order: memory
+ * bandwidth bounds the time. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_ONE_H
 #define AUTOGRAD_KERNELS_ATTENTION_ONE_H
 
@@ -24,8 +24,8 @@ INLINE real dot(const real *x, const real *y, int64_t width)
     return total(sum) + rest;
 }
 
-/* p = the scores, times log2 e, of the keys that are seen; the rest of the last vector:
- * -infinity. */
+/* p = log2 e times the scores of the keys that are seen, padded with -infinity to a whole
+ * vector. */
 static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real *p)
 {
     const real scale = (real)(u->scale * LOG2E);
@@ -40,7 +40,7 @@ static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real 
     }
 }
 
-/* y = the rows of v from the first key on, each times its weight, times factor. */
+/* y = factor times the sum of the seen rows of v, each times its weight. */
 static void one_sum(const AttentionUnit *u, Interval see, const real *p, real factor, real *y)
 {
     const int64_t count = see.end - see.first, step = u->v.step, width = u->value_width;

@@ -2,15 +2,15 @@
  * instruction set, after the macros of attention_vector.h and after FORWARD and BACKWARD, the names
  * of the two functions to define.
  *
- * A tile is QUERIES queries by KEYS keys, and is worked on in strips of STRIP queries: a strip
+ * A tile is QUERIES queries by KEYS keys, and is processed in strips of STRIP queries: a strip
  * skips the vectors of keys that none of its rows sees. Forward first transposes the keys into
  * panels, so that scores come as vectors along the keys, then takes each tile of queries over the
  * tiles of keys: scores, mask and ALiBi, new maximum, weights, y += p v. Backward takes the tiles
  * in the same order: scores again, p = 2^(score - log_sum), dp = dy v^T, ds = p (dp - delta), then
  * dq += ds k for the strip and, once the tile is complete, dv += p^T dy and dk += ds^T q. delta is
- * the sum over columns of dy y; a strip whose keys are all in one tile takes the sum over keys of p
- * dp instead, which is the same and at hand. Gradients are added where they belong if a head is
- * whole vectors, else in a copy. */
+ * the sum over columns of dy y; a strip whose keys are all in one tile uses the equal sum over keys
+ * of p dp instead, which needs no other data. Gradients are summed in place if a head is whole
+ * vectors, else in a copy. */
 #include "autograd/kernels/attention_dropout.h"
 #include "autograd/kernels/attention_one.h"
 #include "autograd/kernels/attention_prefetch.h"
@@ -26,22 +26,22 @@ enum {
 /* The width of a head's rows in q and k, or in v and y. */
 typedef struct Width {
     int64_t count;
-    int64_t padded; /* filled up to whole vectors */
-    bool whole;     /* it is whole vectors: rows are read, and written, where they lie */
+    int64_t padded; /* padded to whole vectors */
+    bool whole;     /* width is whole vectors: rows are read and written in place */
 } Width;
 
 typedef struct Scratch {
     Width head, value;
-    int64_t padded; /* keys, filled up to whole panels */
+    int64_t padded; /* keys, padded to whole panels */
     /* Keys of the unit, in columns: panels of PANEL keys. */
     real *k_columns, *v_columns;
-    real *k_rows, *v_rows, *dk, *dv; /* in padded rows: for what is not whole */
-    /* A tile of queries, in rows; what cannot be read, or written, where it lies. */
+    real *k_rows, *v_rows, *dk, *dv; /* padded rows, if a head is not whole vectors */
+    /* Copies of a tile of queries, if its rows cannot be read or written in place. */
     real *q_rows, *dy_rows, *sum;
     real *p, *dp;         /* [QUERIES, KEYS]: scores or weights, and their gradient */
     real *lanes;          /* [QUERIES, LANES]: sums of weights */
     real *spread;         /* likewise: of weights times score - max, for the entropy */
-    unsigned char *begun; /* [padded / STRIP]: strips of keys whose dk and dv hold something */
+    unsigned char *begun; /* [padded / STRIP]: strips of keys whose dk and dv hold sums */
 } Scratch;
 
 static Width width_of(int64_t count)
@@ -74,7 +74,7 @@ static Scratch scratch_cut(const AttentionUnit *u, bool backward)
     return w;
 }
 
-/* A tile of queries, and which keys its strips see. */
+/* A tile of queries, and the keys that its strips see. */
 typedef struct Tile {
     int64_t row, rows, head;
     Interval strip[STRIPS], all;
@@ -103,7 +103,7 @@ static Tile tile_at(const AttentionUnit *u, int64_t head, int64_t row)
     return t;
 }
 
-/* The part of an interval in the tile of keys that begins at key, counted from there. */
+/* The part of interval x in the tile of keys that begins at `key`, relative to key. */
 static Interval within(Interval x, int64_t key)
 {
     x.first = x.first > key ? x.first - key : 0;
@@ -116,9 +116,8 @@ static Interval whole_vectors(Interval x)
     return (Interval){x.first / GRAIN * GRAIN, (x.end + GRAIN - 1) / GRAIN * GRAIN};
 }
 
-/* The rows of a tile. They are copied, and those that see no key as zeros, so that no not-a-number
- * comes in through them, if they cannot be read where they lie; a last strip that is short always
- * is, and filled with zeros. */
+/* The rows of a tile, in place or as a copy in which rows that see no key are zeros, so that a NaN
+ * in them does no harm. A short last strip is always copied and padded with zeros. */
 static AttentionMatrix tile_rows(const AttentionUnit *u, const Tile *t, AttentionMatrix x,
                                  const Width *w, real *copy)
 {
@@ -134,7 +133,7 @@ static AttentionMatrix tile_rows(const AttentionUnit *u, const Tile *t, Attentio
     return direct ? x : (AttentionMatrix){copy, w->padded};
 }
 
-/* Those of a strip, all STRIP of them. */
+/* All STRIP rows of a strip. */
 static AttentionMatrix strip_rows(const Tile *t, int64_t strip, AttentionMatrix x, const Width *w,
                                   real *copy)
 {
@@ -142,8 +141,8 @@ static AttentionMatrix strip_rows(const Tile *t, int64_t strip, AttentionMatrix 
     return (AttentionMatrix){x.data + strip * STRIP * x.step, x.step};
 }
 
-/* The scores of a strip, or the like of them: s [STRIP, KEYS] = its rows times the keys of panels,
- * in the vectors of v. */
+/* s [STRIP, KEYS] = the rows a of a strip times the columns of panels, for the vectors in v:
+ * scores, or dy v^T. */
 static void strip_product(int64_t rows, int64_t width, AttentionMatrix a, const real *panels,
                           int64_t key, Interval v, real *s)
 {
@@ -158,7 +157,7 @@ static void strip_product(int64_t rows, int64_t width, AttentionMatrix a, const 
 
 static const real lane_numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-/* Finishes the scores of one row: distance and mask. */
+/* Finishes the scores of one row: adds ALiBi and masks. */
 static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t key, Interval v,
                        real *s)
 {
@@ -166,10 +165,10 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
     if (!u->slopes && x.first <= v.first && x.end >= v.end) return;
     const real slope = u->slopes ? (real)(u->slopes[t->head] * LOG2E) : 0;
     const real own = (real)(u->keys - u->queries + t->row + i - key);
-    /* Compared as numbers of the vector's type: positions in a tile, so all of them are exact. */
+    /* Compared as reals: positions in a tile are small, so all are exact. */
     const real first = (real)(x.first < 0 ? 0 : x.first), end = (real)(x.end > KEYS ? KEYS : x.end);
     const Vec minus = all(-(real)INFINITY), zero = {0};
-    /* What all see is left as it is: often all but the diagonal. */
+    /* Keys that all rows see need no mask: often all but the diagonal. */
     if (!u->slopes && x.first <= v.first && x.end > v.first)
         v.first += (x.end - v.first) / LANES * LANES;
     Vec position = load(lane_numbers) + (real)v.first;
@@ -186,10 +185,10 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
 
 typedef struct Online {
     AttentionMatrix q, v;
-    real max[QUERIES]; /* of the scores so far, times log2 e */
+    real max[QUERIES]; /* largest score so far, times log2 e */
 } Online;
 
-/* One strip against one tile of keys: weights, and the sum that they weigh. */
+/* One strip against one tile of keys: weights, and y += p v. */
 static void strip_forward(const AttentionUnit *u, const Scratch *w, const Tile *t, Online *o,
                           int64_t strip, int64_t key)
 {
@@ -197,7 +196,7 @@ static void strip_forward(const AttentionUnit *u, const Scratch *w, const Tile *
     if (x.first >= x.end) return;
     const Interval v = whole_vectors(x);
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
-    const bool is_first = key <= t->strip[strip].first; /* of the tiles that it sees */
+    const bool is_first = key <= t->strip[strip].first; /* the first tile that it sees */
     const bool prefetches = is_first && prefetches_next(u, t->head);
     const int64_t head = u->head_width, value = u->value_width;
     real *p = w->p, shrink[STRIP + 15] = {0}, moved[STRIP], factor[KEYS];
@@ -306,21 +305,20 @@ void FORWARD(const AttentionUnit *u)
         }
 }
 
-/* What the strips of a tile have in common. */
+/* Shared by the strips of a tile. */
 typedef struct Backward {
     AttentionMatrix q, dy, k;
-    real delta
-        [QUERIES]; /* the sum over columns of dy y, times scale; of strips in one tile: not made */
+    real delta[QUERIES]; /* scale times the sum over columns of dy y; unset if in_one_tile() */
 } Backward;
 
-/* A strip all whose keys are in one tile: the sum over keys of p dp is at hand, and is what that of
- * dy y is, so y is not read. */
+/* Whether all keys of a strip are in one tile: then the sum over keys of p dp replaces that of dy
+ * y, and y is not read. */
 static bool in_one_tile(Interval x)
 {
     return x.first / KEYS == (x.end - 1) / KEYS;
 }
 
-/* Where the gradient of `rows` rows from `row` on is made: directly in x, or in a copy. */
+/* Where the gradient of `rows` rows from `row` on is summed: in place in x, or in a copy. */
 static AttentionMatrix gradient_target(const Width *w, AttentionMatrix x, int64_t row, int64_t rows,
                                        real *copy)
 {
@@ -328,8 +326,8 @@ static AttentionMatrix gradient_target(const Width *w, AttentionMatrix x, int64_
     return (AttentionMatrix){x.data + row * x.step, x.step};
 }
 
-/* Of one row's scores and g = dy v^T: the weights, and the gradient of the scores times scale.
- * delta NULL: all of the row is here. */
+/* Turns one row's scores and g = dy v^T into weights and scale times the gradient of the scores.
+ * delta NULL: v holds all keys of the row, so it is computed here. */
 INLINE void row_gradient(real *weight, real *g, Interval v, real log_sum, const real *delta)
 {
     if (delta) {
@@ -453,7 +451,7 @@ static void keys_backward(const AttentionUnit *u, const Scratch *w, const Tile *
     }
 }
 
-/* Rows of x, none of them if x is NULL, are set, or added to what is there. */
+/* Stores rows of x, zeros if x is NULL, or adds them. */
 static void put(AttentionMatrix to, int64_t row, int64_t column, const real *x, int64_t step,
                 int64_t rows, int64_t width, bool add)
 {
@@ -466,7 +464,8 @@ static void put(AttentionMatrix to, int64_t row, int64_t column, const real *x, 
     }
 }
 
-/* What was not made in its place is brought there, and zeros where nothing was made. */
+/* Copies gradients that were not summed in place to their destination, and zeros for rows that have
+ * none. */
 static void strip_put(const Width *w, AttentionMatrix to, int64_t row, int64_t column, int64_t rows,
                       const real *x, bool made, bool add)
 {

@@ -1,6 +1,6 @@
-/* Inside the attention kernel: rows are prefetched while other rows are worked on. The heads of
- * a row lie side by side, so the hardware prefetcher does not guess which part of a row is next;
- * and a unit of few rows is finished before its own prefetches arrive, so the unit before issues
+/* Inside the attention kernel: rows are prefetched while other rows are worked on. The heads of a
+ * row are adjacent in memory, so the hardware prefetcher does not guess which part of a row is
+ * next; and a short unit is finished before its own prefetches arrive, so the unit before issues
  * them. */
 #ifndef AUTOGRAD_KERNELS_ATTENTION_PREFETCH_H
 #define AUTOGRAD_KERNELS_ATTENTION_PREFETCH_H
@@ -8,9 +8,8 @@
 #include "autograd/kernels/attention_tile.h"
 #include "autograd/kernels/attention_vector.h"
 
-enum {
-    NEXT_MAX = 256
-}; /* keys of a unit that is asked for in the one before: they stay in the cache */
+/* Most keys of a unit whose rows the unit before prefetches: they stay in the cache. */
+enum { NEXT_MAX = 256 };
 
 /* Prefetches the strip of rows from `row` on, below `end`, for reading or writing. */
 INLINE void prefetch_strip(AttentionMatrix x, int64_t row, int64_t end, int64_t column,
@@ -23,13 +22,14 @@ INLINE void prefetch_strip(AttentionMatrix x, int64_t row, int64_t end, int64_t 
             PREFETCH(x.data + i * x.step + column, width, 0);
 }
 
-/* The last of the heads that read the same keys prefetches the next unit's rows: */
+/* Whether this head prefetches the next unit's rows: the last of the heads that share the keys
+ * does. */
 INLINE bool prefetches_next(const AttentionUnit *u, int64_t head)
 {
     return u->next && u->next->keys <= NEXT_MAX && head == u->group - 1;
 }
 
-/* with each of its strips for as large a part of the rows. */
+/* Prefetches one strip's share of the next unit's rows. */
 INLINE void prefetch_next(const AttentionUnit *u, AttentionMatrix x, int64_t rows, int64_t width,
                           int64_t row)
 {

@@ -11,8 +11,8 @@
 #include "autograd/kernels/attention.h"
 #include "autograd/kernels/vec.h"
 
-/* 2^x for x <= 0 or little more; 0 where the result would be subnormal. x = n + r, |r| <= 1/2; 2^r
- * is interpolated at Chebyshev's points. Not a number stays so. */
+/* 2^x for x <= 0 or slightly above; 0 where the result would be subnormal. x = n + r, |r| <= 1/2;
+ * 2^r is interpolated at Chebyshev's points. NaN stays NaN. */
 INLINE Vec exp2_vec(Vec x)
 {
 #ifdef CAPSTAN_DOUBLE
@@ -42,8 +42,8 @@ INLINE double log2_real(real x)
     return sizeof x == sizeof(float) ? log2f((float)x) : log2((double)x);
 }
 
-/* A score this far below the largest has a weight of 0. It replaces -infinity, whose product with 0
- * is NaN. */
+/* A score so far below the maximum that its weight is 0. It replaces -infinity, whose product with
+ * 0 is NaN. */
 #define WEIGHTLESS (-(real)10000)
 
 /* -sum of p log p, p = 2^score / sum, in nats; spread: sum of 2^score score. */
@@ -52,8 +52,8 @@ INLINE double entropy_of(real sum, real spread)
     return (log2_real(sum) - (double)(spread / sum)) / LOG2E;
 }
 
-/* c [rows, vecs * LANES] = a b, or c += a b. a's next row is a_row numbers on, its next column
- * a_column. A constant number of rows and vectors, so that c stays in registers. */
+/* c [rows, vecs * LANES] = a b, or c += a b. a_row and a_column: strides of a. rows and vecs are
+ * constants in every call, so that c stays in registers. */
 INLINE void product_tile(const int rows, const int vecs, int64_t k, const real *a, int64_t a_row,
                          int64_t a_column, const real *b, int64_t b_row, real *c, int64_t c_row,
                          bool add)
@@ -108,7 +108,7 @@ INLINE void product(int64_t rows, int64_t vecs, int64_t k, const real *a, int64_
     }
 }
 
-/* Swaps the blocks of d x d beside the diagonal, in each block of 2 d x 2 d. */
+/* Swaps the two off-diagonal d x d blocks of each 2 d x 2 d block. */
 #define SWAP(d)                                                              \
     if (LANES > d) {                                                         \
         _Pragma("GCC unroll 16") for (int i = 0; i < LANES; i++)             \
@@ -120,7 +120,7 @@ INLINE void product(int64_t rows, int64_t vecs, int64_t k, const real *a, int64_
         }                                                                    \
     }
 
-/* to [LANES, LANES], rows to_step apart = the transpose of the rows of from, and of zeros. */
+/* to [LANES, LANES], rows to_step apart = the transpose of `from`, padded with rows of zeros. */
 INLINE void transpose_block(real *to, int64_t to_step, const real *from, int64_t step, int64_t rows,
                             real factor)
 {

@@ -12,8 +12,7 @@ VECTOR void from_bf16(real *y, const bf16 *x, int64_t count)
     from_bf16_inline(y, x, count);
 }
 
-/* 16 words side by side: of bfloat16, two rows of 16 columns, the second row in the upper
- * halves. */
+/* 16 words. As bfloat16 they hold two rows of 16 columns, the second row in the upper halves. */
 typedef uint32_t Words __attribute__((vector_size(64)));
 typedef int32_t Choice __attribute__((vector_size(64)));
 typedef bf16 Halves __attribute__((vector_size(32)));
@@ -25,7 +24,7 @@ enum { SIDE = 16, ROWS = 2 * SIDE /* of a tile */ };
 #define FIRST(i, d)  ((i) & (d) ? SIDE + (i) - (d) : (i))
 #define SECOND(i, d) ((i) & (d) ? SIDE + (i) : (i) + (d))
 
-/* Blocks of d x d words change places across the diagonal. */
+/* Swaps blocks of d x d words across the diagonal. */
 #define EXCHANGE(w, d)                                                   \
     for (int i = 0; i < SIDE; i++) {                                     \
         if (i & (d)) continue;                                           \

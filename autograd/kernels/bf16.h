@@ -30,7 +30,7 @@ VECTOR_INLINE real bf16_real(bf16 x)
     return y;
 }
 
-/* For loops of ops: part of each version of a VECTOR function. */
+/* For loops of ops: inlined into each version of a VECTOR function. */
 VECTOR_INLINE void to_bf16_inline(bf16 *restrict y, const real *restrict x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) y[i] = bf16_of(x[i]);
@@ -41,7 +41,7 @@ VECTOR_INLINE void from_bf16_inline(real *restrict y, const bf16 *restrict x, in
     for (int64_t i = 0; i < count; i++) y[i] = bf16_real(x[i]);
 }
 
-/* count numbers of x from `at` on: where they are, or widened into buffer. */
+/* count numbers of x from `at` on: in place, or converted into buffer. */
 VECTOR_INLINE const real *bf16_numbers(const Tensor *x, int64_t at, int64_t count, real *buffer)
 {
     if (x->data) return x->data + at;
@@ -74,21 +74,21 @@ VECTOR_INLINE void bf16_output_done(const Tensor *x, int64_t at, int64_t count, 
 void to_bf16(bf16 *y, const real *x, int64_t count);
 void from_bf16(real *y, const bf16 *x, int64_t count);
 
-/* x [rows, width] as it stands, y [rows, width], and transposed, transposed [width,
- * transposed_step]; either NULL: not wanted. The second is for sums over rows, g^T x: oneDNN takes
- * them at three quarters to half the rate of a product of matrices as they stand. */
+/* Converts x [rows, width] to y [rows, width], and to its transpose, transposed [width,
+ * transposed_step]; either may be NULL. The transpose is for sums over rows, g^T x, which oneDNN
+ * computes at a half to three quarters of the rate of an untransposed product. */
 void to_bf16_rows(bf16 *y, bf16 *transposed, int64_t transposed_step, const real *x, int64_t rows,
                   int64_t width);
 
-/* transposed [width, transposed_step] of the columns x of `rows` rows that are step apart. */
+/* transposed [width, transposed_step] = the transpose of x [rows, width], whose rows are step
+ * apart. */
 void bf16_transpose(bf16 *transposed, int64_t transposed_step, const bf16 *x, int64_t rows,
                     int64_t width, int64_t step);
 
-/* y = x [rows, width], on as many threads as there are. */
+/* y = x [rows, width], on all threads. */
 void to_bf16_matrix(bf16 *y, const real *x, int64_t rows, int64_t width);
 
-/* y = x, and transposed [width, rows] its transpose; either NULL: not wanted. On as many
- * threads. */
+/* y = x, transposed [width, rows] = its transpose; either may be NULL. On all threads. */
 void to_bf16_transposed(bf16 *y, bf16 *transposed, const real *x, int64_t rows, int64_t width);
 
 #endif

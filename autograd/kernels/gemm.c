@@ -5,9 +5,9 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm_blocks.h"
 
-/* BLAS must not spread over threads of its own. The OpenMP flavour keeps this number for each
- * thread and also makes it OpenMP's default there, which is why every parallel region here names
- * its own. */
+/* BLAS must not start threads of its own. An OpenBLAS built with OpenMP keeps this number per
+ * thread and also makes it OpenMP's default there, so every parallel region in this program names
+ * its number of threads. */
 static void use_one_thread(void)
 {
     static _Thread_local bool done;
@@ -52,8 +52,7 @@ static void block(const void *context, int64_t begin, int64_t end, int worker)
         multiply(context, begin, end);
         return;
     }
-/* The serial flavour is built without locks: two calls at a time share a buffer and spoil each
- * other. */
+/* A serial OpenBLAS has no locks: two calls at the same time would share a buffer. */
 #pragma omp critical(gemm_serial)
     multiply(context, begin, end);
 }

@@ -9,7 +9,7 @@
 
 #include "autograd/tensor.h"
 
-typedef enum GemmOp { GEMM_NN, GEMM_NT, GEMM_TN } GemmOp; /* which of a, b is given transposed */
+typedef enum GemmOp { GEMM_NN, GEMM_NT, GEMM_TN } GemmOp; /* T: this one of a, b is transposed */
 
 /* c [m, n] = op(a) [m, k] * op(b) [k, n], or c += if add. Row-major; lda, ldb, ldc: numbers from
  * one row to the next as stored (so a is [k, m] in memory for GEMM_TN, b [n, k] for GEMM_NT). */
@@ -19,10 +19,10 @@ void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda
 const char *gemm_core(void); /* the kernel that OpenBLAS chose: "SkylakeX", "Haswell" ... */
 
 /* c = op(a) op(b) + bias (+ c if add), of bfloat16 a and b, summed in float; or, if c is NULL,
- * c_bf16 = that rounded once. Matrices are contiguous: oneDNN is much slower on any others. Blocks
- * are rows of c, and would cut a into columns for GEMM_TN, which therefore is one block, and slow:
- * transpose a instead (to_bf16_transposed()). Where gemm_bf16_missing(), tiles are converted to
- * float and BLAS multiplies them: the same result but for the order of sums, and slow. */
+ * c_bf16 = that rounded once. Matrices are contiguous: oneDNN is much slower on any others. Threads
+ * take blocks of rows of c. For GEMM_TN these would be columns of a, so it is a single block, and
+ * slow: transpose a instead (to_bf16_transposed()). Where gemm_bf16_missing(), tiles are converted
+ * to float and BLAS multiplies them: slow, and the same result but for the order of sums. */
 typedef struct GemmBf16 {
     GemmOp op;
     int64_t m, n, k;

@@ -25,7 +25,7 @@ const char *gemm_bf16_core(void)
     return text;
 }
 
-/* Tiles of the slow way, on the stack. */
+/* Tiles of the fallback in float, on the stack. */
 enum { TILE_M = 64, TILE_N = 128, TILE_K = 256 };
 
 static void from_bf16_rows(real *to, const bf16 *from, int64_t rows, int64_t width, int64_t step)
@@ -90,7 +90,7 @@ static void block(const void *context, int64_t begin, int64_t end, int worker)
     multiply(&p);
 }
 
-/* A sum of nothing. */
+/* The product for k = 0: c = bias (+ c if add). */
 static void clear(const GemmBf16 *p)
 {
     for (int64_t i = 0; i < p->m; i++)

@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* Every block packs the other operand anew, which costs (one thread, AVX-512, against one call):
- * blocks of 1024 1 to 5 %, of 512 3 to 9 %, of 256 4 to 17 %. So they are about LONG, an even
- * number of them for an even number of threads, and a product below SMALL multiply-adds is one. */
+/* Every block packs the other operand again. With one thread and AVX-512 that costs 1 to 5 % in
+ * blocks of 1024, 3 to 9 % of 512, and 4 to 17 % of 256. So a block is about LONG, their number is
+ * even for an even number of threads, and a product below SMALL multiply-adds is one block. */
 static inline int64_t gemm_block_length(int64_t longer, int64_t shorter, int64_t k)
 {
     const int64_t LONG = 1024, SMALL = 100000000, GRAIN = 32;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <threads.h>
 
-/* What the environment leaves of the processor: ONEDNN_MAX_CPU_ISA. */
+/* Whether oneDNN may use isa: ONEDNN_MAX_CPU_ISA can forbid what the processor has. */
 static bool has(dnnl_cpu_isa_t isa)
 {
     return (dnnl_get_effective_cpu_isa() & isa) == isa;
@@ -113,7 +113,7 @@ static void matmul_drop(Matmul *matmul)
     if (matmul->bias) dnnl_memory_destroy(matmul->bias);
 }
 
-/* A thread's own; it ends with the thread, for OpenMP ends some when a team becomes smaller. */
+/* One per thread, freed when the thread ends: OpenMP ends threads when a team becomes smaller. */
 typedef struct Cache {
     Matmul matmuls[CACHE_SIZE];
     unsigned turn;
@@ -148,7 +148,7 @@ static Cache *cache_here(void)
     return here;
 }
 
-/* How oneDNN cuts a product may depend on flags many threads it thinks there are: always one. */
+/* How oneDNN divides a product may depend on flags many threads it thinks there are: always one. */
 static Matmul *cache_find(Cache *own, const int64_t key[KEY])
 {
     Matmul *matmuls = own->matmuls;

@@ -4,8 +4,8 @@
 
 #include "autograd/kernels/gemm.h"
 
-/* One block, on the thread that calls. Only where nothing is missing. Keeps a plan for each shape
- * it has met, a few of them a thread. */
+/* Computes one block, on the calling thread; only if gemm_bf16_missing() is NULL. Each thread
+ * caches a few compiled products, by shape. */
 void gemm_onednn(const GemmBf16 *p);
 
 const char *gemm_onednn_missing(void);

@@ -8,8 +8,8 @@
 #include "autograd/kernels/skinny_gemm_tile.h"
 #include "autograd/kernels/vector.h"
 
-/* One thread where waking another would cost more than it brings: below so many numbers of w, each
- * counted for every 8 rows. Else enough blocks that no thread waits long for another. */
+/* ALONE: numbers of w, times rows / 8, below which one thread is faster than waking another. Else
+ * there are enough blocks that no thread waits long for another. */
 enum { ALONE = 1 << 15, BLOCKS_A_THREAD = 2, GRAIN = 8 };
 
 static void block(const void *context, int64_t begin, int64_t end, int worker)

@@ -1,8 +1,9 @@
-/* Products of few rows, as in decoding: the weights are read once, at the rate of memory.
+/* Products with few rows (skinny GEMM), as in decoding: the weights are read once, at memory
+ * bandwidth.
  *
  * Each number of the result is one sum, in an order that depends on k alone. Neither the number of
- * threads, nor the number of rows, nor a row's index changes its bits: a row comes out alone as it
- * does among others. */
+ * threads, nor the number of rows, nor a row's index changes its bits: a row gives the same result
+ * alone as among others. */
 #ifndef AUTOGRAD_KERNELS_SKINNY_GEMM_H
 #define AUTOGRAD_KERNELS_SKINNY_GEMM_H
 

@@ -12,14 +12,14 @@ enum { COLUMNS = 4, PAIRS = 2 * LANES };
 typedef Bits BitsAnywhere
     __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(bf16)), may_alias));
 
-/* The columns, some of those that a tile will work on next, that it asks for meanwhile. */
+/* The columns of w that a tile prefetches, among those that come next. */
 typedef struct Prefetch {
     int64_t column;
     int first, end; /* counted from there */
 } Prefetch;
 
-/* The sums of whole vectors of x and w. Rows and columns are constants wherever this is called, so
- * that sums stay in registers. */
+/* The sums of whole vectors of x and w. Rows and columns are constants in every call, so that sums
+ * stay in registers. */
 INLINE void float_sums(const SkinnyGemm *f, const int rows, const int columns, const real *x,
                        int64_t column, Prefetch prefetch, Vec sum[ROWS][COLUMNS])
 {
@@ -38,9 +38,9 @@ INLINE void float_sums(const SkinnyGemm *f, const int rows, const int columns, c
     }
 }
 
-/* The same of w in bfloat16. A vector holds pairs of weights: those at even places in the low
- * halves, those at odd places in the high ones. The sums of both are kept as one, so each number of
- * x is beside its weight. */
+/* The same of w in bfloat16. A vector holds pairs of weights: those at even indices in the low
+ * halves, those at odd indices in the high ones. Both are added to one sum, with x arranged to
+ * match. */
 INLINE void bf16_sums(const SkinnyGemm *f, const int rows, const int columns, const real *x,
                       int64_t column, Prefetch prefetch, Vec sum[ROWS][COLUMNS])
 {
@@ -107,9 +107,9 @@ INLINE void one_tile(const SkinnyGemm *f, const bool is_bf16, const int rows, co
         }
 }
 
-/* The tiles of rows share in asking for the next columns: at once memory would not keep up. Those
- * of bfloat16 are passed sooner, so the columns after them are asked for. At the end the same
- * columns again stand for them. */
+/* The tiles of rows share the prefetch of the next columns, which all at once would exceed memory
+ * bandwidth. Columns in bfloat16 are done sooner, so the prefetch is one further ahead. At the end
+ * the current columns stand in for the next. */
 INLINE void all_rows(const SkinnyGemm *f, const bool is_bf16, const int columns, int64_t column)
 {
     const int64_t away = is_bf16 ? 2 * columns : columns,

@@ -3,7 +3,7 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/vector.h"
 
-/* Four streams at once: a core then reads memory half as fast again as with one. */
+/* Four streams at once: a core then reads memory 1.5 times as fast as with one. */
 VECTOR double squares_sum(const real *x, int64_t count)
 {
     enum { STREAMS = 4, SIDE = 8 };
@@ -26,7 +26,7 @@ enum { BLOCK = 1 << 16 };
 
 typedef struct Squares {
     const real *x;
-    double *sums; /* one a block */
+    double *sums; /* one per block */
 } Squares;
 
 static void block(const void *context, int64_t begin, int64_t end, int worker)

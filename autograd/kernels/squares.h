@@ -4,10 +4,10 @@
 
 #include "autograd/tensor.h"
 
-/* On the thread that calls. */
+/* On the calling thread. */
 double squares_sum(const real *x, int64_t count);
 
-/* In blocks of fixed size, on as many threads as there are. */
+/* In blocks of fixed size, on all threads. */
 double squares_of_all(const real *x, int64_t count);
 
 #endif

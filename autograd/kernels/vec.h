@@ -37,7 +37,7 @@ INLINE void store(real *x, Vec v)
 
 INLINE Vec all(real x)
 {
-    return x - (Vec){0}; /* less 0, and not plus: that would change -0, so it would be done */
+    return x - (Vec){0}; /* minus 0 is exact and compiles to nothing; plus 0 would change -0 */
 }
 
 INLINE Vec choose(Mask m, Vec yes, Vec no)
@@ -45,7 +45,7 @@ INLINE Vec choose(Mask m, Vec yes, Vec no)
     return (Vec)((m & (Mask)yes) | (~m & (Mask)no));
 }
 
-INLINE Vec larger(Vec x, Vec y) /* y where x is not a number */
+INLINE Vec larger(Vec x, Vec y) /* y if x is NaN */
 {
     return choose(x > y, x, y);
 }
@@ -68,7 +68,7 @@ INLINE Vec larger(Vec x, Vec y) /* y where x is not a number */
 #define PICK PICK2
 #endif
 
-/* Half of the lanes against the other half, until all lanes hold the result. */
+/* Combines one half of the lanes with the other, until all lanes hold the result. */
 #define FOLD(x, d, with)                                                         \
     if (LANES > d) {                                                             \
         const Vec other = __builtin_shufflevector(x, x, PICK(OTHER, d % LANES)); \

@@ -3,13 +3,13 @@
  * gcc compiles a function marked VECTOR for x86-64-v4 (AVX-512), v3 (AVX2, FMA) and the baseline;
  * the loader takes the best one for the processor. Elsewhere (AArch64), under sanitizers, and under
  * clang (14 makes two static ones of one name collide) it is one plain function. A helper marked
- * VECTOR_INLINE becomes part of each version. Sums say `#pragma omp simd reduction`, so the compiler
- * chooses the order of their additions; it depends on the instruction set and the count, never on
- * threads or addresses.
+ * VECTOR_INLINE is inlined into each version. Sums use `#pragma omp simd reduction`, so the
+ * compiler chooses the order of their additions; it depends on the instruction set and the count,
+ * never on threads or addresses.
  *
  * The functions below have no branches and read no tables, so a loop over them is vector code. NaN
- * stays NaN; infinities, overflow and underflow are as in libm. Largest errors, in units of the last
- * place of the result (tests/test_vector.c holds them), float and double alike:
+ * stays NaN; infinities, overflow and underflow are as in libm. Largest errors, in units of the
+ * last place of the result (checked by tests/test_vector.c), float and double alike:
  *
  *     vexp       1.2 for x in [-87, 88] (double: [-708, 709]); 0 below that, not for use above
  *     vtanh      2.6
@@ -30,7 +30,7 @@
 #endif
 
 /* Whether versions for longer vectors in files of their own (attention_avx2.c ...) may be used:
- * where VECTOR makes them, too, and under clang. */
+ * where VECTOR makes versions, and also under clang. */
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && \
     !defined(CAPSTAN_PLAIN)
 #define VECTOR_HAS_AVX512                                                       \
@@ -88,12 +88,11 @@ VECTOR_INLINE real vector_expm1_part(real r)
 }
 #endif
 
-/* x = n ln 2 + r, and n as an unsigned number that wraps around. Of what is not a number n is
- * garbage. */
+/* x = n ln 2 + r, and n as an unsigned number that wraps around. n is garbage if x is NaN. */
 VECTOR_INLINE real vector_reduce(real x, VectorBits *n)
 {
     const real zero = VECTOR_ROUND;
-    real shifted = x * VECTOR_LOG2E + VECTOR_ROUND; /* rounds: no bits are left for a fraction */
+    real shifted = x * VECTOR_LOG2E + VECTOR_ROUND; /* rounds: no bits remain for a fraction */
     VectorBits bits, zero_bits;
     memcpy(&bits, &shifted, sizeof bits);
     memcpy(&zero_bits, &zero, sizeof bits);
@@ -150,7 +149,7 @@ VECTOR_INLINE void vector_prefetch(const real *x, int64_t count)
     for (int64_t i = 0; i < count; i += LINE) __builtin_prefetch(x + i);
 }
 
-/* Sums are of SIDE separate ones, so that additions need not wait for each other. */
+/* SIDE separate sums, so that additions do not wait for each other. */
 VECTOR_INLINE real vector_sum(const real *x, int64_t count)
 {
     enum { SIDE = 256 / sizeof(real) };
@@ -167,7 +166,7 @@ VECTOR_INLINE real vector_sum(const real *x, int64_t count)
     return sum;
 }
 
-/* The largest of `max` and count numbers; of what is not a number it knows nothing. */
+/* The largest of `max` and count numbers; NaN is ignored. */
 VECTOR_INLINE real vector_max(const real *x, int64_t count, real max)
 {
     enum { SIDE = 256 / sizeof(real) };

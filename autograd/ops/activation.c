@@ -7,7 +7,7 @@
  *     relu2          f = max(0, x)^2,  f' = 2 max(0, x)
  *     silu, swiglu   f = x s(x),  f' = s (1 + x (1 - s))
  *
- * with s the logistic function. Nothing is kept: backward computes s again.
+ * with s the logistic function. Forward keeps nothing: backward recomputes s.
  *
  * gelu: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2. silu: Elfwing et al. 2017,
  * arXiv:1702.03118. relu2: So et al. 2021, arXiv:2109.08668. Gated: Shazeer 2020,
@@ -30,7 +30,7 @@ VECTOR_INLINE bool is_gated(Activation kind)
     return kind == ACTIVATION_swiglu || kind == ACTIVATION_geglu;
 }
 
-/* f(x), and its derivative. kind is a constant wherever this is called. */
+/* f(x), and its derivative. kind is a constant in every call, so each kind is branch-free code. */
 VECTOR_INLINE real value(Activation kind, real x, real *slope)
 {
     real s, square;
@@ -48,7 +48,7 @@ VECTOR_INLINE real value(Activation kind, real x, real *slope)
         return x * s;
     case ACTIVATION_relu:
         *slope = x > 0;
-        return x < 0 ? 0 : x; /* not x > 0 ? x : 0: what is no number stays so */
+        return x < 0 ? 0 : x; /* not x > 0 ? x : 0: NaN stays NaN */
     case ACTIVATION_relu2:
         s = x < 0 ? 0 : x;
         *slope = 2 * s;

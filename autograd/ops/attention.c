@@ -1,5 +1,5 @@
 /* attention: y = p v, p = softmax(s), s = scale q k^T - slope |i - j|, for each head, over the keys
- * that a row sees (Vaswani et al. 2017, section 3.2; slopes: Press et al. 2022, section 3). With
+ * that the row sees (Vaswani et al. 2017, section 3.2; slopes: Press et al. 2022, section 3). With
  * g = dL/dy:
  *
  *     dv = p^T g,           ds = p (g v^T - sum over columns of g y),
@@ -17,12 +17,12 @@
 
 enum { Q, K, V, BLOCKS_A_THREAD = 8 };
 
-/* The columns of input i that belong to attention. */
+/* The columns of an input that attention reads. */
 typedef struct Columns {
     int64_t begin, end;
 } Columns;
 
-/* Of a head in input i, or, for V, in the result. */
+/* The head width of input i; for V also of the result. */
 static int64_t width_of(const Attention *a, int i)
 {
     return i == V && a->value_width ? a->value_width : a->head_width;
@@ -96,15 +96,15 @@ static Status check_rows(const Node *n)
         return FAIL(E_SHAPE, "attention: the segments do not cover the rows of q %s and k %s",
                     shape_text(q), shape_text(k));
     if (r->key_ends && n->record)
-        return FAIL(E_ARG, "attention: key_ends is set, so there is no gradient");
+        return FAIL(E_ARG, "attention: key_ends is set, so no gradient can be computed");
     if (!r->first != !r->end)
         return FAIL(E_ARG, "attention: first and end must both be given, or neither");
     for (int64_t s = 0; s < r->segments; s++) TRY(check_segment(n, s));
     return OK;
 }
 
-/* A unit as large as the largest of each count, for questions about scratch and versions: whether
- * its rows are bfloat16 counts, not what they hold. */
+/* A unit with the largest number of queries and of keys, for choosing a version and the size of
+ * scratch. Only which of its matrices are bfloat16 counts, not their data. */
 static AttentionUnit largest(const Node *n)
 {
     static bf16 some;
@@ -153,7 +153,7 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* A pass over a node: the memory of each worker, and the statistics of each segment. */
+/* One pass of a node: scratch of each worker, statistics of each segment. */
 typedef struct Pass {
     const Node *n;
     bool backward;
@@ -182,7 +182,7 @@ static Pass pass_begin(const Node *n, bool is_backward)
     return p;
 }
 
-/* Rows of a tensor, or of its gradient at data, from `row` on, and from a column on. */
+/* The part of a tensor, or of its gradient at data, that begins at this row and column. */
 static AttentionMatrix matrix(const Tensor *x, real *data, int64_t row, int64_t column)
 {
     const int64_t step = x->shape.dim[1];
@@ -255,7 +255,7 @@ static AttentionUnit unit_backward(const Pass *p, int64_t i, int worker)
     u.dq = matrix(n->in[Q], n->din[Q], query, a->q_column + head * u.head_width);
     u.dk = matrix(n->in[K], n->din[K], key, a->k_column + kv * u.head_width);
     u.dv = matrix(n->in[V], n->din[V], key, a->v_column + kv * u.value_width);
-    /* A tensor given again: other columns, which hold no sum yet. */
+    /* A tensor that is also another input: these are other columns, which hold no sum yet. */
     u.add_q = n->add[Q];
     u.add_k = n->add[n->in[K] == n->in[Q] ? Q : K];
     u.add_v = n->add[n->in[V] == n->in[Q] ? Q : n->in[V] == n->in[K] ? K : V];
@@ -286,8 +286,9 @@ static int64_t rows_that_see(const AttentionRows *r)
     return count;
 }
 
-/* In blocks of units, for a unit prefetches the rows of the next one; but in enough blocks that no
- * thread waits long for another. Blocks change no bits: each unit writes its own rows. */
+/* Threads take blocks of consecutive units, because a unit prefetches the rows of the next; blocks
+ * are small enough that no thread waits long for another. They change no bits: each unit writes its
+ * own rows. */
 static void work(const Pass *p)
 {
     const Attention *a = p->n->attr;
@@ -379,7 +380,7 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
         .5, .25      \
     }
 
-/* Intervals: a prefix of 3 in 6 rows; rows that see nothing; the 3 latest keys. */
+/* Intervals in 6 rows: a prefix of 3; rows that see no key; the latest 3 keys. */
 static const OpCase cases[] = {
     {"causal", SHAPES(5, 5, 1, 1, 3), .attr = &(Attention){HEADS(1, 1, 3), ONE(5, 5)}},
     {"heads", SHAPES(5, 5, 2, 2, 3), .attr = &(Attention){HEADS(2, 2, 3), ONE(5, 5)}},

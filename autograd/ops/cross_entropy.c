@@ -1,15 +1,16 @@
 /* cross_entropy: the output layer and its loss. For each row with target t, logits l = w x, log Z =
  * log sum_j exp l_j, p = softmax(l):
  *
- *     (1 - s) (log Z - l_t) + s (log Z - mean of l) + z (log Z)^2,    s smoothing, z the factor of z-loss
+ *     (1 - s) (log Z - l_t) + s (log Z - mean of l) + z (log Z)^2,
  *     dL/dl_j = (1 + 2 z log Z) p_j - (1 - s) [j = t] - s / V
  *
- * times weight and scale.
+ * with smoothing s and z-loss factor z, times weight and scale.
  *
- * Logits are never there as a whole (logits.h). Backward would have to compute them again, so
- * forward computes the gradients at once, while a chunk's logits are there: that of x is kept, that
- * of w goes to its block. Both are right if backward finds the tape's seed as dL/dresult: alone or
- * in a sum with other losses. If it finds another factor, a second pass adds the difference. */
+ * The logits are never all in memory (logits.h), and backward would have to recompute them. So
+ * forward computes the gradients at once, while the logits of a chunk are in memory: it keeps that
+ * of x and writes that of w to its block. Both assume that backward will find the tape's seed as
+ * dL/dresult, which holds if the loss is this result or a sum that contains it. If backward finds
+ * another factor, a second pass adds the difference. */
 #include "autograd/ops/logits.h"
 
 enum { X, W };
@@ -38,7 +39,7 @@ static bool is_rescaled(const Node *n)
     return n->dout[0] != n->seed; /* true of a NaN */
 }
 
-/* Adds what is missing: the gradients for dout - seed. */
+/* Adds the gradients for dout - seed to those for the seed. */
 static void rescale(const Node *n)
 {
     CrossEntropy c = *(const CrossEntropy *)n->attr;

@@ -2,8 +2,9 @@
  *
  *     dL/dx = g m / (1 - rate),  dL/dresidual = g,    g = dL/dy
  *
- * m of a number is a word of Philox at its place in the whole batch, so backward asks again instead
- * of keeping it. Srivastava et al. 2014, JMLR 15, section 4; scaled at training time. */
+ * m of a number is a function of a Philox word, whose counter is the number's index in the whole
+ * batch: backward recomputes m instead of keeping it. Srivastava et al. 2014, JMLR 15, section 4;
+ * scaled at training time. */
 #include <math.h>
 
 #include "autograd/base/threads.h"
@@ -24,21 +25,21 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* The words of count <= CHUNK numbers, the first of which is at `place`: returns where they
- * begin. */
-VECTOR_INLINE const uint32_t *words(const Dropout *d, uint64_t place, int64_t count,
+/* The random words of count <= CHUNK numbers, the first of which has this index in the batch.
+ * Returns a pointer into buffer. */
+VECTOR_INLINE const uint32_t *words(const Dropout *d, uint64_t index, int64_t count,
                                     uint32_t buffer[CHUNK + WORDS])
 {
-    const int64_t skip = (int64_t)(place % WORDS), blocks = (skip + count + WORDS - 1) / WORDS;
+    const int64_t skip = (int64_t)(index % WORDS), blocks = (skip + count + WORDS - 1) / WORDS;
     for (int64_t i = 0; i < blocks; i++) {
-        Random4 four = rng_block(d->rng, place / WORDS + (uint64_t)i, d->step);
+        Random4 four = rng_block(d->rng, index / WORDS + (uint64_t)i, d->step);
         for (int j = 0; j < WORDS; j++) buffer[WORDS * i + j] = four.word[j];
     }
     return buffer + skip;
 }
 
-/* y = x m / (1 - rate), plus rest unless it is NULL, or plus y if add, for the rows [begin,
- * end). */
+/* y = x m / (1 - rate), plus residual unless it is NULL, plus the old y if add, for the rows
+ * [begin, end). */
 VECTOR_INLINE void drop(const Node *n, const Tensor *in, const real *rest, real *out, bool add,
                         int64_t begin, int64_t end)
 {

@@ -1,9 +1,9 @@
-/* embedding: row i of y = row tokens[i] of the weight, plus row positions[i] of place.
+/* embedding: row i of y = row tokens[i] of the weight, plus row positions[i] of the position table.
  *
- *     dL/dweight: row v = sum of g's rows i with tokens[i] = v; dL/dplace likewise,    g = dL/dy
+ *     dL/dweight: row v = sum of g's rows i with tokens[i] = v; dL/dtable likewise,    g = dL/dy
  *
- * Backward gives each thread columns of its own, in which it takes the rows in order: so the sums
- * do not depend on who takes which. */
+ * In backward each thread owns some columns and adds the rows in order, so the bits do not depend
+ * on the number of threads. */
 #include "autograd/base/threads.h"
 #include "autograd/kernels/vector.h"
 #include "autograd/ops.h"
@@ -51,7 +51,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     }
 }
 
-/* The columns [begin, end) of one table's gradient. */
+/* Adds the columns [begin, end) of g to the gradient of one table. */
 VECTOR_INLINE void scatter(const Node *n, int input, const int32_t *index, int64_t begin,
                            int64_t end)
 {
@@ -84,11 +84,12 @@ static void forward(const Node *n)
 static void backward(const Node *n)
 {
     const int64_t width = n->out->shape.dim[1], team = threads_team();
-    const int64_t share = (width + team - 1) / team; /* here any block gives the same bits */
+    const int64_t share = (width + team - 1) / team; /* any block length gives the same bits */
     threads_range(width, (share + 15) / 16 * 16, backward_columns, n);
 }
 
-/* Rows of the tables, not the tables; but backward clears a gradient that is new as a whole. */
+/* Only the rows that are read count, not whole tables; but backward zeroes the whole of a new
+ * gradient. */
 static void count_work(const Node *n, bool in_backward, OpWork *w)
 {
     const int64_t y = shape_count(n->out->shape);
@@ -124,9 +125,9 @@ const Op op_embedding = {
     .cases = cases,
 };
 
-Tensor *ag_embedding(Tape *t, Tensor *weight, Tensor *place, const int32_t *tokens,
+Tensor *ag_embedding(Tape *t, Tensor *weight, Tensor *position_table, const int32_t *tokens,
                      const int32_t *positions, int64_t rows)
 {
-    return tape_apply(t, &op_embedding, (Tensor *[]){weight, place},
+    return tape_apply(t, &op_embedding, (Tensor *[]){weight, position_table},
                       &(Attr){tokens, positions, rows});
 }

@@ -9,7 +9,7 @@
 #include "autograd/kernels/bf16.h"
 #include "autograd/ops/norm_rows.h"
 
-enum { MEAN, SCALE, KEPT }; /* what forward keeps of a row */
+enum { MEAN, SCALE, KEPT }; /* values that forward keeps per row */
 enum { WEIGHTS = 2 };       /* w and b */
 
 static Status shape(Node *n)
@@ -26,7 +26,7 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* Of (x - mean)^2. */
+/* The sum of (x - mean)^2. */
 VECTOR_INLINE real sum_of_squares(const real *x, int64_t count, real mean)
 {
     enum { SIDE = 256 / sizeof(real) };

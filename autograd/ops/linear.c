@@ -1,7 +1,7 @@
 /* linear: y = x w^T + b + residual, row by row.
  *
- *     dL/dx = g w,    dL/dw = g^T x,    dL/db = sum over rows of g,    dL/dresidual = g,    g =
- * dL/dy */
+ *     dL/dx = g w,                      dL/dw = g^T x,
+ *     dL/db = sum over rows of g,       dL/dresidual = g,       g = dL/dy */
 #include <string.h>
 
 #include "autograd/base/threads.h"
@@ -14,34 +14,35 @@
 enum { X, W, B, RESIDUAL };
 enum { ROWS = 64, COLUMNS = 256 }; /* blocks of the loops over y and over b */
 
-/* What products in bfloat16 read, and where in scratch lies what is made for them. */
-typedef struct Pieces {
+/* The bfloat16 operands of the products. */
+typedef struct Bf16Operands {
     const bf16 *x, *w;
-    bf16 *x_made, *w_made;  /* NULL: it is there */
-    bf16 *g, *g_transposed; /* dL/dy [rows, width], and [width, rows] */
-} Pieces;
+    bf16 *x_copy, *w_copy;  /* in scratch; NULL: the tensor has bfloat16 numbers */
+    bf16 *g, *g_transposed; /* in scratch: dL/dy [rows, width], and [width, rows] */
+} Bf16Operands;
 
-/* Whether x has bfloat16 numbers; a parameter has, though on a dry tape they are not there yet. */
+/* Whether x has bfloat16 numbers. A parameter has, though a dry tape may run before they are
+ * allocated. */
 static bool has_bf16(const Tensor *x)
 {
     return x->bf16 || x->name;
 }
 
-/* How scratch is cut; where: NULL only measures. */
-static int64_t cut(const Node *n, char *where, Pieces *p)
+/* Divides scratch, which begins at base, and returns its size; NULL: only returns the size. */
+static int64_t scratch_cut(const Node *n, char *base, Bf16Operands *p)
 {
     const int64_t rows = shape_rows(n->in[X]->shape), width = n->in[W]->shape.dim[0],
                   k = n->in[W]->shape.dim[1];
     const int64_t counts[] = {has_bf16(n->in[X]) ? 0 : rows * k, has_bf16(n->in[W]) ? 0 : width * k,
                               n->record ? rows * width : 0, n->record ? rows * width : 0};
-    bf16 **const made[] = {&p->x_made, &p->w_made, &p->g, &p->g_transposed};
+    bf16 **const parts[] = {&p->x_copy, &p->w_copy, &p->g, &p->g_transposed};
     int64_t size = 0;
     for (int i = 0; i < 4; i++) {
-        if (where) *made[i] = counts[i] ? (bf16 *)(where + size) : NULL;
+        if (base) *parts[i] = counts[i] ? (bf16 *)(base + size) : NULL;
         size += (counts[i] * (int64_t)sizeof(bf16) + 63) / 64 * 64;
     }
-    p->x = p->x_made ? p->x_made : n->in[X]->bf16;
-    p->w = p->w_made ? p->w_made : n->in[W]->bf16;
+    p->x = p->x_copy ? p->x_copy : n->in[X]->bf16;
+    p->w = p->w_copy ? p->w_copy : n->in[W]->bf16;
     return size;
 }
 
@@ -60,19 +61,19 @@ static Status shape(Node *n)
                     shape_text(n->in[RESIDUAL]->shape), shape_text(y));
     n->out->shape = y;
     if (n->in[RESIDUAL]) n->bf16_result = false;
-    if (n->bf16_products) n->scratch_size = cut(n, NULL, &(Pieces){0});
+    if (n->bf16_products) n->scratch_size = scratch_cut(n, NULL, &(Bf16Operands){0});
     return OK;
 }
 
-/* Operands of products in bfloat16, where they are not there already. */
-static void narrow_inputs(const Node *n, const Pieces *p)
+/* Converts the inputs that have no bfloat16 numbers. */
+static void inputs_to_bf16(const Node *n, const Bf16Operands *p)
 {
     const Shape w = n->in[W]->shape;
-    if (p->x_made) to_bf16_matrix(p->x_made, n->in[X]->data, shape_rows(n->in[X]->shape), w.dim[1]);
-    if (p->w_made) to_bf16_matrix(p->w_made, n->in[W]->data, w.dim[0], w.dim[1]);
+    if (p->x_copy) to_bf16_matrix(p->x_copy, n->in[X]->data, shape_rows(n->in[X]->shape), w.dim[1]);
+    if (p->w_copy) to_bf16_matrix(p->w_copy, n->in[W]->data, w.dim[0], w.dim[1]);
 }
 
-/* y = b + residual, for the product to be added to: that costs no more than clearing y. */
+/* y = b + residual, to which the product is added: as cheap as zeroing y. */
 static void begin_rows(const void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -90,46 +91,46 @@ static void begin_rows(const void *context, int64_t begin, int64_t end, int work
     }
 }
 
-static void forward_low(const Node *n)
+static void forward_bf16(const Node *n)
 {
     const int64_t rows = shape_rows(n->out->shape), width = shape_last(n->out->shape),
                   k = n->in[W]->shape.dim[1];
-    const bool begun = n->in[RESIDUAL];
-    Pieces p;
-    cut(n, n->scratch, &p);
+    const bool has_sum = n->in[RESIDUAL];
+    Bf16Operands p;
+    scratch_cut(n, n->scratch, &p);
     if (!n->record && !n->bf16_result && rows <= SKINNY_GEMM_ROWS && n->in[X]->data &&
-        n->in[W]->bf16 && (!begun || n->in[RESIDUAL]->data)) {
+        n->in[W]->bf16 && (!has_sum || n->in[RESIDUAL]->data)) {
         skinny_gemm(&(SkinnyGemm){.rows = rows,
                                   .width = width,
                                   .k = k,
                                   .x = n->in[X]->data,
                                   .w_bf16 = n->in[W]->bf16,
                                   .b = n->in[B] ? n->in[B]->data : NULL,
-                                  .residual = begun ? n->in[RESIDUAL]->data : NULL,
+                                  .residual = has_sum ? n->in[RESIDUAL]->data : NULL,
                                   .y = n->out->data});
         return;
     }
-    narrow_inputs(n, &p);
-    if (begun) threads_range(rows, ROWS, begin_rows, n);
+    inputs_to_bf16(n, &p);
+    if (has_sum) threads_range(rows, ROWS, begin_rows, n);
     gemm_bf16(&(GemmBf16){.op = GEMM_NT,
                           .m = rows,
                           .n = width,
                           .k = k,
                           .a = p.x,
                           .b = p.w,
-                          .bias = n->in[B] && !begun ? n->in[B]->data : NULL,
+                          .bias = n->in[B] && !has_sum ? n->in[B]->data : NULL,
                           .c = n->out->data,
                           .c_bf16 = n->out->bf16,
-                          .add = begun});
+                          .add = has_sum});
 }
 
 static void forward(const Node *n)
 {
     const int64_t rows = shape_rows(n->out->shape), width = shape_last(n->out->shape),
                   k = n->in[W]->shape.dim[1];
-    const bool begun = n->in[B] || n->in[RESIDUAL];
+    const bool has_sum = n->in[B] || n->in[RESIDUAL];
     if (n->bf16_products) {
-        forward_low(n);
+        forward_bf16(n);
         return;
     }
     if (!n->record && rows <= SKINNY_GEMM_ROWS) {
@@ -143,11 +144,12 @@ static void forward(const Node *n)
                                   .y = n->out->data});
         return;
     }
-    if (begun) threads_range(rows, ROWS, begin_rows, n);
-    gemm(GEMM_NT, rows, width, k, n->in[X]->data, k, n->in[W]->data, k, n->out->data, width, begun);
+    if (has_sum) threads_range(rows, ROWS, begin_rows, n);
+    gemm(GEMM_NT, rows, width, k, n->in[X]->data, k, n->in[W]->data, k, n->out->data, width,
+         has_sum);
 }
 
-/* Sums of columns, ROWS rows at a time, so that rounding grows with rows / ROWS. */
+/* Sums of columns, ROWS rows at a time, so that the rounding error grows with rows / ROWS. */
 VECTOR static void sum_columns(const void *context, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
@@ -168,15 +170,15 @@ VECTOR static void sum_columns(const void *context, int64_t begin, int64_t end, 
     grad_store(n->din[B] + begin, total, count, n->add[B]);
 }
 
-/* g is transposed on the way, for oneDNN takes g^T x at three quarters to half the rate of a
- * product as it stands. */
-static void backward_low(const Node *n)
+/* Transposes g while converting it, because oneDNN computes g^T x at a half to three quarters of
+ * the rate of an untransposed product. */
+static void backward_bf16(const Node *n)
 {
     const int64_t rows = shape_rows(n->out->shape), width = shape_last(n->out->shape),
                   k = n->in[W]->shape.dim[1];
-    Pieces p;
-    cut(n, n->scratch, &p);
-    narrow_inputs(n, &p);
+    Bf16Operands p;
+    scratch_cut(n, n->scratch, &p);
+    inputs_to_bf16(n, &p);
     to_bf16_transposed(n->din[X] ? p.g : NULL, n->din[W] ? p.g_transposed : NULL, n->dout, rows,
                        width);
     if (n->din[X])
@@ -206,7 +208,7 @@ static void backward(const Node *n)
     const real *g = n->dout;
 
     if (n->bf16_products)
-        backward_low(n);
+        backward_bf16(n);
     else if (n->din[X])
         gemm(GEMM_NN, rows, k, width, g, width, n->in[W]->data, k, n->din[X], k, n->add[X]);
     if (n->din[W] && !n->bf16_products)

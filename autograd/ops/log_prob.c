@@ -3,9 +3,8 @@
  *
  *     y = l_t - log sum_j exp l_j,    dL/dl_j = g ([j = t] - p_j),    g = dL/dy
  *
- * That is -1 times the cross-entropy of the row, without z-loss and smoothing. The factor g of a
- * row is known only in backward, which therefore computes the logits again, in chunks
- * (logits.h). */
+ * y is the negative cross-entropy of the row, without z-loss and smoothing. The factor g of a row
+ * is known only in backward, which therefore recomputes the logits, in chunks (logits.h). */
 #include "autograd/ops/logits.h"
 
 enum { X, W };

@@ -13,25 +13,25 @@ enum {
     CHUNK_MAX = 512,         /* rows */
     CHUNK_GRAIN = 16,
     BLOCK = 4,       /* rows that a thread takes at a time */
-    CLASSES = 1024,  /* of the gradient of w that a thread takes at a time */
-    BF16_GRAIN = 64, /* rows of products in bfloat16: oneDNN compiles one for each number of rows */
+    CLASSES = 1024,  /* classes of the gradient of w that a thread takes at a time */
+    BF16_GRAIN = 64, /* bfloat16: rows are a multiple, as oneDNN compiles each count anew */
 };
 
-/* How scratch is cut. */
+/* The parts of scratch. */
 typedef struct Scratch {
     int64_t chunk;    /* rows of logits at a time */
     real *logits;     /* [chunk, V] */
-    real *x, *dx;     /* [chunk, C]: rows that do not lie together, gathered */
-    bf16 *x_bf16;     /* [chunk, C]: the same as bfloat16, at the place of x */
+    real *x, *dx;     /* [chunk, C]: gathered rows, if they are not contiguous */
+    bf16 *x_bf16;     /* [chunk, C]: the same as bfloat16, in the memory of x */
     bf16 *w;          /* [V, C] as bfloat16; NULL: the tensor has it */
     bf16 *g;          /* [chunk, V]: gradient of the logits as bfloat16 */
     bf16 *transposed; /* [CLASSES, chunk] for each worker: part of g */
     real *maxima;     /* [logits_parts(V)] for each worker */
-    double *loss;     /* [rows]: of the rows that have a target, in order */
-    int32_t *active;  /* [rows]: those rows */
+    double *loss;     /* [rows]: loss of each row that has a target, in order */
+    int32_t *active;  /* [rows]: the indices of these rows */
 } Scratch;
 
-/* All chunks alike: a short one costs almost as much as a long one. */
+/* All chunks have about the same length: a short one costs almost as much as a long one. */
 static int64_t chunk_rows(const Node *n)
 {
     const int64_t rows = n->in[X]->shape.dim[0], classes = n->in[W]->shape.dim[0],
@@ -51,14 +51,14 @@ static void *take(char *base, int64_t *used, int64_t size)
     return at;
 }
 
-/* Returns the size; base NULL only measures. */
+/* Divides scratch, which begins at base, and returns its size; NULL: only returns the size. */
 static int64_t scratch_of(const Node *n, char *base, Scratch *s)
 {
     const int64_t rows = n->in[X]->shape.dim[0], width = n->in[X]->shape.dim[1],
                   classes = n->in[W]->shape.dim[0], chunk = chunk_rows(n), team = threads_team(),
                   number = (int64_t)sizeof(real),
                   half = n->bf16_products ? (int64_t)sizeof(bf16) : 0;
-    const bool has_w = n->in[W]->bf16 || n->in[W]->name; /* on a dry tape without numbers yet */
+    const bool has_w = n->in[W]->bf16 || n->in[W]->name; /* dry: not allocated yet */
     int64_t used = 0;
 
     s->chunk = chunk;
@@ -95,10 +95,11 @@ typedef struct Chunk {
     const LogitsPass *pass;
     Scratch s;
     int64_t first, count; /* rows of s.active */
-    int64_t padded;       /* rows that are multiplied: in bfloat16 zeros may follow */
+    int64_t padded;       /* rows of the products: in bfloat16, rows of zeros may follow */
 } Chunk;
 
-/* Loss of each row of logits, and their gradient: in their place, or in bfloat16 in g. */
+/* The loss of each row, and the gradient of the logits, which overwrites them or goes to g in
+ * bfloat16. */
 static void chunk_losses(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Chunk *k = context;
@@ -135,7 +136,7 @@ typedef struct WeightWork {
     const bf16 *x;
 } WeightWork;
 
-/* The gradient of some classes' weights, from bfloat16. */
+/* The gradient of the weights of some classes, from bfloat16 operands. */
 static void weight_gradient(const void *context, int64_t begin, int64_t end, int worker)
 {
     const WeightWork *work = context;
@@ -169,7 +170,7 @@ static void chunk_products_bf16(const Chunk *k, const bf16 *x, real *dx)
     if (k->pass->dw) threads_range(classes, CLASSES, weight_gradient, &(WeightWork){k, x});
 }
 
-/* Puts the chunk's rows of x side by side. */
+/* Copies the chunk's rows of x to contiguous memory. */
 static const real *gather(const Chunk *k, const int32_t *row)
 {
     const int64_t width = k->n->in[X]->shape.dim[1];
@@ -193,7 +194,7 @@ static const bf16 *gather_bf16(const Chunk *k, const int32_t *row)
     return k->s.x_bf16;
 }
 
-/* Rows that lie together are read, and their gradient is written, where they are. */
+/* Contiguous rows are read, and their gradient is written, in place. */
 static void chunk_run(const Chunk *k)
 {
     const Tensor *x = k->n->in[X];
@@ -212,8 +213,7 @@ static void chunk_run(const Chunk *k)
         grad_store(p->dx + row[i] * width, dx + i * width, width, p->add_dx);
 }
 
-/* Lists the rows that have a target, and clears what belongs to the others. Returns how many there
- * are. */
+/* Lists the rows that have a target and returns their number; zeroes the results of the others. */
 static int64_t find_active(const Chunk *k)
 {
     const CrossEntropy *c = k->pass->loss;

@@ -1,10 +1,11 @@
-/* Rows of logits x w^T and what is made of them, a chunk of rows at a time: what cross_entropy and
- * log_prob share.
+/* Logits x w^T, their losses and gradients, a chunk of rows at a time: shared by cross_entropy and
+ * log_prob.
  *
  * With 50,000 classes the logits of a batch would take gigabytes. So rows are multiplied by w in
- * chunks of at most 112 megabytes of logits. While a chunk is there, each row gives its loss, then
- * turns into the gradient g of the loss, and two more products add the chunk to the gradients: dx =
- * g w, dw += g^T x. Rows without a target (-1) take no part: a chunk gathers the others. */
+ * chunks of at most 112 megabytes of logits. While the logits of a chunk are in memory, each row
+ * gives its loss, its gradient g overwrites it, and two more products add the chunk to the
+ * gradients: dx = g w, dw += g^T x. Rows without a target (-1) are skipped: a chunk gathers the
+ * others. */
 #ifndef AUTOGRAD_OPS_LOGITS_H
 #define AUTOGRAD_OPS_LOGITS_H
 
@@ -12,9 +13,9 @@
 
 typedef struct LogitsPass {
     const CrossEntropy *loss;
-    double seed; /* gradients are of seed * loss */
-    /* NULL: not wanted. dx [rows, C], 0 for rows without a target; dw [V, C]. If add_, they hold
-     * sums. */
+    double seed; /* dx and dw are gradients of seed * loss */
+    /* NULL: not wanted. dx [rows, C], 0 for rows without a target; dw [V, C]. add_dx, add_dw: they
+     * hold sums to add to. */
     real *dx, *dw;
     bool add_dx, add_dw;
 } LogitsPass;
@@ -26,7 +27,7 @@ Status logits_prepare(Node *n, const int32_t *targets);
 /* Runs over all rows of node n, whose inputs are x and w. Returns the loss. */
 double logits_run(const Node *n, const LogitsPass *p);
 
-/* Counts `products` of the rows that have a target with w. */
+/* Counts the FLOPs of `products` products of w and the rows that have a target. */
 void logits_work(const Node *n, const int32_t *targets, int products, OpWork *w);
 
 #endif

@@ -14,9 +14,9 @@ int64_t logits_parts(int64_t classes)
     return (classes + PART - 1) / PART;
 }
 
-/* Replaces each l by exp(l - m), m the largest up to the end of its part, which goes to
- * maxima[part]: so one walk is enough, and while one part is computed the next ones are fetched.
- * Returns the sum of exp(l - the last m): partial sums keep rounding small. */
+/* Replaces each l by exp(l - m), with m the largest l up to the end of its part, stored in
+ * maxima[part]. So one pass is enough, and the next parts are prefetched meanwhile. Returns the sum
+ * of exp(l - last m); partial sums keep rounding errors small. */
 VECTOR static double exponentials(real *l, int64_t count, real *maxima)
 {
     double total = 0;
@@ -56,7 +56,8 @@ VECTOR static void scale_shift_bf16(bf16 *restrict y, const real *restrict x, in
     for (int64_t i = 0; i < count; i++) y[i] = bf16_of(factor * x[i] + shift);
 }
 
-/* Turns exponentials into the gradient: factor * exp(l - max) + shift, but of the target. */
+/* Turns exponentials into the gradient: factor * exp(l - max) + shift, except for the target, which
+ * gets of_target. */
 static void gradient(const LogitsRow *x, double rate, double max, real shift, real of_target)
 {
     const int32_t target = x->loss->targets[x->row];

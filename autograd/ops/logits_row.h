@@ -1,5 +1,4 @@
-/* One row of logits: its loss, and the gradient of that. The formulas are at the head of
- * cross_entropy.c. */
+/* One row of logits: its loss and its gradient. Formulas: cross_entropy.c. */
 #ifndef AUTOGRAD_OPS_LOGITS_ROW_H
 #define AUTOGRAD_OPS_LOGITS_ROW_H
 
@@ -7,18 +6,18 @@
 
 typedef struct LogitsRow {
     const CrossEntropy *loss;
-    int64_t row; /* whose target, weight, row_loss and row_logz these are */
+    int64_t row; /* index of its target, weight, row_loss and row_logz */
     int64_t classes;
     bool wants_grad;
     double seed;  /* the gradient is of seed * the result */
     real *logits; /* [classes]; overwritten, by the gradient if g is NULL */
-    bf16 *g;      /* [classes]: where the gradient goes as bfloat16 */
+    bf16 *g;      /* [classes]: output, the gradient as bfloat16 */
     real *maxima; /* [logits_parts(classes)]: scratch */
 } LogitsRow;
 
 int64_t logits_parts(int64_t classes);
 
-/* Returns the row's share of the loss: scale and weight included. */
+/* Returns the row's term of the loss, with scale and weight. */
 double logits_row(const LogitsRow *x);
 
 #endif

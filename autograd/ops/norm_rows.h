@@ -1,6 +1,6 @@
-/* What layernorm and rmsnorm share: the gradients of their weights, which are sums over rows. Each
- * block of rows sums its own in scratch, then the blocks are added in order: the bits do not depend
- * on the number of threads. */
+/* Shared by layernorm and rmsnorm: the gradients of their weights, which are sums over rows. Each
+ * block of rows sums its own rows in scratch, then the blocks are added in order: the bits do not
+ * depend on the number of threads. */
 #ifndef AUTOGRAD_OPS_NORM_ROWS_H
 #define AUTOGRAD_OPS_NORM_ROWS_H
 
@@ -32,7 +32,7 @@ static inline real *norm_sums(const Node *n, int64_t begin, int weights)
     return (real *)n->scratch + begin / NORM_ROWS * weights * shape_last(n->out->shape);
 }
 
-/* Runs backward on all rows, then gives the inputs from 1 on their sums. */
+/* Runs backward on all rows, then stores the sums as gradients of the inputs from 1 on. */
 static inline void norm_backward(const Node *n, RangeWork rows, int weights)
 {
     const int64_t width = shape_last(n->out->shape);

@@ -1,15 +1,16 @@
-/* rope: each head's columns x of the first heads * head_width, normalised and turned: y = R(p) xn,
+/* rope: each head's columns x of the first heads * head_width, normalised and rotated: y = R(p) xn,
  *
  *     xn = x s, s = 1 / sqrt(mean x^2 + eps)                 (xn = x without normalize)
- *     (y_i, y_j) = (xn_i c - xn_j d, xn_j c + xn_i d),       c, d = cos, sin(p theta^(-2 i / head_width))
+ *     (y_i, y_j) = (xn_i c - xn_j d, xn_j c + xn_i d),
+ *     c, d = cos, sin(p theta^(-2 i / head_width))
  *
- * with j = i + head_width / 2, at position p. R is orthogonal, so the mean of x's backward can be
- * taken over y, and x itself is not needed any more:
+ * with j = i + head_width / 2, at position p. R is orthogonal, so the mean in backward can be taken
+ * over y, and backward does not read x:
  *
  *     dL/dx = R(p)^-1 (s (g - y mean(g y))),    g = dL/dy
  *
- * cos and sin of position p are those of p - p mod 64, turned step by step: a function of p alone,
- * right to some 1e-14, without asking libm at each row.
+ * cos and sin of position p are computed from those of p - p mod 64 by rotating step by step: a
+ * function of p alone, accurate to about 1e-14, with few calls of libm.
  *
  * Su et al. 2021, arXiv:2104.09864, equation 34, paired as in GPT-NeoX. Norm: Henry et al. 2020,
  * arXiv:2010.04245, here with the root mean square. */
@@ -21,15 +22,15 @@
 
 enum { ANCHOR = 64 };
 
-/* A worker's angles, and what they grow by; arrays of head_width / 2. */
+/* A worker's angles, and their change per position; arrays of head_width / 2. */
 typedef struct Waves {
-    double *frequency, *step_cos, *step_sin; /* of all workers */
+    double *frequency, *step_cos, *step_sin; /* shared by all workers */
     double *cos, *sin;                       /* of position */
     real *c, *d;                             /* the same as reals */
     int64_t pairs, position;
 } Waves;
 
-/* A call's arrays lie in scratch: three of all, then four a worker. */
+/* Array `index` in scratch: three arrays are shared, then come four for each worker. */
 static double *array(const Node *n, int64_t index)
 {
     const Rope *a = n->attr;
@@ -56,7 +57,7 @@ static Status shape(Node *n)
     return OK;
 }
 
-/* Once a call. */
+/* Fills the shared arrays, once per pass. */
 static void prepare(const Node *n)
 {
     const Rope *a = n->attr;
@@ -101,9 +102,9 @@ VECTOR_INLINE void waves_move(Waves *w, int64_t to)
     }
     for (; at < to; at++)
         for (int64_t i = 0; i < w->pairs; i++) {
-            double turned = c[i] * step_cos[i] - d[i] * step_sin[i];
+            double rotated = c[i] * step_cos[i] - d[i] * step_sin[i];
             d[i] = d[i] * step_cos[i] + c[i] * step_sin[i];
-            c[i] = turned;
+            c[i] = rotated;
         }
     w->position = to;
     for (int64_t i = 0; i < w->pairs; i++) w->c[i] = (real)c[i];
@@ -142,9 +143,9 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     }
 }
 
-/* One head's dx of y and g; mean: of g y. */
-VECTOR_INLINE void turn_back(real *restrict dx, const real *y, const real *g, const Waves *w,
-                             real s, real mean, bool add)
+/* dx of one head, from y and g; mean: the mean of g y. */
+VECTOR_INLINE void rotate_back(real *restrict dx, const real *y, const real *g, const Waves *w,
+                               real s, real mean, bool add)
 {
     const int64_t half = w->pairs;
     const real *c = w->c, *d = w->d;
@@ -179,9 +180,9 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
                 mean = vector_dot(g, y, width) / (real)width;
             }
             if (a->rotate && add)
-                turn_back(dx, y, g, &w, s, mean, true);
+                rotate_back(dx, y, g, &w, s, mean, true);
             else if (a->rotate)
-                turn_back(dx, y, g, &w, s, mean, false);
+                rotate_back(dx, y, g, &w, s, mean, false);
             else
                 for (int64_t i = 0; i < width; i++) {
                     real p = s * (g[i] - y[i] * mean);

@@ -4,7 +4,8 @@
 
 #include "layers/cache.h"
 
-/* There is one kind so far. A setting that chooses between kinds indexes a table here, as in mlp.c. */
+/* There is one kind so far. A setting that chooses between kinds indexes a table here, as in
+ * mlp.c. */
 const AttentionKind *attention_kind(const GptConfig *c, int64_t layer)
 {
     (void)c, (void)layer;

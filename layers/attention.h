@@ -1,11 +1,11 @@
-/* Attention, the first half of a block: x [R, C] -> [R, C]. Kinds of attention are rows of a table in
- * attention.c; each is a file of its own, attention_*.c. */
+/* Attention, the first half of a block: x [R, C] -> [R, C]. Kinds of attention are rows of a table
+ * in attention.c; each is a file of its own, attention_*.c. */
 #ifndef LAYERS_ATTENTION_H
 #define LAYERS_ATTENTION_H
 
 #include "layers/gpt.h"
 
-/* What one layer's forward pass works on. */
+/* The arguments of one layer's forward pass. */
 typedef struct AttentionCall {
     const Gpt *gpt;
     Tape *tape;
@@ -13,13 +13,13 @@ typedef struct AttentionCall {
     Tensor *residual; /* [R, C], to be added to the result; NULL: none */
     const GptInput *in;
     AttentionRows rows;   /* the keys that each row sees in this layer */
-    AttentionStats stats; /* asked for if not NULL */
+    AttentionStats stats; /* fields that are not NULL are filled */
     real *cache;          /* this layer's part of in->cache: cache_layer(); NULL: none */
 } AttentionCall;
 
 struct AttentionKind {
-    /* Declares the parameters under prefix ("blocks.3.attn") and returns the layer's own data, in p's arena;
-     * NULL after a fault, which p holds. seed: of dropout. */
+    /* Declares the parameters under prefix ("blocks.3.attn") and returns the layer's own data, in
+     * p's arena; NULL after a fault, which p holds. seed: of dropout. */
     void *(*init)(Params *p, const char *prefix, const GptConfig *c, uint64_t seed);
 
     /* [R, C]. self: what init returned. */

@@ -1,5 +1,5 @@
-/* Self-attention: projections to q, k and v, softmax(scale q k^T) v in each head, output projection (Vaswani et
- * al. 2017, section 3.2; grouped queries: Ainslie et al. 2023, arXiv:2305.13245). */
+/* Self-attention: projections to q, k and v, softmax(scale q k^T) v in each head, output projection
+ * (Vaswani et al. 2017, section 3.2; grouped queries: Ainslie et al. 2023, arXiv:2305.13245). */
 #include <string.h>
 
 #include "layers/attention.h"
@@ -48,8 +48,9 @@ static int64_t cache_numbers(const GptConfig *c, int64_t tokens)
     return tokens * 2 * kv_width_of(c);
 }
 
-/* Appends the input's keys (columns of k) and values (of v) to their streams. Returns [rows, 2 kv_width]: the
- * rows of the one stream that was read, or, for several streams, of all of them, capacity rows each. */
+/* Appends the input's keys (columns of k) and values (of v) to their streams. Returns [rows, 2
+ * kv_width]: the rows of the one stream that was read, or, for several streams, of all of them,
+ * capacity rows each. */
 static Tensor *append(const AttentionCall *call, const Tensor *k, int64_t k_column, const Tensor *v,
                       int64_t v_column)
 {

@@ -1,4 +1,5 @@
-/* A block: attention, then the MLP, each with its norms and a residual connection around it. model.norm_place:
+/* A block: attention, then the MLP, each with its norms and a residual connection around it.
+ * model.norm_place:
  *
  *   pre       x += attn(norm1(x)); x += mlp(norm2(x))
  *   post      x = norm1(x + attn(x)); x = norm2(x + mlp(x))

@@ -4,7 +4,7 @@
 
 #include "layers/attention.h"
 
-/* Of the layers below `layers`. */
+/* Numbers of one stream in the layers below `layers`. */
 static int64_t count_below(const GptConfig *c, int64_t layers, int64_t tokens)
 {
     int64_t count = 0;

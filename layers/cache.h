@@ -1,7 +1,7 @@
-/* The KV cache: what each layer keeps of the tokens read so far, for generating text.
+/* The KV cache: the keys and values of the tokens read so far, in each layer, for generating text.
  *
- * It serves several streams: texts of equal length, independent of each other. Its memory is one block:
- * for each layer, for each stream, as many numbers as the layer's kind of attention asks for
+ * It serves several streams: texts of equal length, independent of each other. Its memory is one
+ * block: for each layer, for each stream, as many numbers as the layer's kind of attention needs
  * (AttentionKind.cache_count). */
 #ifndef LAYERS_CACHE_H
 #define LAYERS_CACHE_H

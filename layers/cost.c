@@ -5,7 +5,7 @@ Status cost_visit(const Gpt *g, const GptInput *in, const int32_t *targets, Cost
 {
     Tape t = {.dry = true};
     tape_reset(&t);
-    tape_record(&t, NULL, NULL); /* which links the nodes */
+    tape_record(&t, NULL, NULL); /* only a recording tape links its nodes */
     gpt_loss(g, &t, in, &(CrossEntropy){.targets = targets, .scale = 1});
     for (const Node *n = t.last; n && t.status == OK; n = n->before) {
         Node forward = *n;

@@ -53,7 +53,8 @@ void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_
 
 Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in)
 {
-    /* A cache is of real numbers, and few rows at a time are read: there, only weights count. */
+    /* The cache holds reals, and with few rows only the memory traffic of weights counts: results
+     * stay real. */
     if (g->bf16) t->bf16 = in->cache ? BF16_PRODUCTS : BF16_RESULTS;
     tape_scope(t, "embed");
     Tensor *x = ag_embedding(t, g->embed, g->position_table, in->tokens, in->positions, in->rows);

@@ -1,6 +1,8 @@
-/* GPT: a decoder of Transformer blocks (Radford et al. 2019) and its variations: see layers/README.md.
+/* GPT: a decoder of Transformer blocks (Radford et al. 2019) and its variations: see
+ * layers/README.md.
  *
- * Letters: B sequences, T tokens of each, R = B T rows, C width, F hidden width of the MLP, V vocabulary. */
+ * Letters: B sequences, T tokens of each, R = B T rows, C width, F hidden width of the MLP, V
+ * vocabulary. */
 #ifndef LAYERS_GPT_H
 #define LAYERS_GPT_H
 
@@ -104,7 +106,7 @@ typedef struct Norm {
 
 typedef struct AttentionLayer {
     const AttentionKind *kind;
-    void *self; /* the kind's own: matrices, random streams */
+    void *self; /* the kind's own data: matrices, random streams */
     char scope[SCOPE_MAX];
 } AttentionLayer;
 
@@ -147,28 +149,31 @@ typedef struct GptInput {
     uint64_t step; /* see Dropout.step */
     int64_t first_row;
     AttentionStats *stats; /* [layers]; NULL: not wanted */
-    /* Out, [layers]: sum of squares of the residual stream after each block; NULL: not wanted. */
+    /* Output, [layers]: sum of squares of the residual stream after each block; NULL: not
+     * wanted. */
     double *squares;
-    /* NULL: none. Otherwise the rows of each segment are appended to a stream, which has cache->length tokens.
-     * One segment: it sees the keys of its stream. Several segments: each has one row, and attention.keys and
-     * key_ends count rows of [streams, capacity]. */
+    /* NULL: none. Otherwise the rows of each segment are appended to a stream, which has
+     * cache->length tokens. One segment: it sees the keys of its stream. Several segments: each has
+     * one row, and attention.keys and key_ends count rows of [streams, capacity]. */
     GptCache *cache;
     Tensor **extra_loss; /* gpt_loss() sets it: see gpt_add_loss(); NULL: no loss is computed */
 } GptInput;
 
-/* Declares the parameters of a model (their names: layers/README.md) and fills g, which borrows c. Faults are
- * kept in p, and params_alloc() returns them. seed: of dropout. */
+/* Declares the parameters of a model (their names: layers/README.md) and fills g, which borrows c.
+ * Faults are kept in p, and params_alloc() returns them. seed: of dropout. */
 void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed);
 
-/* [R, C]: the last hidden layer, normalized, divided by width_ratio(): ready for the output layer. */
+/* [R, C]: the last hidden layer, normalized, divided by width_ratio(): ready for the output
+ * layer. */
 Tensor *gpt_forward(const Gpt *g, Tape *t, const GptInput *in);
 
-/* []: the objective: the cross-entropy (see ag_cross_entropy()) and the terms that layers added to it. */
+/* []: the objective: the cross-entropy (see ag_cross_entropy()) and the terms that layers added to
+ * it. */
 Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *loss);
 
-/* For a layer's forward: adds a term [] to the objective, such as a balancing loss. loss->row_loss, and so the
- * loss that is logged, stays the cross-entropy alone. Does nothing where no loss is computed. E_ARG with
- * recompute: a term may not leave its block's segment. */
+/* For a layer's forward: adds a term [] to the objective, such as a balancing loss. loss->row_loss,
+ * and so the loss that is logged, stays the cross-entropy alone. Does nothing where no loss is
+ * computed. E_ARG with recompute: a term may not leave its block's segment. */
 void gpt_add_loss(Tape *t, const GptInput *in, Tensor *term);
 
 /* [segments, V]: the logits after the last row of each segment; for tapes that do not record. */

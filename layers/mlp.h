@@ -1,13 +1,13 @@
-/* The MLP, the second half of a block: x [R, C] -> [R, C]. Kinds of MLP are rows of a table in mlp.c, one for
- * each choice of model.mlp. */
+/* The MLP, the second half of a block: x [R, C] -> [R, C]. Kinds of MLP are rows of a table in
+ * mlp.c, one for each choice of model.mlp. */
 #ifndef LAYERS_MLP_H
 #define LAYERS_MLP_H
 
 #include "layers/gpt.h"
 
 struct MlpKind {
-    /* Declares the parameters under prefix ("blocks.3.mlp") and returns the layer's own data, in p's arena;
-     * NULL after a fault, which p holds. seed: of dropout. */
+    /* Declares the parameters under prefix ("blocks.3.mlp") and returns the layer's own data, in
+     * p's arena; NULL after a fault, which p holds. seed: of dropout. */
     void *(*init)(Params *p, const char *prefix, const GptConfig *c, uint64_t seed);
 
     /* x [R, C] and, unless it is NULL, residual [R, C] added: [R, C]. self: what init returned. */

@@ -1,5 +1,5 @@
-/* The dense MLP: down(act(up(x))) (Vaswani et al. 2017, section 3.3), or gated, down(act(gate(x)) * up(x))
- * (Shazeer 2020, arXiv:2002.05202). */
+/* The dense MLP: down(act(up(x))) (Vaswani et al. 2017, section 3.3), or gated, down(act(gate(x)) *
+ * up(x)) (Shazeer 2020, arXiv:2002.05202). */
 #include "layers/mlp.h"
 #include "layers/residual.h"
 #include "layers/width.h"
@@ -50,7 +50,8 @@ static Tensor *forward(const void *self, const Gpt *g, Tape *t, Tensor *x, Tenso
     return residual_linear(g, t, h, m->down, m->down_bias, residual, in, m->drop_out);
 }
 
-/* A gated MLP has three matrices: 8/3 of the width keeps their parameters those of two with 4. */
+/* A gated MLP has three matrices: with 8/3 of the width they have as many parameters as two with
+ * 4. */
 static int64_t auto_width(const GptConfig *c)
 {
     return forms[c->mlp].is_gated ? (8 * c->width + 95) / 96 * 32 : 4 * c->width;

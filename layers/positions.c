@@ -39,8 +39,9 @@ static void sinusoidal(Gpt *g, Params *p)
         }
 }
 
-/* Slopes: 2^(-8 (h + 1) / heads) for a power of two; for other numbers, the slopes of the power of two below,
- * then every other slope of twice that power (Press et al. 2021, arXiv:2108.12409, and the authors' code). */
+/* Slopes: 2^(-8 (h + 1) / heads) for a power of two; for other numbers, the slopes of the power of
+ * two below, then every other slope of twice that power (Press et al. 2021, arXiv:2108.12409, and
+ * the authors' code). */
 static void alibi(Gpt *g, Params *p)
 {
     const int64_t heads = g->config->heads;

@@ -1,5 +1,5 @@
-/* Position encodings: how a model knows the order of tokens. A kind is a row of the table in positions.c, for a
- * choice of model.positions. */
+/* Position encodings: how a model knows the order of tokens. A kind is a row of the table in
+ * positions.c, for a choice of model.positions. */
 #ifndef LAYERS_POSITIONS_H
 #define LAYERS_POSITIONS_H
 

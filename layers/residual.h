@@ -1,4 +1,5 @@
-/* What both halves of a block share: the end of a residual branch and the initial values of its last matrix. */
+/* Shared by attention and MLP: the end of a residual branch, and the initial values of its last
+ * matrix. */
 #ifndef LAYERS_RESIDUAL_H
 #define LAYERS_RESIDUAL_H
 
@@ -6,12 +7,14 @@
 
 #define GPT_STD 0.02 /* of the initial values of matrices (Radford et al. 2019) */
 
-/* The initial standard deviation of the last matrix of a branch: GPT_STD / sqrt(2 layers) (section 2.3 there),
- * so that the sum of all branches does not grow with depth; GPT_STD if model.init is plain. Small branches
- * beside large embeddings prevent loss spikes: Takase et al. 2025, arXiv:2312.16903. */
+/* The initial standard deviation of the last matrix of a branch: GPT_STD / sqrt(2 layers) (section
+ * 2.3 there), so that the sum of all branches does not grow with depth; GPT_STD if model.init is
+ * plain. Small branches beside large embeddings prevent loss spikes: Takase et al. 2025,
+ * arXiv:2312.16903. */
 double residual_std(const GptConfig *c);
 
-/* Zeroed memory for a layer's own data, as long as p lives; NULL and a fault in p when memory is out. */
+/* Zeroed memory for a layer's own data, as long as p lives; NULL and a fault in p when memory is
+ * out. */
 void *residual_layer(Params *p, int64_t size);
 
 /* The random stream of a dropout at "prefix.name". */

@@ -1,6 +1,7 @@
-/* What depends on a model's width: nothing (standard), or, in muP, initial values, learning rates and logits, so
- * that the best learning rate is the same at every width (Yang et al. 2022, arXiv:2203.03466, "Tensor Programs
- * V", table 8, the form for tied output layers).
+/* The parametrization: standard, in which nothing depends on the width of the model, or muP, in
+ * which initial values, learning rates and logits, so that the best learning rate is the same at
+ * every width (Yang et al. 2022, arXiv:2203.03466, "Tensor Programs V", table 8, the form for tied
+ * output layers).
  *
  * With m = model.width / model.base_width, for AdamW, relative to standard:
  *
@@ -10,16 +11,17 @@
  *     output layer, tied or not              1              1                logits / m
  *     attention                                                              scores: q k / head width
  *
- * The widths of MLP and keys are assumed to grow with model.width. Weight decay is lr weight_decay for every
- * matrix; it does not follow the matrix's own learning rate (section B.3 there, and the authors' package,
- * which scales weight_decay by m for this). AdamW's eps is not scaled: it is far below the gradients.
+ * The widths of MLP and keys are assumed to grow with model.width. Weight decay is lr weight_decay
+ * for every matrix; it does not follow the matrix's own learning rate (section B.3 there, and the
+ * authors' package, which scales weight_decay by m for this). AdamW's eps is not scaled: it is far
+ * below the gradients.
  *
- * A random output layer still depends on width: its initial logits fall as 1 / sqrt(width). For untied models
- * model.head_std = 0 removes that (section D.2 there).
+ * A random output layer still depends on width: its initial logits fall as 1 / sqrt(width). For
+ * untied models model.head_std = 0 removes that (section D.2 there).
  *
  * At m = 1 muP equals standard except that scores are divided by the head width, not by its root;
- * model.attention_scale: sqrt makes them equal bit for bit. Set it also with model.qk_norm, where division by
- * the head width would keep all scores below 1. */
+ * model.attention_scale: sqrt makes them equal bit for bit. Set it also with model.qk_norm, where
+ * division by the head width would keep all scores below 1. */
 #ifndef LAYERS_WIDTH_H
 #define LAYERS_WIDTH_H
 

@@ -66,7 +66,7 @@ double clip_scale(double norm, double limit)
     return limit > 0 && scale < 1 ? scale : 1;
 }
 
-/* The constants of one update. */
+/* The constants of one parameter's update. */
 typedef struct Update {
     const Params *params;
     real keep; /* 1 - lr * weight decay; 1 for parameters without decay */
@@ -77,10 +77,12 @@ typedef struct Update {
 
 enum { VALUE, CHANGE, RATIO }; /* ParamChunk.sum: of squares of these */
 
-/* The parts of an update: both at once, or one after the other if the step's size depends on the moments. */
+/* The parts of an update: both at once, or one after the other if the moments determine the step's
+ * size. */
 enum { MOMENTS = 1, STEP = 2, SUMS = 4 };
 
-/* Computes in the order of PyTorch's single-tensor AdamW. sums: over few enough numbers for real. */
+/* Computes in the order of PyTorch's single-tensor AdamW. sums are real, which suffices for a
+ * block. */
 VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int what, real sums[3])
 {
     const Update c = *u;
@@ -177,7 +179,8 @@ static void update_chunks(const void *context, int64_t begin, int64_t end, int w
     }
 }
 
-/* Updates one parameter (of_one) and adds its sums of squares to stats[0]; or all, and adds to each one's. */
+/* Updates one parameter (of_one) and adds its sums of squares to stats[0]; or updates all, each
+ * with its own stats. */
 static void run_part(const Update *u, UpdateChunk *part, ParamChunkCursor *at, bool of_one,
                      UpdateStats *stats)
 {
@@ -195,7 +198,7 @@ static void run_part(const Update *u, UpdateChunk *part, ParamChunkCursor *at, b
     }
 }
 
-/* sum: of the squares of all numbers of a parameter. */
+/* sum: of the squares of all numbers of the parameter. */
 static double root_mean(const Param *one, double sum)
 {
     return sqrt(sum / (double)shape_count(one->tensor.shape));

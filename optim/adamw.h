@@ -47,8 +47,8 @@ void optim_resolve(OptimConfig *c, int64_t steps);
 /* Checks settings against each other. E_CONFIG. */
 Status optim_check(const OptimConfig *c);
 
-/* The L2 norm of the gradient, summed in double in a fixed order. norms [params_named()], unless NULL: the norm
- * of each parameter's gradient. */
+/* The L2 norm of the gradient, summed in double in a fixed order. norms [params_named()], unless
+ * NULL: the norm of each parameter's gradient. */
 double grad_norm(const Params *p, double *norms);
 
 /* The effect of an update on one parameter: PARAM_SIGNAL_LIST of train/monitor/history.h. */
@@ -60,10 +60,11 @@ typedef struct UpdateStats {
     double rms;
 } UpdateStats;
 
-/* One update of size lr, the step-th (from 1), on the gradients that p holds times grad_scale (clipping:
- * see clip_scale). A parameter's step is lr times its rate (Param.rate); weight decay is lr times weight_decay
- * whatever the rate. One pass over value, grad, m and v (two if c->update_clip). stats, unless NULL:
- * [params_named()], filled; they change no bit of the update. */
+/* One update, of step `step` (from 1) with learning rate lr, by the gradients of p times grad_scale
+ * (clipping: see clip_scale). A parameter's step is lr times its rate (Param.rate); weight decay is
+ * lr times weight_decay whatever the rate. One pass over value, grad, m and v (two if
+ * c->update_clip). stats, unless NULL: [params_named()], filled; they change no bit of the
+ * update. */
 void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, int64_t step,
                 UpdateStats *stats);
 

@@ -1,10 +1,10 @@
-/* A schedule returns the share of lr - min_lr that is left at step s, after the warm-up. */
+/* A schedule returns the share of lr - min_lr that remains at a step after the warm-up. */
 #include "optim/schedule.h"
 
 #include <math.h>
 
 /* Progress from the end of the warm-up to decay_steps: 0 to 1. */
-static double way(const OptimConfig *c, int64_t step)
+static double progress(const OptimConfig *c, int64_t step)
 {
     const double done = (double)(step - c->warmup), all = (double)(c->decay_steps - c->warmup);
     return done < all ? done / all : 1;
@@ -18,17 +18,17 @@ static double constant(const OptimConfig *c, int64_t step)
 
 static double linear(const OptimConfig *c, int64_t step)
 {
-    return 1 - way(c, step);
+    return 1 - progress(c, step);
 }
 
 /* Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5, without restarts. */
 static double cosine(const OptimConfig *c, int64_t step)
 {
-    return (1 + cos(acos(-1) * way(c, step))) / 2;
+    return (1 + cos(acos(-1) * progress(c, step))) / 2;
 }
 
-/* Warm up, stay, decay: Hu et al. 2024, arXiv:2404.06395, section 4; falling by 1 - sqrt: Hägele et al.
- * 2024, arXiv:2405.18392, section 3. */
+/* Warm-up, stable, decay: Hu et al. 2024, arXiv:2404.06395, section 4; decay by 1 - sqrt: Hägele
+ * et al. 2024, arXiv:2405.18392, section 3. */
 static double wsd(const OptimConfig *c, int64_t step)
 {
     const double length = c->cooldown * (double)c->decay_steps;

@@ -41,7 +41,7 @@ const char *file_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Bytes that a file beside path may take; -1: unknown. */
+/* Free bytes for a file in the folder of path; -1: unknown. */
 static int64_t room_beside(const char *path)
 {
     char folder[PATH_MAX];
@@ -51,7 +51,7 @@ static int64_t room_beside(const char *path)
     return (int64_t)((geteuid() ? disk.f_bavail : disk.f_bfree) * disk.f_frsize);
 }
 
-/* Before anything else may touch errno. */
+/* E_IO with errno as the reason: call it before anything else changes errno. */
 static Status fail(const char *path, const char *doing, int64_t needed)
 {
     const int reason = errno;
@@ -72,13 +72,13 @@ Status file_saved(const char *path, Status status)
     return FAIL(E_NOMEM, "cannot save %s: %s", text_escape(path, name, sizeof name), what);
 }
 
-static int write_at(int fd, const void *bytes, int64_t size, int64_t place)
+static int write_at(int fd, const void *bytes, int64_t size, int64_t offset)
 {
     const unsigned char *from = bytes;
     while (size) {
         const size_t part = size > 1 << 30 ? 1 << 30 : (size_t)size;
-        ssize_t done = place < 0 ? file_calls->write(fd, from, part)
-                                 : file_calls->pwrite(fd, from, part, (off_t)place);
+        ssize_t done = offset < 0 ? file_calls->write(fd, from, part)
+                                  : file_calls->pwrite(fd, from, part, (off_t)offset);
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) return -1;
         if (!done) {
@@ -87,7 +87,7 @@ static int write_at(int fd, const void *bytes, int64_t size, int64_t place)
         }
         from += done;
         size -= done;
-        if (place >= 0) place += done;
+        if (offset >= 0) offset += done;
     }
     return 0;
 }
@@ -98,7 +98,7 @@ int file_write_all(int fd, const void *bytes, int64_t size)
 }
 
 /* Whether the name is a draft's: its last ".tmp." is followed by 16 hexadecimal digits, or, of
- * version 0.1, by the number of a process, which *pid is then (else 0). */
+ * version 0.1, by a process id, which goes to *pid (else 0). */
 static bool is_draft_name(const char *name, long *pid)
 {
     const char *mark = NULL;
@@ -164,8 +164,8 @@ char *file_draft_name(const char *path, char *out, size_t size)
     return out;
 }
 
-/* Makes the draft's file and locks it. Between the two, another process may take it for an
- * abandoned one and remove it: then once more. 0, or -1 with errno. */
+/* Makes the draft's file and locks it. Between the two, another process may take it for abandoned
+ * and remove it: then it tries again. 0, or -1 with errno. */
 static int make_locked(Draft *d)
 {
     struct stat made;
@@ -235,10 +235,10 @@ Status draft_write(Draft *d, const void *bytes, int64_t size)
     return OK;
 }
 
-Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t place)
+Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t offset)
 {
     TRY(flush(d));
-    if (write_at(d->fd, bytes, size, place)) return fail(d->path, "writing", d->total);
+    if (write_at(d->fd, bytes, size, offset)) return fail(d->path, "writing", d->total);
     return OK;
 }
 
@@ -250,20 +250,20 @@ static int sync_fd(int fd)
     return result;
 }
 
-/* Renames (from NULL: does not), and makes the folder remember it. The folder is opened first,
- * so that little can go wrong once the new file is in place. */
+/* Renames `from` unless it is NULL, and flushes the folder to the disk. The folder is opened first,
+ * so that little can go wrong once the new file is in offset. */
 static Status settle(const char *from, const char *to)
 {
     char folder[PATH_MAX];
     file_folder(to, folder);
     int fd = file_calls->open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0 && errno == EACCES && !from)
-        return OK; /* what may be written and not read cannot be flushed */
+        return OK; /* a folder that is writable but not readable cannot be flushed */
     if (fd < 0) return fail(to, "opening its folder", 0);
     Status status = OK;
     if (from && file_calls->rename(from, to))
         status = fail(to, "renaming", 0);
-    else if (sync_fd(fd) && errno != EINVAL) /* not every file system has something to flush */
+    else if (sync_fd(fd) && errno != EINVAL) /* EINVAL: the file system cannot flush folders */
         status = fail(to, "flushing its folder to the disk", 0);
     file_calls->close(fd);
     return status;
@@ -347,7 +347,7 @@ Status file_copy(const char *existing, const char *path)
     return status;
 }
 
-/* Puts a link that was just made under a temporary name in place. */
+/* Renames a link from its temporary name to path. */
 static Status settle_link(const char *temporary, const char *path)
 {
     Status status = settle(temporary, path);
@@ -400,7 +400,7 @@ static Status make_folder(const char *path, int (*look)(const char *, struct sta
 {
     struct stat info;
     if (!file_calls->mkdir(path, 0777)) return file_settle(path);
-    const int reason = errno; /* some file systems give others than EEXIST */
+    const int reason = errno; /* some file systems report another errno than EEXIST */
     if (!look(path, &info) && S_ISDIR(info.st_mode)) return OK;
     errno = reason;
     if (reason == EEXIST && look == lstat) errno = S_ISLNK(info.st_mode) ? ELOOP : ENOTDIR;
@@ -429,7 +429,7 @@ Status file_make_parents(const char *path)
     return OK;
 }
 
-/* What keeps a file from being ours to write in place; NULL: nothing. */
+/* Why this file must not be written in offset; NULL: it may be. */
 static const char *objection(const struct stat *info)
 {
     if (!S_ISREG(info->st_mode)) return "not a regular file";

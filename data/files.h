@@ -1,13 +1,13 @@
-/* Files that are written whole or not at all, and the few system calls that this takes.
+/* Atomic file writes: a file is written completely or not at all.
  *
  * A draft is written beside the file that it will replace, as "PATH.tmp.RANDOM", and takes its
- * place with rename() once all of it is on the disk: readers see the old file or the new one.
- * Its writer holds a lock (flock) on it, so that no other process, of another container or user
- * either, takes it for an abandoned one. A kill leaves at most an unlocked draft: the next
- * draft_open() of the same path removes it, as does files_clean().
+ * place with rename() once all of it is on the disk: readers see the old file or the new one. Its
+ * writer holds a lock (flock) on it, so that no other process, of another container or user either,
+ * takes it for an abandoned one. A kill leaves at most an unlocked draft: the next draft_open() of
+ * the same path removes it, as does files_clean().
  *
- * Files that are written in place (locks, journals) are opened by file_open_own(): a run's
- * folder may come from somebody else, and a link in it must not lead our writes to another file. */
+ * Files that are written in place (locks, journals) are opened by file_open_own(): a run's folder
+ * may come from somebody else, and a link in it must not lead our writes to another file. */
 #ifndef DATA_FILES_H
 #define DATA_FILES_H
 
@@ -38,35 +38,35 @@ typedef struct FileCalls {
 } FileCalls;
 
 extern const FileCalls file_calls_system;
-extern _Thread_local const FileCalls *file_calls; /* for tests: the system's, else */
+extern _Thread_local const FileCalls *file_calls; /* tests replace it; by default the system's */
 
 enum { DRAFT_BUFFER = 1 << 16 };
 
 typedef struct Draft {
     char path[PATH_MAX], temporary[PATH_MAX + 32];
     int fd, lock;  /* the same open file twice: the lock lasts until it is in place */
-    bool exists;   /* there is a file to remove if it comes to nothing */
-    int64_t total; /* bytes that it will have, for messages */
+    bool exists;   /* the draft exists and must be removed unless finished */
+    int64_t total; /* size of the finished file, for messages */
     int64_t used;
     unsigned char buffer[DRAFT_BUFFER];
 } Draft;
 
-/* All give E_IO, naming path, the reason, and the bytes needed and free. draft_close() in any
- * case: it removes what was not finished. total: the size that it will have, for which there
- * must be room (0: not known). */
+/* All return E_IO with path, the reason, and the bytes needed and free. Call draft_close() in any
+ * case: it removes an unfinished draft. total: the final size, checked against the free space (0:
+ * unknown). */
 Status draft_open(Draft *d, const char *path, int64_t total);
-Status draft_write(Draft *d, const void *bytes, int64_t size);                /* appends */
-Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t place); /* overwrites */
+Status draft_write(Draft *d, const void *bytes, int64_t size);                 /* appends */
+Status draft_patch(Draft *d, const void *bytes, int64_t size, int64_t offset); /* overwrites */
 Status draft_finish(Draft *d); /* flush, fsync, rename, fsync of the folder */
 void draft_close(Draft *d);
 
-/* Writes a file of that text, whole or not at all: E_IO. */
+/* Writes text to a file, completely or not at all. E_IO. */
 Status file_write(const char *path, const char *text, int64_t size);
 
-/* Passes status on; a message of E_NOMEM tells then which file it was for. */
+/* Returns status; adds the name of the file to a message of E_NOMEM. */
 Status file_saved(const char *path, Status status);
 
-/* A text that is made with fprintf(), and then becomes a file, whole or not at all. */
+/* Text that is written with fprintf() and then saved as a file, completely or not at all. */
 typedef struct FileText {
     FILE *out;
     char *text;
@@ -75,25 +75,24 @@ typedef struct FileText {
 
 Status file_text_open(FileText *t, const char *path); /* E_NOMEM */
 
-/* Closes t in any case. status: what making the text came to; unless OK it is passed on and
- * nothing is written. E_NOMEM, E_IO. */
+/* Closes t in any case. status: of producing the text; unless it is OK, returns it and writes
+ * nothing. E_NOMEM, E_IO. */
 Status file_text_save(FileText *t, Status status, const char *path);
 
-/* Writes all of it, over short writes and signals; 0, or -1 with errno. */
+/* Writes all bytes, across short writes and signals; 0, or -1 with errno. */
 int file_write_all(int fd, const void *bytes, int64_t size);
 
 /* Makes path another name of the file `existing` (a hard link; a copy where there are none), or a
- * symbolic link to `target`, in place of what path was: E_IO. */
+ * symbolic link to `target`, and replaces path. E_IO. */
 Status file_alias(const char *existing, const char *path);
 Status file_point(const char *target, const char *path);
 
-/* Makes path a copy of the file `existing`, whole or not at all: E_IO. */
+/* Makes path a copy of the file `existing`, completely or not at all. E_IO. */
 Status file_copy(const char *existing, const char *path);
 
-/* Opens a file to write in place; flags as of open(), O_CREAT to make it, O_TRUNC to empty it
- * once it has proved to be ours. Refuses everything but a regular file of this user with one
- * name: symbolic links are not followed, and a FIFO or a device does not block. E_IO, which
- * names path and what it is. */
+/* Opens a file to write in place; flags as of open(), O_CREAT to make it, O_TRUNC to empty it after
+ * the checks. Refuses everything but a regular file of this user with one name: symbolic links are
+ * not followed, and a FIFO or a device does not block. E_IO with path and what it is. */
 Status file_open_own(const char *path, int flags, int *fd);
 
 /* Opens a file to read, close with fclose(). NULL: *why says why not. Neither waits for a FIFO.
@@ -113,19 +112,18 @@ file_remove_folder(const char *path); /* E_IO; OK if there is none, or if someth
 /* Makes the folder unless it exists; its parent exists. E_IO. */
 Status file_make_folder(const char *path);
 
-/* The same for a folder inside a run or a sweep, where a symbolic link would lead elsewhere: it
- * is refused. */
+/* The same for a folder inside a run or a sweep: refuses a symbolic link, which could lead
+ * elsewhere. */
 Status file_make_own_folder(const char *path);
 
-/* Makes the folders that path is to be in, as far as they are missing. E_IO; E_ARG: too long. */
+/* Makes the missing parent folders of path. E_IO; E_ARG: too long. */
 Status file_make_parents(const char *path);
 
-/* Makes the folder that holds path remember, over a loss of power, that it is there. E_IO. */
+/* Flushes the folder that holds path, so that path survives a loss of power. E_IO. */
 Status file_settle(const char *path);
 
-/* Removes the drafts that dead processes left in the folder, of files whose names begin so ("":
- * of any), and the links that they were about to put in place: the caller holds the folder's
- * lock. */
+/* Removes the drafts that dead processes left in the folder, of files whose names begin with
+ * prefix, and their temporary links. The caller holds the folder's lock. */
 void files_clean(const char *folder, const char *prefix);
 
 /* The folder that holds path ("." if it names none), and the name in it. */

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-    WAITING_TIMES = 20, /* how much longer than its seconds it may take on a busy machine */
+    WAITING_TIMES = 20, /* limit of elapsed time, as a multiple of processor time */
     UNGUARDED = 101     /* the exit code of a child that could not lock itself in */
 };
 
@@ -45,7 +45,8 @@ static void limit(int resource, rlim_t most)
     setrlimit(resource, &(struct rlimit){most, most});
 }
 
-/* Bytes of address space that this process has; stdio is not for a child of threads. */
+/* Bytes of address space of this process. Without stdio, which is unsafe in a child forked from
+ * threads. */
 static int64_t bytes_now(void)
 {
     char text[32] = "";
@@ -72,8 +73,8 @@ static void set_limits(int64_t seconds)
     alarm((unsigned)(seconds * WAITING_TIMES));
 }
 
-/* A handler of this program, or of a sanitizer, would run in the child as if it were the parent;
- * and the Ctrl-C that ends or does not end the parent is the parent's. */
+/* Resets handlers, which would run in the child as if it were the parent, and ignores Ctrl-C, which
+ * only the parent handles. */
 static void set_signals(void)
 {
     static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGXCPU, SIGALRM};
@@ -99,15 +100,15 @@ static void set_signals(void)
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
 #endif
 
-#if defined ARCHITECTURE && !defined SANITIZED /* a sanitizer could not say what it found */
+#if defined ARCHITECTURE && !defined SANITIZED /* a sanitizer could not report what it found */
 #define LOAD(field)            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define IF_EQUAL(k, yes, no)   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, yes, no)
 #define IF_ANY_BIT(k, yes, no) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, k, yes, no)
 #define RETURN(what)           BPF_STMT(BPF_RET | BPF_K, what)
 #define ARGUMENT(i)            LOAD(args[i]) /* its low half: both architectures are little-endian */
 
-/* Whether the kernel bars all system calls but those for memory of the child's own: no
- * descriptor can be mapped, and nothing that is mapped can be run. */
+/* Makes the kernel refuse all system calls except those for anonymous memory: the child can map no
+ * descriptor, and can execute nothing that it maps. Returns whether the kernel did. */
 static bool bar_calls(void)
 {
     static const unsigned allowed[] = {
@@ -132,7 +133,7 @@ static bool bar_calls(void)
         RETURN(SECCOMP_RET_ERRNO | EPERM),
         ARGUMENT(3), /* MMAP: flags */
         IF_ANY_BIT(MAP_ANONYMOUS, 0, 3),
-        ARGUMENT(2), /* MPROTECT, and MMAP too: what may be done with the memory */
+        ARGUMENT(2), /* MPROTECT and MMAP: the protection flags */
         IF_ANY_BIT(PROT_EXEC, 1, 0),
         RETURN(SECCOMP_RET_ALLOW),
         RETURN(SECCOMP_RET_ERRNO | EPERM),
@@ -143,7 +144,7 @@ static bool bar_calls(void)
            !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
-/* The parent's files and sockets are none of the child's business. */
+/* The child needs none of the parent's files and sockets. */
 static bool close_descriptors(void)
 {
     struct rlimit most;
@@ -196,14 +197,13 @@ Status guard_run(const char *name, Status code, int64_t seconds, void (*work)(vo
         return FAIL(E_NOMEM, "%s: no child process to read it in: %s", name, strerror(errno));
     if (!child) {
         set_signals();
-        const bool closed = close_descriptors(); /* before there may be none */
+        const bool closed = close_descriptors(); /* before no more system calls are allowed */
         set_limits(seconds);
         if ((!closed || !bar_calls()) && !unguarded) _exit(UNGUARDED);
         work(context);
         _exit(0);
     }
     while (waitpid(child, &ended, 0) < 0)
-        if (errno != EINTR)
-            break; /* SIGCHLD is ignored: how it ended is not told, that it has is */
+        if (errno != EINTR) break; /* SIGCHLD is ignored: the child has ended, its status is lost */
     return judge(name, code, seconds, ended);
 }

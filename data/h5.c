@@ -38,7 +38,7 @@ const char *number_name(NumberType t)
     return numbers[t].name;
 }
 
-/* The type in the file. Not a table: HDF5's names are function calls. */
+/* The type in the file. Not a table, because HDF5's type names are function calls. */
 static hid_t stored_type(NumberType t)
 {
     switch (t) {
@@ -59,9 +59,9 @@ static bool shut(herr_t (*close_handle)(hid_t), hid_t handle)
     return handle >= 0 && close_handle(handle) >= 0;
 }
 
-/* The core driver's buffer is ours: cleared where it grows, so that no garbage gets into the
- * file, and taken over when the file is closed. H5Fget_file_image() is no way to get it: in
- * 1.10.8 it clears a flag in the superblock without renewing its checksum. */
+/* Callbacks that give the core driver our buffer: zeroed where it grows, so that no garbage gets
+ * into the file, and kept when the file is closed. H5Fget_file_image() cannot replace them: in
+ * 1.10.8 it clears a flag in the superblock without updating its checksum. */
 static void *image_take(size_t size, H5FD_file_image_op_t op, void *context)
 {
     (void)op, (void)context;
@@ -139,7 +139,7 @@ static hid_t create(H5Writer *w, int64_t structure)
 {
     H5FD_file_image_callbacks_t calls = {image_take,    image_copy,   image_grow, image_drop,
                                          context_share, context_drop, w};
-    char name[32]; /* unique: HDF5 tells open images apart by name */
+    char name[32]; /* unique: HDF5 distinguishes open images by name */
     snprintf(name, sizeof name, "%p", (void *)w);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE), file = -1;
     if (H5Pset_fapl_core(access, GROWTH, 0) >= 0 &&
@@ -246,7 +246,7 @@ static void put(H5Writer *w, const char *path, NumberType type, Shape shape, H5H
     for (int i = 0; i < shape.rank; i++) dim[i] = (hsize_t)shape.dim[i];
     hid_t how = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(shape.rank, dim, NULL);
     hid_t array = -1;
-    /* Its place is known now; h5_write() fills it. */
+    /* Allocated early, so its offset is known now; h5_write() fills it. */
     if (H5Pset_layout(how, H5D_CONTIGUOUS) >= 0 &&
         H5Pset_alloc_time(how, H5D_ALLOC_TIME_EARLY) >= 0 &&
         H5Pset_fill_time(how, H5D_FILL_TIME_NEVER) >= 0 && H5Pset_obj_track_times(how, 0) >= 0)

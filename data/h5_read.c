@@ -10,7 +10,7 @@
 #include "data/guard.h"
 #include "data/h5_internal.h"
 
-/* A file of n bytes has less than n objects: the child's seconds of processor time go with its
+/* A file of n bytes has fewer than n objects, so the child's limit of processor time grows with its
  * size. */
 enum { SECONDS = 2, SECONDS_MOST = 30, SECOND_SHIFT = 25 };
 
@@ -26,7 +26,7 @@ static bool is_text(const char *s, size_t room)
     return memchr(s, '\0', room) && !strcmp(text_escape(s, safe, sizeof safe), s);
 }
 
-/* The size in bytes of an array's extent; -1: more than the file has. */
+/* Bytes of an array by its shape; -1: more than the file has. */
 static int64_t bytes_of(const H5Reader *r, const H5Object *o)
 {
     const uint64_t payload = (uint64_t)payload_of(r);
@@ -50,14 +50,15 @@ static Status check_array(const H5Reader *r, const H5Object *o)
         return FAIL(r->kind->code, "%s: %s is not a plain array", r->path, o->path);
     const int64_t size = bytes_of(r, o);
     if (size < 0)
-        return FAIL(r->kind->code, "%s: the extent of %s is more than the file holds", r->path,
-                    o->path);
+        return FAIL(r->kind->code, "%s: the shape of %s needs more bytes than the file has",
+                    r->path, o->path);
     if (o->size != (uint64_t)size)
-        return FAIL(r->kind->code, "%s: %s has %llu bytes, and its extent takes %lld", r->path,
+        return FAIL(r->kind->code, "%s: %s has %llu bytes, but its shape needs %lld", r->path,
                     o->path, (unsigned long long)o->size, (long long)size);
     if (size && (size > payload || o->place > (uint64_t)(payload - size) ||
                  o->place % (uint64_t)r->kind->alignment))
-        return FAIL(r->kind->code, "%s: %s does not lie where arrays do", r->path, o->path);
+        return FAIL(r->kind->code, "%s: %s is outside the part of the file that holds arrays",
+                    r->path, o->path);
     return OK;
 }
 
@@ -65,15 +66,17 @@ static Status check_lists(const H5Reader *r, const H5Contents *c)
 {
     if (c->objects < 0 || c->objects > H5_OBJECTS || c->attributes < 0 ||
         c->attributes > H5_ATTRIBUTES)
-        return FAIL(r->kind->code, "%s: reading it led a guarded child astray", r->path);
+        return FAIL(r->kind->code, "%s: the guarded child that read it returned nonsense", r->path);
     for (const H5Object *o = c->object, *end = o + c->objects; o < end; o++) {
         if (!is_text(o->path, sizeof o->path))
-            return FAIL(r->kind->code, "%s: reading it led a guarded child astray", r->path);
+            return FAIL(r->kind->code, "%s: the guarded child that read it returned nonsense",
+                        r->path);
         if (o->is_array) TRY(check_array(r, o));
     }
     for (const H5Attribute *a = c->attribute, *end = a + c->attributes; a < end; a++) {
         if (!is_text(a->object, sizeof a->object) || !is_text(a->name, sizeof a->name))
-            return FAIL(r->kind->code, "%s: reading it led a guarded child astray", r->path);
+            return FAIL(r->kind->code, "%s: the guarded child that read it returned nonsense",
+                        r->path);
         if (a->is_text && !is_text(a->text, sizeof a->text))
             return FAIL(r->kind->code, "%s: attribute %s of %s is not a text", r->path, a->name,
                         *a->object ? a->object : "/");
@@ -100,8 +103,8 @@ static int by_object(const void *a, const void *b)
     return order ? order : strcmp(x->name, y->name);
 }
 
-/* No two arrays may share bytes: a small file could claim a large model that way. Sorts all by
- * path. */
+/* Sorts all objects by path. No two arrays may share bytes: a small file could claim to be a large
+ * model that way. */
 static Status sort(const H5Reader *r, H5Contents *c)
 {
     const H5Object *last = NULL;
@@ -229,7 +232,7 @@ Status h5_find_list(const H5Reader *r, const char *path, NumberType type, int64_
     Shape shape;
     TRY(h5_find(r, path, &found, &shape, data));
     if (found != type || shape.rank != 1)
-        return FAIL(r->kind->code, "%s: %s is %s %s and should be a list of %s", r->path, path,
+        return FAIL(r->kind->code, "%s: %s is %s %s, not a list of %s", r->path, path,
                     number_name(found), shape_text(shape), number_name(type));
     *count = shape.dim[0];
     return OK;

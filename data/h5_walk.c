@@ -24,11 +24,11 @@ typedef struct Walk {
 void h5_prepare(void)
 {
     H5open();
-    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we say it ourselves */
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* we report errors ourselves */
     H5PLset_loading_state(0);              /* a filter's name must not load a library */
 }
 
-/* The first reason counts. false, for the caller to return. */
+/* Keeps only the first reason. Returns false, for the caller to return. */
 __attribute__((format(printf, 2, 3))) static bool refuse(const Walk *w, const char *format, ...)
 {
     va_list list;
@@ -86,9 +86,9 @@ static bool check_storage(const Walk *w, const char *path, hid_t how)
     unsigned flags;
     if (filters > 0) H5Pget_filter2(how, 0, &flags, &none, NULL, sizeof name - 1, name, NULL);
     if (filters)
-        return refuse(w, "%s goes through a filter: %s", path,
+        return refuse(w, "%s is stored with a filter: %s", path,
                       text_escape(name, shown, sizeof shown));
-    if (external) return refuse(w, "%s has its numbers in other files", path);
+    if (external) return refuse(w, "%s stores its numbers in other files", path);
     if (layout == H5D_VIRTUAL) return refuse(w, "%s is a virtual dataset", path);
     if (layout == H5D_CHUNKED) return refuse(w, "%s is stored in chunks", path);
     if (layout == H5D_COMPACT) return refuse(w, "%s is stored in its header", path);
@@ -101,10 +101,10 @@ static bool note_extent(const Walk *w, hid_t space, H5Object *o)
     hsize_t dim[H5S_MAX_RANK];
     const H5S_class_t class = H5Sget_simple_extent_type(space);
     const int rank = H5Sget_simple_extent_ndims(space);
-    if (class != H5S_SCALAR && class != H5S_SIMPLE) return refuse(w, "%s has no extent", o->path);
+    if (class != H5S_SCALAR && class != H5S_SIMPLE) return refuse(w, "%s has no shape", o->path);
     if (rank < 0 || rank > RANK_MAX) return refuse(w, "%s has %d dimensions", o->path, rank);
     if (H5Sget_simple_extent_dims(space, dim, NULL) != rank)
-        return refuse(w, "%s: HDF5 cannot say its extent", o->path);
+        return refuse(w, "%s: HDF5 cannot read its shape", o->path);
     o->rank = rank;
     for (int i = 0; i < rank; i++) o->dim[i] = dim[i];
     return true;
@@ -122,7 +122,7 @@ static bool note_array(const Walk *w, hid_t array, H5Object *o)
     if (o->type < 0) ok = refuse(w, "%s holds %s", o->path, class_of(type));
     H5Tclose(type);
     if (!ok) return false;
-    hid_t space = H5Dget_space(array); /* last: of a virtual one it would look into other files */
+    hid_t space = H5Dget_space(array); /* last: for a virtual dataset HDF5 would open other files */
     ok = note_extent(w, space, o);
     H5Sclose(space);
     o->is_array = true;
@@ -166,7 +166,7 @@ static bool note_attributes(const Walk *w, hid_t object, const char *path, hsize
         hid_t type = H5Aget_type(attribute);
         bool ok = length > 0 && length < (ssize_t)sizeof a->name && is_plain(a->name)
                       ? note_value(w, attribute, type, a)
-                      : refuse(w, "%s has an attribute without a proper name", of);
+                      : refuse(w, "%s has an attribute with an invalid name", of);
         H5Tclose(type);
         H5Aclose(attribute);
         if (!ok) return false;
@@ -200,7 +200,7 @@ static bool note(Walk *w, hid_t object, H5Object *o)
 {
     H5O_info_t info;
     if (H5Oget_info2(object, &info, H5O_INFO_BASIC | H5O_INFO_NUM_ATTRS) < 0)
-        return refuse(w, "%s: HDF5 cannot look at it", *o->path ? o->path : "/");
+        return refuse(w, "%s: HDF5 cannot inspect it", *o->path ? o->path : "/");
     if (info.rc != 1 && *o->path)
         return refuse(w, "%s has %u names (hard links)", o->path, info.rc);
     if (!note_attributes(w, object, o->path, info.num_attrs)) return false;
@@ -215,9 +215,10 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
     char shown[SHOWN];
     text_escape(name, shown, sizeof shown);
     if (!is_plain(name))
-        return !refuse(w, "%s: \"%s\" in it is no name", *w->parent ? w->parent : "/", shown);
+        return !refuse(w, "%s: \"%s\" in it is not a valid name", *w->parent ? w->parent : "/",
+                       shown);
     if (strlen(w->parent) + strlen(name) + 2 > H5_PATH)
-        return !refuse(w, "%s/%s: too long a name", w->parent, shown);
+        return !refuse(w, "%s/%s: the name is too long", w->parent, shown);
     if (w->c->objects == H5_OBJECTS) return !refuse(w, "more than %d objects", H5_OBJECTS);
     H5Object *o = &w->c->object[w->c->objects++];
     snprintf(o->path, sizeof o->path, "%s/%s", w->parent, name);
@@ -229,8 +230,8 @@ static herr_t visit(hid_t group, const char *name, const H5L_info_t *link, void 
     return !ok;
 }
 
-/* HDF5 uses the bytes themselves as its image: it copies nothing, and writes nothing to a
- * read-only file. */
+/* Callbacks that make HDF5 use the bytes themselves as its image: nothing is copied, and nothing is
+ * written to a read-only file. */
 static void *bytes_take(size_t size, H5FD_file_image_op_t op, void *context)
 {
     const Walk *w = context;

@@ -13,7 +13,8 @@
 
 #include "autograd/base/text.h"
 
-/* What is mapped, for the handler of SIGBUS: it may only look. More than this many files are not watched. */
+/* The mapped files, for the handler of SIGBUS, which only reads this. Files beyond this number are
+ * not watched. */
 enum { WATCHED_MAX = 256 };
 
 static struct Watched {
@@ -49,7 +50,7 @@ static void unwatch(const Mapping *m)
 static void put(const char *text)
 {
     const ssize_t done = write(STDERR_FILENO, text, strlen(text));
-    (void)done; /* nothing can be done about it here */
+    (void)done; /* a signal handler cannot report it */
 }
 
 static void on_bus_error(int number, siginfo_t *info, void *context)

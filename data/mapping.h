@@ -15,8 +15,9 @@ typedef struct Mapping {
 Status mapping_open(Mapping *m, const char *path, Status code);
 void mapping_close(Mapping *m);
 
-/* For programs: reading a mapped file that somebody has cut short raises SIGBUS. From here on that ends the process
- * with a message that names the file, and with the exit code of damaged data. */
+/* For programs: reading a mapped file that another process has truncated raises SIGBUS. After this
+ * call SIGBUS ends the process with a message that names the file and the exit code of damaged
+ * data. */
 void mapping_report_bus_errors(void);
 
 #endif

@@ -86,9 +86,7 @@ Status corpus_make(Corpus *c, const char *name, const char *folder, const char *
     TRY(file_make_parents(c->dataset));
     TRY(fetch(c, recipe, folder, tell));
     const char *const inputs[] = {c->text};
-    return prepare(&(Prepare){.inputs = inputs,
-                              .input_count = 1,
-                              .format = FORMAT_jsonl,
+    return prepare(&(Prepare){.texts = {.paths = inputs, .path_count = 1, .format = FORMAT_jsonl},
                               .tokenizer = tokenizer,
                               .output = c->dataset,
                               .val = 0.1,

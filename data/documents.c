@@ -19,21 +19,17 @@ Status format_of_name(const char *name, Format *format)
     return FAIL(E_ARG, "--format %s: expected text, jsonl or tsv", name);
 }
 
-Status format_check(Format format, const char *split_on)
+Status texts_check(const Texts *t)
 {
-    if (split_on && (format != FORMAT_text || !*split_on))
+    if (t->split_on && (t->format != FORMAT_text || !*t->split_on))
         return FAIL(E_ARG, "--split-on needs a separator and --format text");
+    for (int i = 0; i < t->path_count; i++) TRY(source_check(t->paths[i], t->as_bytes));
     return OK;
 }
 
-void documents_open(Documents *d, const char *const *paths, int path_count, Format format,
-                    const char *split_on)
+void documents_open(Documents *d, const Texts *texts)
 {
-    *d = (Documents){.paths = paths,
-                     .path_count = path_count,
-                     .format = format,
-                     .split_on = split_on,
-                     .source.fd = -1};
+    *d = (Documents){.texts = texts, .source.fd = -1};
 }
 
 void documents_close(Documents *d)
@@ -63,20 +59,21 @@ static bool is_line_end(const Source *s)
 static Status next_text(Documents *d, TextChunk *p, bool *found)
 {
     Source *s = &d->source;
-    const int64_t separator = d->split_on ? (int64_t)strlen(d->split_on) : 0;
+    const char *split_on = d->texts->split_on;
+    const int64_t separator = split_on ? (int64_t)strlen(split_on) : 0;
     TRY(source_need(s, SOURCE_WINDOW / 2 + separator));
-    if (separator && s->place.byte == 0 && s->end >= separator &&
-        !memcmp(s->window, d->split_on, (size_t)separator)) {
+    const bool is_start = s->place.byte == s->start;
+    if (separator && is_start && s->end - s->begin >= separator &&
+        !memcmp(s->window + s->begin, split_on, (size_t)separator)) {
         source_take(s, separator);
         d->separators++;
     }
-    *found = d->in_document || s->place.byte == 0 || (separator && !is_line_end(s));
+    *found = d->in_document || is_start || (separator && !is_line_end(s));
     if (!*found) return OK;
 
     const char *text = s->window + s->begin;
     const int64_t there = s->end - s->begin;
-    const char *split =
-        separator ? memmem(text, (size_t)there, d->split_on, (size_t)separator) : NULL;
+    const char *split = separator ? memmem(text, (size_t)there, split_on, (size_t)separator) : NULL;
     int64_t size = there;
     if (split)
         size = split - text;
@@ -163,7 +160,6 @@ static bool is_blank(const char *line, int64_t length)
 
 static Status next_row(Documents *d, TextChunk *p, bool *found)
 {
-    static const char mark[] = "\xEF\xBB\xBF"; /* byte order mark, which some editors write */
     Source *s = &d->source;
     while (d->next_part == d->part_count) {
         int64_t length;
@@ -175,15 +171,11 @@ static Status next_row(Documents *d, TextChunk *p, bool *found)
         }
         TRY(source_line(s, &length, found));
         if (!*found) return OK;
-        if (s->place.byte == 0 && length >= 3 && !memcmp(s->window, mark, 3)) {
-            s->begin += 3;
-            s->place.byte += 3;
-            length -= 3;
-        }
         d->in_document = true;
         const char *line = s->window + s->begin;
         if (is_blank(line, length)) continue;
-        TRY(d->format == FORMAT_jsonl ? read_jsonl(d, line, length) : read_tsv(d, line, length));
+        TRY(d->texts->format == FORMAT_jsonl ? read_jsonl(d, line, length)
+                                             : read_tsv(d, line, length));
         d->rows++;
     }
     *found = true;
@@ -193,19 +185,20 @@ static Status next_row(Documents *d, TextChunk *p, bool *found)
 
 Status documents_next(Documents *d, TextChunk *p, bool *found)
 {
+    const Texts *t = d->texts;
     for (;;) {
         if (d->is_open) {
-            TRY(d->format == FORMAT_text ? next_text(d, p, found) : next_row(d, p, found));
+            TRY(d->texts->format == FORMAT_text ? next_text(d, p, found) : next_row(d, p, found));
             if (*found) {
                 d->bytes += p->size;
                 return OK;
             }
             d->is_open = false;
-            d->done += d->source.place.byte;
+            d->done += d->source.consumed;
         }
         *found = false;
-        if (d->next_path == d->path_count) return OK;
-        TRY(source_open(&d->source, d->paths[d->next_path++]));
+        if (d->next_path == t->path_count) return OK;
+        TRY(source_open(&d->source, t->paths[d->next_path++], t->as_bytes));
         d->is_open = true;
         d->in_document = false;
     }

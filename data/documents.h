@@ -17,6 +17,19 @@ typedef enum Format { FORMAT_LIST(X) FORMATS } Format;
 
 Status format_of_name(const char *name, Format *format); /* E_ARG, naming --format */
 
+/* Files of text, and how their documents are found. All borrowed. */
+typedef struct Texts {
+    const char *const *paths; /* "-": standard input */
+    int path_count;
+    Format format;
+    const char *split_on; /* of format text only; NULL: a file is one document */
+    bool as_bytes;        /* files are not unpacked, and may be anything */
+} Texts;
+
+/* Finds mistakes before hours are spent. E_ARG: an option that its format does not take. E_DATA:
+ * a file that cannot be read, or is not text. */
+Status texts_check(const Texts *t);
+
 typedef struct TextChunk {
     const char *text; /* whole characters; valid until the next call of documents_next() */
     int64_t size;
@@ -25,30 +38,22 @@ typedef struct TextChunk {
 } TextChunk;
 
 typedef struct Documents {
-    const char *const *paths;
-    int path_count;
-    Format format;
-    const char *split_on; /* NULL: a file is one document */
-
+    const Texts *texts;
     int next_path; /* if is_open, the path before it is open */
     bool is_open, in_document;
     Source source;
     int64_t rows;       /* well-formed rows of jsonl and tsv so far, in all files */
     int64_t separators; /* found so far */
     int64_t bytes;      /* of all chunks so far */
-    int64_t done;       /* bytes of the files that were read to their end */
+    int64_t done;       /* bytes on disk of the files that were read to their end */
     json_t *row;        /* jsonl: owns the texts of part */
     TextChunk part[2];  /* of the row: prompt and completion, or text */
     int part_count, next_part;
     char name[2][1200]; /* of part: file, line and key, for messages */
 } Documents;
 
-/* E_ARG: split_on is not NULL and is empty, or format is not text. */
-Status format_check(Format format, const char *split_on);
-
-/* Borrows paths and split_on. */
-void documents_open(Documents *d, const char *const *paths, int path_count, Format format,
-                    const char *split_on);
+/* Borrows texts. */
+void documents_open(Documents *d, const Texts *texts);
 
 /* The next chunk; *found is false after the last. E_DATA names the file and line of malformed
  * text, and the number of well-formed rows before it. */

@@ -47,7 +47,7 @@ static void show(const Work *w, const char *what)
     const Documents *d = &w->documents;
     if (!w->p->show_progress) return;
     fprintf(stderr, "\r%s: %lld of %lld MB ", what,
-            (long long)((d->done + d->source.place.byte) >> 20), (long long)(w->total_size >> 20));
+            (long long)((d->done + d->source.consumed) >> 20), (long long)(w->total_size >> 20));
 }
 
 static Status each_chunk(Work *w, const char *what, ChunkWork work)
@@ -56,7 +56,7 @@ static Status each_chunk(Work *w, const char *what, ChunkWork work)
     Status status = OK;
     bool found = true;
     int64_t shown = SHOW_EVERY;
-    documents_open(&w->documents, p->inputs, p->input_count, p->format, p->split_on);
+    documents_open(&w->documents, &p->texts);
     while (status == OK && found) {
         TextChunk chunk;
         status = documents_next(&w->documents, &chunk, &found);
@@ -213,41 +213,27 @@ static Status check(Work *w)
     const bool exists = !stat(p->output, &output);
     if (!(p->val >= 0 && p->val < 1))
         return FAIL(E_ARG, "--val %g: expected a share of at least 0 and less than 1", p->val);
-    TRY(format_check(p->format, p->split_on));
     if (exists && !S_ISREG(output.st_mode))
         return FAIL(E_ARG, "--output %s exists and is not a regular file", p->output);
-    for (int i = 0; i < p->input_count; i++) {
-        if (stat(p->inputs[i], &input)) continue; /* source_open() reports it */
+    for (int i = 0; i < p->texts.path_count; i++) {
+        if (stat(p->texts.paths[i], &input)) continue; /* source_open() reports it */
         w->total_size += input.st_size;
         if (exists && input.st_dev == output.st_dev && input.st_ino == output.st_ino)
             return FAIL(E_ARG, "--output %s is one of the inputs", p->output);
     }
-    for (int i = 0; i < p->input_count; i++) TRY(source_check(p->inputs[i]));
+    TRY(texts_check(&p->texts));
     return file_make_parents(p->output);
-}
-
-static Status read_description(Work *w, int fd, const char *path)
-{
-    struct stat info;
-    if (fstat(fd, &info) || !S_ISREG(info.st_mode) || info.st_size > TOKENIZER_TEXT_MAX)
-        return FAIL(E_DATA, "%s: not a tokenizer file", path);
-    char *text = arena_take(&w->arena, info.st_size);
-    if (!text) return FAIL(E_NOMEM, "%s: %lld bytes", path, (long long)info.st_size);
-    int64_t size = 0;
-    for (ssize_t got = 1; got > 0 && size<info.st_size; size += got> 0 ? got : 0)
-        got = read(fd, text + size, (size_t)(info.st_size - size));
-    return tokenizer_parse(&w->arena, text, size, path, &w->tokenizer);
 }
 
 static Status read_tokenizer(Work *w, const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
+    char *text;
+    int64_t size;
+    if (access(path, F_OK))
         return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a tokenizer file", path,
                     strerror(errno));
-    Status status = read_description(w, fd, path);
-    close(fd);
-    return status;
+    TRY(source_read_all(&w->arena, path, TOKENIZER_TEXT_MAX, false, &text, &size));
+    return tokenizer_parse(&w->arena, text, size, path, &w->tokenizer);
 }
 
 static Status choose_tokenizer(Work *w)
@@ -286,16 +272,16 @@ static Status run(Work *w)
     TRY(choose_tokenizer(w));
     TRY(each_chunk(w, "reading", w->characters ? collect_characters : count_document));
     if (!w->document_count)
-        return FAIL(E_DATA, "%s%s: no documents", p->inputs[0],
-                    p->input_count > 1 ? " and the others" : "");
+        return FAIL(E_DATA, "%s%s: no documents", p->texts.paths[0],
+                    p->texts.path_count > 1 ? " and the others" : "");
     if (w->characters) TRY(char_set_tokenizer(w->characters, &w->arena, &w->tokenizer));
     TRY(plan_val(w));
     w->summary->vocab_size = tokenizer_vocab_size(w->tokenizer);
     TRY(dataset_writer_open(&w->writer, p->output, w->summary->vocab_size));
     TRY(each_chunk(w, "writing", write_chunk));
     if (w->document != w->document_count || (w->cut && w->written != w->token_count))
-        return FAIL(E_DATA, "%s%s: changed while it was read", p->inputs[0],
-                    p->input_count > 1 ? " or another" : "");
+        return FAIL(E_DATA, "%s%s: changed while it was read", p->texts.paths[0],
+                    p->texts.path_count > 1 ? " or another" : "");
     const char *text = tokenizer_text(w->tokenizer, &size);
     return dataset_writer_finish(w->writer, text, size);
 }

@@ -8,15 +8,12 @@
 #include "data/documents.h"
 
 typedef struct Prepare {
-    const char *const *inputs;
-    int input_count;
-    Format format;
+    Texts texts;
     const char *tokenizer; /* "byte", "char" (one token per distinct character), or a file */
     const char *output;
-    double val;           /* share of the validation split, in [0, 1) */
-    uint64_t seed;        /* selects the documents of the validation split */
-    const char *split_on; /* NULL: a file is a document; of format text only */
-    bool show_progress;   /* on stderr */
+    double val;         /* share of the validation split, in [0, 1) */
+    uint64_t seed;      /* selects the documents of the validation split */
+    bool show_progress; /* on stderr */
 } Prepare;
 
 typedef struct PrepareSummary {

@@ -2,46 +2,169 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static Status open_file(const char *path, int *fd)
+#include "data/binary.h"
+#include "data/files.h"
+
+static const char mark[] = "\xEF\xBB\xBF"; /* byte order mark, which some programs write */
+
+enum { MARK = sizeof mark - 1 };
+
+static int standard_copy = -1; /* what standard input had; a process has only one */
+
+/* Copies all that fd has, but not much more than `most` bytes unless most is 0. */
+static Status copy(int fd, int out, const char *name, const char *folder, int64_t most)
 {
-    struct stat info;
-    if (!strcmp(path, "-"))
-        return FAIL(E_DATA, "standard input cannot be read twice: write it to a file first");
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not block */
-    if (*fd < 0 || fstat(*fd, &info)) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
-    if (S_ISDIR(info.st_mode)) return FAIL(E_DATA, "%s: a folder; name the files in it", path);
-    if (!S_ISREG(info.st_mode))
-        return FAIL(E_DATA, "%s: not a regular file, which can be read twice: copy it to one",
-                    path);
-    if (!info.st_size) return FAIL(E_DATA, "%s: empty", path);
+    char buffer[1 << 16];
+    for (int64_t size = 0; !most || size <= most;) {
+        const ssize_t got = read(fd, buffer, sizeof buffer);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return FAIL(E_DATA, "%s: %s", name, strerror(errno));
+        if (!got) return OK;
+        if (file_write_all(out, buffer, got))
+            return FAIL(E_IO, "%s: cannot be copied to %s: %s; TMPDIR names another folder", name,
+                        folder, strerror(errno));
+        size += got;
+    }
     return OK;
 }
 
-Status source_check(const char *path)
+/* A temporary file without a name that holds what fd has. */
+static Status copy_to_temporary(int fd, const char *name, int64_t most, int *out)
 {
-    int fd = -1;
-    Status status = open_file(path, &fd);
-    if (fd >= 0) close(fd);
+    const char *set = getenv("TMPDIR"), *folder = set && *set ? set : "/var/tmp";
+    char base[PATH_MAX], path[PATH_MAX + 48];
+    snprintf(base, sizeof base, "%s/capstan", folder);
+    file_draft_name(base, path, sizeof path);
+    *out = file_calls->open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (*out < 0 || file_calls->unlink(path))
+        return FAIL(E_IO, "%s: cannot be copied to %s: %s; TMPDIR names another folder", name,
+                    folder, strerror(errno));
+    return copy(fd, *out, name, folder, most);
+}
+
+static Status open_standard_input(Source *s)
+{
+    if (standard_copy < 0) {
+        const Status status = copy_to_temporary(STDIN_FILENO, s->path, s->once, &standard_copy);
+        if (status != OK) {
+            if (standard_copy >= 0) close(standard_copy);
+            standard_copy = -1;
+            return status;
+        }
+    }
+    s->fd = fcntl(standard_copy, F_DUPFD_CLOEXEC, 0);
+    return s->fd >= 0 ? OK : FAIL(E_DATA, "%s: %s", s->path, strerror(errno));
+}
+
+/* A pipe is replaced by a copy. */
+static Status open_stream(Source *s)
+{
+    const int pipe = s->fd;
+    s->fd = -1;
+    fcntl(pipe, F_SETFL, 0); /* reading it may block */
+    const Status status = copy_to_temporary(pipe, s->path, s->once, &s->fd);
+    close(pipe);
     return status;
 }
 
-Status source_open(Source *s, const char *path)
+static Status open_file(Source *s, const char *path)
 {
-    if (s->fd >= 0) close(s->fd);
-    s->fd = -1;
-    TRY(open_file(path, &s->fd));
-    s->path = path;
-    s->begin = s->end = 0;
+    struct stat info;
+    const bool is_standard = !strcmp(path, "-");
+    s->path = is_standard ? "standard input" : path;
+    if (is_standard)
+        TRY(open_standard_input(s));
+    else
+        s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not block */
+    if (s->fd < 0 || fstat(s->fd, &info)) return FAIL(E_DATA, "%s: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode)) return FAIL(E_DATA, "%s: a folder; name the files in it", path);
+    if (!S_ISREG(info.st_mode) && s->once) return open_stream(s);
+    if (!S_ISREG(info.st_mode))
+        return FAIL(E_DATA,
+                    "%s: not a regular file, which can be read twice: copy it to one, or give it "
+                    "as standard input (--input -)",
+                    path);
+    if (!info.st_size && !s->once) return FAIL(E_DATA, "%s: empty", s->path);
+    return OK;
+}
+
+static Status read_some(Source *s, char *out, int64_t room, int64_t *got)
+{
+    if (s->is_gzip) {
+        const Status status = gunzip_read(s->gunzip, out, room, got);
+        s->consumed = s->gunzip->place;
+        return status;
+    }
+    ssize_t count;
+    do count = pread(s->fd, out, (size_t)room, s->consumed);
+    while (count < 0 && errno == EINTR);
+    if (count < 0) return FAIL(E_DATA, "%s: %s", s->path, strerror(errno));
+    s->consumed += count;
+    *got = count;
+    return OK;
+}
+
+static Status open_gzip(Source *s)
+{
+    if (!s->gunzip) s->gunzip = arena_zero(&s->arena, sizeof *s->gunzip);
+    if (!s->gunzip) return FAIL(E_NOMEM, "%s: no memory to unpack it", s->path);
+    TRY(gunzip_open(s->gunzip, s->fd, s->path));
+    s->is_gzip = true;
+    s->begin = s->end = s->consumed = 0;
     s->at_end = false;
-    s->place = (TextPlace){.name = path};
-    if (s->window) return OK;
-    s->room = SOURCE_WINDOW;
-    s->window = arena_take(&s->arena, s->room);
-    return s->window ? OK : FAIL(E_NOMEM, "%s: no memory to read it", path);
+    return source_need(s, BINARY_LOOK);
+}
+
+/* Looks at the first bytes of the file. */
+static Status begin(Source *s)
+{
+    TRY(source_need(s, BINARY_LOOK));
+    if (gunzip_begins(s->window, s->end)) TRY(open_gzip(s));
+    TRY(binary_check(s->path, s->window, s->end, s->is_gzip));
+    if (s->end >= MARK && !memcmp(s->window, mark, MARK))
+        s->begin = s->start = s->place.byte = MARK;
+    if (s->begin == s->end && !s->once)
+        return FAIL(E_DATA, "%s: empty%s", s->path,
+                    s->start ? " but for a byte order mark" : " when it is unpacked");
+    return OK;
+}
+
+static void close_file(Source *s)
+{
+    if (s->is_gzip) gunzip_close(s->gunzip);
+    if (s->fd >= 0) close(s->fd);
+    s->is_gzip = false;
+    s->fd = -1;
+}
+
+Status source_open(Source *s, const char *path, bool as_bytes)
+{
+    close_file(s);
+    TRY(open_file(s, path));
+    s->begin = s->end = s->consumed = s->start = 0;
+    s->at_end = false;
+    s->place = (TextPlace){.name = s->path};
+    if (!s->window) {
+        s->room = SOURCE_WINDOW;
+        s->window = arena_take(&s->arena, s->room);
+        if (!s->window) return FAIL(E_NOMEM, "%s: no memory to read it", s->path);
+    }
+    return as_bytes ? OK : begin(s);
+}
+
+Status source_check(const char *path, bool as_bytes)
+{
+    Source s = {.fd = -1};
+    const Status status = source_open(&s, path, as_bytes);
+    source_close(&s);
+    return status;
 }
 
 static Status grow(Source *s, int64_t size)
@@ -63,9 +186,8 @@ Status source_need(Source *s, int64_t size)
     s->begin = 0;
     if (size > s->room) TRY(grow(s, size));
     while (s->end < s->room && !s->at_end) {
-        ssize_t got = read(s->fd, s->window + s->end, (size_t)(s->room - s->end));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return FAIL(E_DATA, "%s: %s", s->path, strerror(errno));
+        int64_t got;
+        TRY(read_some(s, s->window + s->end, s->room - s->end, &got));
         s->at_end = got == 0;
         s->end += got;
     }
@@ -98,7 +220,29 @@ Status source_line(Source *s, int64_t *length, bool *found)
 
 void source_close(Source *s)
 {
-    if (s->fd >= 0) close(s->fd);
+    close_file(s);
     arena_free(&s->arena);
     *s = (Source){.fd = -1};
+}
+
+static Status read_all(Source *s, Arena *a, int64_t most, char **text, int64_t *size)
+{
+    while (!s->at_end && s->end - s->begin <= most) TRY(source_need(s, s->end - s->begin + 1));
+    *size = s->end - s->begin;
+    if (*size > most) return FAIL(E_DATA, "%s: more than %lld bytes", s->path, (long long)most);
+    *text = arena_take(a, *size + 1);
+    if (!*text) return FAIL(E_NOMEM, "%s: %lld bytes", s->path, (long long)*size);
+    memcpy(*text, s->window + s->begin, (size_t)*size);
+    (*text)[*size] = '\0';
+    return OK;
+}
+
+Status source_read_all(Arena *a, const char *path, int64_t most, bool as_bytes, char **text,
+                       int64_t *size)
+{
+    Source s = {.fd = -1, .once = most};
+    Status status = source_open(&s, path, as_bytes);
+    if (status == OK) status = read_all(&s, a, most, text, size);
+    source_close(&s);
+    return status;
 }

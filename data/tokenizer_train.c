@@ -30,10 +30,7 @@ static double now(void)
 Status trainer_count(Trainer *t, Count *c, WordTable *words)
 {
     const double start = now();
-    c->inputs = t->p->inputs;
-    c->input_count = t->p->input_count;
-    c->format = t->p->format;
-    c->split_on = t->p->split_on;
+    c->texts = &t->p->texts;
     c->show_progress = t->p->show_progress;
     TRY(count_words(c, t->arena, words));
     t->summary->bytes = c->bytes;
@@ -136,8 +133,7 @@ Status tokenizer_train(const TokenizerTrain *p, Arena *a, char **text, int64_t *
         t.special_count = kinds[kind].special_count;
     }
     TRY(check_specials(&t));
-    TRY(format_check(p->format, p->split_on));
-    for (int i = 0; i < p->input_count; i++) TRY(source_check(p->inputs[i]));
+    TRY(texts_check(&p->texts));
 
     json_t *description = NULL;
     TRY(kinds[kind].train(&t, &description));

@@ -5,10 +5,7 @@
 #include "data/documents.h"
 
 typedef struct TokenizerTrain {
-    const char *const *inputs;
-    int input_count;
-    Format format;
-    const char *split_on;        /* as in prepare.h */
+    Texts texts;
     const char *kind;            /* "bpe", "wordpiece" */
     int64_t vocab_size;          /* special tokens included */
     const char *pattern;         /* bpe: "gpt2", "cl100k", "o200k" */

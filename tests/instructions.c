@@ -135,9 +135,9 @@ static void open_tokenizer(const char *kind)
     const int fd = mkstemp(path);
     if (fd < 0 || write(fd, text, TEXT) != TEXT) must(FAIL(E_IO, "%s", path));
     const char *const inputs[] = {path};
-    must(tokenizer_train(&(TokenizerTrain){.inputs = inputs,
-                                           .input_count = 1,
-                                           .format = FORMAT_text,
+    must(tokenizer_train(&(TokenizerTrain){.texts.paths = inputs,
+                                           .texts.path_count = 1,
+                                           .texts.format = FORMAT_text,
                                            .kind = kind,
                                            .vocab_size = 400,
                                            .pattern = "gpt2"},

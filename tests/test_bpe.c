@@ -24,8 +24,8 @@ static char *train_text(const char *text, size_t size, int64_t vocab_size, int64
     char *json;
     int64_t length;
     file_put(input, text, size);
-    TokenizerTrain p = {.inputs = &input,
-                        .input_count = 1,
+    TokenizerTrain p = {.texts.paths = &input,
+                        .texts.path_count = 1,
                         .kind = "bpe",
                         .vocab_size = vocab_size,
                         .pattern = "gpt2",
@@ -227,8 +227,8 @@ Test(bpe, any_bytes_come_back)
     TokenizerTrainSummary s;
     file_put(input, words, 20000);
     for (int p = 0; p < 3; p++) {
-        TokenizerTrain how = {.inputs = &input,
-                              .input_count = 1,
+        TokenizerTrain how = {.texts.paths = &input,
+                              .texts.path_count = 1,
                               .kind = "bpe",
                               .vocab_size = 500,
                               .pattern = patterns[p],
@@ -311,8 +311,8 @@ Test(bpe, no_merge_makes_a_special_token)
     int64_t size;
     TokenizerTrainSummary s;
     file_put(input, "abab\nabab\nabab\nababab", 21);
-    TokenizerTrain p = {.inputs = &input,
-                        .input_count = 1,
+    TokenizerTrain p = {.texts.paths = &input,
+                        .texts.path_count = 1,
                         .kind = "bpe",
                         .vocab_size = 300,
                         .pattern = "gpt2",
@@ -375,9 +375,9 @@ Test(bpe, a_document_in_chunks_has_the_tokens_of_the_whole)
                *tokenizer = in_temporary("t.json"), *json = train_text(text, 100000, 600, 2, &s);
     file_put(input, text, SIZE);
     file_put(tokenizer, json, strlen(json));
-    const Prepare p = {.inputs = &input,
-                       .input_count = 1,
-                       .format = FORMAT_text,
+    const Prepare p = {.texts.paths = &input,
+                       .texts.path_count = 1,
+                       .texts.format = FORMAT_text,
                        .tokenizer = tokenizer,
                        .output = output};
     MUST(prepare(&p, &summary));
@@ -532,8 +532,8 @@ Test(bpe, memory_may_be_out_at_any_time)
         int32_t tokens[64];
         TokenizerTrainSummary s;
         Tokenizer *t = NULL;
-        TokenizerTrain p = {.inputs = &input,
-                            .input_count = 1,
+        TokenizerTrain p = {.texts.paths = &input,
+                            .texts.path_count = 1,
                             .kind = fuse % 2 ? "bpe" : "wordpiece",
                             .vocab_size = 300,
                             .pattern = "gpt2",
@@ -618,7 +618,10 @@ Test(bpe, what_cannot_be_is_refused)
     int64_t size;
     TokenizerTrainSummary s;
     file_put(input, "ab", 2);
-    TokenizerTrain p = {.inputs = &input, .input_count = 1, .kind = "bpe", .pattern = "gpt2"};
+    TokenizerTrain p = {.texts.paths = &input,
+                        .texts.path_count = 1,
+                        .kind = "bpe",
+                        .pattern = "gpt2"};
     const struct {
         const char *kind, *pattern;
         int64_t vocab_size;

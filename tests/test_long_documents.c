@@ -45,14 +45,14 @@ static void make_dataset(void)
     snprintf(dataset, sizeof dataset, "%s", in_temporary("clauses.h5"));
     write_clauses(corpus.text, text);
     const char *inputs[] = {text};
-    MUST(prepare(&(Prepare){.inputs = inputs,
-                            .input_count = 1,
-                            .format = FORMAT_text,
+    MUST(prepare(&(Prepare){.texts.paths = inputs,
+                            .texts.path_count = 1,
+                            .texts.format = FORMAT_text,
                             .tokenizer = "char",
                             .output = dataset,
                             .val = 0.1,
                             .seed = 1,
-                            .split_on = "\n"},
+                            .texts.split_on = "\n"},
                  &summary));
 }
 

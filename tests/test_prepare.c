@@ -45,7 +45,8 @@ static void put(int i, const char *text)
 
 static Prepare settings(int files, Format format, const char *tokenizer, double val)
 {
-    return (Prepare){inputs, files, format, tokenizer, output, val, 1, NULL, false};
+    return (Prepare){
+        {.paths = inputs, .path_count = files, .format = format}, tokenizer, output, val, 1, false};
 }
 
 static void run(const Prepare *p, PrepareSummary *s, Dataset *d)
@@ -189,7 +190,7 @@ Test(prepare, splits_between_separators)
     put(0, "<|x|>one<|x|><|x|>tw\xC3\xA9<|x<|x|>last<|x|>\n");
     put(1, "alone");
     Prepare p = settings(2, FORMAT_text, "byte", 0);
-    p.split_on = "<|x|>";
+    p.texts.split_on = "<|x|>";
     run(&p, &s, &d);
     cr_assert_eq(s.documents, 5);
     cr_assert_eq(s.empty, 1);
@@ -216,7 +217,7 @@ Test(prepare, splits_across_the_window)
     }
     fclose(f);
     Prepare p = settings(1, FORMAT_text, "byte", 0);
-    p.split_on = "----separator----";
+    p.texts.split_on = "----separator----";
     run(&p, &s, &d);
     cr_assert_eq(s.documents, DOCUMENTS);
     for (int i = 0; i < DOCUMENTS; i += 7) {
@@ -442,18 +443,17 @@ Test(prepare, refuses_what_cannot_be)
     p = settings(1, FORMAT_text, "byte", -0.1);
     fails(&p, E_ARG, "--val");
     p = settings(1, FORMAT_tsv, "byte", 0.1);
-    p.split_on = "x";
+    p.texts.split_on = "x";
     fails(&p, E_ARG, "--split-on");
     p = settings(1, FORMAT_text, "byte", 0.1);
-    p.split_on = "";
+    p.texts.split_on = "";
     fails(&p, E_ARG, "--split-on");
-    const char *const odd[] = {"-", folder, "/dev/null", output};
-    static const char *const words[] = {"standard input", "a folder", "not a regular file",
-                                        "one of the inputs"};
-    for (int i = 0; i < 4; i++) {
-        p.split_on = NULL;
-        p.inputs = &odd[i];
-        fails(&p, i == 3 ? E_ARG : E_DATA, words[i]);
+    const char *const odd[] = {folder, "/dev/null", output};
+    static const char *const words[] = {"a folder", "not a regular file", "one of the inputs"};
+    for (int i = 0; i < 3; i++) {
+        p.texts.split_on = NULL;
+        p.texts.paths = &odd[i];
+        fails(&p, i == 2 ? E_ARG : E_DATA, words[i]);
     }
     p = settings(1, FORMAT_text, "byte", 0.1);
     p.output = folder;

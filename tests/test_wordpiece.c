@@ -176,8 +176,8 @@ static char *train_text(const char *text, size_t size, int64_t vocab_size, Token
     char *json;
     int64_t length;
     file_put(input, text, size);
-    TokenizerTrain p = {.inputs = &input,
-                        .input_count = 1,
+    TokenizerTrain p = {.texts.paths = &input,
+                        .texts.path_count = 1,
                         .kind = "wordpiece",
                         .vocab_size = vocab_size,
                         .min_count = 1};

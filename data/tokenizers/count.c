@@ -100,7 +100,7 @@ static Status add_all(Counter *k)
     Documents d;
     Status status = OK;
     bool found = true;
-    documents_open(&d, k->c->inputs, k->c->input_count, k->c->format, k->c->split_on);
+    documents_open(&d, k->c->texts);
     while (status == OK && found) {
         TextChunk chunk;
         status = documents_next(&d, &chunk, &found);

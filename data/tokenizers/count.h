@@ -20,10 +20,7 @@ typedef struct Count {
     CountWork count;
     SettledWork settled;
     const void *context;
-    const char *const *inputs;
-    int input_count;
-    Format format;
-    const char *split_on;
+    const Texts *texts;
     bool show_progress; /* on stderr */
     int64_t bytes, documents;
 } Count;

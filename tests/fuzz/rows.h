@@ -28,7 +28,7 @@ static inline void fuzz_rows(const uint8_t *bytes, size_t size, Format format)
     const FuzzFile file = fuzz_file(bytes, size);
     const char *const paths[] = {file.path};
     Documents d;
-    documents_open(&d, paths, 1, format, NULL);
+    documents_open(&d, &(Texts){.paths = paths, .path_count = 1, .format = format});
     fuzz_status(fuzz_read_rows(&d, size));
     documents_close(&d);
     close(file.fd);

@@ -15,11 +15,14 @@ Status command_prepare(const Command *c, int argc, char *argv[])
     int positional_count;
     int64_t seed = 1;
     bool json = false, helped;
-    Prepare p = {.inputs = inputs, .tokenizer = "byte", .val = 0.1, .show_progress = isatty(2)};
+    Prepare p = {.texts.paths = inputs,
+                 .tokenizer = "byte",
+                 .val = 0.1,
+                 .show_progress = isatty(2)};
     PrepareSummary summary;
     const Option options[] = {
-        OPTION_TEXTS("--input", inputs, &p.input_count, "FILE", "input files",
-                     .required = IN_EVERY_USAGE),
+        OPTION_TEXTS("--input", inputs, &p.texts.path_count, "FILE",
+                     "input files, plain or gzip; -: standard input", .required = IN_EVERY_USAGE),
         OPTION_PATH("--output", &p.output, "D.h5", "dataset to write; replaced if it exists",
                     .required = IN_EVERY_USAGE),
         OPTION_TEXT("--format", &format, "FORMAT",
@@ -31,23 +34,25 @@ Status command_prepare(const Command *c, int argc, char *argv[])
                     "share of documents for validation, at least one document (default: 0.1)"),
         OPTION_INT("--seed", &seed, "N", 0, 9e18,
                    "seed that chooses the validation documents (default: 1)"),
-        OPTION_TEXT("--split-on", &p.split_on, "STRING",
+        OPTION_TEXT("--split-on", &p.texts.split_on, "STRING",
                     "separator of documents within a text file"),
+        OPTION_FLAG("--force", &p.texts.as_bytes,
+                    "take files as they are: no gzip, no byte order mark, anything is text"),
         OPTION_JSON(&json),
         {0},
     };
     TRY(options_read(c, options, argc, argv, NULL, 0, &positional_count, &helped));
     if (helped) return OK;
-    if (!p.input_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
+    if (!p.texts.path_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
     if (!p.output) return FAIL(E_ARG, "--output is missing: which dataset is to be written?");
-    TRY(format_of_name(format, &p.format));
+    TRY(format_of_name(format, &p.texts.format));
     p.seed = (uint64_t)seed;
 
     const double start = clock_seconds();
     TRY(prepare(&p, &summary));
-    if (p.split_on && !summary.separators)
+    if (p.texts.split_on && !summary.separators)
         fprintf(stderr,
                 "capstan: --split-on \"%s\" is nowhere in the text: each file is one document\n",
-                p.split_on);
+                p.texts.split_on);
     return prepared_print(&summary, p.tokenizer, p.output, clock_seconds() - start, json);
 }

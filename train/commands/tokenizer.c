@@ -33,32 +33,11 @@ static double now(void)
 
 enum { TEXT_MAX_HERE = 1 << 30 };
 
-/* All of a file, up to `most` bytes, or of standard input if path is NULL or "-"; ended by a zero
- * byte. */
-static Status read_all(Arena *a, const char *path, int64_t most, char **text, int64_t *size)
+/* All of a file or of standard input, and a zero byte. */
+static Status read_text(Asked *q, char **text, int64_t *size)
 {
-    const bool standard = !path || !strcmp(path, "-");
-    const char *name = standard ? "standard input" : path, *why;
-    FILE *f = standard ? stdin : file_open_given(path, &why);
-    if (!f) return FAIL(E_DATA, "%s: %s", name, why);
-    int64_t room = 1 << 16;
-    *size = 0;
-    *text = arena_take(a, room);
-    while (*text && *size <= most) {
-        const size_t got = fread(*text + *size, 1, (size_t)(room - *size - 1), f);
-        *size += (int64_t)got;
-        if (!got) break;
-        if (*size + 1 < room) continue;
-        char *wider = arena_take(a, room *= 2);
-        *text = wider ? memcpy(wider, *text, (size_t)*size) : NULL;
-    }
-    const int failed = ferror(f) ? errno : 0;
-    if (!standard) fclose(f);
-    if (failed) return FAIL(E_DATA, "%s: %s", name, strerror(failed));
-    if (*size > most) return FAIL(E_DATA, "%s: more than %lld bytes", name, (long long)most);
-    if (!*text) return FAIL(E_NOMEM, "%s", name);
-    (*text)[*size] = '\0';
-    return OK;
+    const char *path = q->input ? q->input : "-";
+    return source_read_all(&q->arena, path, TEXT_MAX_HERE, q->training.texts.as_bytes, text, size);
 }
 
 static Status open_tokenizer(Asked *q, Tokenizer **t)
@@ -68,7 +47,8 @@ static Status open_tokenizer(Asked *q, Tokenizer **t)
     if (!q->tokenizer)
         return FAIL(E_ARG, "--tokenizer is missing: a tokenizer.json, a rank file, or byte");
     const bool is_byte = !strcmp(q->tokenizer, "byte");
-    if (!is_byte) TRY(read_all(&q->arena, q->tokenizer, TOKENIZER_TEXT_MAX, &text, &size));
+    if (!is_byte)
+        TRY(source_read_all(&q->arena, q->tokenizer, TOKENIZER_TEXT_MAX, false, &text, &size));
     if (q->pattern && (is_byte || *text == '{'))
         return FAIL(E_ARG, "--pattern belongs to a rank file, and %s is none", q->tokenizer);
     if (is_byte) return tokenizer_byte(&q->arena, t);
@@ -131,7 +111,7 @@ static Status encode(Asked *q)
     char *text = (char *)q->text;
     int64_t size = text ? (int64_t)strlen(text) : 0, count;
     TRY(open_tokenizer(q, &t));
-    if (!text) TRY(read_all(&q->arena, q->input, TEXT_MAX_HERE, &text, &size));
+    if (!text) TRY(read_text(q, &text, &size));
     const TextPlace place = {q->text ? "--text" : q->input ? q->input : "standard input", 0, 0, 0};
     int32_t *tokens = arena_take(&q->arena, (size + 1) * (int64_t)sizeof *tokens);
     if (!tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)size);
@@ -149,7 +129,7 @@ static Status write_decoded(Asked *q, FILE *out)
     char *text = (char *)q->text;
     int64_t size;
     TRY(open_tokenizer(q, &t));
-    if (!text) TRY(read_all(&q->arena, q->input, TEXT_MAX_HERE, &text, &size));
+    if (!text) TRY(read_text(q, &text, &size));
     const char *name = q->text ? "--text" : q->input ? q->input : "standard input";
     for (int64_t i = 0;; i++) {
         char *end, shown[32];
@@ -198,8 +178,8 @@ static Status check_output(const char *path, const TokenizerTrain *p)
     if (stat(path, &output)) return OK;
     if (!S_ISREG(output.st_mode))
         return FAIL(E_ARG, "--output %s is there and is not a file", path);
-    for (int i = 0; i < p->input_count; i++)
-        if (!stat(p->inputs[i], &input) && input.st_dev == output.st_dev &&
+    for (int i = 0; i < p->texts.path_count; i++)
+        if (!stat(p->texts.paths[i], &input) && input.st_dev == output.st_dev &&
             input.st_ino == output.st_ino)
             return FAIL(E_ARG, "--output %s is one of the inputs", path);
     return OK;
@@ -231,7 +211,7 @@ static Status train(Asked *q)
     TokenizerTrainSummary s;
     char *text;
     int64_t size;
-    if (!p->input_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
+    if (!p->texts.path_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
     if (!q->output)
         return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
     if (!p->vocab_size)
@@ -283,9 +263,10 @@ static Status check_options(const char *action, const Asked *q, const char *form
         {p->min_count, "--min-count", "train"},
         {p->keep_case, "--keep-case", "train"},
         {format, "--format", "train"},
-        {p->split_on, "--split-on", "train"},
+        {p->texts.split_on, "--split-on", "train"},
         {threads, "--threads", "train"},
-        {p->input_count, "--input", "train, encode and decode"},
+        {p->texts.as_bytes, "--force", "train, encode and decode"},
+        {p->texts.path_count, "--input", "train, encode and decode"},
         {q->output, "--output", "train and convert"},
         {q->text, "--text", "encode and decode"},
         {q->special, "--marked", "encode"},
@@ -297,9 +278,9 @@ static Status check_options(const char *action, const Asked *q, const char *form
         if (options[i].given && !strstr(options[i].actions, action))
             return FAIL(E_ARG, "%s: tokenizer %s does not take it, but %s", options[i].name, action,
                         options[i].actions);
-    if (p->input_count > 1 && strcmp(action, "train"))
+    if (p->texts.path_count > 1 && strcmp(action, "train"))
         return FAIL(E_ARG, "--input: %s takes one file", action);
-    if (q->text && p->input_count) return FAIL(E_ARG, "--text and --input exclude each other");
+    if (q->text && p->texts.path_count) return FAIL(E_ARG, "--text and --input exclude each other");
     const bool wordpiece = p->kind && !strcmp(p->kind, "wordpiece");
     if (p->keep_case && !wordpiece) return FAIL(E_ARG, "--keep-case belongs to --kind wordpiece");
     if (q->pattern && wordpiece) return FAIL(E_ARG, "--pattern belongs to --kind bpe");
@@ -314,16 +295,17 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
     int64_t threads = -1;
     bool helped;
     TokenizerTrain *p = &q->training;
-    p->inputs = inputs;
+    p->texts.paths = inputs;
     p->specials = specials;
     const Option options[] = {
         OPTION_USAGE("train"),
         OPTION_USAGE("encode|decode"),
         OPTION_USAGE("info"),
         OPTION_USAGE("convert"),
-        OPTION_TEXTS("--input", inputs, &p->input_count, "FILE",
-                     "input files; encode, decode: one file (default: standard input)",
-                     .usage = IN_USAGE(0) | IN_USAGE(1), .required = IN_USAGE(0)),
+        OPTION_TEXTS(
+            "--input", inputs, &p->texts.path_count, "FILE",
+            "input files, plain or gzip; -: standard input, the default of encode and decode",
+            .usage = IN_USAGE(0) | IN_USAGE(1), .required = IN_USAGE(0)),
         OPTION_PATH("--tokenizer", &q->tokenizer, "FILE",
                     "a tokenizer.json, a tiktoken rank file, or byte",
                     .usage = IN_USAGE(1) | IN_USAGE(2) | IN_USAGE(3),
@@ -349,10 +331,13 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
         OPTION_TEXT("--format", &format, "FORMAT",
                     "format of the input: text, jsonl or tsv (default: text)",
                     .usage = IN_USAGE(0)),
-        OPTION_TEXT("--split-on", &p->split_on, "STRING",
+        OPTION_TEXT("--split-on", &p->texts.split_on, "STRING",
                     "separator of documents within a text file", .usage = IN_USAGE(0)),
         OPTION_INT("--threads", &threads, "N", 0, THREADS_MAX,
                    "CPU threads; 0: one per core (default)", .usage = IN_USAGE(0)),
+        OPTION_FLAG("--force", &p->texts.as_bytes,
+                    "take files as they are: no gzip, no byte order mark, anything is text",
+                    .usage = IN_USAGE(0) | IN_USAGE(1)),
         OPTION_TEXT("--text", &q->text, "TEXT", "text to encode, or tokens to decode",
                     .usage = IN_USAGE(1)),
         OPTION_FLAG("--marked", &q->special,
@@ -370,13 +355,13 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
     if (which == ACTIONS)
         return FAIL(E_ARG, "tokenizer %s: expected train, encode, decode, info or convert", action);
     TRY(check_options(action, q, format, threads >= 0));
-    q->input = p->input_count ? inputs[0] : NULL;
+    q->input = p->texts.path_count ? inputs[0] : NULL;
     threads_set(threads < 0 ? 0 : (int)threads);
     if (!p->kind) p->kind = "bpe";
     if (!p->min_count) p->min_count = 2;
     p->pattern = q->pattern ? q->pattern : "gpt2";
     p->show_progress = isatty(2);
-    TRY(format_of_name(format ? format : "text", &p->format));
+    TRY(format_of_name(format ? format : "text", &p->texts.format));
     return actions[which].run(q);
 }
 

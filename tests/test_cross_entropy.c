@@ -31,7 +31,13 @@ static void open_all(void)
         if (targets[i] < 0 || i < 3) targets[i] = -1;
         weights[i] = (real)rng_uniform(rng, (uint64_t)i, 3);
     }
-    loss_of = (CrossEntropy){targets, weights, .01, .003, .1, row_loss, row_logz};
+    loss_of = (CrossEntropy){.targets = targets,
+                             .weights = weights,
+                             .scale = .01,
+                             .z_loss = .003,
+                             .smoothing = .1,
+                             .row_loss = row_loss,
+                             .row_logz = row_logz};
     tape_reset(&tape);
 }
 

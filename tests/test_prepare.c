@@ -439,7 +439,7 @@ Test(prepare, refuses_what_cannot_be)
     p = settings(1, FORMAT_text, "bite", 0.1);
     fails(&p, E_ARG, "expected byte, char, or a tokenizer file");
     p = settings(1, FORMAT_text, "byte", 1);
-    fails(&p, E_ARG, "--val 1 is not in [0, 1)");
+    fails(&p, E_ARG, "--val 1: expected a share of at least 0 and less than 1");
     p = settings(1, FORMAT_text, "byte", -0.1);
     fails(&p, E_ARG, "--val");
     p = settings(1, FORMAT_tsv, "byte", 0.1);

@@ -10,7 +10,10 @@
 #include "autograd/base/text.h"
 #include "data/files.h"
 
-enum { WAITING_MAX = 64 << 20 }; /* bytes: a disk may be full for days */
+enum {
+    WAITING_MAX = 64 << 20, /* bytes: a disk may be full for days */
+    KEPT_MAX = 1 << 20      /* bytes that may be written and not flushed to the disk */
+};
 
 static Status fail(const Lines *l, const char *what)
 {
@@ -57,19 +60,38 @@ void lines_close(Lines *l)
     *l = (Lines){.fd = -1};
 }
 
-/* 0, or -1 with errno. */
+/* Writes what waits. 0, or -1 with errno. */
 static int flush(Lines *l)
 {
+    const int64_t size = l->size - l->written;
     if (l->torn && file_calls->ftruncate(l->fd, (off_t)l->end)) return -1;
     l->torn = false;
-    if (!l->size) return 0;
+    if (!size) return 0;
     l->unsynced = true;
-    l->torn = file_write_all(l->fd, l->waiting, l->size) < 0;
+    l->torn = file_write_all(l->fd, l->waiting + l->written, size) < 0;
     if (l->torn) return -1;
-    l->end += l->size;
-    l->size = 0;
+    l->end += size;
+    l->written = l->size;
     l->told = false;
     return 0;
+}
+
+/* The same, and all of it is on the disk. After an fsync() that failed, the kernel may have dropped the bytes, and the
+ * next fsync() succeeds without them: they are cut off and written again. */
+static int sync_all(Lines *l)
+{
+    int failed = flush(l);
+    if (failed || !l->unsynced) return failed;
+    do failed = file_calls->fsync(l->fd);
+    while (failed && errno == EINTR);
+    if (failed) {
+        l->end -= l->written;
+        l->torn = true;
+    } else
+        l->size = 0;
+    l->written = 0;
+    l->unsynced = failed;
+    return failed;
 }
 
 static bool grow(Lines *l, int64_t more)
@@ -85,33 +107,31 @@ static bool grow(Lines *l, int64_t more)
 
 Status lines_add(Lines *l, const char *line, int64_t size)
 {
-    if (!grow(l, size) && (flush(l) || !grow(l, size)))
+    if (!grow(l, size) && (sync_all(l) || !grow(l, size)))
         return l->lost++ ? OK : FAIL(E_NOMEM, "%s: no more lines can wait: it gets a gap", l->path);
     memcpy(l->waiting + l->size, line, (size_t)size);
     l->size += size;
-    if (!flush(l) || l->told) return OK;
+    if (!flush(l) && (l->written < KEPT_MAX || !sync_all(l))) return OK;
+    if (l->told) return OK;
     l->told = true;
     return fail(l, "; its lines wait in memory until it can be written");
 }
 
 Status lines_cut(Lines *l, int64_t kept, int64_t waiting)
 {
+    const int64_t synced = l->end - l->written, written = kept > synced ? kept - synced : 0;
+    if (waiting) memmove(l->waiting + written, l->waiting + l->written, (size_t)waiting);
     l->torn |= kept < l->end;
     l->end = kept;
-    l->size = waiting;
+    l->written = written;
+    l->size = written + waiting;
     l->unsynced = true;
     return flush(l) ? fail(l, "") : OK;
 }
 
 Status lines_sync(Lines *l)
 {
-    int failed = flush(l);
-    if (!failed && l->unsynced) {
-        do failed = file_calls->fsync(l->fd);
-        while (failed && errno == EINTR);
-        l->unsynced = failed;
-    }
-    if (failed) return fail(l, l->size ? ": the last lines are not in it" : "");
+    if (sync_all(l)) return fail(l, l->size ? ": the last lines are not in it" : "");
     if (!l->lost) return OK;
     return FAIL(E_NOMEM, "%s lacks %lld lines: there was no memory", l->path, (long long)l->lost);
 }

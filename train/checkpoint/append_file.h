@@ -1,5 +1,6 @@
 /* A file that lines are added to, whole, whatever the disk does: a line that cannot be written waits in
- * memory, and goes in its turn before the next one. So a disk that was full for a while leaves no gap.
+ * memory, and goes in its turn before the next one. So a disk that was full for a while leaves no gap. Lines stay in
+ * memory until fsync() has succeeded: after one that failed they are written again.
  *
  * Lines go out in one write(), so that a kill leaves whole ones; what a crash cut is dropped when the file
  * is opened. */
@@ -15,11 +16,12 @@
 typedef struct Lines {
     int fd; /* -1: not open */
     char path[PATH_MAX];
-    int64_t end;   /* of the whole lines in the file */
-    bool torn;     /* what is behind them is to be cut off first */
-    bool unsynced; /* something is not on the disk yet */
-    char *waiting;
-    int64_t size, room; /* of what waits */
+    int64_t end;        /* of the whole lines in the file */
+    bool torn;          /* what is behind them is to be cut off first */
+    bool unsynced;      /* something is not on the disk yet */
+    char *waiting;      /* lines that are not known to be on the disk */
+    int64_t written;    /* bytes of them that are in the file; the others wait */
+    int64_t size, room; /* bytes of all of them */
     int64_t lost;       /* lines that there was no memory for */
     bool told;          /* that some wait */
 } Lines;

@@ -140,9 +140,9 @@ static Status cut(Lines *l, int64_t step, double *seconds)
     metrics_close(&r);
     TRY(status);
     if (kept > l->end) kept = l->end; /* a torn line that is still in the file */
-    if (kept == l->end && l->size) {
+    if (kept == l->end && l->size > l->written) {
         snprintf(r.path, sizeof r.path, "%s", l->path);
-        r.file = fmemopen(l->waiting, (size_t)l->size, "r");
+        r.file = fmemopen(l->waiting + l->written, (size_t)(l->size - l->written), "r");
         if (!r.file) return FAIL(E_NOMEM, "%s", l->path);
         status = find_kept(&r, step, &waiting, seconds);
         metrics_close(&r);

@@ -167,6 +167,7 @@ static Status fit(const Args *w, const char *const *inputs, int count)
     Status status = OK;
     for (int i = 0; i < count && status == OK; i++)
         status = points_read(&points, inputs[i], &arena);
+    if (status == OK) status = points_warn_repeated(&points, &arena, stderr);
     if (status == OK) points_drop(&points, w->drop);
     if (law == LAW_COMPUTE) points_keep_lowest(&points);
     if (status == OK && !points.count)
@@ -191,7 +192,7 @@ Status command_fit(const Command *self, int argc, char *argv[])
     int count;
     int64_t seed = 0;
     const Option options[] = {
-        OPTION_USAGE("INPUT..."),
+        OPTION_USAGE("CSV|SWEEP|RUN|CONFIG..."),
         OPTION_TEXT("--law", &w.law, "NAME",
                     "chinchilla (default), kaplan, compute, repeated, approach1 or approach2"),
         OPTION_TEXTS(

@@ -27,6 +27,19 @@ Status folder_path(const char *folder, const char *config, char path[FOLDER_PATH
     return OK;
 }
 
+Status folder_find(const char *path, char found[FOLDER_PATH_MAX])
+{
+    struct stat info;
+    const char *dot = strrchr(path, '.');
+    const bool is_config = dot && (!strcmp(dot, ".yaml") || !strcmp(dot, ".yml")) &&
+                           !stat(path, &info) && S_ISREG(info.st_mode);
+    if (!is_config) return folder_path(path, NULL, found);
+    TRY(folder_path(NULL, path, found));
+    if (!stat(found, &info) && S_ISDIR(info.st_mode)) return OK;
+    return FAIL(E_ARG, "%s is a config, and its folder %s does not exist; give the folder", path,
+                found);
+}
+
 Status folder_make(const char *path)
 {
     char checkpoints[FOLDER_PATH_MAX + 32];

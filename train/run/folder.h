@@ -10,6 +10,10 @@ enum { FOLDER_PATH_MAX = 3072 };
 /* The path of the folder: folder, or runs/<config name> if it is NULL. E_ARG if both are NULL. */
 Status folder_path(const char *folder, const char *config, char path[FOLDER_PATH_MAX]);
 
+/* Where a run or a sweep is: path itself, or runs/NAME if path is the file NAME.yaml. E_ARG if
+ * that does not exist. */
+Status folder_find(const char *path, char found[FOLDER_PATH_MAX]);
+
 /* Makes the folder, those that it is in, and its checkpoints/; what is there stays. */
 Status folder_make(const char *path);
 

@@ -83,6 +83,7 @@ Status budget_law(const char *path, Arena *arena, FitResult *law)
     }
     Points points = {0};
     TRY(points_read(&points, path, arena));
+    TRY(points_warn_repeated(&points, arena, stderr));
     return fit_law(LAW_CHINCHILLA, points.point, points.count, &FIT_DEFAULTS, arena, law);
 }
 

@@ -36,8 +36,10 @@ enum { LAW_PARAMETERS_MAX = 7 };
 /* A run, or one evaluation of a run, with its validation loss. */
 typedef struct LawPoint {
     double params, tokens, flops, loss;
-    double unique; /* unique tokens; 0: all */
-    int64_t run;   /* the training curve; 0: points of equal params form a curve */
+    double unique;    /* unique tokens; 0: all */
+    int64_t run;      /* the training curve; 0: points of equal params form a curve */
+    const char *path; /* of the file it was read from; NULL: none */
+    int64_t line;     /* there; 0: it has no lines */
 } LawPoint;
 
 const char *law_name(LawKind kind);

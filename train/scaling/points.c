@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "train/run/folder.h"
 #include "train/sweep/store.h"
 
 /* Steps are whole, so runs of one budget differ slightly in flops. */
@@ -116,6 +117,10 @@ Status points_read_sweep(Points *p, const char *path, Arena *arena)
 Status points_read(Points *p, const char *path, Arena *arena)
 {
     struct stat info;
+    char found[FOLDER_PATH_MAX];
+    TRY(folder_find(path, found));
+    if (strcmp(found, path)) path = arena_text(arena, found);
+    if (!path) return FAIL(E_NOMEM, "the points of %s", found);
     if (sweep_is_store(path)) return points_read_sweep(p, path, arena);
     if (!stat(path, &info) && S_ISDIR(info.st_mode)) return points_read_run(p, path, arena);
     return points_read_csv(p, path, arena);

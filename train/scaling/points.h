@@ -8,6 +8,8 @@
 #ifndef TRAIN_SCALING_POINTS_H
 #define TRAIN_SCALING_POINTS_H
 
+#include <stdio.h>
+
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
 #include "train/plan/account.h"
@@ -31,6 +33,10 @@ typedef struct Points {
  * that of earlier points. */
 Status points_read(Points *p, const char *path, Arena *arena);
 Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena);
+
+/* Warns on `out` of rows of CSV files that have the same numbers as an earlier row, with the lines
+ * of the first of them: each counts, which makes intervals too narrow. E_NOMEM. */
+Status points_warn_repeated(const Points *p, Arena *arena, FILE *out);
 
 /* Removes the `count` points of largest loss. */
 void points_drop(Points *p, int64_t count);

@@ -127,7 +127,7 @@ static int64_t hash_name(const char *name)
 
 static Status read_row(Points *p, const CsvTable *t, char *const *field, Arena *arena)
 {
-    LawPoint one = {.params = NAN, .tokens = NAN, .flops = NAN};
+    LawPoint one = {.params = NAN, .tokens = NAN, .flops = NAN, .path = t->path, .line = t->line};
     if (field_is(t, field, STATE, "diverged")) {
         p->diverged++;
         return OK;

@@ -6,6 +6,7 @@
 #include "autograd/base/threads.h"
 #include "train/commands/commands.h"
 #include "train/report/report.h"
+#include "train/run/folder.h"
 #include "train/support/json.h"
 #include "train/support/precision.h"
 #include "train/sweep/table.h"
@@ -13,7 +14,7 @@
 enum { RUNS_MAX = 512 };
 
 typedef struct Args {
-    const char *runs[RUNS_MAX], *output, *svg;
+    const char *runs[RUNS_MAX], *output, *svg, *csv;
     int count;
     bool json;
     ReportOptions reported;
@@ -53,6 +54,8 @@ static Status report(const Args *w, ReportData *runs)
         snprintf(path, sizeof path, "%s", w->output);
     else
         snprintf(path, sizeof path, "%s/report.html", w->runs[0]);
+    if (w->csv) TRY(report_csv(w->runs, w->count, w->csv));
+    if (w->count > 1 && !w->output) return OK; /* only the CSV is wanted */
     TRY(report_write(runs, w->count, path, w->svg));
     return tell(w, runs, path);
 }
@@ -81,6 +84,7 @@ Status command_report(const Command *self, int argc, char *argv[])
 {
     Args w = {.reported = {.samples = 3, .tokens = 300}};
     int64_t threads = 0;
+    static char found[RUNS_MAX][FOLDER_PATH_MAX];
     bool helped;
     const Option options[] = {
         OPTION_USAGE("RUN..."),
@@ -88,6 +92,10 @@ Status command_report(const Command *self, int argc, char *argv[])
         OPTION_PATH("--output", &w.output, "F.html",
                     "page to write (default for one run: RUN/report.html)"),
         OPTION_PATH("--svg", &w.svg, "DIR", "also write each plot as an SVG file to this folder"),
+        OPTION_PATH("--csv", &w.csv, "F.csv",
+                    "also write the steps of the runs as a CSV: loss, lr, ..., val_loss; of "
+                    "several runs without --output only this",
+                    .usage = IN_USAGE(0)),
         OPTION_INT("--samples", &w.reported.samples, "N", 0, 16,
                    "samples from the best checkpoint; 0: none (default: 3)"),
         OPTION_INT("--tokens", &w.reported.tokens, "N", 1, 100000,
@@ -102,9 +110,18 @@ Status command_report(const Command *self, int argc, char *argv[])
     if (helped) return OK;
     const int count = w.count;
     if (count < 1) return FAIL(E_ARG, "which run? give its folder, as in capstan report runs/NAME");
-    if (count > 1 && !w.output)
+    if (count > 1 && !w.output && !w.csv)
         return FAIL(E_ARG, "a report of several runs needs --output F.html");
     threads_set((int)threads);
+    for (int i = 0; i < count; i++) {
+        TRY(folder_find(w.runs[i], found[i]));
+        w.runs[i] = found[i];
+    }
+    if (w.csv && count == 1 && sweep_is_store(w.runs[0]))
+        return FAIL(E_ARG,
+                    "--csv: %s is a sweep; give its runs, as in %s/runs/*, or see capstan "
+                    "sweep table",
+                    w.runs[0], w.runs[0]);
     if (count == 1 && sweep_is_store(w.runs[0])) return report_of_sweep(&w);
     for (int i = 0; i < count; i++)
         if (sweep_is_store(w.runs[i]))

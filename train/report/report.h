@@ -21,6 +21,11 @@ Status report_sweep(const char *sweep, const char *path, const char *svg, FILE *
  * the model is large. */
 Status report_run(const char *folder, bool with_samples, FILE *out);
 
+/* Writes the journals of `count` folders of runs as one CSV (RFC 4180): a row for each step that was
+ * logged, evaluated or both. Columns: run (the folder), those of JOURNAL_COLUMN_LIST, val_loss;
+ * an empty field was not measured, "nan" was not finite. E_IO, E_NOMEM. */
+Status report_csv(const char *const runs[], int64_t count, const char *path);
+
 /* Prints a summary of a run to a terminal: one or two lines and the loss curve. */
 void report_print(const ReportData *r, FILE *out);
 

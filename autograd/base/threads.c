@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <sched.h>
+#include <stdlib.h>
 
 static int chosen; /* 0: threads_set() has not run yet */
 
@@ -12,9 +13,25 @@ int threads_cores(void)
     return cores < 1 ? 1 : cores > THREADS_MAX ? THREADS_MAX : cores;
 }
 
+/* The first number of OMP_NUM_THREADS ("4", "4,2"); 0: it is not set, or not a number. OpenMP's own reading of it
+ * would not do: OpenBLAS changes that. */
+static long environment_threads(void)
+{
+    const char *text = getenv("OMP_NUM_THREADS");
+    char *end;
+    const long count = text ? strtol(text, &end, 10) : 0;
+    return count > 0 && (!*end || *end == ',') ? count : 0;
+}
+
+int threads_default(void)
+{
+    const long count = environment_threads();
+    return count <= 0 ? threads_cores() : count > THREADS_MAX ? THREADS_MAX : (int)count;
+}
+
 void threads_set(int count)
 {
-    chosen = count <= 0 ? threads_cores() : count > THREADS_MAX ? THREADS_MAX : count;
+    chosen = count <= 0 ? threads_default() : count > THREADS_MAX ? THREADS_MAX : count;
 }
 
 int threads_count(void)

@@ -12,7 +12,8 @@
 enum { THREADS_MAX = 256 };
 
 int threads_cores(void);     /* cores that this process may use */
-void threads_set(int count); /* 0: one per core. The only global state */
+int threads_default(void);   /* OMP_NUM_THREADS, or, if that is not set, one per core */
+void threads_set(int count); /* 0: threads_default(). The only global state */
 int threads_count(void);
 
 /* How many threads a threads_range() called here would use: 1 inside another one. Sizes scratch. */

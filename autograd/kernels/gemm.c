@@ -1,6 +1,7 @@
 #include "autograd/kernels/gemm.h"
 
 #include <cblas.h>
+#include <sys/mman.h>
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/gemm_blocks.h"
@@ -69,6 +70,44 @@ void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda
     const Product p = {op, m, n, k, lda, ldb, ldc, a, b, c, add, m >= n};
     const int64_t longer = m >= n ? m : n, shorter = m >= n ? n : m;
     threads_range(longer, gemm_block_length(longer, shorter, k), block, &p);
+}
+
+/* OpenBLAS's own functions, which its headers do not declare. It keeps what was taken once, and gives it to
+ * products. NULL: another BLAS, or a later version without them. */
+extern void *blas_memory_alloc(int purpose) __attribute__((weak));
+extern void blas_memory_free(void *buffer) __attribute__((weak));
+
+enum { BUFFER_MIB = 128, MARGIN_MIB = 1, BUFFERS_MAX = 64 };
+
+static bool can_map(int64_t mib)
+{
+    const size_t size = (size_t)mib << 20;
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p != MAP_FAILED && munmap(p, size) == 0;
+}
+
+static void take_buffers(int count)
+{
+    void *buffers[BUFFERS_MAX];
+    if (!blas_memory_alloc || !blas_memory_free) return;
+    for (int i = 0; i < count; i++) buffers[i] = blas_memory_alloc(0);
+    for (int i = count; i > 0; i--) blas_memory_free(buffers[i - 1]);
+}
+
+Status gemm_reserve(int threads)
+{
+    static int reserved;
+    const int count = threads < BUFFERS_MAX ? threads : BUFFERS_MAX;
+    if (count <= reserved) return OK;
+    const int64_t mib = (int64_t)(count - reserved) * (BUFFER_MIB + MARGIN_MIB);
+    if (!can_map(mib))
+        return FAIL(E_NOMEM,
+                    "matrix products on %d threads need %lld MiB of address space; take fewer "
+                    "threads, or raise the limit (ulimit -v)",
+                    threads, (long long)mib);
+    take_buffers(count);
+    reserved = count;
+    return OK;
 }
 
 const char *gemm_core(void)

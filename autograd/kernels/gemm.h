@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "autograd/base/error.h"
 #include "autograd/tensor.h"
 
 typedef enum GemmOp { GEMM_NN, GEMM_NT, GEMM_TN } GemmOp; /* T: this one of a, b is transposed */
@@ -15,6 +16,11 @@ typedef enum GemmOp { GEMM_NN, GEMM_NT, GEMM_TN } GemmOp; /* T: this one of a, b
  * one row to the next as stored (so a is [k, m] in memory for GEMM_TN, b [n, k] for GEMM_NT). */
 void gemm(GemmOp op, int64_t m, int64_t n, int64_t k, const real *a, int64_t lda, const real *b,
           int64_t ldb, real *c, int64_t ldc, bool add);
+
+/* Reserves the memory in which OpenBLAS packs matrices, 128 MiB of address space per thread, for products on so
+ * many threads. Without it, a product for which there is no such room never returns: OpenBLAS tries for ever. Pages
+ * that no product touches cost nothing. E_NOMEM. */
+Status gemm_reserve(int threads);
 
 const char *gemm_core(void); /* the kernel that OpenBLAS chose: "SkylakeX", "Haswell" ... */
 

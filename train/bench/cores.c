@@ -23,6 +23,7 @@ Status cores_rate(double *rate)
     Arena arena = {0};
     const int64_t count = (int64_t)SIDE * SIDE;
     double times[TRIES];
+    TRY(gemm_reserve(threads_count()));
     real *a = arena_zero(&arena, 3 * count * (int64_t)sizeof *a);
     if (!a) return FAIL(E_NOMEM, "three matrices of %d x %d", SIDE, SIDE);
     for (int i = -1; i < TRIES; i++) {

@@ -69,8 +69,9 @@ typedef struct Option {
     }
 
 /* Options that several commands have. */
-#define OPTION_THREADS(where) \
-    OPTION_INT("--threads", where, "N", 0, THREADS_MAX, "CPU threads; 0: one per core (default)")
+#define OPTION_THREADS(where)                           \
+    OPTION_INT("--threads", where, "N", 0, THREADS_MAX, \
+               "CPU threads; 0: OMP_NUM_THREADS, or one per core (default)")
 #define OPTION_JSON(where) OPTION_FLAG("--json", where, "print one JSON object")
 
 typedef struct Command Command;

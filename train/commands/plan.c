@@ -207,7 +207,7 @@ Status command_plan(const Command *self, int argc, char *argv[])
         OPTION_FLAG("--no-measure", &no_measure, "do not run steps to estimate the time",
                     .usage = IN_USAGE(0)),
         OPTION_INT("--threads", &threads, "N", 0, THREADS_MAX,
-                   "CPU threads; 0: train.threads, or one per core (default)"),
+                   "CPU threads; 0: train.threads, OMP_NUM_THREADS, or one per core (default)"),
         OPTION_JSON(&json),
         {0},
     };

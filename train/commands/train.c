@@ -81,7 +81,8 @@ Status command_train(const Command *c, int argc, char *argv[])
         OPTION_INT("--stop-after", &o.stop_after, "STEP", 1, 1e15,
                    "save and stop after this step, without changing the schedule"),
         OPTION_INT("--threads", &o.threads, "N", 1, 256,
-                   "CPU threads (default: one per core); changes no result"),
+                   "CPU threads (default: train.threads, OMP_NUM_THREADS, or one per core); "
+                   "changes no result"),
         OPTION_FLAG("--allow-change", &o.allow_change,
                     "resume although the config or the dataset has changed", .usage = IN_USAGE(1)),
         OPTION_FLAG("--no-report", &no_report,

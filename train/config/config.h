@@ -39,7 +39,7 @@ CHOICES(Recompute, RECOMPUTE_CHOICES, recompute_text)
          "length of a printed sample, in tokens", SETTING_MAY_CHANGE) \
     TEXT(S, sample_prompt,   "", "prompt of a printed sample", SETTING_MAY_CHANGE) \
     INT (S, threads,             0,     0,     256, \
-         "CPU threads; 0: one per core; changes no bit of the result", SETTING_MAY_CHANGE) \
+         "CPU threads; 0: OMP_NUM_THREADS, or one per core; changes no result", SETTING_MAY_CHANGE) \
     CHOICE(S, recompute, off, Recompute, RECOMPUTE_CHOICES, \
          "activation checkpointing; blocks: the backward pass recomputes each block, which " \
          "takes less memory and more time; changes no bit of the result", SETTING_MAY_CHANGE) \

@@ -1,9 +1,11 @@
 #include "train/step/model.h"
 
+#include "autograd/base/threads.h"
 #include "autograd/kernels/gemm.h"
 
 Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool for_training)
 {
+    TRY(gemm_reserve(threads_count())); /* before other things take the address space */
     gpt_init(g, p, &c->model, vocab_size, (uint64_t)c->train.seed);
     g->recompute = config_recompute(c);
     g->bf16 = config_bf16(c);

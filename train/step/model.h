@@ -4,8 +4,8 @@
 
 #include "train/config/config.h"
 
-/* Declares and allocates the parameters, without values; p is to be freed whatever this returns. g borrows c
- * and p. */
+/* Declares and allocates the parameters, without values, and reserves memory for products on threads_count()
+ * threads. Free p whatever this returns. g borrows c and p. E_NOMEM. */
 Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool for_training);
 
 /* What multiplies matrices for such parameters: gemm_core() or gemm_bf16_core(). */

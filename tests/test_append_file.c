@@ -72,56 +72,56 @@ static void check_text(const char *expected)
 
 static void add(Lines *l, const char *line)
 {
-    MUST(lines_add(l, line, (int64_t)strlen(line)));
+    MUST(append_file_add(l, line, (int64_t)strlen(line)));
 }
 
 Test(append_file, lines_that_a_failed_fsync_lost_are_written_again)
 {
     Lines l;
-    MUST(lines_open(&l, temporary, "lines"));
+    MUST(append_file_open(&l, temporary, "lines"));
     add(&l, "one\n");
-    MUST(lines_sync(&l));
+    MUST(append_file_sync(&l));
     add(&l, "two\n");
     failing = 1;
-    cr_assert_eq(lines_sync(&l), E_IO);
+    cr_assert_eq(append_file_sync(&l), E_IO);
     cr_expect(strstr(error_message(), "lines: Input/output error"), "%s", error_message());
-    MUST(lines_sync(&l));
+    MUST(append_file_sync(&l));
     check_text("one\ntwo\n");
     add(&l, "three\n");
     failing = 2;
-    cr_assert_eq(lines_sync(&l), E_IO);
+    cr_assert_eq(append_file_sync(&l), E_IO);
     add(&l, "four\n");
-    cr_assert_eq(lines_sync(&l), E_IO);
+    cr_assert_eq(append_file_sync(&l), E_IO);
     add(&l, "five\n");
-    MUST(lines_sync(&l));
-    MUST(lines_sync(&l));
+    MUST(append_file_sync(&l));
+    MUST(append_file_sync(&l));
     check_text("one\ntwo\nthree\nfour\nfive\n");
-    lines_close(&l);
+    append_file_close(&l);
 }
 
 Test(append_file, a_cut_after_a_failed_fsync)
 {
     Lines l;
-    MUST(lines_open(&l, temporary, "lines"));
+    MUST(append_file_open(&l, temporary, "lines"));
     add(&l, "one\n");
-    MUST(lines_sync(&l));
+    MUST(append_file_sync(&l));
     add(&l, "two\n");
     add(&l, "three\n");
-    MUST(lines_cut(&l, 8, 0)); /* what is not flushed is cut, too */
+    MUST(append_file_cut(&l, 8, 0)); /* what is not flushed is cut, too */
     check_text("one\ntwo\n");
     failing = 1;
-    cr_assert_eq(lines_sync(&l), E_IO);
+    cr_assert_eq(append_file_sync(&l), E_IO);
     add(&l, "four\n");
-    MUST(lines_sync(&l));
+    MUST(append_file_sync(&l));
     check_text("one\ntwo\nfour\n");
-    MUST(lines_cut(&l, 4, 0)); /* and what is flushed */
+    MUST(append_file_cut(&l, 4, 0)); /* and what is flushed */
     failing = 1;
     flushed = 4;
-    cr_assert_eq(lines_sync(&l), E_IO);
+    cr_assert_eq(append_file_sync(&l), E_IO);
     add(&l, "five\n");
-    MUST(lines_sync(&l));
+    MUST(append_file_sync(&l));
     check_text("one\nfive\n");
-    lines_close(&l);
+    append_file_close(&l);
 }
 
 /* Lines that are not flushed take little memory, however long a run is without a save. */
@@ -129,15 +129,15 @@ Test(append_file, many_lines_without_a_sync)
 {
     static char line[1001];
     Lines l;
-    MUST(lines_open(&l, temporary, "lines"));
+    MUST(append_file_open(&l, temporary, "lines"));
     memset(line, 'x', 999);
     line[999] = '\n';
     for (int i = 0; i < 5000; i++) add(&l, line);
     cr_expect_lt(l.room, 4 << 20, "%lld bytes", (long long)l.room);
-    MUST(lines_sync(&l));
+    MUST(append_file_sync(&l));
     cr_expect_eq(l.end, 5000000);
     cr_expect_eq(flushed, 5000000);
-    lines_close(&l);
+    append_file_close(&l);
 }
 
 /* A draft is begun anew, in a file of its own. */

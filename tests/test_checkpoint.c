@@ -347,8 +347,8 @@ Test(checkpoints, keep_the_newest_the_first_and_the_best, .init = temporary_open
     cr_expect_eq(r.info.step, 20);
     checkpoint_close(&r);
     for (int64_t best = 20; best <= 60; best += 40) { /* 20 is best.h5 by now and nothing else */
-        cr_expect_eq(checkpoints_point(in_temporary("k"), 50, best), OK);
-        cr_expect_eq(checkpoints_point(in_temporary("k"), 50, best), OK, "%s", error_message());
+        cr_expect_eq(checkpoints_link(in_temporary("k"), 50, best), OK);
+        cr_expect_eq(checkpoints_link(in_temporary("k"), 50, best), OK, "%s", error_message());
         cr_assert_eq(checkpoint_open(&r, in_temporary("k/best.h5")), OK, "%s", error_message());
         cr_expect_eq(r.info.step, best);
         checkpoint_close(&r);

@@ -119,38 +119,39 @@ Test(evaluate, by_position_and_by_document)
     static const char *const stream[] = {"data.packing=concat"};
     static const char *const *const settings[] = {packed, cut, stream};
     for (int k = 0; k < 3; k++) {
-        PlaceLoss places[PLACES_MAX];
+        PositionLoss positions[POSITION_BINS];
         DocumentLoss documents[COUNT / 29 + 1] = {
             {0}}; /* the last one is not there if 29 divides COUNT */
-        const Evaluation e = run_as(k < 2 ? 4 : 1, settings[k],
-                                    &(EvaluateOptions){.places = places, .documents = documents});
-        double by_place = 0, by_document = 0;
+        const Evaluation e =
+            run_as(k < 2 ? 4 : 1, settings[k],
+                   &(EvaluateOptions){.positions = positions, .documents = documents});
+        double by_position = 0, by_document = 0;
         cr_assert_eq(e.tokens, k < 2 ? COUNT : COUNT - 1);
-        for (int i = 0; i < PLACES_MAX; i++) {
+        for (int i = 0; i < POSITION_BINS; i++) {
             int64_t expected = 0;
             for (int token = k < 2 ? 0 : 1; token < COUNT; token++) expected += token % 29 == i;
-            cr_assert_eq(places[i].tokens, expected, "%d", i);
-            by_place += places[i].sum;
+            cr_assert_eq(positions[i].tokens, expected, "%d", i);
+            by_position += positions[i].sum;
         }
         for (int i = 0; i <= COUNT / 29; i++) {
             cr_assert_eq(documents[i].tokens, (i < COUNT / 29 ? 29 : COUNT % 29) - (k == 2 && !i));
             by_document += documents[i].sum;
         }
-        cr_assert_float_eq(by_place, e.loss * (double)e.tokens, 1e-4);
+        cr_assert_float_eq(by_position, e.loss * (double)e.tokens, 1e-4);
         cr_assert_float_eq(by_document, e.loss * (double)e.tokens, 1e-4);
     }
 }
 
 Test(evaluate, positions_are_a_partition)
 {
-    PlaceLoss places[PLACES_MAX];
-    run_as(0, NULL, &(EvaluateOptions){.places = places});
-    cr_assert_eq(places[0].from, 0);
-    for (int i = 0; i + 1 < PLACES_MAX; i++) {
-        cr_assert_eq(places[i].to, places[i + 1].from);
-        cr_assert_gt(places[i].to, places[i].from);
+    PositionLoss positions[POSITION_BINS];
+    run_as(0, NULL, &(EvaluateOptions){.positions = positions});
+    cr_assert_eq(positions[0].from, 0);
+    for (int i = 0; i + 1 < POSITION_BINS; i++) {
+        cr_assert_eq(positions[i].to, positions[i + 1].from);
+        cr_assert_gt(positions[i].to, positions[i].from);
     }
-    cr_assert_eq(places[PLACES_MAX - 1].to, INT64_MAX);
+    cr_assert_eq(positions[POSITION_BINS - 1].to, INT64_MAX);
 }
 
 /* Whatever the packing, the same documents alone have the same loss. */

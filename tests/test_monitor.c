@@ -52,9 +52,9 @@ static Verdict step(Monitor *m, int64_t *updates, int64_t *batch_index, double l
     const Judgement *j = monitor_judge(m, *updates + 1, *batch_index, loss, norm);
     if (j->verdict == VERDICT_TAKE) {
         ++*updates;
-        monitor_took(m, 1e-3, 1);
+        monitor_updated(m, 1e-3, 1);
     } else {
-        monitor_left(m);
+        monitor_skipped(m);
     }
     return j->verdict;
 }
@@ -582,7 +582,7 @@ static void pass(Monitor *m, int64_t *updates, int64_t *batch_index)
 {
     *batch_index = monitor_next_batch(m, *batch_index);
     cr_assert_eq(monitor_pass(m, ++*updates, *batch_index)->verdict, VERDICT_TAKE);
-    monitor_took(m, 1e-3, 1);
+    monitor_updated(m, 1e-3, 1);
 }
 
 Test(monitor, a_batch_without_a_loss_is_no_measure)

@@ -51,9 +51,9 @@ static void judge(Monitor *m, int64_t step, int64_t batch_index, int count)
         batch_index = monitor_next_batch(m, batch_index);
         const double loss = i == 150 ? 30 : 3 + 0.01 * (i % 7);
         if (monitor_judge(m, ++step, batch_index, loss, 1 + 0.1 * (i % 5))->verdict == VERDICT_TAKE)
-            monitor_took(m, 1e-3, 1);
+            monitor_updated(m, 1e-3, 1);
         else
-            monitor_left(m);
+            monitor_skipped(m);
     }
 }
 

@@ -356,9 +356,9 @@ static void write_run(const char *name)
 Test(report, a_journal_is_read_as_it_is)
 {
     Arena a = {0};
-    Journal j;
+    RunMetrics j;
     write_run("r");
-    MUST(journal_read(run, &a, &j));
+    MUST(metrics_read(run, &a, &j));
     cr_assert_eq(j.lines, 4);
     cr_assert_eq(j.vals, 2);
     cr_assert_eq(j.bads, 1);
@@ -376,13 +376,13 @@ Test(report, a_journal_is_read_as_it_is)
 Test(report, later_lines_of_a_step_count)
 {
     Arena a = {0};
-    Journal j;
+    RunMetrics j;
     make_run("r");
     put("metrics.jsonl",
         "{\"step\": 1, \"loss\": 1}\n{\"step\": 2, \"loss\": 2}\n{\"step\": 3, \"loss\": "
         "null}\n{\"step\": 2, \"loss\": 5}\n[1]\n{\"loss\": 1}\n{\"step\": 1e999}\n");
     put("events.jsonl", "{\"step\": \"x\"}\n{\"step\": 1e300}\n\n{\"step\": 2}\n");
-    MUST(journal_read(run, &a, &j));
+    MUST(metrics_read(run, &a, &j));
     cr_assert_eq(j.lines, 2);
     cr_assert_eq(j.column[COLUMN_loss][1], 5);
     cr_assert_eq(j.bads, 0);

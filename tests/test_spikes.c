@@ -187,7 +187,7 @@ ParameterizedTest(int *i, spikes, a_run_saved_at_any_batch_resumes_identically)
         run_close(&r);
         MUST(run_open(&r, &c));
         MUST(checkpoint_open(&reader, middle));
-        MUST(run_state_lay(&r, &reader));
+        MUST(run_state_restore(&r, &reader));
         checkpoint_close(&reader);
         while (r.step < STEPS) MUST(run_step(&r));
         MUST(run_state_save(&r, part));

@@ -42,9 +42,9 @@ static Status save_checkpoint(int which)
     checkpoints_clean(s.checkpoints);
     s.run.step = which;
     s.run.best_step = which;
-    Status status = log_open(&s.log, s.folder, 1);
+    Status status = metrics_log_open(&s.log, s.folder, 1);
     if (status == OK) status = session_save(&s, false);
-    log_close(&s.log);
+    metrics_log_close(&s.log);
     return status;
 }
 
@@ -71,12 +71,12 @@ static int find_checkpoint(void)
 static Status add_lines(int which)
 {
     s.run.step = which;
-    Status status = log_open(&s.log, s.folder, which - 1);
+    Status status = metrics_log_open(&s.log, s.folder, which - 1);
     if (status == OK) {
-        log_evaluation(&s.log, &s.run, which); /* that they wait is told by */
-        status = log_sync(&s.log);
+        metrics_log_evaluation(&s.log, &s.run, which); /* that they wait is told by */
+        status = metrics_log_sync(&s.log);
     }
-    log_close(&s.log);
+    metrics_log_close(&s.log);
     return status;
 }
 
@@ -86,10 +86,10 @@ static int find_lines(void)
     enum { BOTH = sizeof both - 1, ONE = BOTH / 2 };
     char path[200];
     long size;
-    Lines lines;
-    Status opened = lines_open(&lines, s.folder, "metrics.jsonl"); /* drops what is torn */
-    if (opened == OK) opened = lines_sync(&lines);
-    lines_close(&lines);
+    AppendFile lines;
+    Status opened = append_file_open(&lines, s.folder, "metrics.jsonl"); /* drops what is torn */
+    if (opened == OK) opened = append_file_sync(&lines);
+    append_file_close(&lines);
     if (opened != OK) return BROKEN;
     unsigned char *bytes = file_bytes(path_of("run/metrics.jsonl", path), &size);
     const bool begins = size >= ONE && size <= BOTH && !memcmp(bytes, both, (size_t)size);
@@ -167,10 +167,10 @@ static Status make_folder(int which)
     config = c;
     config.train.seed = which;
     path_of("other", folder);
-    Status status = folder_occupy(folder, &lock);
+    Status status = folder_lock(folder, &lock);
     if (status == OK) status = folder_make(folder);
-    if (status == OK) status = folder_occupy(folder, &lock);
-    if (status == OK) status = folder_create(folder, true);
+    if (status == OK) status = folder_lock(folder, &lock);
+    if (status == OK) status = folder_prepare(folder, true);
     files_clean(folder, "config.yaml");
     if (status == OK) status = folder_write_config(folder, &config);
     if (status == OK && which == OLD)
@@ -198,9 +198,9 @@ static Status keep_bundle(int which)
     if (which == OLD) return OK;
     s.run.monitor.judgement.opens = true;
     rewind(said);
-    Status status = log_open(&s.log, s.folder, s.run.step);
-    if (status == OK) status = spikes_act(&s, &taken);
-    log_close(&s.log);
+    Status status = metrics_log_open(&s.log, s.folder, s.run.step);
+    if (status == OK) status = spike_response_act(&s, &taken);
+    metrics_log_close(&s.log);
     fflush(said);
     const ssize_t size = pread(fileno(said), text, sizeof text - 1, 0);
     if (status != OK || size < 0) return status;

@@ -68,8 +68,8 @@ static Status dispatch(int argc, char *argv[])
     return OK;
 }
 
-/* A closed standard stream would let a file of ours take its number, and what is printed go into
- * it. What is opened here instead fails as the closed one would. */
+/* If a standard stream is closed, the next file that is opened gets its number, and printed text
+ * would go into that file. Occupies the numbers with streams that fail like closed ones. */
 static void occupy_standard_streams(void)
 {
     for (int fd = 0; fd <= 2; fd++)
@@ -86,14 +86,14 @@ int main(int argc, char *argv[])
     }
     mapping_report_bus_errors();
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a save beyond the limit of a file is an error like any other */
+    signal(SIGXFSZ, SIG_IGN); /* a save beyond the file size limit is an ordinary error */
     Status status = dispatch(argc, argv);
     if (status != OK) {
         fprintf(stderr, "capstan: %s\n", error_message());
         if (getenv("CAPSTAN_TRACE")) fputs(error_trace(), stderr);
     }
     if ((fflush(stdout) || ferror(stdout)) && status == OK) {
-        status = FAIL(E_IO, "standard output: not all could be written");
+        status = FAIL(E_IO, "standard output: not everything could be written");
         fprintf(stderr, "capstan: %s\n", error_message());
     }
     return status_exit_code(status);

@@ -18,8 +18,7 @@ void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out)
                     .is_terminal = isatty(fileno(out)),
                     .started = clock_seconds(),
                     .first = r->step,
-                    .end = end,
-                    .tokens = r->tokens};
+                    .end = end};
     p->shown = p->started;
 }
 
@@ -33,13 +32,13 @@ static void erase(Progress *p)
 static bool begin_line(Progress *p)
 {
     if (!stream_is_read(p->out)) {
-        p->left_out++;
+        p->dropped++;
         return false;
     }
     erase(p);
-    if (p->left_out)
-        fprintf(p->out, "(%lld lines were left out: nobody read them)\n", (long long)p->left_out);
-    p->left_out = 0;
+    if (p->dropped)
+        fprintf(p->out, "(%lld lines dropped: nobody read them)\n", (long long)p->dropped);
+    p->dropped = 0;
     return true;
 }
 

@@ -1,4 +1,5 @@
-/* What training shows while it runs: one line that changes on a terminal, plain lines elsewhere. */
+/* The progress of training: on a terminal one line that is updated in place, elsewhere plain
+ * lines. */
 #ifndef TRAIN_PROGRESS_H
 #define TRAIN_PROGRESS_H
 
@@ -10,26 +11,25 @@
 typedef struct Progress {
     FILE *out;
     bool is_terminal;
-    double shown;     /* when the last line was */
-    double started;   /* clock at the first update of this session */
-    int64_t first;    /* r->step then */
-    int64_t end;      /* r->step when the session is over */
-    int64_t tokens;   /* r->tokens then */
-    double paused;    /* seconds that went into evaluations, samples and saves */
-    int64_t left_out; /* lines, because nobody took them */
-    bool line_open;   /* the terminal's cursor stands behind a line that will change */
+    double shown;    /* time of the last line */
+    double started;  /* time of the session's start */
+    int64_t first;   /* r->step at the start */
+    int64_t end;     /* r->step at the end of the session */
+    double paused;   /* seconds spent on evaluations, samples and saves */
+    int64_t dropped; /* lines that nobody read */
+    bool line_open;  /* the cursor is at the end of a line that will be updated */
 } Progress;
 
 void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out);
 
-/* After each update; shows something at most some times a second. */
+/* After each step; prints a few times per second at most. */
 void progress_step(Progress *p, const Run *r, double tokens_per_second);
 
-/* A line that stays; printf's arguments. Training waits for nobody: a line that is not read is left out, and
- * how many were is said when there is a reader again. */
+/* Prints a line of its own; printf's arguments. Training never waits for a reader: lines that
+ * nobody reads are dropped, and their number is printed once there is a reader again. */
 void progress_note(Progress *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The line that changes stays as it is; what is printed next begins a new one. */
+/* Ends the line that is updated in place, so that further output begins on a new one. */
 void progress_end(Progress *p);
 
 #endif

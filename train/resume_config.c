@@ -1,4 +1,4 @@
-/* Which config a resumed run uses: which settings may differ from its checkpoint's, and which may not. */
+/* The config of a resumed run: which settings may differ from those in its checkpoint. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 
 typedef struct Diff {
     const Config *old, *new;
-    bool branches; /* the schedule may go another way from here on */
+    bool branches; /* the schedule may differ from here on */
     char text[3072];
     size_t length;
 } Diff;
@@ -21,7 +21,8 @@ static void note(void *context, const Key *k)
 {
     Diff *d = context;
     char old[TEXT_MAX + 16], new[TEXT_MAX + 16];
-    if (config_may_change(k) || !strcmp(k->name, "path")) return; /* the path: by digest, later */
+    if (config_may_change(k) || !strcmp(k->name, "path"))
+        return; /* the dataset is compared later, by its digest */
     if (d->branches && k->flags & SETTING_SCHEDULE) return;
     const size_t room = sizeof d->text - d->length;
     int used = snprintf(d->text + d->length, room, "\n  %s.%s: %s in the run, %s now", k->section,
@@ -37,14 +38,15 @@ static Status check_schedule(const Config *old, const Config *new, int64_t step)
         return FAIL(E_CONFIG, "train.steps = %lld: the checkpoint to resume from has %lld steps",
                     (long long)new->train.steps, (long long)step);
     if (parting > step) return OK;
-    return FAIL(E_CONFIG,
-                "update %lld of the checkpoint's %lld was made with a learning rate of %g, this "
-                "schedule has %g there; --allow-change goes on anyway",
-                (long long)parting, (long long)step, learning_rate(&old->optim, parting),
-                learning_rate(&new->optim, parting));
+    return FAIL(
+        E_CONFIG,
+        "step %lld of the checkpoint's %lld had a learning rate of %g, but in this schedule "
+        "it has %g; --allow-change continues anyway",
+        (long long)parting, (long long)step, learning_rate(&old->optim, parting),
+        learning_rate(&new->optim, parting));
 }
 
-/* What may not differ between them, as text, to be freed; NULL: memory is out. */
+/* The differences that are not allowed; free() it. NULL: out of memory. */
 static Diff *differences(const Config *old, const Config *new, bool branches)
 {
     Diff *d = calloc(1, sizeof *d);
@@ -63,7 +65,8 @@ Status train_differs(const Config *old, const Config *new, bool *differs)
     return OK;
 }
 
-/* branch: the updates of another run's checkpoint that this one branches off from; -1: it is its own. */
+/* branch: the step of another run's checkpoint to branch off from; -1: the checkpoint is the run's
+ * own. */
 static Status compare(const TrainOptions *o, const char *folder, int64_t branch, const Config *old,
                       const Config *new)
 {
@@ -73,23 +76,23 @@ static Status compare(const TrainOptions *o, const char *folder, int64_t branch,
     if (!d) return FAIL(E_NOMEM, "a comparison");
     const Status status =
         d->length ? FAIL(E_CONFIG,
-                         "%s%s was made with other settings; --allow-change resumes with the new "
-                         "ones:%s",
+                         "%s%s was made with other settings; --allow-change continues with the "
+                         "new ones:%s",
                          branch < 0 ? "the run in " : "", folder, d->text)
                   : OK;
     free(d);
     return status;
 }
 
-/* Whether it is the checkpoint that does not belong here, another run's: if the run's folder says otherwise than it
- * does, and the config that was asked for (NULL: none was) does not. If not, `status` stays. */
+/* E_FORMAT if the checkpoint belongs to another run: its settings differ from config.yaml's, and
+ * those asked for (NULL: none) do not. Otherwise returns `status`. */
 static Status check_own(const TrainOptions *o, const char *folder, const CheckpointReader *r,
                         const Config *theirs, const Config *asked, Status status)
 {
-    char path[FOLDER_PATH_MAX + 16], said[4096];
+    char path[FOLDER_PATH_MAX + 16], message[4096];
     if (o->allow_change) return status;
     snprintf(path, sizeof path, "%s/config.yaml", folder);
-    snprintf(said, sizeof said, "%s", error_message());
+    snprintf(message, sizeof message, "%s", error_message());
     Config *own = malloc(sizeof *own);
     if (!own) return FAIL(E_NOMEM, "a config");
     bool is_asked = true;
@@ -106,16 +109,15 @@ static Status check_own(const TrainOptions *o, const char *folder, const Checkpo
     if (read == E_NOMEM)
         status = read;
     else if (read == OK && is_asked && d->length)
-        status =
-            FAIL(E_FORMAT,
-                 "%s: another run's, or config.yaml beside it was changed; --allow-change goes "
-                 "on with %s:%s",
-                 r->path,
-                 asked ? "config.yaml's settings, which are those asked for"
-                       : "its settings, where these differ",
-                 d->text);
+        status = FAIL(E_FORMAT,
+                      "%s: this checkpoint belongs to another run, or the run's config.yaml was "
+                      "changed; --allow-change continues with %s:%s",
+                      r->path,
+                      asked ? "the settings of config.yaml, which are those asked for"
+                            : "the settings of the checkpoint, which differ",
+                      d->text);
     else if (status != OK)
-        error_adopt(status, said);
+        error_adopt(status, message);
     free(d);
     free(own);
     return status;

@@ -1,54 +1,23 @@
 #include "train/spike_response.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "data/files.h"
-#include "train/diagnose/bundle.h"
-#include "train/run/run_state.h"
 #include "train/snapshots.h"
-
-/* An earlier checkpoint under another name: it stays when the snapshots go. */
-static Status keep_before(Session *s, Bundle *b)
-{
-    char from[CHECKPOINT_PATH_MAX], to[BUNDLE_PATH_MAX + 16];
-    TRY(snapshots_before(s, &b->before_step, from));
-    snprintf(to, sizeof to, "%s/before.h5", b->folder);
-    return b->before_step < 0 ? OK : file_alias(from, to);
-}
 
 static Status fill_bundle(Session *s, Bundle *b)
 {
-    const Judgement *j = &s->run.monitor.judgement;
-    char path[BUNDLE_PATH_MAX + 16];
-    snprintf(path, sizeof path, "%s/spikes", s->folder);
-    TRY(file_make_own_folder(path));
-    bundle_path(s->folder, j->batch_index, b->folder);
-    TRY(file_make_own_folder(b->folder));
-    files_clean(b->folder, ""); /* of a run that was killed here */
+    char before[CHECKPOINT_PATH_MAX];
+    TRY(session_open_bundle(s, b));
     b->run = s->folder;
     TRY(bundle_take(b, &s->run));
-    TRY(keep_before(s, b));
-    snprintf(path, sizeof path, "%s/at.h5", b->folder);
-    TRY(session_save_state(s, path));
-    return bundle_write(b);
+    TRY(snapshots_before(s, &b->before_step, before));
+    return session_write_bundle(s, b, before);
 }
 
-/* What there is of a bundle that could not be written takes the room of two checkpoints, and is no use. */
-static void drop_rest(const Bundle *b)
-{
-    static const char *const names[] = {"before.h5", "at.h5"};
-    char path[BUNDLE_PATH_MAX + 16];
-    if (!*b->folder || bundle_is_there(b->folder)) return;
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", b->folder, names[i]);
-        if (file_remove(path) != OK) return;
-    }
-    file_calls->rmdir(b->folder);
-}
-
-/* Keeps everything of the step at hand; path: where, or "" if that failed. */
-static void keep_bundle(Session *s, char path[BUNDLE_PATH_MAX])
+/* Saves the bundle of the current step, if it is due one. path: relative to the run's folder; "":
+ * none. */
+static void save_bundle(Session *s, char path[BUNDLE_PATH_MAX])
 {
     Bundle *b = &(Bundle){.before_step = -1};
     *path = '\0';
@@ -57,22 +26,22 @@ static void keep_bundle(Session *s, char path[BUNDLE_PATH_MAX])
         snprintf(path, BUNDLE_PATH_MAX, "%s", b->folder + strlen(s->folder) + 1);
     else {
         session_warn(s, "no bundle", error_message());
-        drop_rest(b);
+        session_discard_bundle(s, b);
     }
     bundle_close(b);
 }
 
-/* Goes back, or, if there is nothing to go back to, skips the batch. */
-static void go_back(Session *s, const char *bundle)
+/* Rewinds; skips the batch if there is nothing to rewind to. */
+static void rewind_or_skip(Session *s, const char *bundle)
 {
     Run *r = &s->run;
     const Judgement j = r->monitor.judgement;
     char message[sizeof j.message + 128];
     const double rate = r->monitor.rate;
     bool done;
-    rewind_run(s, &done);
+    snapshots_rewind(s, &done);
     if (!done) {
-        run_leave(r);
+        run_skip(r);
         session_warn(s, "warning", "there is no snapshot to go back to: the batch is skipped");
         session_spike(s, &j, "skipped", j.message, bundle);
         return;
@@ -81,21 +50,21 @@ static void go_back(Session *s, const char *bundle)
                                 j.message, (long long)r->step, (long long)r->monitor.past.attempts);
     if (rate < 1)
         snprintf(message + length, sizeof message - (size_t)length,
-                 ", learning rate times %g from here on", rate);
+                 ", learning rate times %g from now on", rate);
     session_spike(s, &j, "rewound", message, bundle);
-    rewind_settle(s);
+    snapshots_finish_rewind(s);
 }
 
-static Status stopped(Session *s, const char *bundle)
+static Status stop(Session *s, const char *bundle)
 {
     char message[1024];
-    const Status status = run_stopped(&s->run);
+    const Status status = run_stop_error(&s->run);
     snprintf(message, sizeof message, "%s", error_message() + strlen(status_text(status)) + 2);
     session_spike(s, &s->run.monitor.judgement, "stopped", message, bundle);
     return FAIL(E_NUMERIC, "%s", message);
 }
 
-static void warn_of_injection(Session *s)
+static void warn_injection_missed(Session *s)
 {
     char text[512];
     snprintf(text, sizeof text,
@@ -104,45 +73,43 @@ static void warn_of_injection(Session *s)
     session_warn(s, "warning", text);
 }
 
-Status spikes_act(Session *s, bool *taken)
+Status spike_response_act(Session *s, bool *accepted)
 {
     Run *r = &s->run;
     const Judgement *j = &r->monitor.judgement;
     const bool is_spike = j->finding.flag != SPIKE_NONE;
     char path[BUNDLE_PATH_MAX];
-    *taken = j->verdict == VERDICT_TAKE;
+    *accepted = j->verdict == VERDICT_TAKE;
     if (r->poisoned && j->finding.flag != SPIKE_NONFINITE &&
         j->batch_index == s->config->monitor.inject_batch)
-        warn_of_injection(s);
+        warn_injection_missed(s);
     if (!is_spike && !j->severe) return OK;
-    keep_bundle(s, path);
+    save_bundle(s, path);
     switch (j->verdict) {
-    case VERDICT_STOP: return stopped(s, path);
-    case VERDICT_REWIND: go_back(s, path); return OK;
+    case VERDICT_STOP: return stop(s, path);
+    case VERDICT_REWIND: rewind_or_skip(s, path); return OK;
     case VERDICT_SKIP:
         session_spike(s, j, "skipped", j->message, path);
-        run_leave(r);
+        run_skip(r);
         return OK;
     case VERDICT_TAKE: break;
     }
     session_spike(s, j, is_spike ? "spike" : "warning", j->message, path);
     if (j->exhausted)
-        session_spike(
-            s, j, "budget",
-            "the skip budget (monitor.skip_run, monitor.skip_share) is used up: the batch is "
-            "taken, "
-            "and the baseline is learned again",
-            "");
+        session_spike(s, j, "budget",
+                      "the skip budget (monitor.skip_run, monitor.skip_share) is used up: the "
+                      "batch is taken, and the baseline is learned again",
+                      "");
     return OK;
 }
 
-void spikes_warn(Session *s)
+void spike_response_warn(Session *s)
 {
     const Monitor *m = &s->run.monitor;
     for (int i = 0; i < m->warning_count; i++) session_warn(s, "warning", m->warnings[i]);
 }
 
-char *spikes_summary(const Session *s, char *out, size_t size)
+char *spike_response_summary(const Session *s, char *out, size_t size)
 {
     const Monitor *m = &s->run.monitor;
     const MonitorPast *p = &m->past;

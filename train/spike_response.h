@@ -1,18 +1,18 @@
-/* What is done at a spike: the bundle, the journal, and what the verdict says. */
+/* The response to a spike: its bundle, its log entry, and the action that the monitor chose. */
 #ifndef TRAIN_SPIKE_RESPONSE_H
 #define TRAIN_SPIKE_RESPONSE_H
 
 #include "train/session.h"
 
-/* After run_measure(): *taken says whether the update is to be made; else the batch has been left, or the
- * run has gone back. E_NUMERIC, and nothing else, if it cannot go on: a fault of the monitor's own
- * is a warning. */
-Status spikes_act(Session *s, bool *taken);
+/* Call after run_measure(). *accepted: the caller applies the update; if not, the batch was skipped
+ * or the run was rewound. The only error is E_NUMERIC: the run must stop. Failures to write the
+ * bundle are warnings. */
+Status spike_response_act(Session *s, bool *accepted);
 
-/* After the update: says which levels were crossed. */
-void spikes_warn(Session *s);
+/* After the update: prints and logs the monitor's warnings. */
+void spike_response_warn(Session *s);
 
-/* What there was to see in the whole run, as a line for people; "" if nothing. Returns out. */
-char *spikes_summary(const Session *s, char *out, size_t size);
+/* One line about all spikes of the run; "" if there was none. Returns out. */
+char *spike_response_summary(const Session *s, char *out, size_t size);
 
 #endif

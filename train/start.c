@@ -22,7 +22,7 @@ static Status restore_from(Session *s, const CheckpointReader *reader)
             E_CONFIG,
             "%s holds other tokens than the run was trained on; --allow-change resumes anyway",
             s->config->data.path);
-    TRY(run_state_lay(r, reader));
+    TRY(run_state_restore(r, reader));
     s->saved = r->step;
     snprintf(s->core, sizeof s->core, "%s", info->core);
     return OK;
@@ -30,7 +30,7 @@ static Status restore_from(Session *s, const CheckpointReader *reader)
 
 static void ignore(void *context, const char *message)
 {
-    (void)context; /* train_config() has shown it */
+    (void)context; /* train_config() has printed it */
     (void)message;
 }
 
@@ -50,7 +50,7 @@ static Status restore(Session *s)
     return status;
 }
 
-/* Continues from another run's checkpoint, as if its steps had been made here. */
+/* Continues from another run's checkpoint, as if its steps had been taken here. */
 static Status branch_off(Session *s)
 {
     CheckpointReader reader;
@@ -69,7 +69,7 @@ static Status open_state(Session *s, bool *branches)
     return *branches ? branch_off(s) : OK;
 }
 
-static void greet(Session *s)
+static void print_summary(Session *s)
 {
     const Run *r = &s->run;
     const Config *c = s->config;
@@ -111,7 +111,7 @@ static void report_lock(Session *s)
 }
 
 /* Warnings at the start: none of them stops the run. */
-static void warn_of_start(Session *s)
+static void warn_at_start(Session *s)
 {
     const Run *r = &s->run;
     char text[256];
@@ -120,8 +120,7 @@ static void warn_of_start(Session *s)
                  "this run was on OpenBLAS's %s and is now on %s: it continues equal to rounding, "
                  "not bit for bit",
                  s->core, model_core(&r->params));
-        fprintf(stderr, "capstan: warning: %s\n", text);
-        session_event(s, "warning", text);
+        session_warn_stderr(s, "warning", text);
     }
     if (r->has_val || !s->config->train.eval_every) return;
     snprintf(text, sizeof text,
@@ -134,7 +133,7 @@ static void warn_of_start(Session *s)
 static Status resume(Session *s)
 {
     const TrainOptions *o = s->options;
-    session_settle(s);
+    session_finish_save(s);
     session_print(s, "resumed at step %lld", (long long)s->run.step);
     if (s->outdated)
         session_save_due(s, false); /* before config.yaml, which would not match the checkpoint */
@@ -151,13 +150,13 @@ Status start(Session *s, int64_t end)
     TRY(open_state(s, &branches));
     if (*s->stop) return FAIL(E_INTERRUPTED, "before anything was changed");
     TRY(session_open_folder(s, branches));
-    s->logged = r->tokens;
+    s->logged_tokens = r->tokens;
     s->logged_seconds = s->log.seconds;
 
-    progress_begin(&s->progress, r, end, o->out);
-    greet(s);
+    session_begin_progress(s, end);
+    print_summary(s);
     report_lock(s);
-    warn_of_start(s);
+    warn_at_start(s);
     if (snapshots_begin(s) != OK) session_warn(s, "warning", error_message());
     if (s->saved >= 0)
         TRY(resume(s));

@@ -37,53 +37,39 @@ static Status evaluate(Session *s)
     return OK;
 }
 
-/* Prints a sample of so many tokens; of 0: only checks that the prompt can be encoded. */
-static Status sample(Session *s, int64_t tokens)
-{
-    const TrainConfig *c = &s->config->train;
-    Sampling how = {.sampler = {.temperature = 0.8, .top_p = 1},
-                    .tokens = tokens,
-                    .seed = (uint64_t)c->seed,
-                    .with_prompt = tokens > 0,
-                    .stop = s->stop};
-    sampling_as_trained(&how, &s->config->data);
-    return sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step, 1,
-                        &s->options->out, NULL);
-}
-
 /* Prints a sample. If that fails, training continues with a warning. */
 static void show_sample(Session *s)
 {
     const double before = clock_seconds();
     if (!stream_is_read(s->options->out)) return;
     session_print(s, "step %lld  sample:", (long long)s->run.step);
-    Status status = sample(s, s->config->train.sample_tokens);
+    Status status = session_sample(s, s->config->train.sample_tokens);
     session_print(s, "%s", "");
     s->progress.paused += clock_seconds() - before;
     if (status != OK && status != E_INTERRUPTED) /* the loop handles the signal */
         session_warn(s, "no sample", error_message());
 }
 
-/* One step, and what is due after it. */
+/* One step, then evaluation, sample, snapshot and checkpoint if they are due. */
 static Status step(Session *s, int64_t end)
 {
     Run *r = &s->run;
     const TrainConfig *c = &s->config->train;
     const double before = clock_seconds();
-    bool taken;
+    bool accepted;
     TRY(run_measure(r));
-    TRY(spikes_act(s, &taken));
-    if (taken) run_update(r);
+    TRY(spike_response_act(s, &accepted));
+    if (accepted) run_update(r);
     s->log.seconds += clock_seconds() - before;
-    if (!taken) return OK;
-    spikes_warn(s);
+    if (!accepted) return OK;
+    spike_response_warn(s);
 
     const double elapsed = s->log.seconds - s->logged_seconds,
-                 speed = elapsed > 0 ? (double)(r->tokens - s->logged) / elapsed : 0;
-    progress_step(&s->progress, r, speed);
+                 speed = elapsed > 0 ? (double)(r->tokens - s->logged_tokens) / elapsed : 0;
+    session_show_step(s, speed);
     if (is_due(r->step, c->log_every) || r->step == c->steps) {
         session_log_training(s, r->step, speed);
-        s->logged = r->tokens;
+        s->logged_tokens = r->tokens;
         s->logged_seconds = s->log.seconds;
     }
     if (r->has_val && c->eval_every && (is_due(r->step, c->eval_every) || r->step == c->steps))
@@ -93,12 +79,12 @@ static Status step(Session *s, int64_t end)
 
     if (snapshots_step(s) != OK) session_warn(s, "no snapshot", error_message());
     const bool due = r->step == end || *s->stop || is_due(r->step, c->save_every) ||
-                     (s->patience && r->step >= s->retry);
+                     (s->retry_delay && r->step >= s->retry_step);
     if (due || r->best_step == r->step) session_save_due(s, !due);
     return OK;
 }
 
-/* The monitor, or a loss or gradient that is not finite, ends the run. */
+/* The run ends because of the monitor, or of a loss or gradient that is not finite. */
 static Status stop(Session *s)
 {
     char message[4096];
@@ -115,24 +101,25 @@ static bool is_saved(const Session *s)
     return s->saved == s->run.step && !s->outdated;
 }
 
-/* An error ends the run: saves the state, which is that of the last whole step. */
-static Status leave(Session *s, Status status)
+/* An error ends the run: saves the state after the last complete step. */
+static Status save_after_error(Session *s, Status status)
 {
-    char said[4096];
-    snprintf(said, sizeof said, "%s", error_message());
+    char message[4096];
+    snprintf(message, sizeof message, "%s", error_message());
     if (s->run.step && !s->evaluating && !is_saved(s) && session_save(s, false) != OK)
         session_warn(s, "save failed", error_message());
-    return error_adopt(status, said);
+    return error_adopt(status, message);
 }
 
-/* Saves the last step, unless that is done; snapshots make room on a full disk. */
+/* Saves the last step unless it is saved already. On a full disk, removes snapshots to make
+ * room. */
 static Status save_last(Session *s)
 {
-    char said[4096];
+    char message[4096];
     Status status = is_saved(s) ? OK : session_save(s, false);
     while (status == E_IO) {
-        snprintf(said, sizeof said, "%s", error_message());
-        if (!snapshots_give_up(s)) return error_adopt(status, said);
+        snprintf(message, sizeof message, "%s", error_message());
+        if (!snapshots_remove_oldest(s)) return error_adopt(status, message);
         status = session_save(s, false);
     }
     return status;
@@ -145,7 +132,7 @@ static Status loop(Session *s, int64_t end)
     while (r->step < end && !*s->stop) {
         Status status = step(s, end);
         if (status == E_NUMERIC) return stop(s);
-        if (status != OK) return leave(s, status);
+        if (status != OK) return save_after_error(s, status);
     }
     TRY(save_last(s));
     if (*s->stop) {
@@ -164,17 +151,17 @@ static Status train_in(Session *s)
     const int64_t steps = s->config->train.steps,
                   end = o->stop_after && o->stop_after < steps ? o->stop_after : steps;
     Run *r = &s->run;
-    TRY(folder_occupy(s->folder, &s->lock)); /* before anything in it is read */
+    TRY(session_lock(s)); /* before anything in the folder is read */
     TRY(run_open(r, s->config));
     if (r->dataset.tokenizer)
         TRY(tokenizer_parse(&r->arena, r->dataset.tokenizer, r->dataset.tokenizer_size,
                             r->dataset.path, &s->tokenizer));
     if (s->config->train.sample_every) {
         TRY(decoder_open(&s->decoder, &r->model, 1));
-        TRY(sample(s, 0));
+        TRY(session_sample(s, 0));
     }
     TRY(start(s, end));
-    progress_begin(&s->progress, r, end, o->out);
+    session_begin_progress(s, end);
     return loop(s, end);
 }
 
@@ -190,7 +177,7 @@ Status train(const TrainOptions *o, const Config *c, bool *began)
         interrupt_watch("\nfinishing this step, then saving; interrupt again to quit at once\n",
                         true);
     s->lock.file = -1;
-    s->log = (RunLog){.metrics.fd = -1, .events.fd = -1};
+    s->log = (MetricsLog){.metrics.fd = -1, .events.fd = -1};
     threads_set((int)(o->threads ? o->threads : c->train.threads));
 
     Status status = folder_path(o->folder, o->config, s->folder);
@@ -203,13 +190,11 @@ Status train(const TrainOptions *o, const Config *c, bool *began)
     if (status == OK)
         session_print(s, "done: step %lld, %s of training; checkpoints in %s/checkpoints",
                       (long long)s->run.step, duration_text(s->log.seconds), s->folder);
-    if (*began && *spikes_summary(s, summary, sizeof summary)) session_print(s, "%s", summary);
+    if (*began && *spike_response_summary(s, summary, sizeof summary))
+        session_print(s, "%s", summary);
     decoder_close(&s->decoder);
-    log_close(&s->log);
     run_close(&s->run);
-    lock_drop(&s->lock);
-    fflush(o->out);
-    clearerr(o->out); /* a reader that has gone is no error */
+    session_close(s);
     free(s);
     return status;
 }

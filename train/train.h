@@ -1,4 +1,4 @@
-/* Trains a model: from a config to a run's folder (CONTRACT 4), from there on if it was cut off. */
+/* Trains a model from a config into a run's folder, or resumes a run that was interrupted. */
 #ifndef TRAIN_TRAIN_H
 #define TRAIN_TRAIN_H
 
@@ -14,24 +14,24 @@ typedef struct TrainOptions {
     const char *from; /* a checkpoint of another run that a fresh run continues from; NULL: none */
     bool resume, overwrite, allow_change;
     bool fallback;      /* resume from an older checkpoint if the newest is damaged */
-    int64_t stop_after; /* save and return after this update; 0: the config's last */
-    int64_t threads;    /* 0: as the config says */
-    FILE *out;          /* progress */
+    int64_t stop_after; /* save and return after this step; 0: train.steps */
+    int64_t threads;    /* 0: train.threads */
+    FILE *out;          /* for progress */
 } TrainOptions;
 
-/* Reads the config that training with these options would use: of the file, or of the newest
- * checkpoint, or of the one that `from` names. E_CONFIG if there is none of them, or if it is not one that the
- * checkpoint can go on with. A run that branches off from another may be longer or shorter, and its learning
- * rate go another way from there; the updates that were made must have been its own, and then it is the run
- * that never branched, bit for bit. */
+/* Reads the config that training with these options would use: from the file, the newest
+ * checkpoint, or the checkpoint `from`. E_CONFIG: there is none of these, or the checkpoint cannot
+ * continue with it. A run that branches off from another may have another length, and another
+ * learning rate schedule from the branching step on. Up to that step the schedules must agree, so
+ * the run is bit for bit the one that trained alone from the start. */
 Status train_config(const TrainOptions *o, Config *c);
 
-/* Whether a run of `new` may come to other results than one of `old`. E_NOMEM. */
+/* *differs: runs of the two configs may have different results. E_NOMEM. */
 Status train_differs(const Config *old, const Config *new, bool *differs);
 
-/* Trains. c: what train_config() gave. E_EXISTS if the folder holds a run and neither resume nor
- * overwrite is set; E_INTERRUPTED after SIGINT or SIGTERM and a clean save; E_NUMERIC as run_step().
- * *began: whether the folder is this run's now, so that a report of it makes sense. */
+/* Trains. c: from train_config(). E_EXISTS: the folder holds a run, and neither resume nor
+ * overwrite is set. E_INTERRUPTED: after SIGINT or SIGTERM and a clean save. E_NUMERIC: as
+ * run_step(). *began: the folder belongs to this run now, so it makes sense to write its report. */
 Status train(const TrainOptions *o, const Config *c, bool *began);
 
 #endif

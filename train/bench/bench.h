@@ -1,4 +1,5 @@
-/* Bench: the speed of training steps, compared with the GEMM bound: the time of their matrix products alone. */
+/* Bench: the speed of training steps, compared with the GEMM bound: the time of their matrix
+ * products alone. */
 #ifndef TRAIN_BENCH_BENCH_H
 #define TRAIN_BENCH_BENCH_H
 
@@ -26,11 +27,11 @@ typedef struct BenchOptions {
 typedef struct BenchResult {
     int64_t tokens;          /* in a step */
     int64_t steps;           /* in a repeat */
-    double seconds;          /* a step */
-    double fastest, slowest; /* seconds a step: of the fastest and the slowest repeat */
-    double flops;            /* a token: FLOPS_PRODUCTS of train/plan/account.h */
+    double seconds;          /* per step */
+    double fastest, slowest; /* seconds per step of the fastest and the slowest repeat */
+    double flops;            /* per token: FLOPS_PRODUCTS of train/plan/account.h */
     const char *core;        /* the kernel: gemm_core() or gemm_bf16_core() */
-    double bound_seconds;    /* a step's products alone, measured in turns with steps */
+    double bound_seconds;    /* the products of a step alone, measured in turns with steps */
     double linear_rate,
         attention_rate; /* FLOP/s in them; attention: only pairs that the mask lets through */
     BoundProduct products[BOUND_PRODUCTS_MAX]; /* names, shapes and rates only */

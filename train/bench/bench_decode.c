@@ -50,7 +50,8 @@ static void sampler_close(Sampler *s)
     arena_free(&s->arena);
 }
 
-/* Seconds that `steps` tokens of each stream take. The streams begin with the same token, which is not timed. */
+/* Seconds that `steps` tokens of each stream take. The streams begin with the same token, which is
+ * not timed. */
 static Status write_tokens(Sampler *s, int64_t streams, int64_t steps, double *seconds)
 {
     static const SamplerParams params = {.temperature = 0.8, .top_p = 1};
@@ -151,9 +152,9 @@ Status bench_decode_run(const Config *c, int64_t vocab_size, const BenchOptions 
 
 void bench_decode_print(const char *name, const BenchDecode *d)
 {
-    printf(
-        "%-6s one stream %8.1f tokens/s: %.1f MB a token, %.3f of the memory's rate (%.1f GB/s)\n",
-        name, d->one, 1e-6 * d->bytes, d->memory_seconds * d->one, 1e-9 * d->memory);
+    printf("%-6s one stream %8.1f tokens/s: %.1f MB per token, %.3f of the memory's rate (%.1f "
+           "GB/s)\n",
+           name, d->one, 1e-6 * d->bytes, d->memory_seconds * d->one, 1e-9 * d->memory);
     printf("       %2lld streams %8.1f tokens/s: %.1f times one stream\n", (long long)d->streams,
            d->many, d->many / d->one);
     printf("       prompt     %8.1f tokens/s of %lld: %.1f GFLOP/s\n", d->prompt_rate,

@@ -21,7 +21,8 @@ static int faster_first(const void *a, const void *b)
     return (x->seconds > y->seconds) - (x->seconds < y->seconds);
 }
 
-/* Takes steps without and with a profile in turns, so that a machine that is busy for a while slows both. */
+/* Takes steps without and with a profile in turns, so that a machine that is busy for a while slows
+ * both. */
 static Status measure(Probe *p, int64_t steps, Kept *kept, BenchProfile *out)
 {
     double plain[KEPT_MAX], profiled[KEPT_MAX];
@@ -138,7 +139,7 @@ Status bench_profile_run(const Config *c, int64_t vocab_size, const BenchOptions
     return status;
 }
 
-/* FLOP/s or bytes a second of all threads; 0: the row counts neither. */
+/* FLOP/s or bytes per second of all threads; 0: the row counts neither. */
 static double rate_of(const BenchProfile *p, const ProfileRow *row)
 {
     const double work = row->work.operations > 0 ? row->work.operations : row->work.bytes;
@@ -149,7 +150,7 @@ void bench_profile_print(const char *name, const BenchProfile *p)
 {
     double sum = 0;
     for (int i = 0; i < p->profile.count; i++) sum += p->profile.rows[i].seconds;
-    printf("%-6s %.3f ms a step, %.3f ms while profiled (%+.2f %%); mean of %lld steps on %d "
+    printf("%-6s %.3f ms per step, %.3f ms while profiled (%+.2f %%); mean of %lld steps on %d "
            "thread%s\n",
            name, 1e3 * p->plain_seconds, 1e3 * p->seconds,
            100 * (p->seconds / p->plain_seconds - 1), (long long)p->steps, p->threads,

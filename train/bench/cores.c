@@ -52,8 +52,8 @@ static Reach processor_reach(void)
     return SSE;
 }
 
-/* An unknown name is newer than this list: assume the best. So does Zen on AMD, where a vector of 512 bits takes as
- * long as two of 256. */
+/* An unknown name is newer than this list: assume the best. So does Zen on AMD, where a vector of
+ * 512 bits takes as long as two of 256. */
 static Reach kernel_reach(const char *name)
 {
     static const struct {

@@ -20,7 +20,8 @@ typedef struct Call {
     const bf16 *a_bf16, *b_bf16; /* instead of a and b: rows side by side */
 } Call;
 
-/* In bfloat16, dy is transposed for dw as training does it; the values of the numbers do not matter. */
+/* In bfloat16, dy is transposed for dw as training does it; the values of the numbers do not
+ * matter. */
 static Call call_of(const GemmBound *b, const BoundProduct *p, int direction, int64_t index)
 {
     const int64_t rows = p->rows, out = p->out, in = p->in, w_at = index * out * in,

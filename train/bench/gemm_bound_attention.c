@@ -64,8 +64,8 @@ static void product(GemmOp op, int64_t m, int64_t n, int64_t k, const bf16 *a, c
         &(GemmBf16){.op = op, .m = m, .n = n, .k = k, .a = a, .b = b, .c = c, .c_bf16 = c_bf16});
 }
 
-/* Each head's rows lie side by side and scores are stored transposed where that is faster: the best that
- * oneDNN does. The values of the numbers do not matter. */
+/* Each head's rows lie side by side and scores are stored transposed where that is faster: the best
+ * that oneDNN does. The values of the numbers do not matter. */
 static void attend_bf16(const Unit *u)
 {
     const BoundAttention *a = u->a;

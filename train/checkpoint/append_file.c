@@ -15,16 +15,16 @@ enum {
     KEPT_MAX = 1 << 20      /* bytes that may be written and not flushed to the disk */
 };
 
-static Status fail(const Lines *l, const char *what)
+static Status fail(const AppendFile *l, const char *what)
 {
     const int reason = errno;
     char safe[PATH_MAX];
     return FAIL(E_IO, "%s: %s%s", text_escape(l->path, safe, sizeof safe), strerror(reason), what);
 }
 
-/* Where the last whole line ends. A loss of power may leave zeros for bytes that had not reached the disk,
- * with lines behind them: the file ends before such bytes. */
-static Status find_end(Lines *l)
+/* Finds the end of the last whole line. A power loss may leave zeros in place of bytes that had not
+ * reached the disk, with lines after them: those do not count. */
+static Status find_end(AppendFile *l)
 {
     char part[1 << 16];
     ssize_t got;
@@ -43,9 +43,9 @@ static Status find_end(Lines *l)
     return OK;
 }
 
-Status lines_open(Lines *l, const char *folder, const char *name)
+Status append_file_open(AppendFile *l, const char *folder, const char *name)
 {
-    *l = (Lines){.fd = -1};
+    *l = (AppendFile){.fd = -1};
     if ((size_t)snprintf(l->path, sizeof l->path, "%s/%s", folder, name) >= sizeof l->path)
         return FAIL(E_ARG, "%s: the path is too long", folder);
     TRY(file_open_own(l->path, O_RDWR | O_CREAT | O_APPEND, &l->fd));
@@ -53,15 +53,15 @@ Status lines_open(Lines *l, const char *folder, const char *name)
     return l->end ? OK : file_settle(l->path);
 }
 
-void lines_close(Lines *l)
+void append_file_close(AppendFile *l)
 {
     if (l->fd >= 0) file_calls->close(l->fd);
     free(l->waiting);
-    *l = (Lines){.fd = -1};
+    *l = (AppendFile){.fd = -1};
 }
 
-/* Writes what waits. 0, or -1 with errno. */
-static int flush(Lines *l)
+/* Writes the waiting lines. 0, or -1 with errno. */
+static int flush(AppendFile *l)
 {
     const int64_t size = l->size - l->written;
     if (l->torn && file_calls->ftruncate(l->fd, (off_t)l->end)) return -1;
@@ -72,13 +72,13 @@ static int flush(Lines *l)
     if (l->torn) return -1;
     l->end += size;
     l->written = l->size;
-    l->told = false;
+    l->reported = false;
     return 0;
 }
 
-/* The same, and all of it is on the disk. After an fsync() that failed, the kernel may have dropped the bytes, and the
- * next fsync() succeeds without them: they are cut off and written again. */
-static int sync_all(Lines *l)
+/* The same, and all of it is on the disk. After an fsync() that failed, the kernel may have dropped
+ * the bytes, and the next fsync() succeeds without them: they are cut off and written again. */
+static int sync_all(AppendFile *l)
 {
     int failed = flush(l);
     if (failed || !l->unsynced) return failed;
@@ -94,7 +94,7 @@ static int sync_all(Lines *l)
     return failed;
 }
 
-static bool grow(Lines *l, int64_t more)
+static bool grow(AppendFile *l, int64_t more)
 {
     if (l->size + more <= l->room) return true;
     const int64_t room = 2 * (l->size + more);
@@ -105,19 +105,21 @@ static bool grow(Lines *l, int64_t more)
     return true;
 }
 
-Status lines_add(Lines *l, const char *line, int64_t size)
+Status append_file_add(AppendFile *l, const char *line, int64_t size)
 {
     if (!grow(l, size) && (sync_all(l) || !grow(l, size)))
-        return l->lost++ ? OK : FAIL(E_NOMEM, "%s: no more lines can wait: it gets a gap", l->path);
+        return l->lost++
+                   ? OK
+                   : FAIL(E_NOMEM, "%s: out of memory for waiting lines: some are lost", l->path);
     memcpy(l->waiting + l->size, line, (size_t)size);
     l->size += size;
     if (!flush(l) && (l->written < KEPT_MAX || !sync_all(l))) return OK;
-    if (l->told) return OK;
-    l->told = true;
+    if (l->reported) return OK;
+    l->reported = true;
     return fail(l, "; its lines wait in memory until it can be written");
 }
 
-Status lines_cut(Lines *l, int64_t kept, int64_t waiting)
+Status append_file_cut(AppendFile *l, int64_t kept, int64_t waiting)
 {
     const int64_t synced = l->end - l->written, written = kept > synced ? kept - synced : 0;
     if (waiting) memmove(l->waiting + written, l->waiting + l->written, (size_t)waiting);
@@ -129,9 +131,9 @@ Status lines_cut(Lines *l, int64_t kept, int64_t waiting)
     return flush(l) ? fail(l, "") : OK;
 }
 
-Status lines_sync(Lines *l)
+Status append_file_sync(AppendFile *l)
 {
-    if (sync_all(l)) return fail(l, l->size ? ": the last lines are not in it" : "");
+    if (sync_all(l)) return fail(l, l->size ? ": the last lines are missing" : "");
     if (!l->lost) return OK;
-    return FAIL(E_NOMEM, "%s lacks %lld lines: there was no memory", l->path, (long long)l->lost);
+    return FAIL(E_NOMEM, "%s lacks %lld lines: out of memory", l->path, (long long)l->lost);
 }

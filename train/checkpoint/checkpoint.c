@@ -50,7 +50,7 @@ int64_t checkpoint_size(int64_t parameters, bool with_optimizer)
     return parameters * (int64_t)sizeof(real) * (with_optimizer ? GROUPS : 1);
 }
 
-/* The blocks of numbers that belong to the groups; how many there are. */
+/* The memory blocks of the groups; returns their number. */
 static int blocks_of(const Params *p, bool with_optimizer, real *blocks[GROUPS])
 {
     blocks[0] = p->value;
@@ -102,7 +102,7 @@ static Status copy_array(const CheckpointReader *r, const char *name, const Chec
     return OK;
 }
 
-/* Visits every array: checks it, or, the second time, copies it. */
+/* Visits every array: checks it or copies it. */
 static Status each_array(const CheckpointReader *r, const Params *p, bool with_optimizer, bool copy)
 {
     real *blocks[GROUPS];
@@ -140,7 +140,7 @@ Status checkpoint_check_model(const CheckpointReader *r, const Config *c)
     Gpt g;
     Params p = {0};
     GptConfig model = c->model;
-    if (model.positions == POSITIONS_sinusoidal) /* they are made, not read */
+    if (model.positions == POSITIONS_sinusoidal) /* they are computed, not read */
         model.positions = POSITIONS_none;
     gpt_init(&g, &p, &model, r->info.vocab_size, (uint64_t)c->train.seed);
     const Status status = p.status ? p.status : each_array(r, &p, false, false);
@@ -151,7 +151,7 @@ Status checkpoint_check_model(const CheckpointReader *r, const Config *c)
 Status checkpoint_load(const CheckpointReader *r, Params *p, bool with_optimizer)
 {
     if (strcmp(r->info.precision, number_name(NUMBER_REAL)))
-        return FAIL(E_FORMAT, "%s: its numbers are %s, and this program's are %s", r->path,
+        return FAIL(E_FORMAT, "%s: its numbers are %s, but this program's are %s", r->path,
                     r->info.precision, number_name(NUMBER_REAL));
     if (with_optimizer && !r->has_optimizer)
         return FAIL(E_FORMAT, "%s: it has no /optim: training cannot resume from it", r->path);
@@ -185,13 +185,14 @@ Status checkpoint_check_dataset(const CheckpointReader *r, const Dataset *d)
     const CheckpointInfo *i = &r->info;
     char path[PATH_MAX];
     text_escape(d->path, path, sizeof path);
-    /* A token file's vocabulary is a guess from the tokens that it happens to hold. */
+    /* The vocabulary size of a raw token file is estimated from the tokens in it. */
     if (d->tokenizer ? d->vocab_size != i->vocab_size : d->vocab_size > i->vocab_size)
-        return FAIL(E_FORMAT, "%s: its vocabulary is %lld tokens, and that of %s is %lld", r->path,
-                    (long long)i->vocab_size, path, (long long)d->vocab_size);
+        return FAIL(E_FORMAT, "%s: its vocabulary has %lld tokens, but that of %s has %lld",
+                    r->path, (long long)i->vocab_size, path, (long long)d->vocab_size);
     if (d->tokenizer && i->tokenizer_size &&
         (d->tokenizer_size != i->tokenizer_size ||
          memcmp(d->tokenizer, i->tokenizer, (size_t)i->tokenizer_size)))
-        return FAIL(E_FORMAT, "%s: trained with another tokenizer than that of %s", r->path, path);
+        return FAIL(E_FORMAT, "%s: it was trained with another tokenizer than that of %s", r->path,
+                    path);
     return OK;
 }

@@ -1,5 +1,6 @@
-/* A file format that checkpoints can be read from. Capstan writes HDF5 (checkpoint_h5.c); to read files of other
- * programs, add a file with a CheckpointFormat, and its row in `formats` of checkpoint.c. */
+/* File formats that checkpoints can be read from. Capstan writes HDF5 (checkpoint_h5.c). To read
+ * files of other programs, add a file with a CheckpointFormat and its row in `formats` of
+ * checkpoint.c. */
 #ifndef TRAIN_CHECKPOINT_CHECKPOINT_FORMAT_H
 #define TRAIN_CHECKPOINT_CHECKPOINT_FORMAT_H
 
@@ -7,7 +8,7 @@
 
 /* An array of the file. */
 typedef struct CheckpointArray {
-    NumberType type; /* of the numbers that read() gives */
+    NumberType type; /* of the numbers that read() returns */
     Shape shape;
     const void *data; /* for formats that read in place: borrowed until close(); else NULL */
 } CheckpointArray;
@@ -18,21 +19,21 @@ struct CheckpointFormat {
     /* Whether a file that begins with these bytes is of this format; NULL: any file may be. */
     bool (*recognizes)(const unsigned char *head, int64_t size);
 
-    /* Opens path and fills info, has_optimizer, and the format's own `file`. The texts of info live until
-     * close(), which is called whatever open() returns. E_FORMAT, E_NOMEM. */
+    /* Opens path and fills info, has_optimizer, and the format's own `file`. The texts of info are
+     * valid until close(), which is called whatever open() returns. E_FORMAT, E_NOMEM. */
     Status (*open)(CheckpointReader *r, const char *path);
     void (*close)(CheckpointReader *r);
 
-    /* Looks up an array: "/model/NAME", "/optim/m/NAME", "/optim/v/NAME" or "/state/NAME". *found is false if
-     * there is none. E_FORMAT: something else has this name. */
+    /* Looks up an array: "/model/NAME", "/optim/m/NAME", "/optim/v/NAME" or "/state/NAME". *found
+     * is false if there is none. E_FORMAT: something else has this name. */
     Status (*find)(const CheckpointReader *r, const char *name, bool *found, CheckpointArray *out);
 
-    /* The arrays of "/model", "/optim/m" or "/optim/v": the name after `last` (NULL: the first), in alphabetical
-     * order; NULL after the last. `last` is what this returned before. */
+    /* Iterates over the arrays of "/model", "/optim/m" or "/optim/v" in alphabetical order: returns
+     * the name after `last`, the previous result (NULL: the first name); NULL at the end. */
     const char *(*next)(const CheckpointReader *r, const char *group, const char *last);
 
-    /* Copies the numbers of an array that find() has found, converted if need be. NULL for formats that read in
-     * place. E_FORMAT. */
+    /* Copies the numbers of an array that find() has found, converted if necessary. NULL for
+     * formats that read in place. E_FORMAT. */
     Status (*read)(const CheckpointReader *r, const char *name, real *to, int64_t count);
 };
 

@@ -86,7 +86,8 @@ static Status read_info(CheckpointReader *r, const H5Reader *f)
     i->tokenizer = tokenizer;
     if (!is_count(i->step) || !is_count(i->batch_index) || !is_count(i->tokens) ||
         i->vocab_size < 0 || i->vocab_size > INT32_MAX)
-        return FAIL(E_FORMAT, "%s: step %lld, batch %lld, tokens %lld, vocab_size %lld cannot be",
+        return FAIL(E_FORMAT,
+                    "%s: impossible values: step %lld, batch %lld, tokens %lld, vocab_size %lld",
                     f->path, (long long)i->step, (long long)i->batch_index, (long long)i->tokens,
                     (long long)i->vocab_size);
     if (strcmp(i->precision, "float32") && strcmp(i->precision, "float64"))

@@ -30,7 +30,7 @@ char *checkpoints_path(const char *folder, int64_t step, char out[CHECKPOINT_PAT
     return path_of(folder, name_of(step, name), out);
 }
 
-/* The step in a name, or -1: only what name_of() makes. */
+/* The step in a name that name_of() made, or -1. */
 static int64_t step_of(const char *name)
 {
     char again[NAME_MAX_HERE];
@@ -85,11 +85,11 @@ static Status open_step(CheckpointReader *r, const char *folder, int64_t step)
     char path[CHECKPOINT_PATH_MAX];
     TRY(checkpoint_open(r, checkpoints_path(folder, step, path)));
     if (r->info.step == step) return OK;
-    return FAIL(E_FORMAT, "%s: it is of update %lld: another checkpoint has come under this name",
-                r->path, (long long)r->info.step);
+    return FAIL(E_FORMAT, "%s: it is of step %lld: another checkpoint was renamed to this", r->path,
+                (long long)r->info.step);
 }
 
-/* What is wrong with the newest one. */
+/* The first warning: why the newest checkpoint cannot be used. */
 typedef struct Refusal {
     char message[2048];
 } Refusal;
@@ -122,7 +122,7 @@ Status checkpoints_open_newest(const char *folder, CheckpointReader *r, bool *fo
         if (*found) break;
         checkpoint_close(r);
         if (one != E_FORMAT || !count)
-            status = one; /* the last hope, or nothing that another file could help */
+            status = one; /* the last file, or an error that another file would have, too */
         else
             warn(context, error_message());
     }
@@ -143,7 +143,7 @@ Status checkpoints_save_best(const char *folder, const Checkpoint *c)
     return checkpoint_save(path_of(folder, "best.h5", path), c);
 }
 
-Status checkpoints_point(const char *folder, int64_t step, int64_t best)
+Status checkpoints_link(const char *folder, int64_t step, int64_t best)
 {
     char path[CHECKPOINT_PATH_MAX], alias[CHECKPOINT_PATH_MAX], name[NAME_MAX_HERE];
     TRY(file_point(name_of(step, name), path_of(folder, "latest.h5", path)));
@@ -151,7 +151,7 @@ Status checkpoints_point(const char *folder, int64_t step, int64_t best)
     return file_alias(path, path_of(folder, "best.h5", alias));
 }
 
-/* Where latest.h5 points to: another step than the newest if it could not be set. -1: nowhere. */
+/* The step that latest.h5 points to; not the newest if the link could not be updated. -1: none. */
 static int64_t latest_step(const char *folder)
 {
     char path[CHECKPOINT_PATH_MAX], target[NAME_MAX_HERE];
@@ -175,12 +175,12 @@ Status checkpoints_rotate(const char *folder, int64_t newest, int64_t keep)
     return status;
 }
 
-Status checkpoints_settle(const char *folder, int64_t step, int64_t best, int64_t keep)
+Status checkpoints_finish_save(const char *folder, int64_t step, int64_t best, int64_t keep)
 {
-    /* On a full disk what goes makes room for the links. */
-    Status linked = checkpoints_point(folder, step, best);
+    /* On a full disk, rotation makes room for the links. */
+    Status linked = checkpoints_link(folder, step, best);
     const Status status = checkpoints_rotate(folder, step, keep);
-    if (linked != OK) linked = checkpoints_point(folder, step, best);
+    if (linked != OK) linked = checkpoints_link(folder, step, best);
     return status == OK ? linked : status;
 }
 
@@ -190,7 +190,7 @@ Status checkpoints_save(const char *folder, const Checkpoint *c, int64_t keep, b
     const int64_t step = c->info.step;
     TRY(file_make_own_folder(folder));
     TRY(checkpoint_save(checkpoints_path(folder, step, path), c));
-    return checkpoints_settle(folder, step, best ? step : 0, keep);
+    return checkpoints_finish_save(folder, step, best ? step : 0, keep);
 }
 
 void checkpoints_clean(const char *folder)

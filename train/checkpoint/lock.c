@@ -27,7 +27,7 @@ static void read_text(int file, char out[LOCK_TEXT_MAX])
     text_escape(text, out, LOCK_TEXT_MAX);
 }
 
-/* On a full disk it is left out: the lock holds without it. */
+/* If the disk is full, the text is missing; the lock holds without it. */
 static void write_text(int file)
 {
     char host[HOST_MAX], text[LOCK_TEXT_MAX];
@@ -56,8 +56,8 @@ Status lock_take(Lock *l, const char *path)
 void lock_drop(Lock *l)
 {
     if (l->file < 0) return;
-    const int told = file_calls->ftruncate(l->file, 0);
-    (void)told; /* then it says who had it last */
+    const int failed = file_calls->ftruncate(l->file, 0);
+    (void)failed; /* then the file still names this process */
     file_calls->close(l->file);
     l->file = -1;
 }

@@ -1,4 +1,4 @@
-/* capstan bench: the machine's limits, and how near to them training comes. */
+/* capstan bench: the speed of training, compared with the machine's limits. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +62,7 @@ static Status measure_machine(Bench *b)
 
 static void print_result(const char *name, const BenchResult *r)
 {
-    printf("%-6s %10.0f tokens/s  %9.3f ms a step (%.3f to %.3f)  %6.1f GFLOP/s\n", name,
+    printf("%-6s %10.0f tokens/s  %9.3f ms per step (%.3f to %.3f)  %6.1f GFLOP/s\n", name,
            (double)r->tokens / r->seconds, 1e3 * r->seconds, 1e3 * r->fastest, 1e3 * r->slowest,
            1e-9 * r->flops * (double)r->tokens / r->seconds);
     printf("       products alone, by %s: %.3f ms: %.3f of the step; linear %.1f, attention %.1f "
@@ -176,7 +176,8 @@ static Status run_name(Bench *b, const char *name, Config *c)
     return run(b, name, c, vocab_size);
 }
 
-/* What this program, run with other kernels of OpenBLAS, tells itself: see train/bench/cores.h. */
+/* The output for bench itself, which runs this program with other OpenBLAS kernels
+ * (train/bench/cores.h). */
 static Status products_only(void)
 {
     double rate;
@@ -241,7 +242,7 @@ Status command_bench(const Command *self, int argc, char *argv[])
             b.overrides[b.override_count++] = names[i];
         else
             names[named++] = names[i];
-    if (b.profile && b.sampling) return FAIL(E_ARG, "--profile goes without --sampling");
+    if (b.profile && b.sampling) return FAIL(E_ARG, "--profile and --sampling exclude each other");
     if (products) {
         threads_set((int)threads);
         return products_only();

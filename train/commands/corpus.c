@@ -8,7 +8,7 @@
 #include "train/commands/commands.h"
 #include "train/commands/prepare_summary.h"
 
-/* The nearest name is corpus_make()'s to find. */
+/* corpus_make() suggests the nearest name. */
 static Status ask(void)
 {
     char known[512] = "";

@@ -1,4 +1,4 @@
-/* capstan eval: the loss of a checkpoint on all of a split. */
+/* capstan eval: the loss of a checkpoint on a whole split. */
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,16 +17,16 @@ typedef struct Args {
     bool by_position, by_document, json;
 } Args;
 
-/* [from, to, tokens, loss] of the places there are. */
-static json_t *json_places(const PlaceLoss *places)
+/* [from, to, tokens, loss] of the positions that have tokens. */
+static json_t *json_positions(const PositionLoss *positions)
 {
     json_t *all = json_array();
-    for (int i = 0; all && i < PLACES_MAX; i++)
-        if (places[i].tokens)
-            json_array_append_new(all,
-                                  json_pack("[I, I, I, f]", (json_int_t)places[i].from,
-                                            (json_int_t)places[i].to, (json_int_t)places[i].tokens,
-                                            places[i].sum / (double)places[i].tokens));
+    for (int i = 0; all && i < POSITION_BINS; i++)
+        if (positions[i].tokens)
+            json_array_append_new(all, json_pack("[I, I, I, f]", (json_int_t)positions[i].from,
+                                                 (json_int_t)positions[i].to,
+                                                 (json_int_t)positions[i].tokens,
+                                                 positions[i].sum / (double)positions[i].tokens));
     return all;
 }
 
@@ -50,7 +50,8 @@ static Status print_json(const Args *w, const char *path, long long step, const 
                              "bits_per_byte", json_number(e->bits_per_byte), "tokens",
                              (json_int_t)e->tokens, "data", json_text(path), "split", w->split,
                              "step", (json_int_t)step, "seconds", json_number(e->seconds));
-    if (root && o->places) json_object_set_new(root, "by_position", json_places(o->places));
+    if (root && o->positions)
+        json_object_set_new(root, "by_position", json_positions(o->positions));
     if (root && o->documents)
         json_object_set_new(root, "by_document", json_documents(o->documents, documents));
     return json_print(root);
@@ -65,17 +66,17 @@ static Status print(const Args *w, const LoadedModel *t, const Evaluation *e,
     if (w->json) return print_json(w, path, step, e, o, documents);
     printf("%s of %s, after step %lld: %lld tokens in %.1f s\n", w->split,
            text_escape(path, shown, sizeof shown), step, (long long)e->tokens, e->seconds);
-    printf("loss           %.6f nats a token\nperplexity     %.4f\n", e->loss, e->perplexity);
+    printf("loss           %.6f nats per token\nperplexity     %.4f\n", e->loss, e->perplexity);
     if (e->bytes)
-        printf("bits a byte    %.6f\n", e->bits_per_byte);
+        printf("bits per byte  %.6f\n", e->bits_per_byte);
     else
-        printf("bits a byte    unknown: there is no tokenizer\n");
-    if (o->places) printf("place in document    tokens      loss\n");
-    for (int i = 0; o->places && i < PLACES_MAX; i++)
-        if (o->places[i].tokens)
-            printf("%8lld .. %8lld %9lld  %.6f\n", (long long)o->places[i].from,
-                   (long long)o->places[i].to - 1, (long long)o->places[i].tokens,
-                   o->places[i].sum / (double)o->places[i].tokens);
+        printf("bits per byte  unknown: there is no tokenizer\n");
+    if (o->positions) printf("position in document tokens      loss\n");
+    for (int i = 0; o->positions && i < POSITION_BINS; i++)
+        if (o->positions[i].tokens)
+            printf("%8lld .. %8lld %9lld  %.6f\n", (long long)o->positions[i].from,
+                   (long long)o->positions[i].to - 1, (long long)o->positions[i].tokens,
+                   o->positions[i].sum / (double)o->positions[i].tokens);
     if (o->documents) printf("document    tokens      loss\n");
     for (int64_t i = 0; o->documents && i < documents; i++)
         if (o->documents[i].tokens)
@@ -92,10 +93,11 @@ static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
     TRY(dataset_open(d, w->data ? w->data : t->config->data.path));
     TRY(checkpoint_check_dataset(&t->checkpoint, d));
     const Split *split = strcmp(w->split, "train") ? &d->val : &d->train;
-    if (w->by_position) o.places = arena_take(&t->arena, PLACES_MAX * (int64_t)sizeof *o.places);
+    if (w->by_position)
+        o.positions = arena_take(&t->arena, POSITION_BINS * (int64_t)sizeof *o.positions);
     if (w->by_document)
         o.documents = arena_take(&t->arena, split->documents * (int64_t)sizeof *o.documents);
-    if ((w->by_position && !o.places) || (w->by_document && !o.documents))
+    if ((w->by_position && !o.positions) || (w->by_document && !o.documents))
         return FAIL(E_NOMEM, "losses of %lld documents", (long long)split->documents);
     TRY(evaluate(&t->model, &t->params, t->config, d, split, &o, &e));
     return print(w, t, &e, &o, split->documents);

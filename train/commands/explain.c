@@ -17,7 +17,7 @@ typedef struct Args {
     char **argv;
 } Args;
 
-/* What there is of the run. */
+/* The data found in the run. */
 typedef struct Found {
     Arena arena;
     bool has_checkpoint;
@@ -104,7 +104,7 @@ static void list(const Args *w, const Found *f)
 {
     char shown[BUNDLE_PATH_MAX];
     if (f->count < 2) return;
-    printf("%lld spikes have bundles; this is the first; for another: capstan explain %s STEP\n",
+    printf("%lld spikes have bundles; this is the first. For another: capstan explain %s STEP\n",
            (long long)f->count, text_escape(w->run, shown, sizeof shown));
     for (int64_t i = 0; i < f->count; i++)
         printf("  step %-8lld %s\n", (long long)f->bundles[i].step,

@@ -226,7 +226,7 @@ Status command_fit(const Command *self, int argc, char *argv[])
     if (!count)
         return FAIL(E_ARG, "capstan fit needs a CSV, a sweep or runs; see capstan fit --help");
     if (w.at_count > FIT_QUERIES_MAX)
-        return FAIL(E_ARG, "--at: more than %d places", (int)FIT_QUERIES_MAX);
+        return FAIL(E_ARG, "--at: more than %d predictions", (int)FIT_QUERIES_MAX);
     if (w.minima && strcmp(w.minima, "parabola") && strcmp(w.minima, "akima"))
         return FAIL(E_ARG, "--minima %s: expected parabola or akima", w.minima);
     if (w.minima && !strcmp(w.minima, "akima")) w.options.minima = FIT_AKIMA;

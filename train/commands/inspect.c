@@ -1,4 +1,4 @@
-/* capstan inspect: what a file holds. */
+/* capstan inspect: the contents of a file. */
 #include "train/commands/inspect_file.h"
 
 #include <inttypes.h>
@@ -51,7 +51,7 @@ static void print_array(const json_t *one)
            json_integer_value(json_object_get(one, "bytes")));
 }
 
-/* AdamW's means have the shapes of the parameters: they are summed up. */
+/* AdamW's moments have the shapes of the parameters, so they are summed up in one line. */
 static void print_arrays(const json_t *arrays)
 {
     json_int_t means = 0, bytes = 0;

@@ -17,7 +17,7 @@
 #include "train/support/json.h"
 #include "train/sweep/store.h"
 
-/* What there is a check for beyond the user block, the structure and the shapes. */
+/* Checks beyond the user block, the structure and the shapes. */
 static Status check_checkpoint(const char *path, json_t *out)
 {
     CheckpointReader r;
@@ -41,7 +41,7 @@ static Status check_dataset(const char *path, json_t *out)
     Dataset d;
     Status status = dataset_open(&d, path);
     if (status == OK) {
-        if (!d.tokenizer) { /* a token file, which does not say so itself */
+        if (!d.tokenizer) { /* a raw token file has no tokenizer */
             json_object_set_new(out, "format", json_string(d.format));
             json_object_set_new(out, "vocab_size", json_integer(d.vocab_size));
         }
@@ -69,7 +69,7 @@ static const struct Kind {
              {&sweep_kind, check_sweep},
              {NULL, NULL}};
 
-/* Texts in files need not be UTF-8, and may hold anything. */
+/* Texts in files may contain anything and need not be UTF-8. */
 static json_t *text_of(const char *bytes, int64_t size)
 {
     json_t *text = json_stringn(bytes, (size_t)size);
@@ -109,7 +109,7 @@ static void tell_arrays(const H5Reader *r, json_t *out)
         Shape shape;
         const void *data;
         if (h5_find(r, name, &type, &shape, &data) != OK)
-            continue; /* of what is there: cannot be */
+            continue; /* cannot happen: the array exists */
         const int64_t size = shape_count(shape) * number_size(type);
         json_t *dims = json_array();
         for (int k = 0; k < shape.rank; k++)
@@ -124,7 +124,7 @@ static void tell_arrays(const H5Reader *r, json_t *out)
     }
 }
 
-/* The last of the two: the file's own keys are not for an attribute to change. */
+/* Called last, so that an attribute cannot replace the keys set here. */
 static void tell_file(json_t *out, const char *path, const char *kind, int64_t size)
 {
     json_object_set_new(out, "file", json_text(path));
@@ -132,7 +132,7 @@ static void tell_file(json_t *out, const char *path, const char *kind, int64_t s
     json_object_set_new(out, "bytes", json_integer(size));
 }
 
-/* sound and fault, from what was the outcome; its message stays the error's. */
+/* Sets sound and fault from the status; keeps the error message. */
 static Status conclude(json_t *out, Status status)
 {
     json_object_set_new(out, "sound", json_boolean(status == OK));
@@ -165,7 +165,7 @@ static Status inspect_h5(const struct Kind *k, const char *path, int64_t size, j
     return conclude(out, status);
 }
 
-/* The kind by the first bytes; NULL: none of ours. */
+/* The kind, from the first bytes; NULL: unknown. */
 static Status find_kind(const char *path, const struct Kind **kind, const struct Kind *all)
 {
     char magic[8] = "";

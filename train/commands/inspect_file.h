@@ -12,9 +12,9 @@
  *   file, kind, bytes, sound; the attributes by name; arrays (name, type, shape, bytes); config;
  *   tokenizer (kind, vocab_size, end_of_text); train and val (tokens, documents) of a dataset;
  *   at and before (two checkpoints) of a bundle.
- * E_DATA or E_FORMAT: the file is damaged; sound is then false, fault gives the reason, and all that
- * could be read is in *out. If *out is NULL it is none of these kinds. E_ARG: a folder that is not a
- * bundle. E_NOMEM. */
+ * E_DATA or E_FORMAT: the file is damaged; sound is then false, fault gives the reason, and all
+ * that could be read is in *out. If *out is NULL it is none of these kinds. E_ARG: a folder that is
+ * not a bundle. E_NOMEM. */
 Status inspect(const char *path, json_t **out);
 
 #endif

@@ -24,7 +24,7 @@ static const Option *option_from(const Option *o)
     o;                                      \
     o = option_from(o + 1)
 
-/* Appends a word to a line, which is broken and indented if it becomes too long. */
+/* Appends a word to a line; begins a new, indented line if it gets too long. */
 static void put_word(const char *word, int indent, int *column)
 {
     const int length = (int)strlen(word);
@@ -52,7 +52,7 @@ void options_put_text(const char *text, int indent)
     putchar('\n');
 }
 
-/* The words of a text, one by one; what is in brackets stays together. */
+/* Prints a text word by word; brackets are not broken. */
 static void put_words(const char *text, int indent, int *column)
 {
     char word[256];

@@ -1,169 +1,15 @@
 /* capstan tokenizer train|encode|decode|info|convert */
-#include "data/tokenizer.h"
-
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "data/files.h"
-#include "data/tokenizer_train.h"
 #include "train/commands/commands.h"
+#include "train/commands/tokenizer_apply.h"
 #include "train/support/json.h"
-
-typedef struct Asked {
-    const char *tokenizer, *pattern, *input, *output, *text;
-    bool special, count, json;
-    TokenizerTrain training;
-    Arena arena;
-} Asked;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-enum { TEXT_MAX_HERE = 1 << 30 };
-
-/* All of a file or of standard input, and a zero byte. */
-static Status read_text(Asked *q, char **text, int64_t *size)
-{
-    const char *path = q->input ? q->input : "-";
-    return source_read_all(&q->arena, path, TEXT_MAX_HERE, q->training.texts.as_bytes, text, size);
-}
-
-static Status open_tokenizer(Asked *q, Tokenizer **t)
-{
-    char *text;
-    int64_t size;
-    if (!q->tokenizer)
-        return FAIL(E_ARG, "--tokenizer is missing: a tokenizer.json, a rank file, or byte");
-    const bool is_byte = !strcmp(q->tokenizer, "byte");
-    if (!is_byte)
-        TRY(source_read_all(&q->arena, q->tokenizer, TOKENIZER_TEXT_MAX, false, &text, &size));
-    if (q->pattern && (is_byte || *text == '{'))
-        return FAIL(E_ARG, "--pattern belongs to a rank file, and %s is none", q->tokenizer);
-    if (is_byte) return tokenizer_byte(&q->arena, t);
-    return q->pattern ? tokenizer_ranks(&q->arena, text, size, q->tokenizer, q->pattern, t)
-                      : tokenizer_parse(&q->arena, text, size, q->tokenizer, t);
-}
-
-static Status info(Asked *q)
-{
-    Tokenizer *t;
-    TRY(open_tokenizer(q, &t));
-    const long long vocab_size = tokenizer_vocab_size(t);
-    json_t *specials = json_object();
-    for (int64_t i = 0; i < tokenizer_special_count(t); i++) {
-        int32_t token;
-        const char *text = tokenizer_special(t, i, &token);
-        json_object_set_new(specials, text, json_integer(token));
-    }
-    if (q->json)
-        return json_print(json_pack("{s:s, s:I, s:i, s:i, s:o}", "kind", tokenizer_kind(t),
-                                    "vocab_size", (json_int_t)vocab_size, "end_of_text",
-                                    (int)tokenizer_end_of_text(t), "bytes_a_token_stored",
-                                    vocab_size > 65536 ? 4 : 2, "special", specials));
-    printf("kind         %s\nvocabulary   %lld\nend of text  %d\n", tokenizer_kind(t), vocab_size,
-           (int)tokenizer_end_of_text(t));
-    const char *text;
-    json_t *token;
-    json_object_foreach(specials, text, token)
-    {
-        char shown[256];
-        printf("special      %lld %s\n", (long long)json_integer_value(token),
-               text_escape(text, shown, sizeof shown));
-    }
-    json_decref(specials);
-    return OK;
-}
-
-static Status print_tokens(const Asked *q, const int32_t *tokens, int64_t count, int64_t size,
-                           double seconds)
-{
-    if (q->json) {
-        json_t *list = q->count ? NULL : json_array();
-        for (int64_t i = 0; list && i < count; i++)
-            json_array_append_new(list, json_integer(tokens[i]));
-        return json_print(json_pack("{s:I, s:I, s:f, s:o*}", "count", (json_int_t)count, "bytes",
-                                    (json_int_t)size, "seconds", seconds, "tokens", list));
-    }
-    if (q->count) {
-        printf("%lld tokens of %lld bytes (%.2f bytes a token), in %.3f s\n", (long long)count,
-               (long long)size, count ? (double)size / (double)count : 0.0, seconds);
-        return OK;
-    }
-    for (int64_t i = 0; i < count; i++) printf("%d%c", (int)tokens[i], i + 1 < count ? ' ' : '\n');
-    return OK;
-}
-
-static Status encode(Asked *q)
-{
-    Tokenizer *t;
-    char *text = (char *)q->text;
-    int64_t size = text ? (int64_t)strlen(text) : 0, count;
-    TRY(open_tokenizer(q, &t));
-    if (!text) TRY(read_text(q, &text, &size));
-    const TextPlace place = {q->text ? "--text" : q->input ? q->input : "standard input", 0, 0, 0};
-    int32_t *tokens = arena_take(&q->arena, (size + 1) * (int64_t)sizeof *tokens);
-    if (!tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)size);
-    const double start = now();
-    if (q->special)
-        TRY(tokenizer_encode_marked(t, &place, text, size, tokens, size, &count));
-    else
-        TRY(tokenizer_encode_at(t, &place, text, size, tokens, size, &count));
-    return print_tokens(q, tokens, count, size, now() - start);
-}
-
-static Status write_decoded(Asked *q, FILE *out)
-{
-    Tokenizer *t;
-    char *text = (char *)q->text;
-    int64_t size;
-    TRY(open_tokenizer(q, &t));
-    if (!text) TRY(read_text(q, &text, &size));
-    const char *name = q->text ? "--text" : q->input ? q->input : "standard input";
-    for (int64_t i = 0;; i++) {
-        char *end, shown[32];
-        text += strspn(text, " \t\r\n,[]");
-        if (!*text) break;
-        const long long token = strtoll(text, &end, 10);
-        if (end == text || !strchr(" \t\r\n,]", *end) || token < 0 ||
-            token >= tokenizer_vocab_size(t))
-            return FAIL(E_DATA, "%s: token %lld is \"%.*s\"; expected a number from 0 to %lld",
-                        name, (long long)i, 16, text_escape(text, shown, sizeof shown),
-                        (long long)tokenizer_vocab_size(t) - 1);
-        text = end;
-        const char *bytes = tokenizer_bytes(t, (int32_t)token, &size);
-        if (i == 0 && size && *bytes == ' ' && !strcmp(tokenizer_kind(t), "wordpiece"))
-            bytes++, size--; /* the blank between words */
-        fwrite(bytes, 1, (size_t)size, out);
-    }
-    return OK;
-}
-
-/* A character may be of several tokens: only all of them are text. */
-static Status decode(Asked *q)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out) return FAIL(E_NOMEM, "the text");
-    Status status = write_decoded(q, out);
-    const bool is_whole = text_close(out, &text);
-    if (status == OK && !is_whole) status = FAIL(E_NOMEM, "the text");
-    if (status == OK) text_show(stdout, text, size);
-    free(text);
-    return status;
-}
 
 static Status write_output(const char *path, const char *text, int64_t size)
 {
@@ -171,13 +17,12 @@ static Status write_output(const char *path, const char *text, int64_t size)
     return file_write(path, text, size);
 }
 
-/* What can be known to be wrong before minutes are spent. */
+/* Checks the output before training, which may take minutes. */
 static Status check_output(const char *path, const TokenizerTrain *p)
 {
     struct stat output, input;
     if (stat(path, &output)) return OK;
-    if (!S_ISREG(output.st_mode))
-        return FAIL(E_ARG, "--output %s is there and is not a file", path);
+    if (!S_ISREG(output.st_mode)) return FAIL(E_ARG, "--output %s exists and is not a file", path);
     for (int i = 0; i < p->texts.path_count; i++)
         if (!stat(p->texts.paths[i], &input) && input.st_dev == output.st_dev &&
             input.st_ino == output.st_ino)
@@ -185,15 +30,14 @@ static Status check_output(const char *path, const TokenizerTrain *p)
     return OK;
 }
 
-static Status convert(Asked *q)
+static Status convert(TokenizerArgs *q)
 {
     Tokenizer *t;
     const char *text;
     int64_t size;
-    if (!q->output)
-        return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
+    if (!q->output) return FAIL(E_ARG, "--output is missing: the tokenizer.json to write");
     TRY(check_output(q->output, &q->training));
-    TRY(open_tokenizer(q, &t));
+    TRY(tokenizer_apply_open(q, &t));
     TRY(tokenizer_huggingface(t, &q->arena, &text, &size));
     TRY(write_output(q->output, text, size));
     if (q->json)
@@ -205,23 +49,21 @@ static Status convert(Asked *q)
     return OK;
 }
 
-static Status train(Asked *q)
+static Status train(TokenizerArgs *q)
 {
     const TokenizerTrain *p = &q->training;
     TokenizerTrainSummary s;
     char *text;
     int64_t size;
-    if (!p->texts.path_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
-    if (!q->output)
-        return FAIL(E_ARG, "--output is missing: which tokenizer.json is to be written?");
-    if (!p->vocab_size)
-        return FAIL(E_ARG, "--vocab-size is missing: how many tokens are there to be?");
+    if (!p->texts.path_count) return FAIL(E_ARG, "--input is missing: the files to read");
+    if (!q->output) return FAIL(E_ARG, "--output is missing: the tokenizer.json to write");
+    if (!p->vocab_size) return FAIL(E_ARG, "--vocab-size is missing: the number of tokens");
     TRY(check_output(q->output, p));
     TRY(tokenizer_train(p, &q->arena, &text, &size, &s));
     TRY(write_output(q->output, text, size));
     if (s.vocab_size < p->vocab_size)
         fprintf(stderr,
-                "capstan: the text has only %lld tokens: no pair that is left is seen %lld times\n",
+                "capstan: the vocabulary has only %lld tokens: no further pair occurs %lld times\n",
                 (long long)s.vocab_size, (long long)p->min_count);
     if (q->json)
         return json_print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:s%}", "kind",
@@ -240,20 +82,25 @@ static Status train(Asked *q)
 
 static const struct {
     const char *name;
-    Status (*run)(Asked *q);
+    Status (*run)(TokenizerArgs *q);
 } actions[] = {
-    {"train", train}, {"encode", encode}, {"decode", decode}, {"info", info}, {"convert", convert},
+    {"train", train},
+    {"encode", tokenizer_apply_encode},
+    {"decode", tokenizer_apply_decode},
+    {"info", tokenizer_apply_info},
+    {"convert", convert},
 };
 
 enum { ACTIONS = sizeof actions / sizeof *actions };
 
 typedef struct Given {
     bool given;
-    const char *name, *actions; /* that take it */
+    const char *name, *actions; /* the actions that take it */
 } Given;
 
-/* An option that would do nothing is refused: who gave it expects something. */
-static Status check_options(const char *action, const Asked *q, const char *format, bool threads)
+/* Refuses options that the action would ignore. */
+static Status check_options(const char *action, const TokenizerArgs *q, const char *format,
+                            bool threads)
 {
     const TokenizerTrain *p = &q->training;
     const Given options[] = {
@@ -276,8 +123,8 @@ static Status check_options(const char *action, const Asked *q, const char *form
     };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
         if (options[i].given && !strstr(options[i].actions, action))
-            return FAIL(E_ARG, "%s: tokenizer %s does not take it, but %s", options[i].name, action,
-                        options[i].actions);
+            return FAIL(E_ARG, "%s: capstan tokenizer %s does not take it; only %s",
+                        options[i].name, action, options[i].actions);
     if (p->texts.path_count > 1 && strcmp(action, "train"))
         return FAIL(E_ARG, "--input: %s takes one file", action);
     if (q->text && p->texts.path_count) return FAIL(E_ARG, "--text and --input exclude each other");
@@ -287,7 +134,7 @@ static Status check_options(const char *action, const Asked *q, const char *form
     return OK;
 }
 
-static Status run(const Command *c, Asked *q, int argc, char *argv[])
+static Status run(const Command *c, TokenizerArgs *q, int argc, char *argv[])
 {
     static const char *inputs[OPTION_VALUES_MAX], *specials[OPTION_VALUES_MAX];
     const char *action = NULL, *format = NULL;
@@ -367,7 +214,7 @@ static Status run(const Command *c, Asked *q, int argc, char *argv[])
 
 Status command_tokenizer(const Command *c, int argc, char *argv[])
 {
-    Asked q = {0};
+    TokenizerArgs q = {0};
     Status status = run(c, &q, argc, argv);
     arena_free(&q.arena);
     return status;

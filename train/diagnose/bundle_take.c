@@ -1,4 +1,5 @@
-/* Makes a bundle of the step a run is at: its documents, and how much of the loss each caused. */
+/* Fills a bundle from the current step of a run: its documents, and how much of the loss each
+ * caused. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,9 +103,8 @@ static Status fill(Bundle *b, const Run *r, const DocumentSpan *p, const Tokeniz
     return text_of(b, &r->batch, p, t, &d->text);
 }
 
-/* By decreasing surprise: the excess of n ordinary tokens grows as sqrt(n), hence the division. (In
- * tests/test_long_documents.c a garbled document of 64 or more ranks first in 80 of 80 batches; by
- * excess alone in 79, by mean loss in 78.) NaN comes first. */
+/* By decreasing surprise: the excess of n ordinary tokens grows as sqrt(n), hence the division. NaN
+ * comes first. */
 static int by_surprise(const void *a, const void *b)
 {
     const BundleDocument *x = a, *y = b;

@@ -119,7 +119,7 @@ static void remedy_data(const Bundle *b, const Evidence *e, const Config *c, Cau
                "no single document is to blame: check how this part of the dataset was made, and "
                "whether it differs from the rest");
     if (!acts(c))
-        remedy(t, "monitor.action: skip drops such batches as if the data lacked them (now: %s)",
+        remedy(t, "monitor.action: skip drops bad batches as if the data lacked them (now: %s)",
                action_text(c->monitor.action));
 }
 
@@ -131,7 +131,7 @@ static void remedy_numeric(const Evidence *e, const Config *c, CauseText *t)
                                         "hundreds of steps"
                                       : "");
     if (!acts(c))
-        remedy(t, "monitor.action: skip drops such a batch, rewind undoes its effect (now: %s)",
+        remedy(t, "monitor.action: skip drops the batch, rewind undoes its effect (now: %s)",
                action_text(c->monitor.action));
     if (c->train.precision != PRECISION_float64 && e->finding.found)
         remedy(t, "train.precision: float64 tells overflow from faulty arithmetic: if the spike "

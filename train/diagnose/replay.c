@@ -103,7 +103,7 @@ static Status load(const Bundle *b, const char *name, Run *r, int64_t step)
     if (snprintf(path, sizeof path, "%s/%s", b->folder, name) >= (int)sizeof path)
         return FAIL(E_ARG, "%s: the path is too long", b->folder);
     Status status = checkpoint_open(&reader, path);
-    if (status == OK) status = run_state_lay(r, &reader);
+    if (status == OK) status = run_state_restore(r, &reader);
     if (status == OK && reader.info.step != step)
         status = FAIL(E_FORMAT, "%s: it is of step %lld; the bundle needs one of step %lld", path,
                       (long long)reader.info.step, (long long)step);

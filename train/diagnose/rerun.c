@@ -52,8 +52,8 @@ static Status run_to(Run *r, int64_t step)
         if (r->step + 1 == step) return OK;
         switch (r->monitor.judgement.verdict) {
         case VERDICT_TAKE: run_update(r); break;
-        case VERDICT_STOP: return run_stopped(r);
-        default: run_leave(r);
+        case VERDICT_STOP: return run_stop_error(r);
+        default: run_skip(r);
         }
     }
 }
@@ -86,7 +86,7 @@ static Status repeat(const CheckpointReader *reader, const Config *c, int64_t st
             "steps are equal up to rounding, not bit for bit\n",
             reader->info.core, gemm_core());
     TRY(run_open(r, c));
-    TRY(run_state_lay(r, reader));
+    TRY(run_state_restore(r, reader));
     TRY(run_to(r, step));
     return bundle_take(b, r);
 }

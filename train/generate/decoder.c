@@ -43,7 +43,7 @@ void decoder_restart(Decoder *d)
 
 /* If the cache has no room for `count` more tokens, empties it and returns true: the caller must
  * read the last *old tokens of each stream again. */
-static bool start_over(Decoder *d, int64_t count, int64_t *old)
+static bool make_room(Decoder *d, int64_t count, int64_t *old)
 {
     const int64_t context = d->cache.capacity, length = d->cache.length;
     *old = 0;
@@ -94,7 +94,7 @@ static Status append(Decoder *d, const int32_t *tokens, int64_t count, const rea
 {
     const int64_t length = d->cache.length;
     int64_t old;
-    const bool restarted = start_over(d, count, &old);
+    const bool restarted = make_room(d, count, &old);
     if (restarted) move_window(d->window, length, old);
     memcpy(d->window + (restarted ? old : length), tokens, (size_t)count * sizeof *tokens);
     return read_rows(d, first_stream, old + count, logits);
@@ -130,8 +130,8 @@ void decoder_split(Decoder *d, int64_t count)
 
 /* Reads the old tokens and the new one of each stream, one stream after the other: with this
  * many rows per stream, batching the streams would gain nothing. */
-static Status step_over(Decoder *d, const int32_t *streams, const int32_t *tokens, int64_t count,
-                        int64_t length, int64_t old, const real **logits)
+static Status step_rereading(Decoder *d, const int32_t *streams, const int32_t *tokens,
+                             int64_t count, int64_t length, int64_t old, const real **logits)
 {
     const int64_t vocab_size = d->model->vocab_size;
     for (int64_t i = 0; i < count; i++) {
@@ -153,7 +153,8 @@ Status decoder_step(Decoder *d, const int32_t *streams, const int32_t *tokens, i
     const int64_t context = d->cache.capacity, length = d->cache.length;
     int64_t old;
     INVARIANT(count >= 1 && count <= d->cache.streams);
-    if (start_over(d, 1, &old)) return step_over(d, streams, tokens, count, length, old, logits);
+    if (make_room(d, 1, &old))
+        return step_rereading(d, streams, tokens, count, length, old, logits);
     for (int64_t i = 0; i < count; i++) d->window[streams[i] * context + length] = tokens[i];
     if (count == 1) return read_rows(d, streams, 1, logits);
 

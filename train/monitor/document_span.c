@@ -11,11 +11,11 @@ static int64_t prompt_rows(const Batch *b, const Split *s, int64_t row, int64_t 
     return count;
 }
 
-/* Pieces of the rows [begin, end), a segment; out NULL: only counts them. */
+/* Spans of the rows [begin, end), a segment; out NULL: only counts them. */
 static int64_t of_segment(const Batch *b, const Split *s, int64_t sequence, int64_t begin,
                           int64_t end, DocumentSpan *out)
 {
-    int64_t count = 0, limit = -1, last = 0; /* of the last piece: its document's end, and row */
+    int64_t count = 0, limit = -1, last = 0; /* of the last span: its document's end, and row */
     for (int64_t row = begin; row < end; row++) {
         const int64_t token = b->origins[row];
         if (token < 0) continue;

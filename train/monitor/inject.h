@@ -32,7 +32,7 @@ enum { INJECT_LEAST = 4 };
 int64_t inject_document(const MonitorConfig *c, uint64_t seed, int64_t batch_index,
                         const DocumentSpan *spans, int64_t count);
 
-/* Injects into the gradient of batch `batch_index`, if such a fault is due. */
+/* Injects into the gradient of batch `batch_index`, if the fault `gradient` is due. */
 void inject_gradient(const MonitorConfig *c, int64_t batch_index, const Params *p);
 
 /* monitor.inject_where, from which a TapePoison (autograd/tape.h) is made. */

@@ -1,7 +1,7 @@
 /* Levels: adds what a step measured to the history, and warns of signals above their level.
  *
- * A level warns once when a signal crosses it, and again only after the signal was below 0.8 of it.
- * */
+ * A level warns once when a signal crosses it, and again only after the signal fell below 0.8 of
+ * it. */
 #ifndef TRAIN_MONITOR_LEVELS_H
 #define TRAIN_MONITOR_LEVELS_H
 

@@ -104,8 +104,8 @@ static Verdict rewind_or_stop(Monitor *m, Judgement *j)
 {
     const MonitorConfig *c = m->config;
     MonitorPast *p = &m->past;
-    if (j->step > p->place + c->guard) p->attempts = 0;
-    p->place = larger(p->place, j->step);
+    if (j->step > p->last_flagged + c->guard) p->attempts = 0;
+    p->last_flagged = larger(p->last_flagged, j->step);
     if (p->attempts++ >= c->attempts) {
         j->exhausted = true;
         return VERDICT_STOP;
@@ -218,12 +218,12 @@ const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t batch_index, do
     return j;
 }
 
-void monitor_took(Monitor *m, double lr, double clip)
+void monitor_updated(Monitor *m, double lr, double clip)
 {
     if (m->config) levels_updated(m, lr, clip);
 }
 
-void monitor_left(Monitor *m)
+void monitor_skipped(Monitor *m)
 {
     if (m->judgement.verdict == VERDICT_REWIND) m->past.rewound--; /* there was no snapshot */
     m->past.skipped++;

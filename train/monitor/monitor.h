@@ -2,7 +2,7 @@
  *
  * A step is: monitor_next_batch(); loss and gradient of the batch, measured into stats and norms;
  * monitor_judge() or monitor_pass(); then, if the verdict is VERDICT_TAKE, the update and
- * monitor_took(), else monitor_left(). The caller carries out the verdict: for rewinding see
+ * monitor_updated(), else monitor_skipped(). The caller carries out the verdict: for rewinding see
  * train/snapshots.h.
  *
  * Nothing here writes a file, and after monitor_open() nothing can fail. The whole state is in the
@@ -49,11 +49,11 @@ typedef struct Judgement {
 typedef struct MonitorPast {
     int64_t judged, flagged; /* steps */
     int64_t skipped, rewound;
-    int64_t quiet;           /* unflagged steps since the last flagged one */
-    int64_t episode;         /* its first batch; 0: none yet */
-    int64_t bundles;         /* requested */
-    int64_t place, attempts; /* rewind: the last flagged step, and the attempts there */
-    int64_t levels;          /* bit set: levels that are crossed */
+    int64_t quiet;                  /* unflagged steps since the last flagged one */
+    int64_t episode;                /* its first batch; 0: none yet */
+    int64_t bundles;                /* requested */
+    int64_t last_flagged, attempts; /* rewind: the last flagged step, and its attempts */
+    int64_t levels;                 /* bit set: levels that are crossed */
 } MonitorPast;
 
 /* State that a rewind restores. */
@@ -119,10 +119,10 @@ const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t batch_index, do
 const Judgement *monitor_pass(Monitor *m, int64_t step, int64_t batch_index);
 
 /* After an update with this learning rate on the gradient times clip. May add warnings. */
-void monitor_took(Monitor *m, double lr, double clip);
+void monitor_updated(Monitor *m, double lr, double clip);
 
 /* The update was not made: the batch is skipped, whatever the verdict was. */
-void monitor_left(Monitor *m);
+void monitor_skipped(Monitor *m);
 
 /* SpikeScore: the share of spikes among the last MONITOR_SCORE judged steps, and among all; 0 if
  * none was judged. */

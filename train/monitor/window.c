@@ -66,8 +66,7 @@ double window_median(const Window *w)
     return between(w->sorted[(w->count - 1) / 2], w->sorted[w->count / 2]);
 }
 
-/* Deviations increase away from the center on both sides: merges the two lists up to their median.
- * */
+/* Deviations increase away from the center on both sides: merges the two lists up to the median. */
 double window_deviation(const Window *w, double center)
 {
     if (!w->count) return NAN;

@@ -8,8 +8,7 @@
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
 
-/* A new value shifts up to `size` numbers: for a few hundred of them that is cheaper than a tree.
- * */
+/* A new value shifts up to `size` numbers: for a few hundred that is cheaper than a tree. */
 typedef struct Window {
     int64_t size, count;
     int64_t next;   /* index in ring of the next value: the oldest one's, once the window is full */
@@ -26,8 +25,7 @@ void window_push(Window *w, double x);
 /* The i-th value from the oldest (0). */
 double window_at(const Window *w, int64_t i);
 
-/* The median, of an even number of values the mean of the middle two; NAN if the window is empty.
- * */
+/* The median; of an even number of values the mean of the middle two; NAN if there is none. */
 double window_median(const Window *w);
 
 /* The median of |x - center| over the window: the MAD (median absolute deviation) if center is the

@@ -61,7 +61,7 @@ double account_profile(const Profile *p)
     return sum;
 }
 
-/* Forward FLOPs a token of windows of the whole context. */
+/* Forward FLOPs per token, for windows of the whole context. */
 static Status window_cost(const Gpt *g, CostRows rows, Cost *cost)
 {
     Arena arena = {0};

@@ -13,7 +13,7 @@ typedef struct Probe {
     Params params;
     Gpt model;
     Tape tape;
-    int64_t window;     /* that has two documents */
+    int64_t window;     /* one with two documents */
     int32_t begin, end; /* rows of the first */
     int64_t documents;
     int64_t rows; /* of documents */
@@ -45,7 +45,8 @@ static int64_t count_documents(Probe *p, const Batch *b)
     return documents;
 }
 
-/* The first sequence with two documents, the first of which has two rows, or one if there is no other. */
+/* The first sequence with two documents, the first of which has two rows, or one if there is no
+ * other. */
 static Status find(Probe *p)
 {
     DataConfig config;

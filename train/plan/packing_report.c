@@ -58,7 +58,8 @@ static void count_windows(PackingReport *r, const Split *s, bool mask)
     }
 }
 
-/* Packs with nothing but prompts: those that are longer than a pack are cut, and fill some alone. */
+/* Packs with nothing but prompts: those that are longer than a pack are cut, and fill some
+ * alone. */
 static int64_t count_silent(const Packs *p, const Split *s)
 {
     int64_t silent = 0;
@@ -133,7 +134,7 @@ void packing_report_close(PackingReport *r)
     arena_free(&r->arena);
 }
 
-/* What of all pairs of slots attention inside documents looks at. */
+/* The share of all pairs of slots that are pairs within a document. */
 static double pairs_share(const PackingReport *r)
 {
     const double capacity = (double)r->lengths.capacity;
@@ -164,7 +165,7 @@ static Status print_json(const PackingReport *r)
 {
     const LengthCounts *l = &r->lengths;
     json_t *depths = json_array();
-    for (int64_t i = 0; depths && r->depths && i <= r->deepest; i++) /* none of windows */
+    for (int64_t i = 0; depths && r->depths && i <= r->deepest; i++) /* NULL for windows */
         json_array_append_new(depths, json_integer(r->depths[i]));
     const double capacity = (double)l->capacity;
     json_t *root = json_pack(
@@ -195,7 +196,7 @@ static Status print_json(const PackingReport *r)
 
 static void print_depths(const PackingReport *r)
 {
-    printf("documents a pack\n");
+    printf("documents per pack\n");
     for (int64_t i = 1; i <= r->deepest; i++)
         if (r->depths[i])
             printf("  %10lld  %12lld packs  %6.2f %%\n", (long long)i, (long long)r->depths[i],
@@ -206,19 +207,18 @@ static void print_epoch(const PackingReport *r)
 {
     const int64_t steps = (r->packs + r->batch - 1) / r->batch,
                   rest = (r->packs - 1) % r->batch + 1;
-    printf("an epoch         %lld updates of %lld sequences", (long long)steps,
-           (long long)r->batch);
+    printf("epoch            %lld steps of %lld sequences", (long long)steps, (long long)r->batch);
     if (rest < r->batch)
         printf("; of the last, %lld, and %lld of the next epoch", (long long)rest,
                (long long)(r->batch - rest));
     printf("\n");
     if (r->loss_tokens >= 0)
-        printf("loss             on %lld tokens an epoch\n", (long long)r->loss_tokens);
+        printf("loss             on %lld tokens per epoch\n", (long long)r->loss_tokens);
     if (r->silent)
-        printf("without loss     %lld packs hold nothing but prompts: model.context is too small\n",
+        printf("without loss     %lld packs hold only prompts: model.context is too small\n",
                (long long)r->silent);
     if (r->unused)
-        printf("unused           %lld tokens behind the last whole window\n", (long long)r->unused);
+        printf("unused           %lld tokens after the last whole window\n", (long long)r->unused);
 }
 
 Status packing_report_print(const PackingReport *r, bool json)
@@ -227,7 +227,7 @@ Status packing_report_print(const PackingReport *r, bool json)
     if (json) return print_json(r);
     const int64_t gap = r->packs - r->bound;
     printf("algorithm        %s", r->algorithm);
-    if (r->depth_limit) printf(", at most %lld documents a pack", (long long)r->depth_limit);
+    if (r->depth_limit) printf(", at most %lld documents per pack", (long long)r->depth_limit);
     printf("\ncapacity         %lld slots\n", (long long)l->capacity);
     printf("documents        %lld of %lld tokens, the longest of %lld\n", (long long)l->documents,
            (long long)l->tokens, (long long)l->longest);
@@ -236,13 +236,13 @@ Status packing_report_print(const PackingReport *r, bool json)
            r->in_windows ? "" : " longer than a pack");
     printf("%-16s %lld\n", r->in_windows ? "windows" : "packs", (long long)r->packs);
     if (r->drawn)
-        printf("                 (drawn from anywhere: some tokens twice an epoch, some not at "
+        printf("                 (at random positions: some tokens twice per epoch, some not at "
                "all)\n");
     if (!r->in_windows)
         printf("lower bound      %lld (Martello-Toth L2); gap %lld packs, %.4f %%\n",
                (long long)r->bound, (long long)gap, 100.0 * (double)gap / (double)r->bound);
     if (depth_bound(r) > r->bound)
-        printf("                 %lld by the depth alone\n", (long long)depth_bound(r));
+        printf("                 %lld from the depth limit alone\n", (long long)depth_bound(r));
     printf("efficiency       %.4f %%; packing factor %.5f\n", 100 * efficiency(r), factor(r));
     printf("padding          %lld slots\n", (long long)padding(r));
     printf("attention        %.4g pairs of tokens in documents, %.2f %% of dense\n", l->squares,

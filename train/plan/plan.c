@@ -11,7 +11,8 @@
 #include "train/step/gradient_tree.h"
 #include "train/support/quantile.h"
 
-/* A step of more operations than this is measured on fewer sequences; some ten seconds on two cores. */
+/* A step of more FLOPs than this is measured on fewer sequences; some ten seconds on two
+ * cores. */
 static const double OPERATIONS_MAX = 1e12;
 static const double SECONDS_ENOUGH = 5;
 
@@ -138,7 +139,8 @@ static Status time_steps(Probe *probe, double *seconds)
     return OK;
 }
 
-/* The config with fewer sequences per step, in micro-batches of the same size unless groups need more of them. */
+/* The config with fewer sequences per step, in micro-batches of the same size unless groups need
+ * more of them. */
 static void shorten(const Plan *p, Config *c)
 {
     const double step = p->flops_per_token * (double)p->tokens_per_step;
@@ -160,7 +162,7 @@ Status plan_measure(Plan *p)
     shorten(p, c);
     Status status = OK;
     if (p->total_size > plan_memory())
-        status = FAIL(E_NOMEM, "%.1f GB are needed, and this machine has %.1f",
+        status = FAIL(E_NOMEM, "training needs %.1f GB of memory, but this machine has %.1f",
                       1e-9 * (double)p->total_size, 1e-9 * (double)plan_memory());
     if (status == OK) {
         status = probe_open(&probe, c, p->vocab_size);

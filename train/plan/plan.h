@@ -1,5 +1,5 @@
-/* A plan: what training a config will cost, without training. Writes nothing. The other way round, a config
- * made for a budget: train/scaling/budget.h. */
+/* A plan: what training a config will cost, without training. Writes nothing. The other way round,
+ * a config made for a budget: train/scaling/budget.h. */
 #ifndef TRAIN_PLAN_PLAN_H
 #define TRAIN_PLAN_PLAN_H
 
@@ -22,8 +22,8 @@ typedef struct Plan {
     int64_t gradient_size; /* of all blocks that are alive at once: see train/step/microbatches.h */
     int64_t optimizer_size;  /* m and v */
     int64_t activation_size; /* of the tapes of all threads, by their shapes */
-    int64_t kept_size;       /* what that is with train.recompute = off, */
-    int64_t recomputed_size; /* and with blocks */
+    int64_t kept_size;       /* activation_size with train.recompute = off */
+    int64_t recomputed_size; /* activation_size with train.recompute = blocks */
     int64_t
         image_size; /* of a checkpoint's structure: its arrays are written from where they are */
     int64_t total_size;
@@ -34,15 +34,16 @@ typedef struct Plan {
         measured_sequences; /* of a step; fewer than train.batch if a whole step would take long */
 } Plan;
 
-/* All but the last three. Borrows c. p is to be closed whatever this returns. */
+/* Fills all but the last three. Borrows c. Close p whatever this returns. */
 Status plan_make(Plan *p, const Config *c, int64_t vocab_size);
 void plan_close(Plan *p);
 
-/* The account of the config's own dataset: what its documents and masks make of it. E_DATA, E_CONFIG. */
+/* The account of the config's own dataset: with its documents and masks. E_DATA,
+ * E_CONFIG. */
 Status plan_data(Plan *p);
 
-/* A few real steps on made-up tokens (train/plan/probe.h); takes some seconds and all the memory of the plan.
- * E_NOMEM if the machine has less. */
+/* A few real steps on made-up tokens (train/plan/probe.h); takes some seconds and all the memory of
+ * the plan. E_NOMEM if the machine has less. */
 Status plan_measure(Plan *p);
 
 int64_t plan_memory(void); /* bytes that the machine has */

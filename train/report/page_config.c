@@ -128,9 +128,9 @@ static void command_line(Page *p, const ReportData *r)
 
 static void events(Page *p, const ReportData *r)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     if (!j->event_count) return;
-    html_print(p->out, "<details><summary>Journal: %lld events</summary><pre>",
+    html_print(p->out, "<details><summary>RunMetrics: %lld events</summary><pre>",
                (long long)j->event_count);
     for (int64_t i = 0; i < j->event_count && i < EVENTS_SHOWN; i++)
         html_print(p->out, "step %-8lld %s: %s\n", (long long)j->events[i].step, j->events[i].kind,

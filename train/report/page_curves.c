@@ -26,7 +26,7 @@ static const LossAxis single[] = {{"by step", "step", COLUMN_step, false},
  * plot. */
 static PlotMark *marks_of(Page *p, const ReportData *r, int64_t *count)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     PlotMark *all = arena_zero(&p->arena, MARKS_MAX * (int64_t)sizeof *all);
     *count = 0;
     for (int64_t i = 0; all && i < r->spike_count && *count < MARKS_MAX; i++) {
@@ -48,7 +48,7 @@ static PlotMark *marks_of(Page *p, const ReportData *r, int64_t *count)
 /* The x values of evaluations on an axis of steps, tokens or seconds. */
 static const double *val_positions(Page *p, const ReportData *r, int column)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     if (column == COLUMN_step) return j->val_step;
     double *x = page_numbers(p, j->vals);
     for (int64_t i = 0; x && i < j->vals; i++) x[i] = report_value_at(r, column, j->val_step[i]);
@@ -76,7 +76,7 @@ static PlotSeries column_series(const ReportData *r, int over, const double *y, 
 
 static void loss_of_one(Page *p, const ReportData *r)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     const char *const names[] = {single[0].name, single[1].name};
     int64_t marks;
     const PlotMark *mark = marks_of(p, r, &marks);
@@ -119,7 +119,7 @@ static void loss_of_several(Page *p, const ReportData *runs, int64_t count, bool
         int64_t used = 0;
         bool wants_log = several[i].is_log;
         for (int64_t k = 0; k < count && !held_out && count <= RAW_RUNS_MAX; k++) {
-            const Journal *j = &runs[k].journal;
+            const RunMetrics *j = &runs[k].journal;
             all[used] =
                 column_series(&runs[k], several[i].column, j->column[COLUMN_loss], (int)k + 1);
             all[used++].is_faint = true;

@@ -64,14 +64,14 @@ static void explanation(Page *p, const ReportData *r, const ReportSpike *s)
 
 /* "step 250 (batch 250): the loss ..." without the step and batch, which other columns show. 0.1
  * wrote "update". */
-static const char *message(const JournalEvent *e)
+static const char *message(const RunEvent *e)
 {
     const bool has_step = !strncmp(e->message, "update ", 7) || !strncmp(e->message, "step ", 5);
     const char *end = has_step ? strstr(e->message, "): ") : NULL;
     return end ? end + 3 : e->message;
 }
 
-static const char *action(const JournalEvent *e)
+static const char *action(const RunEvent *e)
 {
     return strcmp(e->kind, "spike") ? e->kind : "taken";
 }
@@ -95,7 +95,7 @@ static void row(Page *p, const ReportData *runs, int64_t count, int64_t k, int64
 {
     const ReportData *r = &runs[k];
     const ReportSpike *s = &r->spikes[i];
-    const JournalEvent *e = s->event;
+    const RunEvent *e = s->event;
     html_print(p->out, "<tr id=\"spike-%lld-%lld\">", (long long)k + 1, (long long)i + 1);
     if (count > 1)
         html_print(p->out, "<td><span class=\"swatch c%d\"></span>%s</td>",

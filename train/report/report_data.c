@@ -38,7 +38,7 @@ const char *report_name(Arena *a, const char *folder)
 
 static Status smooth_loss(ReportData *r)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     const int64_t size = (int64_t)sizeof(double), lines = j->lines;
     double *sums = arena_take(&r->arena, 2 * (lines + 1) * size);
     r->smooth_loss = arena_take(&r->arena, (lines + 1) * size);
@@ -161,12 +161,12 @@ static Status read_config(ReportData *r)
 /* ---- spikes and their bundles */
 
 /* Flagged by the monitor. (Flag "none" with a bundle: attention logits were too large.) */
-static bool is_flagged(const JournalEvent *e)
+static bool is_flagged(const RunEvent *e)
 {
     return *e->flag && strcmp(e->flag, "none") && strcmp(e->kind, "budget");
 }
 
-static bool is_spike(const JournalEvent *e)
+static bool is_spike(const RunEvent *e)
 {
     return is_flagged(e) || *e->bundle;
 }
@@ -200,7 +200,7 @@ static bool is_inside(const char *path)
 
 static Status read_spikes(ReportData *r)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     r->spikes = arena_zero(&r->arena, (j->event_count + 1) * (int64_t)sizeof *r->spikes);
     if (!r->spikes) return FAIL(E_NOMEM, "%lld events", (long long)j->event_count);
     for (int64_t i = 0; i < j->event_count; i++) {
@@ -221,7 +221,7 @@ Status report_data_read(ReportData *r, const char *folder, const ReportOptions *
     r->folder = arena_text(&r->arena, folder);
     r->name = report_name(&r->arena, folder);
     if (!r->folder || !r->name) return FAIL(E_NOMEM, "%s", folder);
-    TRY(journal_read(folder, &r->arena, &r->journal));
+    TRY(metrics_read(folder, &r->arena, &r->journal));
     TRY(smooth_loss(r));
     TRY(read_config(r));
     TRY(find_checkpoint(r));

@@ -8,7 +8,7 @@
 
 /* A spike in events.jsonl, or severe attention logits, with its bundle. */
 typedef struct ReportSpike {
-    const JournalEvent *event;
+    const RunEvent *event;
     Bundle *bundle;           /* NULL: no bundle, or an unreadable one */
     Explanation *explanation; /* without a replay; NULL as well */
     const char *why_not;      /* why the bundle is unreadable; "" */
@@ -21,7 +21,7 @@ typedef struct ReportSample {
 typedef struct ReportData {
     Arena arena;
     const char *folder, *name; /* name: the folder's last part, unless several runs share it */
-    Journal journal;
+    RunMetrics journal;
     double *smooth_loss; /* [journal.lines] */
 
     Config *config;         /* config.yaml with its origins; NULL */

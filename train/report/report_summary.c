@@ -19,7 +19,7 @@ int64_t report_spike_leader(const ReportData *r, int64_t i)
 
 double report_value_at(const ReportData *r, int column, double step)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     const double *x = j->column[COLUMN_step], *y = j->column[column];
     int64_t low = 0, high = j->lines - 1;
     if (high < 0) return NAN;
@@ -35,7 +35,7 @@ double report_value_at(const ReportData *r, int column, double step)
     return y[low] + (y[high] - y[low]) * (step - x[low]) / (x[high] - x[low]);
 }
 
-static const char *state_of(const Journal *j, const ReportSummary *s)
+static const char *state_of(const RunMetrics *j, const ReportSummary *s)
 {
     const char *last = j->event_count ? j->events[j->event_count - 1].kind : "";
     if (s->steps && s->step >= s->steps) return "finished";
@@ -46,7 +46,7 @@ static const char *state_of(const Journal *j, const ReportSummary *s)
 
 ReportSummary report_summary(const ReportData *r)
 {
-    const Journal *j = &r->journal;
+    const RunMetrics *j = &r->journal;
     ReportSummary s = {.step = -1,
                        .best_step = -1,
                        .steps = r->config ? r->config->train.steps : 0,

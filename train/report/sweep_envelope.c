@@ -13,7 +13,7 @@ enum { CURVE_POINTS = 60, LINES_MIN = 5, RUNS_MAX = 400, ROWS_MAX = 60 };
 static const double first_share = 0.05;
 
 /* Averages log lines within bins that are evenly spaced in log(tokens). */
-static Status average_lines(const Journal *j, SweepCurve *c, Arena *arena)
+static Status average_lines(const RunMetrics *j, SweepCurve *c, Arena *arena)
 {
     const double *tokens = j->column[COLUMN_tokens], *loss = j->column[COLUMN_loss],
                  last = tokens[j->lines - 1], bin = pow(1 / first_share, 1.0 / CURVE_POINTS);
@@ -38,8 +38,8 @@ static Status average_lines(const Journal *j, SweepCurve *c, Arena *arena)
 
 static Status read_curve(const char *folder, SweepCurve *c, Arena *scratch, Arena *arena)
 {
-    Journal j = {0};
-    TRY(journal_read(folder, scratch, &j));
+    RunMetrics j = {0};
+    TRY(metrics_read(folder, scratch, &j));
     if (j.lines < 2 || !(j.column[COLUMN_tokens][j.lines - 1] > 0)) return OK;
     return average_lines(&j, c, arena);
 }

@@ -57,7 +57,7 @@ static Status name(FaultRun *f)
 
 static void count_events(FaultRun *f)
 {
-    const Journal *j = &f->reported.journal;
+    const RunMetrics *j = &f->reported.journal;
     for (int64_t i = 0; i < j->event_count; i++) {
         f->skipped += !strcmp(j->events[i].kind, "skipped");
         f->rewound += !strcmp(j->events[i].kind, "rewound");
@@ -103,7 +103,7 @@ static Status find_spike(FaultRun *f)
 /* ---- measuring */
 
 /* Mean and standard deviation of the losses of steps [begin, end); NAN: there are none. */
-static void loss_statistics(const Journal *j, double begin, double end, double *mean,
+static void loss_statistics(const RunMetrics *j, double begin, double end, double *mean,
                             double *deviation)
 {
     const double *step = j->column[COLUMN_step], *loss = j->column[COLUMN_loss];
@@ -120,7 +120,7 @@ static void loss_statistics(const Journal *j, double begin, double end, double *
 
 static void measure_recovery(FaultRun *f)
 {
-    const Journal *j = &f->reported.journal;
+    const RunMetrics *j = &f->reported.journal;
     const MonitorConfig *c = &f->reported.config->monitor;
     const double begin = (double)c->inject_batch, end = begin + (double)faulty_steps(f);
     double mean, deviation;
@@ -135,7 +135,7 @@ static void measure_recovery(FaultRun *f)
 
 static void measure(FaultRun *f)
 {
-    const Journal *j = &f->reported.journal;
+    const RunMetrics *j = &f->reported.journal;
     double deviation;
     if (!j->lines) return;
     const double last = j->column[COLUMN_step][j->lines - 1];
@@ -235,7 +235,7 @@ static json_t *fault_json(const FaultRun *f)
 {
     const char *cause = fault_cause(f);
     const Explanation *e = f->explanation;
-    const JournalEvent *spike = f->spike;
+    const RunEvent *spike = f->spike;
     const Config *c = f->reported.config;
     return json_pack(
         "{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, "

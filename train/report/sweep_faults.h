@@ -19,7 +19,7 @@ typedef struct FaultRun {
 
     const Bundle *bundle; /* of the first spike; of the fault `document`: of its batch; NULL */
     const Explanation *explanation; /* of that, with its replay */
-    const JournalEvent *spike;      /* NULL: no spike */
+    const RunEvent *spike;          /* NULL: no spike */
     bool has_stopped;               /* the monitor ended the run */
     int64_t skipped, rewound;       /* batches; times */
 

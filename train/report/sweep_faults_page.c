@@ -17,7 +17,7 @@ static bool is_same_fault(const FaultRun *a, const FaultRun *b)
 
 static PlotSeries curve(const FaultRun *f, int column, const char *name)
 {
-    const Journal *j = &f->reported.journal;
+    const RunMetrics *j = &f->reported.journal;
     return (PlotSeries){.kind = PLOT_LINE,
                         .name = name,
                         .x = j->column[COLUMN_step],
@@ -111,7 +111,7 @@ static void found(Page *p, const FaultRun *f)
 
 static void table_row(Page *p, const FaultRun *f)
 {
-    const JournalEvent *e = f->spike;
+    const RunEvent *e = f->spike;
     html_print(p->out, "<tr><td class=\"whole\">%s</td><td>%s</td>", f->fault, f->settings);
     page_number(p, e ? (double)e->step : NAN, 6);
     page_number(p, e ? e->loss : NAN, 4);

@@ -17,7 +17,7 @@ static void show(const EvaluateOptions *o, int64_t i, int64_t count, double *sho
     fflush(o->progress);
 }
 
-/* How many bytes each token stands for; NULL if the dataset does not say. */
+/* The size of each token in bytes; NULL if the dataset has no tokenizer. */
 static Status token_sizes(const Dataset *d, Arena *a, int64_t **sizes)
 {
     Tokenizer *t;
@@ -30,34 +30,35 @@ static Status token_sizes(const Dataset *d, Arena *a, int64_t **sizes)
     return OK;
 }
 
-/* The slot of a place in a document. */
-static int64_t slot_of(int64_t place)
+/* The bin of a position in a document. */
+static int64_t bin_of(int64_t position)
 {
-    if (place < PLACES_ALONE) return place;
-    return PLACES_ALONE + (63 - __builtin_clzll((unsigned long long)place)) - 6;
+    if (position < POSITION_BINS_SINGLE) return position;
+    return POSITION_BINS_SINGLE + (63 - __builtin_clzll((unsigned long long)position)) - 6;
 }
 
-static void begin_places(PlaceLoss *places)
+static void begin_positions(PositionLoss *positions)
 {
-    for (int64_t i = 0; i < PLACES_MAX; i++) {
-        const int64_t from = i < PLACES_ALONE ? i : INT64_C(64) << (i - PLACES_ALONE);
-        places[i] = (PlaceLoss){.from = from};
-        if (i) places[i - 1].to = from;
+    for (int64_t i = 0; i < POSITION_BINS; i++) {
+        const int64_t from =
+            i < POSITION_BINS_SINGLE ? i : INT64_C(64) << (i - POSITION_BINS_SINGLE);
+        positions[i] = (PositionLoss){.from = from};
+        if (i) positions[i - 1].to = from;
     }
-    places[PLACES_MAX - 1].to = INT64_MAX;
+    positions[POSITION_BINS - 1].to = INT64_MAX;
 }
 
-/* Adds the losses of a batch's rows to the places and documents that they belong to. */
-static void tell_apart(const EvaluateOptions *o, const Split *split, const Batch *b,
-                       const real *row_loss)
+/* Adds the losses of a batch's rows to their positions and documents. */
+static void add_rows(const EvaluateOptions *o, const Split *split, const Batch *b,
+                     const real *row_loss)
 {
     for (int64_t row = 0; row < b->sequences * b->context; row++) {
         if (b->origins[row] < 0) continue;
         const int64_t document = split_document(split, b->origins[row]),
-                      place = b->origins[row] - (int64_t)split->offsets[document];
-        if (o->places) {
-            o->places[slot_of(place)].tokens++;
-            o->places[slot_of(place)].sum += (double)row_loss[row];
+                      position = b->origins[row] - (int64_t)split->offsets[document];
+        if (o->positions) {
+            o->positions[bin_of(position)].tokens++;
+            o->positions[bin_of(position)].sum += (double)row_loss[row];
         }
         if (o->documents) {
             o->documents[document].tokens++;
@@ -83,9 +84,9 @@ static Status open_evaluator(Evaluator *e, Params *p, const Config *c, const Dat
                      (uint64_t)c->train.seed));
     TRY(batch_alloc(&e->batch, &e->arena, c->train.batch, c->model.context));
     TRY(token_sizes(d, &e->arena, &e->sizes));
-    if (o->places) begin_places(o->places);
+    if (o->positions) begin_positions(o->positions);
     if (o->documents) memset(o->documents, 0, (size_t)split->documents * sizeof *o->documents);
-    if (o->places || o->documents) {
+    if (o->positions || o->documents) {
         e->row_loss = arena_take(&e->arena, rows * (int64_t)sizeof *e->row_loss);
         if (!e->row_loss) return FAIL(E_NOMEM, "losses of %lld rows", (long long)rows);
     }
@@ -105,7 +106,7 @@ static Status run(Evaluator *e, const Gpt *model, const EvaluateOptions *o, Eval
         TRY(microbatches_loss(e->microbatches, model, b, &sum, e->row_loss));
         total += sum;
         out->tokens += b->loss_tokens;
-        if (e->row_loss) tell_apart(o, e->batches.split, b, e->row_loss);
+        if (e->row_loss) add_rows(o, e->batches.split, b, e->row_loss);
         for (int64_t row = 0; e->sizes && row < b->sequences * b->context; row++)
             if (b->targets[row] >= 0) out->bytes += e->sizes[b->targets[row]];
     }

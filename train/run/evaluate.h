@@ -1,4 +1,4 @@
-/* Evaluation: the loss of a model on all of a split. */
+/* Evaluation: the loss of a model on a whole split. */
 #ifndef TRAIN_RUN_EVALUATE_H
 #define TRAIN_RUN_EVALUATE_H
 
@@ -7,40 +7,40 @@
 
 #include "train/config/config.h"
 
-/* Sums over the tokens whose place in their document, from 0, is in [from, to). */
-typedef struct PlaceLoss {
+/* Sums over the tokens whose position in their document, from 0, is in [from, to). */
+typedef struct PositionLoss {
     int64_t from, to, tokens;
     double sum;
-} PlaceLoss;
+} PositionLoss;
 
-/* Of each document's own losses. */
+/* Sums over the tokens of a document. */
 typedef struct DocumentLoss {
     int64_t tokens;
     double sum;
 } DocumentLoss;
 
-/* Places 0 to 63 one by one, then between powers of 2. */
-enum { PLACES_ALONE = 64, PLACES_MAX = PLACES_ALONE + 57 };
+/* Positions 0 to 63 have a bin each; further bins end at powers of 2. */
+enum { POSITION_BINS_SINGLE = 64, POSITION_BINS = POSITION_BINS_SINGLE + 57 };
 
 typedef struct Evaluation {
-    double loss;          /* nats a token */
+    double loss;          /* nats per token */
     double perplexity;    /* e^loss */
     double bits_per_byte; /* nats / (ln 2 x bytes of text); NaN if the dataset has no tokenizer */
-    int64_t tokens;       /* that had a loss */
-    int64_t bytes;        /* that they stand for */
+    int64_t tokens;       /* tokens with a loss */
+    int64_t bytes;        /* bytes of these tokens */
     double seconds;
 } Evaluation;
 
 typedef struct EvaluateOptions {
-    FILE *progress;                    /* a line that changes; NULL: none */
-    PlaceLoss *places;                 /* [PLACES_MAX]: filled; NULL: not wanted */
-    DocumentLoss *documents;           /* [of the split]: filled; NULL: not wanted */
-    const volatile sig_atomic_t *stop; /* not 0: stop, E_INTERRUPTED. NULL: nobody will */
+    FILE *progress;                    /* a line that is updated in place; NULL: none */
+    PositionLoss *positions;           /* [POSITION_BINS]: filled; NULL: not wanted */
+    DocumentLoss *documents;           /* [documents of the split]: filled; NULL: not wanted */
+    const volatile sig_atomic_t *stop; /* stops with E_INTERRUPTED if not 0; may be NULL */
 } EvaluateOptions;
 
-/* Reads the whole split in windows that do not overlap, the last partial one included, in batches of
- * c->train.batch, under the packing and masks of c->data. The result does not depend on the batch beyond
- * rounding. p holds the model's numbers. E_CONFIG if the split is too short. */
+/* Evaluates the split in windows that do not overlap, including a last partial one, in batches of
+ * c->train.batch, with the packing and masks of c->data. The batch size changes the result by
+ * rounding only. p: the model's parameters. E_CONFIG: the split is too short. */
 Status evaluate(const Gpt *model, Params *p, const Config *c, const Dataset *d, const Split *split,
                 const EvaluateOptions *o, Evaluation *out);
 

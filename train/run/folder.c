@@ -48,7 +48,7 @@ Status folder_make(const char *path)
     return file_make_own_folder(checkpoints);
 }
 
-Status folder_occupy(const char *path, Lock *l)
+Status folder_lock(const char *path, Lock *l)
 {
     static const struct timespec nap = {.tv_nsec = 100000000};
     char name[FOLDER_PATH_MAX + 32];
@@ -60,10 +60,11 @@ Status folder_occupy(const char *path, Lock *l)
         TRY(lock_take(l, name));
     }
     if (l->file >= 0) return OK;
-    return FAIL(E_EXISTS,
-                "%s: another process is training in this folder: %s%s (pid and host, by %s). Wait "
-                "for it, stop it with kill, or take another folder with --run DIR",
-                path, *l->before ? "" : "it has not said which", l->before, name);
+    return FAIL(
+        E_EXISTS,
+        "%s: another process is training in this folder: %s%s (PID and host, from %s). Wait "
+        "for it, stop it with kill, or use another folder with --run DIR",
+        path, *l->before ? "" : "unknown", l->before, name);
 }
 
 static bool exists(const char *folder, const char *name)
@@ -83,7 +84,8 @@ static Status remove_file(const char *folder, const char *name)
 
 static bool is_checkpoint_name(const char *name)
 {
-    const char *dot = strstr(name, ".h5"); /* what a kill left, too: step-00000010.h5.tmp.4711 */
+    const char *dot =
+        strstr(name, ".h5"); /* also a draft left by a kill: step-00000010.h5.tmp.4711 */
     return dot && (!strncmp(name, "step-", 5) || !strncmp(name, "best.", 5) ||
                    !strncmp(name, "latest.", 7));
 }
@@ -94,8 +96,7 @@ static bool is_bundle_name(const char *name)
            !strncmp(name, "bundle.json", 11);
 }
 
-/* Removes the files of RUN/NAME whose names are a run's; and the folder, if it is then empty and the run
- * does not need it. */
+/* Removes the run's files from RUN/NAME, and the folder if it is then empty. */
 static Status remove_files(const char *path, const char *name, bool (*is_ours)(const char *name))
 {
     char folder[FOLDER_PATH_MAX + 304];
@@ -107,7 +108,7 @@ static Status remove_files(const char *path, const char *name, bool (*is_ours)(c
         if (is_ours(e->d_name)) status = remove_file(folder, e->d_name);
     closedir(dir);
     if (!file_calls->rmdir(folder) || status != OK) return status;
-    strcat(folder, "/-"); /* other files stay in it: ours are gone from the disk, too */
+    strcat(folder, "/-"); /* other files remain: make the removals durable */
     return file_settle(folder);
 }
 
@@ -126,9 +127,10 @@ static Status remove_bundles(const char *path)
     return status;
 }
 
-Status folder_create(const char *path, bool overwrite)
+Status folder_prepare(const char *path, bool overwrite)
 {
-    /* What tells that there is a run goes last, and the metrics after the checkpoints that count on them. */
+    /* The files that mark a run go last, and the metrics after the checkpoints that rely on
+     * them. */
     static const char *const files[] = {"report.html", "events.jsonl", "metrics.jsonl",
                                         "config.yaml"};
     const bool used = exists(path, "config.yaml") || exists(path, "checkpoints/latest.h5") ||
@@ -136,7 +138,7 @@ Status folder_create(const char *path, bool overwrite)
     if (used && !overwrite)
         return FAIL(E_EXISTS,
                     "%s holds a run: --resume continues it, --overwrite deletes it, --run DIR "
-                    "takes another folder",
+                    "uses another folder",
                     path);
     if (!used) return OK;
     TRY(remove_files(path, "checkpoints", is_checkpoint_name));
@@ -144,7 +146,8 @@ Status folder_create(const char *path, bool overwrite)
     TRY(remove_bundles(path));
     char inside[FOLDER_PATH_MAX + 16];
     snprintf(inside, sizeof inside, "%s/checkpoints", path);
-    TRY(file_settle(inside)); /* or a loss of power could take config.yaml and leave a checkpoint */
+    TRY(file_settle(
+        inside)); /* else a power loss could remove config.yaml but leave a checkpoint */
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) TRY(remove_file(path, files[i]));
     return folder_make(path);
 }

@@ -14,7 +14,7 @@
 #include "data/files.h"
 #include "train/run/metrics_read.h"
 
-/* A line being made: {"step": 1, "loss": 2.5}. With many blocks it outgrows `buffer`. */
+/* A JSON line under construction. With many blocks it outgrows `buffer`. */
 typedef struct Line {
     char buffer[8192], *text;
     size_t length, room;
@@ -105,18 +105,18 @@ static void add_text(Line *line, const char *key, const char *value)
 }
 
 /* Writes the line and ends it. */
-static Status write_line(Lines *file, Line *line)
+static Status write_line(AppendFile *file, Line *line)
 {
     if (line->nonfinite) append(line, ", \"nonfinite\": true");
     append(line, "}\n");
     Status status = line->out_of_memory ? FAIL(E_NOMEM, "%s: a line is lost", file->path)
-                                        : lines_add(file, line->text, (int64_t)line->length);
+                                        : append_file_add(file, line->text, (int64_t)line->length);
     end(line);
     return status;
 }
 
-/* The size of the lines up to step `step`, and the seconds of training by then. Reads from r->file.
- * */
+/* The size of the lines up to step `step`, and the seconds of training by then. Reads from
+ * r->file. */
 static Status find_kept(MetricsReader *r, int64_t step, int64_t *kept, double *seconds)
 {
     MetricsLine line;
@@ -128,8 +128,8 @@ static Status find_kept(MetricsReader *r, int64_t step, int64_t *kept, double *s
     }
 }
 
-/* Cuts off the lines after step `step`, both in the file and among those that wait. */
-static Status cut(Lines *l, int64_t step, double *seconds)
+/* Removes the lines after step `step`, both from the file and from those that wait. */
+static Status cut(AppendFile *l, int64_t step, double *seconds)
 {
     const char *why;
     MetricsReader r = {.file = file_open_regular(l->path, &why)};
@@ -148,26 +148,26 @@ static Status cut(Lines *l, int64_t step, double *seconds)
         metrics_close(&r);
         TRY(status);
     }
-    return lines_cut(l, kept, waiting);
+    return append_file_cut(l, kept, waiting);
 }
 
-Status log_open(RunLog *l, const char *run, int64_t step)
+Status metrics_log_open(MetricsLog *l, const char *run, int64_t step)
 {
-    *l = (RunLog){.metrics.fd = -1, .events.fd = -1};
-    TRY(lines_open(&l->events, run, "events.jsonl"));
-    TRY(lines_open(&l->metrics, run, "metrics.jsonl"));
+    *l = (MetricsLog){.metrics.fd = -1, .events.fd = -1};
+    TRY(append_file_open(&l->events, run, "events.jsonl"));
+    TRY(append_file_open(&l->metrics, run, "metrics.jsonl"));
     return cut(&l->metrics, step, &l->seconds);
 }
 
-void log_close(RunLog *l)
+void metrics_log_close(MetricsLog *l)
 {
-    lines_close(&l->metrics);
-    lines_close(&l->events);
+    append_file_close(&l->metrics);
+    append_file_close(&l->events);
 }
 
-Status log_rewind(RunLog *l, int64_t step)
+Status metrics_log_rewind(MetricsLog *l, int64_t step)
 {
-    double seconds; /* of the undone steps count as well */
+    double seconds; /* not used: the time of undone steps counts as well */
     return cut(&l->metrics, step, &seconds);
 }
 
@@ -224,7 +224,7 @@ static void add_monitor(Line *line, const Monitor *m, int64_t step)
     add_layers(line, m);
 }
 
-Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_second)
+Status metrics_log_training(MetricsLog *l, const Run *r, int64_t step, double tokens_per_second)
 {
     Line line;
     begin(&line);
@@ -241,7 +241,7 @@ Status log_training(RunLog *l, const Run *r, int64_t step, double tokens_per_sec
     return write_line(&l->metrics, &line);
 }
 
-Status log_evaluation(RunLog *l, const Run *r, double val_loss)
+Status metrics_log_evaluation(MetricsLog *l, const Run *r, double val_loss)
 {
     Line line;
     begin(&line);
@@ -250,7 +250,7 @@ Status log_evaluation(RunLog *l, const Run *r, double val_loss)
     return write_line(&l->metrics, &line);
 }
 
-Status log_event(RunLog *l, const Run *r, const char *kind, const char *message)
+Status metrics_log_event(MetricsLog *l, const Run *r, const char *kind, const char *message)
 {
     Line line;
     begin(&line);
@@ -260,8 +260,8 @@ Status log_event(RunLog *l, const Run *r, const char *kind, const char *message)
     return write_line(&l->events, &line);
 }
 
-Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *message,
-                 const char *bundle)
+Status metrics_log_spike(MetricsLog *l, const Judgement *j, const char *kind, const char *message,
+                         const char *bundle)
 {
     Line line;
     begin(&line);
@@ -278,9 +278,9 @@ Status log_spike(RunLog *l, const Judgement *j, const char *kind, const char *me
     return write_line(&l->events, &line);
 }
 
-Status log_sync(RunLog *l)
+Status metrics_log_sync(MetricsLog *l)
 {
-    const Status events = lines_sync(&l->events);
-    TRY(lines_sync(&l->metrics));
+    const Status events = append_file_sync(&l->events);
+    TRY(append_file_sync(&l->metrics));
     return events;
 }

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define X(name) #name,
-static const char *const names[] = {JOURNAL_COLUMN_LIST(X)};
+static const char *const names[] = {METRICS_COLUMN_LIST(X)};
 #undef X
 
 /* The file RUN/name, or NULL if there is none. */
@@ -92,12 +92,12 @@ Status metrics_next(MetricsReader *r, MetricsLine *line, bool *more)
     line->kind = json_object_get(row, "val_loss") ? METRICS_EVALUATION : METRICS_TRAINING;
     line->val_loss = number(row, "val_loss");
     line->nonfinite_loss = json_is_null(json_object_get(row, "loss"));
-    for (int i = 0; i < JOURNAL_COLUMNS; i++) line->column[i] = number(row, names[i]);
+    for (int i = 0; i < METRICS_COLUMNS; i++) line->column[i] = number(row, names[i]);
     json_decref(row);
     return OK;
 }
 
-/* A longer copy of a list; NULL: memory is out. */
+/* A longer copy of a list; NULL: out of memory. */
 static void *longer(Arena *a, const void *list, int64_t used, int64_t room, int64_t size)
 {
     void *to = arena_take(a, room * size);
@@ -105,12 +105,12 @@ static void *longer(Arena *a, const void *list, int64_t used, int64_t room, int6
     return to;
 }
 
-static Status grow(Arena *a, Journal *j)
+static Status grow(Arena *a, RunMetrics *j)
 {
     const int64_t room = 2 * j->room + 1024, size = sizeof(double);
     bool whole = true;
     if (j->lines < j->room && j->vals < j->room && j->bads < j->room) return OK;
-    for (int i = 0; i < JOURNAL_COLUMNS; i++)
+    for (int i = 0; i < METRICS_COLUMNS; i++)
         whole &= (j->column[i] = longer(a, j->column[i], j->lines, room, size)) != NULL;
     whole &= (j->val_step = longer(a, j->val_step, j->vals, room, size)) != NULL;
     whole &= (j->val_loss = longer(a, j->val_loss, j->vals, room, size)) != NULL;
@@ -119,12 +119,12 @@ static Status grow(Arena *a, Journal *j)
     return whole ? OK : FAIL(E_NOMEM, "%lld lines of metrics.jsonl", (long long)room);
 }
 
-static void go_back(double *steps, int64_t *count, double step)
+static void drop_from(double *steps, int64_t *count, double step)
 {
     while (*count && steps[*count - 1] >= step) --*count;
 }
 
-static Status take_metrics(Arena *a, Journal *j, const MetricsLine *line)
+static Status take_metrics(Arena *a, RunMetrics *j, const MetricsLine *line)
 {
     const double step = (double)line->step;
     if (line->kind == METRICS_BROKEN) {
@@ -133,14 +133,14 @@ static Status take_metrics(Arena *a, Journal *j, const MetricsLine *line)
     }
     TRY(grow(a, j));
     if (line->kind == METRICS_EVALUATION) {
-        go_back(j->val_step, &j->vals, step);
+        drop_from(j->val_step, &j->vals, step);
         j->val_step[j->vals] = step;
         j->val_loss[j->vals++] = line->val_loss;
         return OK;
     }
-    go_back(j->column[COLUMN_step], &j->lines, step);
-    go_back(j->bad_step, &j->bads, step);
-    for (int i = 0; i < JOURNAL_COLUMNS; i++) j->column[i][j->lines] = line->column[i];
+    drop_from(j->column[COLUMN_step], &j->lines, step);
+    drop_from(j->bad_step, &j->bads, step);
+    for (int i = 0; i < METRICS_COLUMNS; i++) j->column[i][j->lines] = line->column[i];
     if (line->nonfinite_loss) j->bad_step[j->bads++] = step;
     j->lines++;
     return OK;
@@ -153,7 +153,7 @@ static Status take_text(Arena *a, const json_t *row, const char *key, const char
     return *out ? OK : FAIL(E_NOMEM, "events.jsonl");
 }
 
-static Status take_event(Arena *a, Journal *j, const json_t *row)
+static Status take_event(Arena *a, RunMetrics *j, const json_t *row)
 {
     if (!row) {
         j->broken++;
@@ -166,13 +166,13 @@ static Status take_event(Arena *a, Journal *j, const json_t *row)
     }
     const json_t *batch = json_object_get(row, "batch");
     if (!batch) batch = json_object_get(row, "draw"); /* version 0.1 */
-    JournalEvent *e = &j->events[j->event_count];
-    *e = (JournalEvent){.step = step_of(row),
-                        .batch_index = json_integer_value(batch),
-                        .loss = number(row, "loss"),
-                        .loss_z = number(row, "loss_z"),
-                        .grad_norm = number(row, "grad_norm"),
-                        .grad_norm_z = number(row, "grad_norm_z")};
+    RunEvent *e = &j->events[j->event_count];
+    *e = (RunEvent){.step = step_of(row),
+                    .batch_index = json_integer_value(batch),
+                    .loss = number(row, "loss"),
+                    .loss_z = number(row, "loss_z"),
+                    .grad_norm = number(row, "grad_norm"),
+                    .grad_norm_z = number(row, "grad_norm_z")};
     TRY(take_text(a, row, "event", &e->kind));
     TRY(take_text(a, row, "class", &e->flag));
     TRY(take_text(a, row, "message", &e->message));
@@ -181,7 +181,7 @@ static Status take_event(Arena *a, Journal *j, const json_t *row)
     return OK;
 }
 
-static Status read_metrics(MetricsReader *r, Arena *a, Journal *j)
+static Status read_metrics(MetricsReader *r, Arena *a, RunMetrics *j)
 {
     MetricsLine line;
     for (bool more = true;;) {
@@ -191,7 +191,7 @@ static Status read_metrics(MetricsReader *r, Arena *a, Journal *j)
     }
 }
 
-static Status read_events(MetricsReader *r, Arena *a, Journal *j)
+static Status read_events(MetricsReader *r, Arena *a, RunMetrics *j)
 {
     for (;;) {
         json_t *row;
@@ -204,10 +204,10 @@ static Status read_events(MetricsReader *r, Arena *a, Journal *j)
     }
 }
 
-Status journal_read(const char *run, Arena *a, Journal *j)
+Status metrics_read(const char *run, Arena *a, RunMetrics *j)
 {
     MetricsReader metrics, events = {0};
-    *j = (Journal){0};
+    *j = (RunMetrics){0};
     Status status = metrics_open(&metrics, run, 0);
     if (status == OK) status = read_metrics(&metrics, a, j);
     metrics_close(&metrics);

@@ -1,9 +1,9 @@
-/* The reader of a run's two journals, metrics.jsonl and events.jsonl, which train/run/metrics_log.h
+/* The reader of a run's two logs, metrics.jsonl and events.jsonl, which train/run/metrics_log.h
  * writes. Nothing else parses them.
  *
  * A line counts only if it is whole: a JSON object with an integer "step", ended by a newline. The
  * last line of a run that was killed may be torn. A number that was not finite was written as null,
- * with "nonfinite": true. Journals of version 0.1 call a batch "draw". */
+ * with "nonfinite": true. Logs of version 0.1 call a batch "draw". */
 #ifndef TRAIN_RUN_METRICS_READ_H
 #define TRAIN_RUN_METRICS_READ_H
 
@@ -16,7 +16,7 @@
 #include "autograd/base/error.h"
 
 /* Keys of a training line. */
-#define JOURNAL_COLUMN_LIST(X) \
+#define METRICS_COLUMN_LIST(X) \
     X(step)                    \
     X(loss)                    \
     X(lr)                      \
@@ -30,7 +30,7 @@
     X(max_logit)
 
 #define X(name) COLUMN_##name,
-enum { JOURNAL_COLUMN_LIST(X) JOURNAL_COLUMNS };
+enum { METRICS_COLUMN_LIST(X) METRICS_COLUMNS };
 #undef X
 
 typedef enum MetricsKind {
@@ -44,7 +44,7 @@ typedef struct MetricsLine {
     MetricsKind kind;
     int64_t size; /* bytes, including the newline */
     int64_t step;
-    double column[JOURNAL_COLUMNS]; /* of a training line; NAN: absent, or not finite */
+    double column[METRICS_COLUMNS]; /* of a training line; NAN: absent, or not finite */
     bool nonfinite_loss;            /* the training loss was not finite */
     double val_loss;                /* of an evaluation; NAN: not finite */
 } MetricsLine;
@@ -66,31 +66,31 @@ void metrics_close(MetricsReader *r);
 Status metrics_next(MetricsReader *r, MetricsLine *line, bool *more);
 
 /* One line of events.jsonl. Texts are the arena's; "" if absent. */
-typedef struct JournalEvent {
+typedef struct RunEvent {
     int64_t step, batch_index; /* batch_index: from 1; 0: absent */
     const char *kind;          /* "spike", "skipped", "resumed", "signal", ... */
     const char *flag;          /* class of a spike: "loss", "gradient", "nonfinite"; "" */
     const char *message;
     const char *bundle;                          /* relative to the run's folder */
     double loss, loss_z, grad_norm, grad_norm_z; /* NAN: absent */
-} JournalEvent;
+} RunEvent;
 
-/* Both journals in memory. */
-typedef struct Journal {
-    double *column[JOURNAL_COLUMNS]; /* [lines], steps ascending */
+/* Both logs in memory. */
+typedef struct RunMetrics {
+    double *column[METRICS_COLUMNS]; /* [lines], steps ascending */
     int64_t lines;
     double *val_step, *val_loss; /* [vals], steps ascending */
     int64_t vals;
     double *bad_step; /* [bads]: training lines whose loss is not finite */
     int64_t bads;
-    JournalEvent *events;
+    RunEvent *events;
     int64_t event_count;
     int64_t broken;           /* lines that were skipped */
     int64_t room, event_room; /* internal */
-} Journal;
+} RunMetrics;
 
-/* Reads both journals of the folder `run` into a; a missing file reads as an empty one. A line
+/* Reads both logs of the folder `run` into a; a missing file reads as an empty one. A line
  * whose step is not above those before replaces them from that step on. E_IO, E_NOMEM. */
-Status journal_read(const char *run, Arena *a, Journal *j);
+Status metrics_read(const char *run, Arena *a, RunMetrics *j);
 
 #endif

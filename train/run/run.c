@@ -18,7 +18,7 @@ static Status open_parts(Run *r, const Config *c)
     const Status val =
         batches_open(&r->val, &r->dataset, &r->dataset.val, &c->data, context, batch, seed);
     r->has_val = val == OK;
-    if (val != OK && val != E_CONFIG) return val; /* else it is too short */
+    if (val != OK && val != E_CONFIG) return val; /* E_CONFIG: it is too short */
     TRY(batch_alloc(&r->batch, &r->arena, batch, context));
 
     TRY(model_open(&r->model, &r->params, c, r->dataset.vocab_size, true));
@@ -51,25 +51,24 @@ void run_close(Run *r)
     *r = (Run){0};
 }
 
-/* Where a number that is not finite came from; as a part of the judgement. */
+/* Writes the origin of a number that is not finite into the judgement's message. */
 static void trace(Run *r, const StepTask *task)
 {
     Judgement *j = &r->monitor.judgement;
     const TapeFinding *f = &r->finding;
-    char value[32], place[256] = "though every part of it is finite: its sum overflows";
+    char value[32], origin[256] = "each of its parts is finite, but their sum overflows";
     text_real(isfinite(r->loss) ? r->grad_norm : r->loss, value);
     const Status status = microbatches_trace(r->microbatches, task, &r->finding);
     if (status != OK)
-        snprintf(place, sizeof place, "and its origin cannot be determined: %.200s",
-                 error_message());
+        snprintf(origin, sizeof origin, "its origin cannot be determined: %.200s", error_message());
     else if (f->found)
-        snprintf(place, sizeof place, "first seen in the %s of %s in %s%s%s",
+        snprintf(origin, sizeof origin, "first seen in the %s of %s in %s%s%s",
                  f->in_backward ? "backward" : "forward", f->op, f->scope,
                  f->parameter ? (f->in_backward ? ", gradient of " : ", value of ") : "",
                  f->parameter ? f->parameter : "");
     snprintf(j->message, sizeof j->message, "step %lld (batch %lld): the %s is %s; %s",
              (long long)j->step, (long long)j->batch_index, isfinite(r->loss) ? "gradient" : "loss",
-             value, place);
+             value, origin);
 }
 
 Status run_measure(Run *r)
@@ -113,23 +112,23 @@ void run_update(Run *r)
     r->lr = learning_rate(c, r->step) * m->rate;
     adamw_step(&r->params, c, r->lr, scale, r->step,
                m->config && m->config->telemetry ? m->updates : NULL);
-    monitor_took(m, r->lr, scale);
+    monitor_updated(m, r->lr, scale);
 }
 
-void run_leave(Run *r)
+void run_skip(Run *r)
 {
     r->batch_index = r->monitor.judgement.batch_index;
-    monitor_left(&r->monitor);
+    monitor_skipped(&r->monitor);
 }
 
-Status run_stopped(const Run *r)
+Status run_stop_error(const Run *r)
 {
     const Judgement *j = &r->monitor.judgement;
     return FAIL(E_NUMERIC, "%s; nothing was updated%s", j->message,
                 !j->exhausted ? ""
                 : r->config->monitor.action == ACTION_rewind
-                    ? "; monitor.attempts are used up here"
-                    : "; monitor.skip_run and monitor.skip_share allow no more to be skipped");
+                    ? "; monitor.attempts are used up at this step"
+                    : "; monitor.skip_run and monitor.skip_share allow no more skips");
 }
 
 Status run_step(Run *r)
@@ -137,8 +136,8 @@ Status run_step(Run *r)
     TRY(run_measure(r));
     switch (r->monitor.judgement.verdict) {
     case VERDICT_TAKE: run_update(r); break;
-    case VERDICT_STOP: return run_stopped(r);
-    default: run_leave(r);
+    case VERDICT_STOP: return run_stop_error(r);
+    default: run_skip(r);
     }
     return OK;
 }

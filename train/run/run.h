@@ -1,4 +1,4 @@
-/* A run: all that changes while a model trains. The config it was opened with does not. */
+/* A run: everything that changes while a model trains. Its config does not change. */
 #ifndef TRAIN_RUN_RUN_H
 #define TRAIN_RUN_RUN_H
 
@@ -23,45 +23,45 @@ typedef struct Run {
     Monitor monitor;
     InjectTarget fault; /* monitor.inject = nan */
 
-    int64_t step;         /* updates made */
+    int64_t step;         /* optimizer steps taken */
     int64_t batch_index;  /* of the last batch: more than step after skips and rewinds */
-    int64_t tokens;       /* loss tokens of all updates */
+    int64_t tokens;       /* loss tokens of all steps */
     double best_val_loss; /* infinity: none yet */
     int64_t best_step;
-    NoiseScale noise; /* of the gradients of updates made */
+    NoiseScale noise; /* of the gradients of all steps */
 
     /* Of the last batch. */
     double loss;         /* before any update on it */
     double grad_norm;    /* before clipping */
-    NoiseSample sample;  /* of the microbatches' gradients */
-    TapeFinding finding; /* where what is not finite came from, if something was */
+    NoiseSample sample;  /* of the groups' gradients */
+    TapeFinding finding; /* origin of the first number that is not finite, if any */
     bool poisoned;       /* monitor.inject = nan was due */
-    double lr;           /* of the last update */
+    double lr;           /* of the last step */
 } Run;
 
-/* A fresh model on the config's dataset. Borrows c. r is to be closed whatever this returns. */
+/* A fresh model on the config's dataset. Borrows c. Close r whatever this returns. */
 Status run_open(Run *r, const Config *c);
 void run_close(Run *r);
 
-/* Draws the next batch, computes loss and gradient, and judges them: r->monitor.judgement. Nothing that is
- * learnt or counted has changed. Dropout is a function of the update, not of the batch: a run with skips is
- * bit for bit the run whose data lacks what was skipped. */
+/* Computes loss and gradient of the next batch, and judges them: r->monitor.judgement. Changes
+ * neither parameters nor counters. Dropout depends on the step, not on the batch, so a run that
+ * skips batches is bit for bit the run whose data lacks them. */
 Status run_measure(Run *r);
 
-/* What the verdict asks for: the update, or only to leave the batch. */
+/* Carry out the verdict: update the parameters; skip the batch. */
 void run_update(Run *r);
-void run_leave(Run *r);
+void run_skip(Run *r);
 
 /* E_NUMERIC with the judgement's message: for VERDICT_STOP. */
-Status run_stopped(const Run *r);
+Status run_stop_error(const Run *r);
 
-/* All of that, one batch, where nobody can rewind: the batch is skipped then. E_NUMERIC if the loss or the
- * gradient is not finite and the monitor does not skip it: the message names the first op and parameter
- * that went bad, and nothing was updated. */
+/* A whole step, for callers that cannot rewind: the batch is skipped instead. E_NUMERIC: the loss
+ * or the gradient is not finite, and the monitor does not skip it; the message names the first op
+ * and parameter with a number that is not finite, and nothing was updated. */
 Status run_step(Run *r);
 
-/* Held-out loss in nats a token: the mean over eval_batches batches, evenly spaced over the split, the
- * same ones each time. Only if has_val. */
+/* Validation loss in nats per token: the mean over eval_batches batches, evenly spaced over the
+ * split, the same ones each time. Only if has_val. */
 Status run_val_loss(Run *r, double *loss);
 
 #endif

@@ -6,7 +6,7 @@
 #include "autograd/base/text.h"
 #include "data/files.h"
 
-/* The number of threads changes no bit, so it is not there. */
+/* The number of threads changes no bit of the result, so it is left out. */
 static Status config_text(RunState *s, const Config *c, size_t *size)
 {
     Config *copy = arena_take(&s->arena, (int64_t)sizeof *copy);
@@ -62,7 +62,7 @@ Status run_state_save(const Run *r, const char *path)
 }
 
 /* The monitor last: nothing can fail after it. */
-static Status lay(Run *r, const CheckpointReader *reader, bool rewind)
+static Status restore(Run *r, const CheckpointReader *reader, bool rewind)
 {
     const void *noise;
     int64_t count;
@@ -78,12 +78,12 @@ static Status lay(Run *r, const CheckpointReader *reader, bool rewind)
     return OK;
 }
 
-Status run_state_lay(Run *r, const CheckpointReader *reader)
+Status run_state_restore(Run *r, const CheckpointReader *reader)
 {
     const void *record;
     int64_t count;
     TRY(checkpoint_list(reader, "best", NUMBER_F64, &count, &record));
-    TRY(lay(r, reader, false));
+    TRY(restore(r, reader, false));
     const double *best = record;
     if (count != 2 || !(best[1] >= 0 && best[1] <= (double)r->step)) return OK;
     r->best_val_loss = best[0];
@@ -93,7 +93,7 @@ Status run_state_lay(Run *r, const CheckpointReader *reader)
 
 Status run_state_rewind(Run *r, const CheckpointReader *reader)
 {
-    TRY(lay(r, reader, true));
+    TRY(restore(r, reader, true));
     if (r->best_step > r->step) r->best_step = 0;
     return OK;
 }

@@ -1,4 +1,4 @@
-/* A run as a checkpoint, and back: all that going on bit for bit takes. */
+/* The state of a run as a checkpoint: everything that it takes to resume bit for bit. */
 #ifndef TRAIN_RUN_RUN_STATE_H
 #define TRAIN_RUN_RUN_STATE_H
 
@@ -8,24 +8,25 @@
 
 typedef struct RunState {
     Arena arena;
-    char *text; /* the config, without what changes no bit */
+    char *text; /* the config, without the number of threads */
     double record[2], noise[NOISE_NUMBERS];
     CheckpointList lists[MONITOR_LISTS + 2];
     Checkpoint checkpoint;
 } RunState;
 
-/* What a checkpoint of the run as it is now is made of: borrows r. Close in any case. */
+/* Collects the content of a checkpoint of the run. Borrows r. Close in any case. */
 Status run_state_open(RunState *s, const Run *r);
 void run_state_close(RunState *s);
 
-/* The same, written to path: whole or not at all. */
+/* Writes the checkpoint to path, atomically. */
 Status run_state_save(const Run *r, const char *path);
 
-/* Lays a checkpoint into the run, the monitor's past with it. E_FORMAT, before anything is changed. */
-Status run_state_lay(Run *r, const CheckpointReader *reader);
+/* Restores the run, including the monitor's past, from a checkpoint. On E_FORMAT nothing has
+ * changed. */
+Status run_state_restore(Run *r, const CheckpointReader *reader);
 
-/* Takes the run back to an older checkpoint of its own: the monitor's past (train/monitor/monitor.h) and
- * the best held-out loss stay; but what is best belongs to no update of the run any more if that is undone. */
+/* Rewinds the run to an older checkpoint of its own. Keeps the monitor's past (MonitorPast) and the
+ * best validation loss; best_step becomes 0 if that step is undone. */
 Status run_state_rewind(Run *r, const CheckpointReader *reader);
 
 #endif

@@ -68,8 +68,8 @@ void gradient_tree_close(GradientTree *t)
 
 int64_t gradient_tree_blocks(int64_t groups, int threads)
 {
-    const int64_t usual = floor_log2(groups) + threads;
-    return usual < groups ? usual : groups;
+    const int64_t typical = floor_log2(groups) + threads;
+    return typical < groups ? typical : groups;
 }
 
 void gradient_tree_begin(GradientTree *t, int64_t groups, bool measures)
@@ -127,12 +127,14 @@ static double sum_of(const double *x, int64_t count)
     return sum;
 }
 
-/* Adds the block of group to + 2^level, which holds the sum of that subtree, to the block of group to. */
+/* Adds the block of group to + 2^level, which holds the sum of that subtree, to the block of group
+ * to. */
 static void add_blocks(GradientTree *t, int64_t to, int level, int worker, Profile *profile)
 {
     const int64_t from = to + (INT64_C(1) << level), count = t->params->count,
                   blocks = scratch_count(count) / 2;
-    /* A block still holds a single group's gradient on level 0, and where the tree has no neighbour for it. */
+    /* A block still holds a single group's gradient on level 0, and where the tree has no neighbour
+     * for it. */
     const bool to_single = t->measures && !level,
                from_single = t->measures && (!level || from + 1 == t->groups);
     double *scratch = t->scratch[worker];

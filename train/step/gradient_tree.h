@@ -4,9 +4,9 @@
  *     j = 1    0+1+2+3         4
  *     j = 2    0+1+2+3+4
  *
- * The bits of the sum depend on the number of groups alone, not on which thread adds which blocks, or when.
- * Group 0 writes straight into Params.grad. The blocks of the others are reused as soon as they have been
- * added: usually threads + log2(groups) of them are alive. */
+ * The bits of the sum depend on the number of groups alone, not on which thread adds which blocks,
+ * or when. Group 0 writes straight into Params.grad. The blocks of the others are reused as soon as
+ * they have been added: usually threads + log2(groups) of them are alive. */
 #ifndef TRAIN_STEP_GRADIENT_TREE_H
 #define TRAIN_STEP_GRADIENT_TREE_H
 
@@ -31,22 +31,24 @@ typedef struct GradientTree {
     int64_t free_count;
 } GradientTree;
 
-/* For at most so many groups and worker threads; all memory comes from a. Blocks that no step needs stay
- * untouched and cost no memory. Borrows p. E_NOMEM; close it in any case. */
+/* For at most `groups` groups and `workers` threads; all memory comes from a. Blocks that no step
+ * needs stay untouched and cost no memory. Borrows p. E_NOMEM; close it in any case. */
 Status gradient_tree_open(GradientTree *t, Arena *a, Params *p, int64_t groups, int workers);
 void gradient_tree_close(GradientTree *t);
 
-/* Starts the sum over so many groups. */
+/* Starts the sum over `groups` groups. */
 void gradient_tree_begin(GradientTree *t, int64_t groups, bool measures);
 
 /* The block for the gradient of a group: [Params.count], uninitialized. Called by any thread. */
 real *gradient_tree_block(GradientTree *t, int64_t group);
 
-/* The group's block is complete: adds it to its neighbour's if that is complete too, and so on up the tree.
- * The last sum is left to gradient_tree_finish(). Called by any thread, with its own worker number. */
+/* The group's block is complete: adds it to its neighbour's if that is complete too, and so on up
+ * the tree. The last sum is left to gradient_tree_finish(). Called by any thread, with its own
+ * worker number. */
 void gradient_tree_add(GradientTree *t, int64_t group, int worker, Profile *profile);
 
-/* After the threads are done: the last sum, by all threads together. Params.grad is then the sum. */
+/* After the threads are done: the last sum, by all threads together. Params.grad is then the
+ * sum. */
 void gradient_tree_finish(GradientTree *t, Profile *profile);
 
 /* How many blocks are usually alive at once, Params.grad included. */

@@ -53,7 +53,7 @@ Status microbatch_run(const MicrobatchPass *pass, int64_t k, Tape *t, real *grad
                             .z_loss = task->z_loss,
                             .smoothing = task->smoothing,
                             .row_loss = row_loss};
-    if (pass->stats) microbatch_stats_ask(stats, pass->stats, task->model, t, &in, &entropy);
+    if (pass->stats) microbatch_stats_request(stats, pass->stats, task->model, t, &in, &entropy);
     Tensor *objective = gpt_loss(task->model, t, &in, &entropy);
     Status status = t->status;
     if (status == OK && pass->record) status = tape_backward(t, objective);
@@ -62,7 +62,8 @@ Status microbatch_run(const MicrobatchPass *pass, int64_t k, Tape *t, real *grad
 
     double sum = 0;
     for (int64_t i = 0; i < in.rows; i++) sum += (double)row_loss[i];
-    /* The objective holds more than the cross-entropy, such as the z-loss, which may overflow alone. */
+    /* The objective holds more than the cross-entropy, such as the z-loss, which may overflow
+     * alone. */
     if (pass->record && isfinite(sum) && !isfinite(objective->data[0])) sum = NAN;
     *loss = sum;
     if (pass->stats) microbatch_stats_sum(stats, pass->stats, task->model, &in);

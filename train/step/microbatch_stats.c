@@ -15,8 +15,8 @@ MicrobatchStats *microbatch_stats_take(Arena *a, int64_t count, int64_t layers)
     return s;
 }
 
-void microbatch_stats_ask(MicrobatchStats *s, const StepStats *wanted, const Gpt *g, Tape *t,
-                          GptInput *in, CrossEntropy *loss)
+void microbatch_stats_request(MicrobatchStats *s, const StepStats *wanted, const Gpt *g, Tape *t,
+                              GptInput *in, CrossEntropy *loss)
 {
     const int64_t layers = g->config->layers, heads = g->config->heads;
     const bool attention = wanted->entropy || wanted->max_logit;

@@ -1,4 +1,5 @@
-/* What a micro-batch measures, and how the measurements of all become those of the batch. Internal to step/. */
+/* Measurements of each micro-batch, and their combination to those of the batch. Internal to
+ * step/. */
 #ifndef TRAIN_STEP_MICROBATCH_STATS_H
 #define TRAIN_STEP_MICROBATCH_STATS_H
 
@@ -14,12 +15,13 @@ typedef struct MicrobatchStats {
     real *row_logz;
 } MicrobatchStats;
 
-/* For `count` micro-batches; NULL when memory is out. */
+/* For `count` micro-batches; NULL: out of memory. */
 MicrobatchStats *microbatch_stats_take(Arena *a, int64_t count, int64_t layers);
 
-/* Before forward: asks the model for the measurements that are wanted. A fault of t if memory is out. */
-void microbatch_stats_ask(MicrobatchStats *s, const StepStats *wanted, const Gpt *g, Tape *t,
-                          GptInput *in, CrossEntropy *loss);
+/* Before forward: requests the wanted measurements from the model. Sets the status of t if memory
+ * is out. */
+void microbatch_stats_request(MicrobatchStats *s, const StepStats *wanted, const Gpt *g, Tape *t,
+                              GptInput *in, CrossEntropy *loss);
 
 /* After forward: sums them over the micro-batch. */
 void microbatch_stats_sum(MicrobatchStats *s, const StepStats *wanted, const Gpt *g,

@@ -27,7 +27,7 @@ struct Microbatches {
     GradientTree tree;
     /* Guarded by the lock while threads run. */
     pthread_mutex_t lock;
-    int64_t next; /* the first group that is nobody's yet */
+    int64_t next; /* the first group that no worker has taken */
     Status status;
     char message[512];
 };
@@ -92,8 +92,8 @@ static void fail(Microbatches *m, Status status)
     pthread_mutex_unlock(&m->lock);
 }
 
-/* Runs the micro-batches of a group. The first one overwrites the gradients in the group's block, the others
- * add to them. */
+/* Runs the micro-batches of a group. The first one overwrites the gradients in the group's block,
+ * the others add to them. */
 static Status run_group(const Pass *pass, Worker *w, int64_t group, real *grads)
 {
     Microbatches *m = pass->m;
@@ -108,7 +108,8 @@ static Status run_group(const Pass *pass, Worker *w, int64_t group, real *grads)
     return OK;
 }
 
-/* Takes a group: `wanted`, or the next if that is -1. Returns -1 when none is left, or a worker has failed. */
+/* Takes a group: `wanted`, or the next if that is -1. Returns -1 when none is left, or a worker has
+ * failed. */
 static int64_t take_group(const Pass *pass, int64_t wanted)
 {
     Microbatches *m = pass->m;
@@ -119,9 +120,9 @@ static int64_t take_group(const Pass *pass, int64_t wanted)
     return group;
 }
 
-/* Each worker begins with the group of its own number, so that every arena has grown after one step. OpenMP
- * may start fewer workers than were asked for (OMP_THREAD_LIMIT): those take the first groups of the others,
- * too. */
+/* Each worker begins with the group of its own number, so that every arena has grown after one
+ * step. OpenMP may start fewer workers than were asked for (OMP_THREAD_LIMIT): those take the first
+ * groups of the others, too. */
 static void work(const Pass *pass, int number, int team)
 {
     Microbatches *m = pass->m;
@@ -139,7 +140,7 @@ static void work(const Pass *pass, int number, int team)
     }
 }
 
-/* *sum: of the losses. */
+/* *sum: the sum of the losses. */
 static Status run_pass(Microbatches *m, const MicrobatchPass *each, double *sum)
 {
     const int threads = m->worker_count;

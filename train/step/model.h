@@ -8,7 +8,7 @@
  * threads. Free p whatever this returns. g borrows c and p. E_NOMEM. */
 Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool for_training);
 
-/* What multiplies matrices for such parameters: gemm_core() or gemm_bf16_core(). */
+/* The matrix multiplication code for these parameters: gemm_core() or gemm_bf16_core(). */
 const char *model_core(const Params *p);
 
 #endif

@@ -32,7 +32,7 @@ Status results_read(const char *folder, RunResults *r)
 }
 
 /* A branch's journal begins with the lines of its trunk. */
-static double own_seconds(const Journal *j)
+static double own_seconds(const RunMetrics *j)
 {
     const double *step = j->column[COLUMN_step], *seconds = j->column[COLUMN_seconds];
     double before = 0, all = 0;
@@ -51,8 +51,8 @@ void sweep_seconds(Sweep *s)
     char folder[SWEEP_PATH_MAX];
     Arena arena = {0};
     for (int64_t i = 0; i < s->count; i++) {
-        Journal j = {0};
-        if (journal_read(sweep_run_path(s, &s->runs[i], "", folder), &arena, &j) == OK)
+        RunMetrics j = {0};
+        if (metrics_read(sweep_run_path(s, &s->runs[i], "", folder), &arena, &j) == OK)
             s->runs[i].seconds = own_seconds(&j);
         arena_reset(&arena);
     }

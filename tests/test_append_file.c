@@ -70,14 +70,14 @@ static void check_text(const char *expected)
     free(bytes);
 }
 
-static void add(Lines *l, const char *line)
+static void add(AppendFile *l, const char *line)
 {
     MUST(append_file_add(l, line, (int64_t)strlen(line)));
 }
 
 Test(append_file, lines_that_a_failed_fsync_lost_are_written_again)
 {
-    Lines l;
+    AppendFile l;
     MUST(append_file_open(&l, temporary, "lines"));
     add(&l, "one\n");
     MUST(append_file_sync(&l));
@@ -101,7 +101,7 @@ Test(append_file, lines_that_a_failed_fsync_lost_are_written_again)
 
 Test(append_file, a_cut_after_a_failed_fsync)
 {
-    Lines l;
+    AppendFile l;
     MUST(append_file_open(&l, temporary, "lines"));
     add(&l, "one\n");
     MUST(append_file_sync(&l));
@@ -124,11 +124,11 @@ Test(append_file, a_cut_after_a_failed_fsync)
     append_file_close(&l);
 }
 
-/* Lines that are not flushed take little memory, however long a run is without a save. */
+/* AppendFile that are not flushed take little memory, however long a run is without a save. */
 Test(append_file, many_lines_without_a_sync)
 {
     static char line[1001];
-    Lines l;
+    AppendFile l;
     MUST(append_file_open(&l, temporary, "lines"));
     memset(line, 'x', 999);
     line[999] = '\n';

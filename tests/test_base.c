@@ -290,6 +290,12 @@ Test(text, escape_leaves_nothing_for_a_terminal)
     cr_expect_str_eq(text_escape("\x1B[2J\n\x7F", out, sizeof out), "\\x1B[2J\\x0A\\x7F");
     cr_expect_str_eq(text_escape("\xC2\x9B", out, sizeof out), "\\xC2\\x9B"); /* a C1 control */
     cr_expect_str_eq(text_escape("a\xC3", out, sizeof out), "a\\xC3");
+    cr_expect_str_eq(text_escape("a\xE2\x80\xAE!", out, sizeof out), "a\\xE2\\x80\\xAE!");
+    static const char *const directions[] = {"\xD8\x9C",     "\xE2\x80\x8E", "\xE2\x80\x8F",
+                                             "\xE2\x80\xAA", "\xE2\x81\xA6", "\xE2\x81\xA9"};
+    for (int i = 0; i < 6; i++) cr_expect_eq(text_escape(directions[i], out, sizeof out)[0], '\\');
+    static const char near[] = "\xE2\x80\x93\xE2\x80\xAF\xD8\xA7";
+    cr_expect_str_eq(text_escape(near, out, sizeof out), near);
     char *put;
     size_t size;
     FILE *to = open_memstream(&put, &size);

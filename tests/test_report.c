@@ -12,6 +12,7 @@
 #include "train/plot/curve.h"
 #include "train/plot/html.h"
 #include "train/plot/plot.h"
+#include "train/plot/sha256.h"
 #include "train/plot/smooth.h"
 #include "train/plot/sparkline.h"
 #include "train/report/report.h"
@@ -54,6 +55,28 @@ Test(report, text_is_escaped)
     cr_assert_str_eq(written(),
                      "&lt;script&gt;alert(&#39;a&#39;)&lt;/script&gt; &amp; &quot;b&quot;"
                      "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD \xC3\xA4\n");
+}
+
+Test(report, the_direction_of_text_stays)
+{
+    html_text("a\xE2\x80\xAE!\xE2\x81\xA6\xD8\x9C \xD8\xA7", out);
+    cr_assert_str_eq(written(), "a\xEF\xBF\xBD!\xEF\xBF\xBD\xEF\xBF\xBD \xD8\xA7");
+}
+
+Test(report, sha256)
+{
+    static const char *const texts[] = {"", "abc",
+                                        "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"};
+    static const char *const digests[] = {"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+                                          "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=",
+                                          "JI1qYdIGOLjlwCaTDD5gOaM85Flk/yFn9uzt1BnbBsE="};
+    for (int i = 0; i < 3; i++) {
+        Sha256 hash;
+        char digest[SHA256_TEXT];
+        sha256_begin(&hash);
+        sha256_add(&hash, texts[i], strlen(texts[i]));
+        cr_expect_str_eq(sha256_base64(&hash, digest), digests[i]);
+    }
 }
 
 Test(report, what_is_printed_is_escaped)

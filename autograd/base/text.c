@@ -59,13 +59,21 @@ int text_utf8_length(const unsigned char *s, size_t available)
     return length;
 }
 
+bool text_is_bidi_control(const unsigned char *s, int length)
+{
+    if (length == 2) return s[0] == 0xD8 && s[1] == 0x9C;
+    if (length != 3 || s[0] != 0xE2) return false;
+    return (s[1] == 0x80 && (s[2] == 0x8E || s[2] == 0x8F || (s[2] >= 0xAA && s[2] <= 0xAE))) ||
+           (s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9);
+}
+
 /* Length of the character at s, with left > 0 bytes to read; 1 if it is not valid UTF-8. *plain: it
  * is valid and not a control character. */
 static size_t character_length(const unsigned char *s, size_t left, bool *plain)
 {
     const int length = text_utf8_length(s, left);
-    *plain =
-        length > 1 ? !(s[0] == 0xC2 && s[1] < 0xA0) : length == 1 && s[0] >= 0x20 && s[0] != 0x7F;
+    *plain = length > 1 ? !(s[0] == 0xC2 && s[1] < 0xA0) && !text_is_bidi_control(s, length)
+                        : length == 1 && s[0] >= 0x20 && s[0] != 0x7F;
     return *plain ? (size_t)length : 1;
 }
 

@@ -19,6 +19,11 @@ char *text_real(double x, char out[32]);
  * cuts the character off; -1 if it is not valid UTF-8 (overlong forms and surrogates are not). */
 int text_utf8_length(const unsigned char *s, size_t available);
 
+/* Whether the UTF-8 character of `length` bytes at s changes the direction of text: U+061C, U+200E,
+ * U+200F, U+202A to U+202E, U+2066 to U+2069. They make a name look like another one, so
+ * text_escape() and text_put() escape them as well. */
+bool text_is_bidi_control(const unsigned char *s, int length);
+
 /* Copies s to out and writes control characters and invalid UTF-8, which a terminal could obey, as
  * \xNN: for names read from a file. Cuts the result to size; returns out. */
 char *text_escape(const char *s, char *out, size_t size);

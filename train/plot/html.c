@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
+#include "train/plot/sha256.h"
 #include "train/support/version.h"
 
 /* The replacement of a character; NULL: none needed. */
@@ -15,7 +16,7 @@ static const char *escape(const unsigned char *s, int length)
     if (length > 1) {
         const bool is_control = s[0] == 0xC2 && s[1] < 0xA0,
                    is_none = s[0] == 0xEF && s[1] == 0xBF && s[2] >= 0xBE;
-        return is_control || is_none ? unknown : NULL;
+        return is_control || is_none || text_is_bidi_control(s, length) ? unknown : NULL;
     }
     switch (*s) {
     case '&': return "&amp;";
@@ -86,13 +87,26 @@ void html_strings(const char *const strings[], FILE *out)
     for (; *strings; strings++) fputs(*strings, out);
 }
 
+/* Browsers run no other script, whatever a text that was not escaped might bring into the page. */
+static void put_script_digest(FILE *out)
+{
+    Sha256 hash;
+    char text[SHA256_TEXT];
+    sha256_begin(&hash);
+    for (const char *const *part = html_script; *part; part++)
+        sha256_add(&hash, *part, strlen(*part));
+    fputs(sha256_base64(&hash, text), out);
+}
+
 void html_begin(const char *title, FILE *out)
 {
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-          "'unsafe-inline'; script-src 'unsafe-inline'\">\n",
+          "'unsafe-inline'; script-src 'sha256-",
           out);
+    put_script_digest(out);
+    fputs("'\">\n", out);
     html_print(out, "<title>%s</title>\n<style>\n", title);
     html_strings(html_plot_style, out);
     html_strings(html_page_style, out);
@@ -101,7 +115,7 @@ void html_begin(const char *title, FILE *out)
 
 void html_end(FILE *out)
 {
-    html_print(out, "<footer class=\"soft\">Made by capstan %s.</footer>\n<script>\n",
+    html_print(out, "<footer class=\"soft\">Made by capstan %s.</footer>\n<script>",
                version_text());
     html_strings(html_script, out);
     fputs("</script>\n</body>\n</html>\n", out);

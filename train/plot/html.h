@@ -8,7 +8,7 @@
 #include "autograd/base/error.h"
 
 /* Writes s as text or as a double-quoted attribute value, for HTML and XML. Escapes markup;
- * replaces control characters and invalid UTF-8 by U+FFFD. */
+ * replaces control characters, also those of the direction of text, and invalid UTF-8 by U+FFFD. */
 void html_text(const char *s, FILE *out);
 
 /* From "<!doctype html>" to the first heading. */

@@ -31,25 +31,25 @@ static void put_header(FILE *out)
     fputs("run,step", out);
 #define X(name) \
     if (COLUMN_##name != COLUMN_step) fputs("," #name, out);
-    JOURNAL_COLUMN_LIST(X)
+    METRICS_COLUMN_LIST(X)
 #undef X
     fputs(",val_loss\r\n", out);
 }
 
 /* A row of a training line (-1: none), an evaluation (-1: none), or both of one step. */
-static void put_row(FILE *out, const char *run, const Journal *j, int64_t line, int64_t val,
+static void put_row(FILE *out, const char *run, const RunMetrics *j, int64_t line, int64_t val,
                     bool is_bad)
 {
     put_text(out, run);
     fprintf(out, ",%.0f", line >= 0 ? j->column[COLUMN_step][line] : j->val_step[val]);
-    for (int i = 0; i < JOURNAL_COLUMNS; i++)
+    for (int i = 0; i < METRICS_COLUMNS; i++)
         if (i != COLUMN_step)
             put_real(out, line >= 0 ? j->column[i][line] : NAN, is_bad && i == COLUMN_loss);
     put_real(out, val >= 0 ? j->val_loss[val] : NAN, val >= 0);
     fputs("\r\n", out);
 }
 
-static void put_journal(FILE *out, const char *run, const Journal *j)
+static void put_metrics(FILE *out, const char *run, const RunMetrics *j)
 {
     int64_t line = 0, val = 0, bad = 0;
     while (line < j->lines || val < j->vals) {
@@ -70,9 +70,9 @@ Status report_csv(const char *const runs[], int64_t count, const char *path)
     put_header(t.out);
     for (int64_t i = 0; i < count && status == OK; i++) {
         Arena arena = {0};
-        Journal j = {0};
-        status = journal_read(runs[i], &arena, &j);
-        if (status == OK) put_journal(t.out, runs[i], &j);
+        RunMetrics j = {0};
+        status = metrics_read(runs[i], &arena, &j);
+        if (status == OK) put_metrics(t.out, runs[i], &j);
         arena_free(&arena);
     }
     return file_text_save(&t, status, path);

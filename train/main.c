@@ -87,7 +87,8 @@ int main(int argc, char *argv[])
     mapping_report_bus_errors();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a save beyond the file size limit is an ordinary error */
-    Status status = dispatch(argc, argv);
+    Status status = runtime_check_stack();
+    if (status == OK) status = dispatch(argc, argv);
     if (status != OK) {
         fprintf(stderr, "capstan: %s\n", error_message());
         if (getenv("CAPSTAN_TRACE")) fputs(error_trace(), stderr);

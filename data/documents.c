@@ -6,6 +6,8 @@
 
 #include "autograd/base/text.h"
 
+enum { WHOLE, PROMPT, COMPLETION }; /* the fields of a row */
+
 Status format_of_name(const char *name, Format *format)
 {
 #define X(name) #name,
@@ -19,8 +21,29 @@ Status format_of_name(const char *name, Format *format)
     return FAIL(E_ARG, "--format %s: expected text, jsonl or tsv", name);
 }
 
+Status bad_of_name(const char *name, Bad *bad)
+{
+#define X(name) #name,
+    static const char *const names[] = {BAD_LIST(X)};
+#undef X
+    for (int i = 0; i < BADS; i++)
+        if (!strcmp(name, names[i])) {
+            *bad = (Bad)i;
+            return OK;
+        }
+    return FAIL(E_ARG, "--bad %s: expected stop, skip or replace", name);
+}
+
 Status texts_check(const Texts *t)
 {
+    const bool names_field = t->field || t->prompt_field || t->completion_field;
+    if (names_field && t->format != FORMAT_jsonl)
+        return FAIL(E_ARG, "--field, --prompt-field and --completion-field need --format jsonl");
+    if (t->field && (t->prompt_field || t->completion_field))
+        return FAIL(E_ARG, "--field is the whole text: it excludes --prompt-field and "
+                           "--completion-field");
+    if (t->bad != BAD_stop && t->format == FORMAT_text)
+        return FAIL(E_ARG, "--bad is about rows: it needs --format jsonl or tsv");
     if (t->split_on && (t->format != FORMAT_text || !*t->split_on))
         return FAIL(E_ARG, "--split-on needs a separator and --format text");
     for (int i = 0; i < t->path_count; i++) TRY(source_check(t->paths[i], t->as_bytes));
@@ -29,12 +52,17 @@ Status texts_check(const Texts *t)
 
 void documents_open(Documents *d, const Texts *texts)
 {
-    *d = (Documents){.texts = texts, .source.fd = -1};
+    const Texts *t = texts;
+    const bool pair = t->prompt_field || t->completion_field;
+    *d = (Documents){.texts = texts, .source.fd = -1, .row.repair = t->bad == BAD_replace};
+    JsonField *f = d->row.field;
+    if (!pair) f[WHOLE].name = t->field ? t->field : "text";
+    if (!t->field) f[PROMPT].name = t->prompt_field ? t->prompt_field : "prompt";
+    if (!t->field) f[COMPLETION].name = t->completion_field ? t->completion_field : "completion";
 }
 
 void documents_close(Documents *d)
 {
-    json_decref(d->row);
     source_close(&d->source);
 }
 
@@ -86,55 +114,102 @@ static Status next_text(Documents *d, TextChunk *p, bool *found)
     return OK;
 }
 
-static void set_part(Documents *d, const char *key, bool is_prompt, const json_t *value)
+static void set_part(Documents *d, const JsonField *f, bool is_prompt)
 {
     const int i = d->part_count++;
     snprintf(d->name[i], sizeof d->name[i], "%s:%lld: \"%s\"", d->source.path,
-             (long long)d->source.place.line + 1, key);
-    d->part[i] = (TextChunk){json_string_value(value),
-                             (int64_t)json_string_length(value),
-                             is_prompt,
-                             !is_prompt,
-                             {.name = d->name[i]}};
+             (long long)d->source.place.line + 1, f->name);
+    d->part[i] = (TextChunk){f->text, f->size, is_prompt, !is_prompt, {.name = d->name[i]}};
 }
 
-#define ROW_FAIL(d, ...) row_fail((d), __FILE__, __LINE__, __func__, __VA_ARGS__)
+#define ROW_FAIL(d, fault, ...) row_fail((d), (fault), __FILE__, __LINE__, __func__, __VA_ARGS__)
 
-/* E_DATA with the row and the number of well-formed rows before it. */
-__attribute__((format(printf, 5, 6))) static Status
-row_fail(const Documents *d, const char *file, int line, const char *func, const char *fmt, ...)
+/* --bad stop: E_DATA with the row and the number of well-formed rows before it. Else the row is
+ * counted and left out. */
+__attribute__((format(printf, 6, 7))) static Status row_fail(Documents *d, RowFault fault,
+                                                             const char *file, int line,
+                                                             const char *func, const char *fmt, ...)
 {
-    char what[512];
+    char what[1024];
     va_list args;
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    return error_set(E_DATA, file, line, func, "%s:%lld: %s (well-formed rows before it: %lld)",
-                     d->source.path, (long long)d->source.place.line + 1, what, (long long)d->rows);
+    const long long row = d->source.place.line + 1;
+    if (d->texts->bad == BAD_stop)
+        return error_set(E_DATA, file, line, func, "%s:%lld: %s (well-formed rows before it: %lld)",
+                         d->source.path, row, what, (long long)d->rows);
+    if (!d->bad.skipped_count)
+        snprintf(d->bad.first, sizeof d->bad.first, "%.200s:%lld: %.250s", d->source.path, row,
+                 what);
+    d->bad.skipped[fault]++;
+    d->bad.skipped_count++;
+    return OK;
+}
+
+static Status malformed(Documents *d, const char *line, int64_t length)
+{
+    const JsonRow *r = &d->row;
+    while (length && strchr(" \t\r", *line)) line++, length--;
+    if (length && *line == '[' && r->fault == ROW_FORM)
+        return ROW_FAIL(d, ROW_FORM,
+                        "a JSON array; expected {...}, one object on each line: jq -c '.[]' FILE > "
+                        "rows.jsonl");
+    if (length && *line == '{' && strstr(r->wrong, "not end on its line"))
+        return ROW_FAIL(d, ROW_FORM,
+                        "column %lld: %s; one object on each line: jq -c . FILE > rows.jsonl",
+                        (long long)r->column, r->wrong);
+    return ROW_FAIL(d, r->fault, "column %lld: %s", (long long)r->column, r->wrong);
+}
+
+/* A row that lacks its fields. Says how the rows of other programs become ours. */
+static Status without_fields(Documents *d)
+{
+    const char *keys = d->row.keys, *hint = "";
+    const JsonField *f = d->row.field;
+    char expected[256];
+    if (strstr(keys, "\"messages\""))
+        hint = "; chat becomes prompt and completion with: jq -c '{prompt: "
+               "([.messages[:-1][].content] | "
+               "join(\"\\n\")), completion: .messages[-1].content}' FILE > rows.jsonl";
+    else if (strstr(keys, "\"instruction\"") && strstr(keys, "\"output\""))
+        hint = "; instructions become prompt and completion with: jq -c '{prompt: (.instruction + "
+               "\"\\n\" + (.input // \"\") + \"\\n\"), completion: .output}' FILE > rows.jsonl";
+    else if (*keys)
+        hint = "; other names of fields: --field, or --prompt-field and --completion-field";
+    if (!f[WHOLE].name)
+        snprintf(expected, sizeof expected, "{\"%.80s\": TEXT, \"%.80s\": TEXT}", f[PROMPT].name,
+                 f[COMPLETION].name);
+    else if (!f[PROMPT].name)
+        snprintf(expected, sizeof expected, "{\"%.80s\": TEXT}", f[WHOLE].name);
+    else
+        snprintf(expected, sizeof expected,
+                 "{\"text\": TEXT} or {\"prompt\": TEXT, \"completion\": TEXT}");
+    return ROW_FAIL(d, ROW_FIELDS, "expected %s, this row has %s%s", expected,
+                    *keys ? keys : "no fields", hint);
 }
 
 static Status read_jsonl(Documents *d, const char *line, int64_t length)
 {
-    json_error_t error;
-    json_decref(d->row);
-    d->row = json_loadb(line, (size_t)length, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &error);
-    if (!d->row) {
-        char shown[4 * JSON_ERROR_TEXT_LENGTH];
-        return ROW_FAIL(d, "column %d: not a JSON object: %s", error.column,
-                        text_escape(error.text, shown, sizeof shown));
+    JsonRow *r = &d->row;
+    const JsonField *f = r->field;
+    if (json_row_room(length) > d->row_room) {
+        d->row_room = 2 * json_row_room(length);
+        r->buffer = arena_take(&d->source.arena, d->row_room);
+        if (!r->buffer) return FAIL(E_NOMEM, "a row of %lld bytes", (long long)length);
     }
-    const json_t *text = json_object_get(d->row, "text");
-    const json_t *prompt = json_object_get(d->row, "prompt");
-    const json_t *completion = json_object_get(d->row, "completion");
-    const bool is_text = json_is_string(text) && !prompt && !completion;
-    if (!is_text && (text || !json_is_string(prompt) || !json_is_string(completion)))
-        return ROW_FAIL(d, "expected {\"text\": TEXT} or {\"prompt\": TEXT, \"completion\": TEXT}");
-    if (is_text) {
-        set_part(d, "text", false, text);
+    if (!json_row_read(r, line, length)) return malformed(d, line, length);
+    const bool has_pair = f[PROMPT].is_there || f[COMPLETION].is_there;
+    const bool is_whole = f[WHOLE].is_text && !has_pair;
+    if (!is_whole && (f[WHOLE].is_there || !f[PROMPT].is_text || !f[COMPLETION].is_text))
+        return without_fields(d);
+    if (is_whole) {
+        set_part(d, &f[WHOLE], false);
     } else {
-        set_part(d, "prompt", true, prompt);
-        set_part(d, "completion", false, completion);
+        set_part(d, &f[PROMPT], true);
+        set_part(d, &f[COMPLETION], false);
     }
+    d->bad.repaired += r->repaired;
     return OK;
 }
 
@@ -143,7 +218,7 @@ static Status read_tsv(Documents *d, const char *line, int64_t length)
     if (length && line[length - 1] == '\r') length--;
     const char *tab = memchr(line, '\t', (size_t)length);
     if (!tab || memchr(tab + 1, '\t', (size_t)(line + length - tab - 1)))
-        return ROW_FAIL(d, "expected prompt TAB completion, with one TAB; this has %s",
+        return ROW_FAIL(d, ROW_FORM, "expected prompt TAB completion, with one TAB; this has %s",
                         tab ? "several" : "none");
     TextPlace place = d->source.place;
     d->part[0] = (TextChunk){line, tab - line, true, false, place};
@@ -176,7 +251,7 @@ static Status next_row(Documents *d, TextChunk *p, bool *found)
         if (is_blank(line, length)) continue;
         TRY(d->texts->format == FORMAT_jsonl ? read_jsonl(d, line, length)
                                              : read_tsv(d, line, length));
-        d->rows++;
+        d->rows += d->part_count > 0;
     }
     *found = true;
     *p = d->part[d->next_part++];

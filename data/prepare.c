@@ -66,6 +66,7 @@ static Status each_chunk(Work *w, const char *what, ChunkWork work)
         shown = w->documents.bytes + SHOW_EVERY;
     }
     w->summary->bytes = w->documents.bytes;
+    w->summary->bad = w->documents.bad;
     w->summary->separators = w->documents.separators;
     if (p->show_progress && shown > SHOW_EVERY) fprintf(stderr, "\r\x1b[K");
     documents_close(&w->documents);
@@ -271,6 +272,9 @@ static Status run(Work *w)
     TRY(check(w));
     TRY(choose_tokenizer(w));
     TRY(each_chunk(w, "reading", w->characters ? collect_characters : count_document));
+    if (!w->document_count && w->summary->bad.skipped_count)
+        return FAIL(E_DATA, "all %lld rows are bad; %s", (long long)w->summary->bad.skipped_count,
+                    w->summary->bad.first);
     if (!w->document_count)
         return FAIL(E_DATA, "%s%s: no documents", p->texts.paths[0],
                     p->texts.path_count > 1 ? " and the others" : "");

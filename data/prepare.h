@@ -23,7 +23,8 @@ typedef struct PrepareSummary {
     int64_t tokens, val_tokens; /* the same, end-of-text included */
     int64_t longest;            /* tokens of the longest document */
     int64_t vocab_size, bytes;  /* bytes of text */
-    int64_t separators;         /* occurrences of split_on */
+    BadRows bad;
+    int64_t separators; /* occurrences of split_on */
 } PrepareSummary;
 
 /* E_DATA: an input is missing, empty or malformed, or has text that the tokenizer lacks. E_ARG:

@@ -34,6 +34,7 @@ Status trainer_count(Trainer *t, Count *c, WordTable *words)
     c->show_progress = t->p->show_progress;
     TRY(count_words(c, t->arena, words));
     t->summary->bytes = c->bytes;
+    t->summary->bad = c->bad;
     t->summary->documents = c->documents;
     t->summary->words = words->used;
     t->summary->count_seconds = now() - start;

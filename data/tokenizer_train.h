@@ -19,6 +19,7 @@ typedef struct TokenizerTrain {
 typedef struct TokenizerTrainSummary {
     int64_t bytes, documents, words; /* words: distinct ones */
     int64_t vocab_size, merges;      /* vocab_size is smaller than requested if no pair is left */
+    BadRows bad;
     double count_seconds, merge_seconds;
 } TokenizerTrainSummary;
 

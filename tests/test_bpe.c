@@ -437,7 +437,6 @@ Test(bpe, parts_that_are_not_supported_are_named)
         {MODEL(VOCAB ",\"end_of_word_suffix\":\"</w>\""), "model.end_of_word_suffix"},
         {MODEL(VOCAB ",\"unk_token\":\"a\",\"merges\":[]"), "model.unk_token"},
         {"{\"normalizer\":{\"type\":\"NFC\"}" REST "}", "normalizer: type NFC"},
-        {"{\"truncation\":{\"max_length\":512}" REST "}", "truncation"},
         {"{\"decoder\":{\"type\":\"BPEDecoder\"}" REST "}", "decoder: type BPEDecoder"},
         {"{\"post_processor\":{\"type\":\"Odd\"}" REST "}", "post_processor: type Odd"},
         {"{\"pre_tokenizer\":{\"type\":\"Whitespace\"}" REST "}", "pre_tokenizer: type Whitespace"},

@@ -386,7 +386,7 @@ Test(prepare, says_where_rows_are_malformed)
     } cases[] = {
         {FORMAT_jsonl, "{\"text\":\"a\"}\n{\"text\":\"b\"}\n{\"text\":", "a.txt:3: column"},
         {FORMAT_jsonl, "{\"text\":\"a\"}\n\n{\"text\":\"b\"}\nnonsense\n",
-         "a.txt:4: column 8: not a JSON object: "},
+         "a.txt:4: column 1: not a JSON object"},
         {FORMAT_jsonl, "{\"text\":\"a\"}\n\n{\"text\":\"b\"}\nnonsense\n",
          "well-formed rows before it: 2)"},
         {FORMAT_jsonl, "{\"text\":\"a\"} {\"text\":\"b\"}", "a.txt:1: column"},
@@ -395,7 +395,16 @@ Test(prepare, says_where_rows_are_malformed)
         {FORMAT_jsonl, "{\"text\":\"a\",\"prompt\":\"b\",\"completion\":\"c\"}", "expected {"},
         {FORMAT_jsonl, "{\"prompt\":\"b\"}", "expected {"},
         {FORMAT_jsonl, "[\"text\"]", "expected {"},
-        {FORMAT_jsonl, "{\"text\":\"\xFF\"}", "a.txt:1: column"},
+        {FORMAT_jsonl, "{\"text\":\"\xFF\"}", "a.txt:1: column 10: a byte that is not UTF-8"},
+        {FORMAT_jsonl, "{\"text\":\"a\",\"text\":\"b\"}", "a field occurs twice"},
+        {FORMAT_jsonl, "{\"text\":\"a\nb\"}", "a string does not end"},
+        {FORMAT_jsonl, "{\"text\":\"\\x\"}", "an escape that JSON does not have"},
+        {FORMAT_jsonl, "{\"text\":\"a\tb\"}", "a control character within a string"},
+        {FORMAT_jsonl, "{\"id\":[},\"text\":\"a\"}", "mismatched brackets"},
+        {FORMAT_jsonl, "{\n\"text\":\"a\"}", "one object on each line: jq -c ."},
+        {FORMAT_jsonl, "{\"messages\":[]}", "jq -c '{prompt: ([.messages"},
+        {FORMAT_jsonl, "{\"instruction\":\"a\",\"output\":\"b\"}", "completion: .output}"},
+        {FORMAT_jsonl, "{\"id\":1,\"content\":\"a\"}", "\"id\", \"content\"; other names"},
         {FORMAT_jsonl, "{\"text\":\"\\ud800\"}", "a.txt:1: column"},
         {FORMAT_tsv, "a\tb\nab\n",
          "a.txt:2: expected prompt TAB completion, with one TAB; this has none"},
@@ -407,6 +416,83 @@ Test(prepare, says_where_rows_are_malformed)
         Prepare p = settings(1, cases[i].format, "byte", 0.1);
         fails(&p, E_DATA, cases[i].words);
     }
+}
+
+/* What is in a field that is not read does not matter. */
+Test(prepare, steps_over_other_fields)
+{
+    static const char *const odd[] = {"18446744073709551615",
+                                      "NaN",
+                                      "-Infinity",
+                                      "1e999",
+                                      "{\"k\":1,\"k\":{\"text\":[2]}}",
+                                      "\"\\ud800 \xFF \\q \\\"\"",
+                                      "[[],{},[\"]\"]]",
+                                      "null"};
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        PrepareSummary s;
+        Dataset d;
+        char rows[256];
+        snprintf(rows, sizeof rows,
+                 "{\"\\ud800\":%s,\"text\":\"a\"}\n{\"text\" : \"b\", \"i\": %s }", odd[i], odd[i]);
+        put(0, rows);
+        Prepare p = settings(1, FORMAT_jsonl, "byte", 0);
+        run(&p, &s, &d);
+        cr_assert_eq(s.documents, 2);
+        is_text(&d, 0, "a");
+        is_text(&d, 1, "b");
+        dataset_close(&d);
+    }
+}
+
+Test(prepare, bad_rows_are_left_out_or_repaired)
+{
+    PrepareSummary s;
+    Dataset d;
+    put(0, "{\"text\":\"a\"}\n{\"text\":\"x\\ud83dy\"}\n{\"text\":\"\xFFz\"}\nnone\n{\"txt\":1}\n"
+           "{\"text\":\"b\"}\n");
+    Prepare p = settings(1, FORMAT_jsonl, "byte", 0);
+    p.texts.bad = BAD_skip;
+    run(&p, &s, &d);
+    cr_assert_eq(s.documents, 2);
+    is_text(&d, 1, "b");
+    cr_assert_eq(s.bad.skipped_count, 4);
+    for (int i = 0; i < ROW_FAULTS; i++) cr_expect_eq(s.bad.skipped[i], 1);
+    cr_expect(strstr(s.bad.first, "a.txt:2: column"), "%s", s.bad.first);
+    dataset_close(&d);
+    p.texts.bad = BAD_replace;
+    run(&p, &s, &d);
+    cr_assert_eq(s.documents, 4);
+    is_text(&d, 1, "x\uFFFDy");
+    is_text(&d, 2, "\uFFFDz");
+    cr_assert_eq(s.bad.skipped_count, 2);
+    cr_assert_eq(s.bad.repaired, 2);
+    dataset_close(&d);
+    put(0, "none\n");
+    fails(&p, E_DATA, "all 1 rows are bad");
+}
+
+Test(prepare, fields_have_other_names)
+{
+    PrepareSummary s;
+    Dataset d;
+    put(0, "{\"content\":\"a\",\"prompt\":7,\"text\":\"no\"}\n");
+    Prepare p = settings(1, FORMAT_jsonl, "byte", 0);
+    p.texts.field = "content";
+    run(&p, &s, &d);
+    is_text(&d, 0, "a");
+    dataset_close(&d);
+    put(0, "{\"q\":\"a\",\"text\":\"no\",\"completion\":\"b\"}\n");
+    p.texts.field = NULL;
+    p.texts.prompt_field = "q";
+    run(&p, &s, &d);
+    holds(&d, &d.train, 0, "ab", 2, 1);
+    dataset_close(&d);
+    p.texts.field = "text";
+    fails(&p, E_ARG, "--field");
+    p = settings(1, FORMAT_tsv, "byte", 0);
+    p.texts.field = "text";
+    fails(&p, E_ARG, "need --format jsonl");
 }
 
 Test(prepare, char_says_where_it_is_not_utf8)

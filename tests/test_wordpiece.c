@@ -349,7 +349,6 @@ Test(wordpiece, parts_that_are_not_supported_are_named)
         {HEAD RULES MODEL(",\"unk_token\":\"[UNK]\""), "pre_tokenizer: type null"},
         {HEAD RULES CUT ",\"decoder\":{\"type\":\"BPEDecoder\"}" MODEL(",\"unk_token\":\"[UNK]\""),
          "decoder"},
-        {HEAD RULES CUT ",\"padding\":{}" MODEL(",\"unk_token\":\"[UNK]\""), "padding"},
         {HEAD RULES CUT MODEL(""), "model.unk_token"},
         {HEAD RULES CUT MODEL(",\"unk_token\":\"?\""), "model.unk_token"},
         {HEAD RULES CUT MODEL(",\"unk_token\":\"[UNK]\",\"continuing_subword_prefix\":\"@@\""),

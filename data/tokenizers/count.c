@@ -106,6 +106,7 @@ static Status add_all(Counter *k)
         status = documents_next(&d, &chunk, &found);
         if (status == OK && found) status = add(k, &chunk);
     }
+    k->c->bad = d.bad;
     documents_close(&d);
     if (status == OK) status = flush(k);
     if (k->c->show_progress) fprintf(stderr, "\r\x1b[K");

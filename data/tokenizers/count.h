@@ -23,6 +23,7 @@ typedef struct Count {
     const Texts *texts;
     bool show_progress; /* on stderr */
     int64_t bytes, documents;
+    BadRows bad;
 } Count;
 
 /* Counts all words of the inputs into words, which lives in a. Errors: those of

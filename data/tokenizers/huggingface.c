@@ -65,8 +65,6 @@ static Status check_post_processor(const json_t *part, const char *name, int dep
 
 Status huggingface_check(const json_t *description, const char *name)
 {
-    TRY(part_must_be_null(description, "truncation", name));
-    TRY(part_must_be_null(description, "padding", name));
     return check_post_processor(json_object_get(description, "post_processor"), name, 0);
 }
 

@@ -27,7 +27,8 @@ Status part_must_be_null(const json_t *holder, const char *key, const char *name
 /* A bool of a part; fallback if it is null or missing. */
 bool part_bool(const json_t *part, const char *key, bool fallback);
 
-/* E_DATA: an unsupported truncation, padding or post-processor. The tokens that a post-processor
+/* E_DATA: an unsupported post-processor. Truncation and padding are left aside: a dataset has
+ * documents of any length. The tokens that a post-processor
  * adds around a text are ignored: documents end in end-of-text, and nothing else is inserted. */
 Status huggingface_check(const json_t *description, const char *name);
 

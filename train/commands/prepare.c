@@ -11,7 +11,7 @@
 Status command_prepare(const Command *c, int argc, char *argv[])
 {
     static const char *inputs[OPTION_VALUES_MAX];
-    const char *format = "text";
+    const char *format = "text", *bad = "stop";
     int positional_count;
     int64_t seed = 1;
     bool json = false, helped;
@@ -36,6 +36,15 @@ Status command_prepare(const Command *c, int argc, char *argv[])
                    "seed that chooses the validation documents (default: 1)"),
         OPTION_TEXT("--split-on", &p.texts.split_on, "STRING",
                     "separator of documents within a text file"),
+        OPTION_TEXT("--field", &p.texts.field, "NAME",
+                    "jsonl: the field that holds the text (default: text)"),
+        OPTION_TEXT("--prompt-field", &p.texts.prompt_field, "NAME",
+                    "jsonl: the field that holds the prompt (default: prompt)"),
+        OPTION_TEXT("--completion-field", &p.texts.completion_field, "NAME",
+                    "jsonl: the field that holds the completion (default: completion)"),
+        OPTION_TEXT("--bad", &bad, "WHAT",
+                    "rows of jsonl and tsv that cannot be read: stop, skip, or replace what is not "
+                    "Unicode and skip the others (default: stop)"),
         OPTION_FLAG("--force", &p.texts.as_bytes,
                     "take files as they are: no gzip, no byte order mark, anything is text"),
         OPTION_JSON(&json),
@@ -46,6 +55,7 @@ Status command_prepare(const Command *c, int argc, char *argv[])
     if (!p.texts.path_count) return FAIL(E_ARG, "--input is missing: which files are to be read?");
     if (!p.output) return FAIL(E_ARG, "--output is missing: which dataset is to be written?");
     TRY(format_of_name(format, &p.texts.format));
+    TRY(bad_of_name(bad, &p.texts.bad));
     p.seed = (uint64_t)seed;
 
     const double start = clock_seconds();

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "autograd/base/text.h"
 #include "train/support/json.h"
 
 static Status print_json(const PrepareSummary *s, const char *tokenizer, const char *output,
@@ -11,10 +12,16 @@ static Status print_json(const PrepareSummary *s, const char *tokenizer, const c
         const char *key;
         int64_t value;
     } numbers[] = {
-        {"documents", s->documents},   {"val_documents", s->val_documents},
-        {"empty_documents", s->empty}, {"tokens", s->tokens},
-        {"val_tokens", s->val_tokens}, {"longest", s->longest},
-        {"vocab_size", s->vocab_size}, {"bytes", s->bytes},
+        {"documents", s->documents},
+        {"val_documents", s->val_documents},
+        {"empty_documents", s->empty},
+        {"tokens", s->tokens},
+        {"val_tokens", s->val_tokens},
+        {"longest", s->longest},
+        {"vocab_size", s->vocab_size},
+        {"bytes", s->bytes},
+        {"rows_skipped", s->bad.skipped_count},
+        {"rows_repaired", s->bad.repaired},
     };
     json_t *o = json_object();
     int failed = !o;
@@ -26,6 +33,27 @@ static Status print_json(const PrepareSummary *s, const char *tokenizer, const c
     if (!failed) return json_print(o);
     json_decref(o);
     return FAIL(E_NOMEM, "JSON");
+}
+
+void bad_rows_print(const BadRows *b)
+{
+#define X(name, words) words,
+    static const char *const words[] = {ROW_FAULT_LIST(X)};
+#undef X
+    if (!b->skipped_count && !b->repaired) return;
+    printf("bad rows    %lld repaired, %lld left out", (long long)b->repaired,
+           (long long)b->skipped_count);
+    const char *before = " (";
+    for (int i = 0; i < ROW_FAULTS; i++) {
+        if (!b->skipped[i]) continue;
+        printf("%s%lld %s", before, (long long)b->skipped[i], words[i]);
+        before = ", ";
+    }
+    printf("%s\n", b->skipped_count ? ")" : "");
+    if (b->skipped_count) {
+        char shown[2048];
+        printf("            the first: %s\n", text_escape(b->first, shown, sizeof shown));
+    }
 }
 
 Status prepared_print(const PrepareSummary *s, const char *tokenizer, const char *output,
@@ -42,6 +70,7 @@ Status prepared_print(const PrepareSummary *s, const char *tokenizer, const char
         (long long)s->longest);
     printf("vocabulary  %lld (%s)\n", (long long)s->vocab_size, tokenizer);
     printf("text        %lld bytes, in %.1f s\n", (long long)s->bytes, seconds);
+    bad_rows_print(&s->bad);
     printf("written to  %s\n", output);
     return OK;
 }

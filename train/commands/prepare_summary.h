@@ -8,4 +8,7 @@
 Status prepared_print(const PrepareSummary *s, const char *tokenizer, const char *output,
                       double seconds, bool json);
 
+/* A line on how many rows were left out or repaired, if any were. */
+void bad_rows_print(const BadRows *b);
+
 #endif

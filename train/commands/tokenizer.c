@@ -8,6 +8,7 @@
 #include "autograd/base/threads.h"
 #include "data/files.h"
 #include "train/commands/commands.h"
+#include "train/commands/prepare_summary.h"
 #include "train/commands/tokenizer_apply.h"
 #include "train/support/json.h"
 
@@ -76,6 +77,7 @@ static Status train(TokenizerArgs *q)
            (long long)s.bytes, (long long)s.documents, (long long)s.words, s.count_seconds);
     printf("vocabulary  %lld (%lld merges), in %.1f s\n", (long long)s.vocab_size,
            (long long)s.merges, s.merge_seconds);
+    bad_rows_print(&s.bad);
     printf("written to  %s\n", q->output);
     return OK;
 }
@@ -100,7 +102,7 @@ typedef struct Given {
 
 /* Refuses options that the action would ignore. */
 static Status check_options(const char *action, const TokenizerArgs *q, const char *format,
-                            bool threads)
+                            const char *bad, bool threads)
 {
     const TokenizerTrain *p = &q->training;
     const Given options[] = {
@@ -110,6 +112,10 @@ static Status check_options(const char *action, const TokenizerArgs *q, const ch
         {p->min_count, "--min-count", "train"},
         {p->keep_case, "--keep-case", "train"},
         {format, "--format", "train"},
+        {bad, "--bad", "train"},
+        {p->texts.field, "--field", "train"},
+        {p->texts.prompt_field, "--prompt-field", "train"},
+        {p->texts.completion_field, "--completion-field", "train"},
         {p->texts.split_on, "--split-on", "train"},
         {threads, "--threads", "train"},
         {p->texts.as_bytes, "--force", "train, encode and decode"},
@@ -137,7 +143,7 @@ static Status check_options(const char *action, const TokenizerArgs *q, const ch
 static Status run(const Command *c, TokenizerArgs *q, int argc, char *argv[])
 {
     static const char *inputs[OPTION_VALUES_MAX], *specials[OPTION_VALUES_MAX];
-    const char *action = NULL, *format = NULL;
+    const char *action = NULL, *format = NULL, *bad = NULL;
     int positional_count;
     int64_t threads = -1;
     bool helped;
@@ -182,6 +188,18 @@ static Status run(const Command *c, TokenizerArgs *q, int argc, char *argv[])
                     "separator of documents within a text file", .usage = IN_USAGE(0)),
         OPTION_INT("--threads", &threads, "N", 0, THREADS_MAX,
                    "CPU threads; 0: one per core (default)", .usage = IN_USAGE(0)),
+        OPTION_TEXT("--field", &p->texts.field, "NAME",
+                    "jsonl: the field that holds the text (default: text)", .usage = IN_USAGE(0)),
+        OPTION_TEXT("--prompt-field", &p->texts.prompt_field, "NAME",
+                    "jsonl: the field that holds the prompt (default: prompt)",
+                    .usage = IN_USAGE(0)),
+        OPTION_TEXT("--completion-field", &p->texts.completion_field, "NAME",
+                    "jsonl: the field that holds the completion (default: completion)",
+                    .usage = IN_USAGE(0)),
+        OPTION_TEXT("--bad", &bad, "WHAT",
+                    "rows of jsonl and tsv that cannot be read: stop, skip, or replace what is not "
+                    "Unicode and skip the others (default: stop)",
+                    .usage = IN_USAGE(0)),
         OPTION_FLAG("--force", &p->texts.as_bytes,
                     "take files as they are: no gzip, no byte order mark, anything is text",
                     .usage = IN_USAGE(0) | IN_USAGE(1)),
@@ -201,7 +219,7 @@ static Status run(const Command *c, TokenizerArgs *q, int argc, char *argv[])
     while (which < ACTIONS && strcmp(action, actions[which].name)) which++;
     if (which == ACTIONS)
         return FAIL(E_ARG, "tokenizer %s: expected train, encode, decode, info or convert", action);
-    TRY(check_options(action, q, format, threads >= 0));
+    TRY(check_options(action, q, format, bad, threads >= 0));
     q->input = p->texts.path_count ? inputs[0] : NULL;
     threads_set(threads < 0 ? 0 : (int)threads);
     if (!p->kind) p->kind = "bpe";
@@ -209,6 +227,7 @@ static Status run(const Command *c, TokenizerArgs *q, int argc, char *argv[])
     p->pattern = q->pattern ? q->pattern : "gpt2";
     p->show_progress = isatty(2);
     TRY(format_of_name(format ? format : "text", &p->texts.format));
+    TRY(bad_of_name(bad ? bad : "stop", &p->texts.bad));
     return actions[which].run(q);
 }
 

@@ -34,6 +34,19 @@ Status tokenizer_apply_open(TokenizerArgs *q, Tokenizer **t)
                       : tokenizer_parse(&q->arena, text, size, q->tokenizer, t);
 }
 
+/* The parts of a tokenizer.json that change no token of a text. */
+static void print_left_aside(const Tokenizer *t)
+{
+    static const char *const parts[] = {"truncation", "padding"};
+    int64_t size;
+    const char *text = tokenizer_text(t, &size);
+    json_t *description = json_loadb(text, (size_t)size, 0, NULL);
+    for (int i = 0; i < 2; i++)
+        if (json_is_object(json_object_get(description, parts[i])))
+            fprintf(stderr, "capstan: %s is left aside: documents keep their length\n", parts[i]);
+    json_decref(description);
+}
+
 Status tokenizer_apply_info(TokenizerArgs *q)
 {
     Tokenizer *t;
@@ -50,6 +63,7 @@ Status tokenizer_apply_info(TokenizerArgs *q)
                                     "vocab_size", (json_int_t)vocab_size, "end_of_text",
                                     (int)tokenizer_end_of_text(t), "bytes_a_token_stored",
                                     vocab_size > 65536 ? 4 : 2, "special", specials));
+    print_left_aside(t);
     printf("kind         %s\nvocabulary   %lld\nend of text  %d\n", tokenizer_kind(t), vocab_size,
            (int)tokenizer_end_of_text(t));
     const char *text;
@@ -101,6 +115,19 @@ Status tokenizer_apply_encode(TokenizerArgs *q)
     return print_tokens(q, tokens, count, size, clock_seconds() - start);
 }
 
+/* The text of end-of-text, so that encode --marked gives it back; none if it has no text. */
+static const char *end_of_text(const Tokenizer *t, int64_t *size)
+{
+    int32_t token;
+    for (int64_t i = 0; i < tokenizer_special_count(t); i++) {
+        const char *text = tokenizer_special(t, i, &token);
+        *size = (int64_t)strlen(text);
+        if (token == tokenizer_end_of_text(t)) return text;
+    }
+    *size = 0;
+    return "";
+}
+
 static Status write_decoded(TokenizerArgs *q, FILE *out)
 {
     Tokenizer *t;
@@ -121,6 +148,7 @@ static Status write_decoded(TokenizerArgs *q, FILE *out)
                         (long long)tokenizer_vocab_size(t) - 1);
         text = end;
         const char *bytes = tokenizer_bytes(t, (int32_t)token, &size);
+        if (token == tokenizer_end_of_text(t)) bytes = end_of_text(t, &size);
         if (i == 0 && size && *bytes == ' ' && !strcmp(tokenizer_kind(t), "wordpiece"))
             bytes++, size--; /* the blank between words */
         fwrite(bytes, 1, (size_t)size, out);

@@ -197,6 +197,17 @@ static void begin(const Batches *b, Batch *out)
     out->has_weights = b->config->loss_weights == LOSS_WEIGHTS_document;
 }
 
+/* dataset_touch() has checked all tokens once; since then somebody may have written into the file. */
+static Status check_tokens(const Batches *b, const Batch *out)
+{
+    const Dataset *d = b->dataset;
+    for (int64_t i = 0; i < b->sequences * b->context; i++)
+        if (out->inputs[i] < 0 || out->inputs[i] >= d->vocab_size ||
+            out->targets[i] >= d->vocab_size)
+            return FAIL(E_DATA, "%s: the file was changed while it was in use", d->path);
+    return OK;
+}
+
 Status batches_fill(const Batches *b, int64_t batch_index, Batch *out)
 {
     INVARIANT(batch_index > 0);
@@ -206,7 +217,7 @@ Status batches_fill(const Batches *b, int64_t batch_index, Batch *out)
         TRY(b->is_packed ? batch_fill_pack(b, window_of(b, batch_index, j), epoch, j, out)
                          : fill_window(b, place(b, batch_index, j), j, out));
     }
-    return OK;
+    return check_tokens(b, out);
 }
 
 int64_t batches_eval_count(const Batches *b)
@@ -225,5 +236,5 @@ Status batches_eval(const Batches *b, int64_t i, Batch *out)
         TRY(b->is_packed ? batch_fill_pack(b, window, 0, j, out)
                          : fill_window(b, window * b->context, j, out));
     }
-    return OK;
+    return check_tokens(b, out);
 }

@@ -269,7 +269,7 @@ static void setup(void)
     path_of("run/snapshots", s.snapshots);
     MUST(folder_make(s.folder));
     MUST(run_open(&s.run, &c));
-    progress_begin(&s.progress, &s.run, c.train.steps, said);
+    progress_begin(&s.progress, &s.run, 0, c.train.steps, said);
     while (taken) {
         MUST(snapshots_step(&s));
         MUST(run_measure(&s.run));

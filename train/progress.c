@@ -12,11 +12,13 @@ enum { NOTE_MAX = 4096 };
 
 static const double TERMINAL_SECONDS = 0.1, PLAIN_SECONDS = 5;
 
-void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out)
+void progress_begin(Progress *p, const Run *r, double seconds, int64_t end, FILE *out)
 {
     *p = (Progress){.out = out,
                     .is_terminal = isatty(fileno(out)),
                     .started = clock_seconds(),
+                    .tokens = r->tokens,
+                    .seconds = seconds,
                     .first = r->step,
                     .end = end};
     p->shown = p->started;
@@ -42,14 +44,18 @@ static bool begin_line(Progress *p)
     return true;
 }
 
-void progress_step(Progress *p, const Run *r, double tokens_per_second)
+void progress_step(Progress *p, const Run *r, double seconds)
 {
     const double now = clock_seconds();
     const int64_t steps = r->config->train.steps;
     const bool last = r->step == p->end, first = r->step == p->first + 1;
     if (!last && !first && now - p->shown < (p->is_terminal ? TERMINAL_SECONDS : PLAIN_SECONDS))
         return;
+    const double elapsed = seconds - p->seconds,
+                 speed = elapsed > 0 ? (double)(r->tokens - p->tokens) / elapsed : 0;
     p->shown = now;
+    p->tokens = r->tokens;
+    p->seconds = seconds;
 
     const double each = (now - p->started - p->paused) / (double)(r->step - p->first),
                  left = each * (double)(p->end - r->step);
@@ -60,8 +66,7 @@ void progress_step(Progress *p, const Run *r, double tokens_per_second)
         fprintf(p->out, "a batch without loss tokens");
     else
         fprintf(p->out, "loss %.4f  grad %.2f", r->loss, r->grad_norm);
-    fprintf(p->out, "  lr %.1e  %.0f tokens/s  ETA %s", r->lr, tokens_per_second,
-            duration_text(left));
+    fprintf(p->out, "  lr %.1e  %.0f tokens/s  ETA %s", r->lr, speed, duration_text(left));
     if (p->is_terminal && !last)
         p->line_open = true;
     else

@@ -12,6 +12,8 @@ typedef struct Progress {
     FILE *out;
     bool is_terminal;
     double shown;    /* time of the last line */
+    int64_t tokens;  /* r->tokens then */
+    double seconds;  /* training seconds then */
     double started;  /* time of the session's start */
     int64_t first;   /* r->step at the start */
     int64_t end;     /* r->step at the end of the session */
@@ -20,10 +22,11 @@ typedef struct Progress {
     bool line_open;  /* the cursor is at the end of a line that will be updated */
 } Progress;
 
-void progress_begin(Progress *p, const Run *r, int64_t end, FILE *out);
+/* seconds: of training, so far. */
+void progress_begin(Progress *p, const Run *r, double seconds, int64_t end, FILE *out);
 
 /* After each step; prints a few times per second at most. */
-void progress_step(Progress *p, const Run *r, double tokens_per_second);
+void progress_step(Progress *p, const Run *r, double seconds);
 
 /* Prints a line of its own; printf's arguments. Training never waits for a reader: lines that
  * nobody reads are dropped, and their number is printed once there is a reader again. */

@@ -13,12 +13,12 @@
 
 void session_begin_progress(Session *s, int64_t end)
 {
-    progress_begin(&s->progress, &s->run, end, s->options->out);
+    progress_begin(&s->progress, &s->run, s->log.seconds, end, s->options->out);
 }
 
-void session_show_step(Session *s, double tokens_per_second)
+void session_show_step(Session *s)
 {
-    progress_step(&s->progress, &s->run, tokens_per_second);
+    progress_step(&s->progress, &s->run, s->log.seconds);
 }
 
 void session_print(Session *s, const char *fmt, ...)

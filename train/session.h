@@ -42,7 +42,7 @@ typedef struct Session {
 void session_begin_progress(Session *s, int64_t end);
 
 /* After each step: updates the progress line. */
-void session_show_step(Session *s, double tokens_per_second);
+void session_show_step(Session *s);
 
 /* Prints a line; printf's arguments. */
 void session_print(Session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

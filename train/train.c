@@ -64,10 +64,10 @@ static Status step(Session *s, int64_t end)
     if (!accepted) return OK;
     spike_response_warn(s);
 
-    const double elapsed = s->log.seconds - s->logged_seconds,
-                 speed = elapsed > 0 ? (double)(r->tokens - s->logged_tokens) / elapsed : 0;
-    session_show_step(s, speed);
+    session_show_step(s);
     if (is_due(r->step, c->log_every) || r->step == c->steps) {
+        const double elapsed = s->log.seconds - s->logged_seconds,
+                     speed = elapsed > 0 ? (double)(r->tokens - s->logged_tokens) / elapsed : 0;
         session_log_training(s, r->step, speed);
         s->logged_tokens = r->tokens;
         s->logged_seconds = s->log.seconds;
@@ -187,7 +187,11 @@ Status train(const TrainOptions *o, const Config *c, bool *began)
     *began = s->progress.out;
     if (*began) status = session_finish(s, status);
     progress_end(&s->progress);
-    if (status == OK)
+    if (status == OK && s->run.step < c->train.steps)
+        session_print(s, "stopped after step %lld of %lld, %s of training; --resume continues",
+                      (long long)s->run.step, (long long)c->train.steps,
+                      duration_text(s->log.seconds));
+    else if (status == OK)
         session_print(s, "done: step %lld, %s of training; checkpoints in %s/checkpoints",
                       (long long)s->run.step, duration_text(s->log.seconds), s->folder);
     if (*began && *spike_response_summary(s, summary, sizeof summary))

@@ -24,7 +24,7 @@ void runtime_prepare(char *argv[])
 
 static const long long STACK_KIB = 1024;
 
-/* KiB, of a number with an optional B, K, M or G behind it, as OpenMP has it; -1: not such a text. */
+/* KiB, of a number with an optional B, K, M or G behind it, as OpenMP has it; -1: no such text. */
 static long long stack_size(const char *text)
 {
     char *unit;

@@ -156,8 +156,7 @@ void dataset_close(Dataset *d)
 {
     if (d->state) {
         h5_reader_close(&d->state->reader);
-        mapping_close(&d->state->raw[0]);
-        mapping_close(&d->state->raw[1]);
+        for (int i = 0; i < d->state->raw_count; i++) mapping_close(&d->state->raw[i]);
     }
     arena_free(&d->arena);
     *d = (Dataset){0};

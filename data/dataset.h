@@ -1,10 +1,11 @@
 /* Datasets: documents of tokens, in a training and a validation split, mapped into memory.
  *
- * Opens the dataset.h5 that `prepare` makes, and the token files of nanoGPT (.bin: uint16, no
- * header) and llm.c (.bin: 256 int32 header, magic 20240520). A token file is one document; its
- * vocabulary follows from the largest token; it has no tokenizer; its validation split is the
- * file with "val" instead of "train" in its name, if it exists. Writes dataset.h5 as a stream:
- * memory does not grow with the text.
+ * Opens the dataset.h5 that `prepare` makes, and the token files of nanoGPT (.bin: no header) and
+ * llm.c (.bin: a header of 256 int32, magic 20240520 of uint16 or 20240801 of uint32 tokens), one
+ * or several. All files of a split are one document; the vocabulary follows from the largest
+ * token; there is no tokenizer; the validation split is the files with "val" instead of "train" in
+ * their names, if there are any. data/README.md says which files belong together and how uint32
+ * is told apart. Writes dataset.h5 as a stream: memory does not grow with the text.
  *
  * dataset.h5 is HDF5 behind a user block of 4096 bytes (data/block.h). The digest there covers
  * everything but the tokens and is checked at open; /train/chunks and /val/chunks (uint64) are
@@ -21,11 +22,19 @@
 
 extern const BlockKind dataset_kind; /* of dataset.h5 */
 
+/* A token file among several: tokens [begin, end of the next) of the split. */
+typedef struct Shard {
+    int64_t begin;
+    const void *tokens;
+} Shard;
+
 /* The training or the validation split. Lives until dataset_close(). */
 typedef struct Split {
-    const char *name;   /* "train", "val" */
-    const void *tokens; /* uint16_t or uint32_t [count], mapped */
-    int token_size;     /* 2 or 4 bytes */
+    const char *name;    /* "train", "val" */
+    const void *tokens;  /* uint16_t or uint32_t [count], mapped; of several files: the first's */
+    const Shard *shards; /* [shard_count], ascending */
+    int shard_count;     /* 0: all tokens are at `tokens` */
+    int token_size;      /* 2 or 4 bytes */
     int64_t count;
     int64_t documents;        /* offsets[documents] == count */
     const uint64_t *offsets;  /* [documents + 1] */
@@ -51,8 +60,15 @@ void dataset_close(Dataset *d);
 
 static inline int32_t split_token(const Split *s, int64_t i)
 {
-    return s->token_size == 2 ? ((const uint16_t *)s->tokens)[i]
-                              : (int32_t)((const uint32_t *)s->tokens)[i];
+    const void *tokens = s->tokens;
+    for (int k = s->shard_count - 1; k >= 0; k--)
+        if (i >= s->shards[k].begin) {
+            tokens = s->shards[k].tokens;
+            i -= s->shards[k].begin;
+            break;
+        }
+    return s->token_size == 2 ? ((const uint16_t *)tokens)[i]
+                              : (int32_t)((const uint32_t *)tokens)[i];
 }
 
 /* The document of token i, 0 <= i < count. */

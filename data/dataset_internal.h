@@ -17,7 +17,8 @@ typedef struct Chunks {
 typedef struct DatasetState {
     H5Reader reader; /* of dataset.h5 */
     Chunks train, val;
-    Mapping raw[2]; /* token files of other programs */
+    Mapping *raw; /* [raw_count], token files of other programs */
+    int raw_count;
 } DatasetState;
 
 /* Opens a .bin file; d->arena, path and state are there. */

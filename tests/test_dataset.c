@@ -240,6 +240,73 @@ Test(dataset, reads_token_files_of_llmc)
     dataset_close(&d);
 }
 
+static void is_series(const char *name, int64_t count, int first, int64_t vals)
+{
+    Dataset d;
+    cr_assert_eq(dataset_open(&d, in_temporary(name)), OK, "%s", error_message());
+    cr_expect_eq(d.train.count, count, "%s: %lld", name, (long long)d.train.count);
+    cr_expect_eq(d.val.count, vals);
+    cr_expect_eq(d.train.documents, 1);
+    for (int64_t i = 0; i < count; i++) cr_expect_eq(split_token(&d.train, i), first + i);
+    dataset_close(&d);
+}
+
+/* The first of a series means all of it, a pattern what it matches; another file itself. */
+Test(dataset, reads_several_token_files)
+{
+    const uint16_t tokens[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    file_put(in_temporary("w_train_000001.bin"), tokens, 2 * sizeof *tokens);
+    file_put(in_temporary("w_train_000002.bin"), tokens + 2, 3 * sizeof *tokens);
+    file_put(in_temporary("w_train_000007.bin"), tokens + 5, 5 * sizeof *tokens);
+    file_put(in_temporary("w_train_1.bin"), tokens, 2 * sizeof *tokens);
+    file_put(in_temporary("w_val_000000.bin"), tokens, 4 * sizeof *tokens);
+    is_series("w_train_000001.bin", 10, 0, 4);
+    is_series("w_train_00000*.bin", 10, 0, 4);
+    is_series("w_train_000002.bin", 3, 2, 4);
+    is_series("w_train_00000[12].bin", 5, 0, 0);
+    is_series("w_train_1.bin", 2, 0, 0);
+    Dataset d;
+    cr_assert_eq(dataset_open(&d, in_temporary("none_*.bin")), E_DATA);
+    cr_expect(strstr(error_message(), "No such file"), "%s", error_message());
+    dataset_close(&d);
+}
+
+Test(dataset, tells_uint32_tokens_apart)
+{
+    uint32_t wide[200];
+    uint16_t narrow[400];
+    for (uint32_t i = 0; i < 200; i++) wide[i] = i * 7919 % 100000;
+    for (uint32_t i = 0; i < 400; i++) narrow[i] = (uint16_t)(i * 7919 % 50257);
+    Dataset d;
+    file_put(in_temporary("a_train.bin"), wide, sizeof wide);
+    cr_assert_eq(dataset_open(&d, in_temporary("a_train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.train.token_size, 4);
+    cr_expect_eq(d.train.count, 200);
+    for (int i = 0; i < 200; i++) cr_expect_eq(split_token(&d.train, i), (int32_t)wide[i]);
+    dataset_close(&d);
+    file_put(in_temporary("b_train.bin"), narrow, sizeof narrow);
+    cr_assert_eq(dataset_open(&d, in_temporary("b_train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.train.token_size, 2);
+    dataset_close(&d);
+    file_put(in_temporary("uint16_train.bin"), wide, sizeof wide);
+    cr_assert_eq(dataset_open(&d, in_temporary("uint16_train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.train.count, 400);
+    dataset_close(&d);
+    file_put(in_temporary("uint32_train.bin"), narrow, 64);
+    cr_assert_eq(dataset_open(&d, in_temporary("uint32_train.bin")), E_DATA);
+    cr_expect(strstr(error_message(), "too large"), "%s", error_message());
+    dataset_close(&d);
+    struct {
+        int32_t header[256];
+        uint32_t tokens[3];
+    } file = {{20240801, 7, 3}, {128000, 11, 12}};
+    file_put(in_temporary("l_train.bin"), &file, sizeof file);
+    cr_assert_eq(dataset_open(&d, in_temporary("l_train.bin")), OK, "%s", error_message());
+    cr_expect_eq(d.vocab_size, 128001);
+    cr_expect_eq(d.train.count, 3);
+    dataset_close(&d);
+}
+
 Test(dataset, writing_needs_no_memory_for_the_text)
 {
     enum { PIECE = 1 << 20, PIECES = 60 }; /* 120 MB */

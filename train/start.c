@@ -123,9 +123,15 @@ static void warn_at_start(Session *s)
         session_warn_stderr(s, "warning", text);
     }
     if (r->has_val || !s->config->train.eval_every) return;
-    snprintf(text, sizeof text,
-             "the validation split (%lld tokens) is shorter than a window of %lld: no evaluation",
-             (long long)r->dataset.val.count, (long long)s->config->model.context + 1);
+    if (!r->dataset.val.count && strcmp(r->dataset.format, "capstan"))
+        snprintf(text, sizeof text,
+                 "no evaluation: there is no token file with val instead of train in its name "
+                 "(val.bin) beside data.path");
+    else
+        snprintf(
+            text, sizeof text,
+            "the validation split (%lld tokens) is shorter than a window of %lld: no evaluation",
+            (long long)r->dataset.val.count, (long long)s->config->model.context + 1);
     session_warn(s, "warning", text);
 }
 

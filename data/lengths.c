@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/files.h"
+#include "data/source.h"
 
 /* The limit of packing_make(). */
 static const int64_t CHUNKS_MAX = INT64_MAX / PACK_CAPACITY_MAX / 2;
@@ -85,13 +85,24 @@ static Status read_rows(LengthCounts *l, const char *path, FILE *file)
     return OK;
 }
 
-Status lengths_read(LengthCounts *l, const char *path)
+static Status read_file(LengthCounts *l, const char *path, Arena *arena)
 {
-    const char *why;
-    FILE *file = file_open_given(path, &why);
-    if (!file) return FAIL(E_DATA, "%s: %s", path, why);
+    enum { MOST = 1 << 28 };
+    char *text;
+    int64_t size;
+    TRY(source_read_all(arena, path, MOST, false, &text, &size)); /* may be gzip */
+    FILE *file = size ? fmemopen(text, (size_t)size, "r") : NULL;
+    if (!file) return size ? FAIL(E_NOMEM, "%s", path) : FAIL(E_DATA, "%s: empty", path);
     const Status status = read_rows(l, path, file);
     fclose(file);
+    return status;
+}
+
+Status lengths_read(LengthCounts *l, const char *path)
+{
+    Arena arena = {0};
+    const Status status = read_file(l, path, &arena);
+    arena_free(&arena);
     if (status == OK && !l->documents) return FAIL(E_DATA, "%s: all documents are empty", path);
     return status;
 }

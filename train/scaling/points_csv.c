@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "autograd/base/text.h"
-#include "data/files.h"
+#include "data/source.h"
 #include "train/scaling/points.h"
 
 typedef enum CsvColumn {
@@ -176,12 +176,15 @@ static Status read_rows(Points *p, const char *path, FILE *file, char *line, Are
     return ferror(file) ? FAIL(E_DATA, "%s: %s", path, strerror(errno)) : OK;
 }
 
+enum { CSV_MAX_BYTES = 1 << 28 };
+
 Status points_read_csv(Points *p, const char *path, Arena *arena)
 {
-    const char *why;
-    FILE *file = file_open_given(path, &why);
-    char *line = arena_take(arena, LINE_MAX_BYTES);
-    if (!file) return FAIL(E_DATA, "%s: %s", path, why);
+    char *line = arena_take(arena, LINE_MAX_BYTES), *text;
+    int64_t size;
+    TRY(source_read_all(arena, path, CSV_MAX_BYTES, false, &text, &size)); /* may be gzip */
+    FILE *file = size ? fmemopen(text, (size_t)size, "r") : NULL;
+    if (!file) return size ? FAIL(E_NOMEM, "%s", path) : FAIL(E_DATA, "%s: is empty", path);
     const Status status = line ? read_rows(p, path, file, line, arena) : FAIL(E_NOMEM, "%s", path);
     fclose(file);
     return status;

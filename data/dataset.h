@@ -5,7 +5,7 @@
  * or several. All files of a split are one document; the vocabulary follows from the largest
  * token; there is no tokenizer; the validation split is the files with "val" instead of "train" in
  * their names, if there are any. data/README.md says which files belong together and how uint32
- * is told apart. Writes dataset.h5 as a stream: memory does not grow with the text.
+ * is distinguished. Writes dataset.h5 as a stream: memory does not grow with the text.
  *
  * dataset.h5 is HDF5 behind a user block of 4096 bytes (data/block.h). The digest there covers
  * everything but the tokens and is checked at open; /train/chunks and /val/chunks (uint64) are

@@ -71,7 +71,8 @@ Test(microbatches, threads_change_no_bit)
         real *first, *other;
         const double loss = step(cases[i].count, cases[i].groups, 1, &first);
         for (int threads = 2; threads <= 4; threads++) {
-            cr_expect_eq(loss, step(cases[i].count, cases[i].groups, threads, &other));
+            const double of_threads = step(cases[i].count, cases[i].groups, threads, &other);
+            cr_expect_eq(loss, of_threads);
             cr_expect(!memcmp(first, other, gradient_size()),
                       "%lld micro-batches in %lld groups on %d threads", (long long)cases[i].count,
                       (long long)cases[i].groups, threads);
@@ -136,7 +137,8 @@ Test(microbatches, give_the_gradient_of_the_whole_batch)
     real *whole, *parts;
     const double loss = step(1, 1, 1, &whole);
     for (int i = 0; i < CASES; i++) {
-        cr_expect_float_eq(step(cases[i].count, cases[i].groups, 2, &parts), loss, 1e-6);
+        const double of_parts = step(cases[i].count, cases[i].groups, 2, &parts);
+        cr_expect_float_eq(of_parts, loss, 1e-6);
         for (int64_t k = 0; k < run.params.count; k++)
             cr_assert_float_eq((double)parts[k], (double)whole[k], 1e-6,
                                "%lld micro-batches in %lld groups, number %lld",

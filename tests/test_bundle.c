@@ -138,9 +138,9 @@ Test(bundle, faults_are_functions_of_the_batch_and_last_as_long_as_is_said)
                     cr_assert(is_due || !differences(clean[1], one[1]));
                 else
                     cr_assert_eq(differences(clean[1], one[1]) > 0, is_due && spoils, "%s",
-                                 faults[i]);
+                                 inject_text(faults[i]));
                 for (int64_t row = 0; row < ROWS; row++)
-                    cr_assert_eq(clean[1][row] < 0, one[1][row] < 0, "%s", faults[i]);
+                    cr_assert_eq(clean[1][row] < 0, one[1][row] < 0, "%s", inject_text(faults[i]));
             }
         }
         run_close(&run);

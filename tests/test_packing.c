@@ -280,7 +280,7 @@ typedef struct BadFile {
 Test(lengths, malformed_histograms_are_refused)
 {
     static const BadFile files[] = {
-        {"", ":1: a histogram begins with the line length,count"},
+        {"", ": empty"},
         {"length;count\n", ":1: a histogram begins with the line length,count"},
         {"length,count\n0,5\n", "all documents are empty"},
         {"length,count\n3,4\n-3,4\n", ":3: expected a length and a count"},

@@ -288,6 +288,7 @@ void h5_walk(const void *bytes, int64_t size, H5Contents *c)
     Walk w = {.bytes = bytes, .size = size, .c = c, .parent = "", .visit = visit};
     hid_t file = open_bytes(&w), root = H5Gopen2(file, "/", H5P_DEFAULT);
     H5Object none = {0};
+    c->objects = c->attributes = c->done = 0; /* of a child before this one (guard_run()) */
     if (file < 0 || root < 0)
         refuse(&w, "HDF5 cannot open it");
     else

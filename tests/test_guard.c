@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hdf5.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -707,6 +708,24 @@ Test(guard, outlives_its_child)
 
 #if defined __SANITIZE_ADDRESS__
 enum { IS_BARRED = 0 };
+
+/* The first child waits for a lock that nobody holds, as after a fork beside a thread that held
+ * one. */
+static void wait_once(void *shared)
+{
+    int *done = shared;
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    if (done[0]++) return;
+    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&lock);
+}
+
+Test(guard, tries_a_child_again_that_waits)
+{
+    int done[8];
+    cr_expect_eq(run(wait_once, done, 1), OK, "%s", error_message());
+    cr_expect_eq(done[0], 2);
+}
 #else
 enum { IS_BARRED = 1 };
 #endif

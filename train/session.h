@@ -23,6 +23,7 @@ typedef struct Session {
     Progress progress;
     Tokenizer *tokenizer; /* NULL: a token file */
     Decoder decoder;      /* open if samples are wanted */
+    Config *before;       /* of the checkpoint that is resumed; NULL: a fresh run */
     char core[64];        /* OpenBLAS's core when the checkpoint was made; "": a fresh run */
     const volatile sig_atomic_t *stop; /* the signal that asks to stop; 0: none */
     int64_t saved;                     /* the step of the newest checkpoint; -1: none */

@@ -7,6 +7,7 @@
 #include "autograd/base/threads.h"
 #include "train/bench/cores.h"
 #include "train/checkpoint/checkpoints.h"
+#include "train/plan/warnings.h"
 #include "train/run/run_state.h"
 #include "train/snapshots.h"
 #include "train/step/model.h"
@@ -41,11 +42,10 @@ static Status restore(Session *s)
     TRY(checkpoints_open_newest(s->checkpoints, &reader, &found,
                                 s->options->fallback ? ignore : NULL, NULL));
     if (!found) return OK;
-    Config *old = malloc(sizeof *old);
-    Status status = old ? restore_from(s, &reader) : FAIL(E_NOMEM, "a config");
-    if (status == OK) status = checkpoint_config(&reader, 0, NULL, old);
-    if (status == OK) status = train_differs(old, s->config, &s->outdated);
-    free(old);
+    s->before = malloc(sizeof *s->before);
+    Status status = s->before ? restore_from(s, &reader) : FAIL(E_NOMEM, "a config");
+    if (status == OK) status = checkpoint_config(&reader, 0, NULL, s->before);
+    if (status == OK) status = train_differs(s->before, s->config, &s->outdated);
     checkpoint_close(&reader);
     return status;
 }
@@ -110,29 +110,31 @@ static void report_lock(Session *s)
     session_event(s, "taken over", text);
 }
 
-/* Warnings at the start: none of them stops the run. */
-static void warn_at_start(Session *s)
+static void warn(void *session, const char *text)
+{
+    session_warn_stderr(session, "warning", text);
+}
+
+static WarningFacts facts(const Session *s, const Config *c)
 {
     const Run *r = &s->run;
-    char text[256];
-    if (*s->core && strcmp(s->core, model_core(&r->params))) {
-        snprintf(text, sizeof text,
-                 "this run was on OpenBLAS's %s and is now on %s: it continues equal to rounding, "
-                 "not bit for bit",
-                 s->core, model_core(&r->params));
-        session_warn_stderr(s, "warning", text);
-    }
-    if (r->has_val || !s->config->train.eval_every) return;
-    if (!r->dataset.val.count && strcmp(r->dataset.format, "capstan"))
-        snprintf(text, sizeof text,
-                 "no evaluation: there is no token file with val instead of train in its name "
-                 "(val.bin) beside data.path");
-    else
-        snprintf(
-            text, sizeof text,
-            "the validation split (%lld tokens) is shorter than a window of %lld: no evaluation",
-            (long long)r->dataset.val.count, (long long)s->config->model.context + 1);
-    session_warn(s, "warning", text);
+    return (WarningFacts){
+        .config = c,
+        .data = data_facts(&r->dataset),
+        .lacks_val = !r->has_val,
+    };
+}
+
+/* Warnings at the start: none of them stops the run. A resumed run does not repeat those of its
+ * settings before. */
+static void warn_at_start(Session *s)
+{
+    WarningFacts now = facts(s, s->config), before = facts(s, s->before);
+    if (*s->core) now.core_before = s->core;
+    now.core = model_core(&s->run.params);
+    warnings_new(&now, s->before ? &before : NULL, warn, s);
+    free(s->before);
+    s->before = NULL;
 }
 
 /* A resumed run's folder, brought up to date with its checkpoint and settings. */

@@ -199,6 +199,7 @@ Status train(const TrainOptions *o, const Config *c, bool *began)
     decoder_close(&s->decoder);
     run_close(&s->run);
     session_close(s);
+    free(s->before);
     free(s);
     return status;
 }

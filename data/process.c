@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,9 +29,25 @@ static void read_log(const char *path, char *out, int size)
     fclose(f);
 }
 
+/* SIGUSR1 asks Capstan to save a checkpoint, and would end the program that it runs if sent to the
+ * whole process group. */
+static int block_save_requests(posix_spawnattr_t *attributes)
+{
+    sigset_t requests;
+    sigemptyset(&requests);
+    sigaddset(&requests, SIGUSR1);
+    int error = posix_spawnattr_init(attributes);
+    if (error) return error;
+    error = posix_spawnattr_setsigmask(attributes, &requests);
+    if (!error) error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
+    if (error) posix_spawnattr_destroy(attributes);
+    return error;
+}
+
 static int start(const Process *p, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
     int error = posix_spawn_file_actions_init(&actions);
     if (error) return error;
     const int flags = O_WRONLY | O_CREAT | O_TRUNC;
@@ -40,13 +57,16 @@ static int start(const Process *p, pid_t *pid)
                                                  flags, 0600);
     if (!error) error = posix_spawn_file_actions_addopen(&actions, 2, p->log, flags, 0600);
     if (!error) error = posix_spawn_file_actions_addchdir_np(&actions, p->folder);
+    if (!error) error = block_save_requests(&attributes);
     if (!error) {
         /* execve() takes pointers to what it does not change. */
         union {
             const char *const *ours;
             char *const *theirs;
         } arguments = {p->arguments};
-        error = posix_spawnp(pid, p->arguments[0], &actions, NULL, arguments.theirs, environ);
+        error =
+            posix_spawnp(pid, p->arguments[0], &actions, &attributes, arguments.theirs, environ);
+        posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
     return error;

@@ -9,6 +9,7 @@
 #include "autograd/base/text.h"
 #include "data/mapping.h"
 #include "train/commands/commands.h"
+#include "train/support/interrupt.h"
 #include "train/support/runtime.h"
 #include "train/support/version.h"
 
@@ -79,6 +80,7 @@ static void occupy_standard_streams(void)
 int main(int argc, char *argv[])
 {
     runtime_prepare(argv);
+    save_requests_watch();
     occupy_standard_streams();
     if (argc < 2) {
         help(stderr);

@@ -25,8 +25,9 @@ typedef struct Session {
     Decoder decoder;      /* open if samples are wanted */
     Config *before;       /* of the checkpoint that is resumed; NULL: a fresh run */
     char core[64];        /* OpenBLAS's core when the checkpoint was made; "": a fresh run */
-    const volatile sig_atomic_t *stop; /* the signal that asks to stop; 0: none */
-    int64_t saved;                     /* the step of the newest checkpoint; -1: none */
+    const volatile sig_atomic_t *stop;   /* the signal that asks to stop; 0: none */
+    volatile sig_atomic_t *save_request; /* SIGUSR1: save and continue */
+    int64_t saved;                       /* the step of the newest checkpoint; -1: none */
     bool outdated;         /* that checkpoint has other settings, or steps that were undone */
     bool evaluating;       /* after a failed evaluation nothing is saved: it must be repeated */
     int64_t retry_delay;   /* steps between a failed save and the next try; 0: none has failed */

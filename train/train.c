@@ -50,6 +50,23 @@ static void show_sample(Session *s)
         session_warn(s, "no sample", error_message());
 }
 
+static bool is_saved(const Session *s)
+{
+    return s->saved == s->run.step && !s->outdated;
+}
+
+static void save_if_due(Session *s, int64_t end)
+{
+    const Run *r = &s->run;
+    const bool requested = *s->save_request;
+    if (requested) *s->save_request = 0;
+    const bool due = r->step == end || *s->stop || requested ||
+                     is_due(r->step, s->config->train.save_every) ||
+                     (s->retry_delay && r->step >= s->retry_step);
+    if (due || r->best_step == r->step) session_save_due(s, !due);
+    if (requested && is_saved(s)) session_event(s, "saved", "SIGUSR1");
+}
+
 /* One step, then evaluation, sample, snapshot and checkpoint if they are due. */
 static Status step(Session *s, int64_t end)
 {
@@ -78,9 +95,7 @@ static Status step(Session *s, int64_t end)
     if (is_due(r->step, c->sample_every)) show_sample(s);
 
     if (snapshots_step(s) != OK) session_warn(s, "no snapshot", error_message());
-    const bool due = r->step == end || *s->stop || is_due(r->step, c->save_every) ||
-                     (s->retry_delay && r->step >= s->retry_step);
-    if (due || r->best_step == r->step) session_save_due(s, !due);
+    save_if_due(s, end);
     return OK;
 }
 
@@ -94,11 +109,6 @@ static Status stop(Session *s)
     if (s->saved < 0) return FAIL(E_NUMERIC, "%s", message);
     return FAIL(E_NUMERIC, "%s; the checkpoint of step %lld in %s/checkpoints is intact", message,
                 (long long)s->saved, s->folder);
-}
-
-static bool is_saved(const Session *s)
-{
-    return s->saved == s->run.step && !s->outdated;
 }
 
 /* An error ends the run: saves the state after the last complete step. */
@@ -176,6 +186,7 @@ Status train(const TrainOptions *o, const Config *c, bool *began)
     s->stop =
         interrupt_watch("\nfinishing this step, then saving; interrupt again to quit at once\n",
                         true);
+    s->save_request = save_requests_watch();
     s->lock.file = -1;
     s->log = (MetricsLog){.metrics.fd = -1, .events.fd = -1};
     threads_set((int)(o->threads ? o->threads : c->train.threads));

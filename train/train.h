@@ -30,7 +30,7 @@ Status train_config(const TrainOptions *o, Config *c);
 Status train_differs(const Config *old, const Config *new, bool *differs);
 
 /* Trains. c: from train_config(). E_EXISTS: the folder holds a run, and neither resume nor
- * overwrite is set. E_INTERRUPTED: after SIGINT or SIGTERM and a clean save. E_NUMERIC: as
+ * overwrite is set. E_INTERRUPTED: after a signal to stop and a clean save. E_NUMERIC: as
  * run_step(). *began: the folder belongs to this run now, so it makes sense to write its report. */
 Status train(const TrainOptions *o, const Config *c, bool *began);
 

@@ -15,7 +15,7 @@ enum { LINE_MAX_COLUMNS = 100, HELP_COLUMN = 28 };
 /* The next option after o, or the first at o itself; NULL: there are no more. */
 static const Option *option_from(const Option *o)
 {
-    while (o->name && o->type == TYPE_USAGE) o++;
+    while (o->name && (o->type == TYPE_USAGE || o->type == TYPE_NOTE)) o++;
     return o->name ? o : NULL;
 }
 
@@ -101,6 +101,15 @@ static void print_usage(const Command *c, const Option *options)
     if (!index) print_usage_line(c, options, "", 0);
 }
 
+static void print_notes(const Option *options)
+{
+    for (const Option *o = options; o->name; o++) {
+        if (o->type != TYPE_NOTE) continue;
+        printf("\n");
+        options_put_text(o->name, 0);
+    }
+}
+
 static void print_help(const Command *c, const Option *options)
 {
     print_usage(c, options);
@@ -116,6 +125,7 @@ static void print_help(const Command *c, const Option *options)
         printf("%*s", HELP_COLUMN - column, "");
         options_put_text(o->help, HELP_COLUMN);
     }
+    print_notes(options);
 }
 
 /* Whether a usage line has these words. */

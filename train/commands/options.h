@@ -9,13 +9,21 @@
 #include "autograd/base/error.h"
 #include "autograd/base/threads.h"
 
-typedef enum OptionType { TYPE_FLAG, TYPE_WORD, TYPE_WHOLE, TYPE_NUMBER, TYPE_USAGE } OptionType;
+typedef enum OptionType {
+    TYPE_FLAG,
+    TYPE_WORD,
+    TYPE_WHOLE,
+    TYPE_NUMBER,
+    TYPE_USAGE,
+    TYPE_NOTE
+} OptionType;
 
 enum { OPTION_VALUES_MAX = 4096 };
 
 typedef struct Option {
-    const char
-        *name; /* "--top-k"; of TYPE_USAGE: the words of one usage line; NULL ends the table */
+    /* "--top-k"; of TYPE_USAGE: the words of one usage line; of TYPE_NOTE: a paragraph below the
+     * options. NULL ends the table. */
+    const char *name;
     OptionType type;
     void *value;          /* bool, const char *, int64_t or double; set if the option is given */
     const char *argument; /* "N"; NULL for a flag */
@@ -38,6 +46,10 @@ typedef struct Option {
 #define OPTION_USAGE(words)               \
     {                                     \
         .name = words, .type = TYPE_USAGE \
+    }
+#define OPTION_NOTE(text)               \
+    {                                   \
+        .name = text, .type = TYPE_NOTE \
     }
 #define OPTION_FLAG(option, where, ...)                                        \
     {                                                                          \

@@ -105,6 +105,7 @@ Status command_sweep(const Command *c, int argc, char *argv[])
         OPTION_FLAG("--retry", &a.run.retry, "retry failed runs (but not diverged ones)",
                     .usage = IN_USAGE(0)),
         OPTION_JSON(&a.json),
+        OPTION_NOTE("Signals: those of train; the sweep passes them on to its runs."),
         {0},
     };
     TRY(options_read(c, options, argc, argv, words, WORDS, &count, &helped));

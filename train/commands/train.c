@@ -89,6 +89,8 @@ Status command_train(const Command *c, int argc, char *argv[])
                     "do not write DIR/report.html, for scripts of many runs"),
         OPTION_INT("--parent", &parent, "PID", 1, INT32_MAX,
                    "stop, as at SIGTERM, when the process PID ends"),
+        OPTION_NOTE("Signals: SIGINT (Ctrl-C), SIGTERM, SIGHUP and SIGXCPU save a checkpoint and "
+                    "end with exit code 130; SIGUSR1 saves one and training continues."),
         {0},
     };
     TRY(options_read(c, options, argc, argv, words, WORDS, &count, &helped));

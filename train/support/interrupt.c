@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, save_requested;
 static struct timespec first;
 static const char *notice_text;
 
@@ -22,7 +22,7 @@ static void note(int number, siginfo_t *info, void *context)
     (void)context;
     if (interrupted) {
         const bool typed = number == SIGINT && info->si_code == SI_KERNEL;
-        if (typed || (number != SIGHUP && is_late())) _exit(130);
+        if (typed || (number != SIGHUP && number != SIGXCPU && is_late())) _exit(130);
     } else {
         clock_gettime(CLOCK_MONOTONIC, &first);
         interrupted = number;
@@ -36,7 +36,7 @@ static void note(int number, siginfo_t *info, void *context)
 
 const volatile sig_atomic_t *interrupt_watch(const char *notice, bool restart)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
     struct sigaction action = {.sa_sigaction = note,
                                .sa_flags = SA_SIGINFO | (restart ? SA_RESTART : 0)};
     interrupted = 0;
@@ -50,4 +50,32 @@ const volatile sig_atomic_t *interrupt_watch(const char *notice, bool restart)
         sigaction(numbers[i], &action, NULL);
     }
     return &interrupted;
+}
+
+static void note_request(int number)
+{
+    (void)number;
+    save_requested = 1;
+}
+
+static void mask_requests(int how)
+{
+    sigset_t requests;
+    sigemptyset(&requests);
+    sigaddset(&requests, SIGUSR1);
+    sigprocmask(how, &requests, NULL);
+}
+
+volatile sig_atomic_t *save_requests_watch(void)
+{
+    struct sigaction action = {.sa_handler = note_request, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGUSR1, &action, NULL);
+    mask_requests(SIG_UNBLOCK);
+    return &save_requested;
+}
+
+void save_requests_hold(void)
+{
+    mask_requests(SIG_BLOCK);
 }

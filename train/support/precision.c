@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "autograd/tensor.h"
+#include "train/support/interrupt.h"
 
 const char *precision_here(void)
 {
@@ -30,6 +31,7 @@ Status precision_switch(const char *number, char *argv[])
     path[length] = 0;
     char *name = strrchr(path, '/') + 1;
     strcpy(name, strcmp(number, "float64") ? "capstan" : "capstan64");
+    save_requests_hold();
     execv(path, argv - 2);
     return FAIL(E_CONFIG, "train.precision = %s needs the program %s: %s", number, path,
                 strerror(errno));

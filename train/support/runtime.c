@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "train/support/interrupt.h"
+
 /* Some 10 to 50 microseconds: what waking a thread costs. It is also what libgomp takes by itself where there are
  * more threads than cores; otherwise it would spin 300,000 times. */
 #define SPINS "1000"
@@ -19,6 +21,7 @@ void runtime_prepare(char *argv[])
     if (setenv("OPENBLAS_NUM_THREADS", "1", 1)) return;
     if (!waits && (setenv("GOMP_SPINCOUNT", SPINS, 1) || setenv("OMP_WAIT_POLICY", "passive", 1)))
         return;
+    save_requests_hold();
     execv("/proc/self/exe", argv);
 }
 

@@ -44,16 +44,20 @@ static Status open_log(const Sweep *s, const SweepRun *r, const char *name, int 
 static int prepare(const ChildTask *task, const int logs[2], posix_spawn_file_actions_t *actions,
                    posix_spawnattr_t *attributes)
 {
-    sigset_t all;
+    sigset_t all, requests;
     sigfillset(&all);
+    sigemptyset(&requests);
+    sigaddset(&requests, SIGUSR1); /* held back until the child watches for it */
     int error = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
     if (!error) error = posix_spawn_file_actions_adddup2(actions, logs[0], 1);
     if (!error) error = posix_spawn_file_actions_adddup2(actions, logs[1], 2);
     if (!error) error = posix_spawn_file_actions_adddup2(actions, task->claim->file, CLAIM_FD);
     if (!error) error = posix_spawnattr_setpgroup(attributes, 0);
     if (!error) error = posix_spawnattr_setsigdefault(attributes, &all);
+    if (!error) error = posix_spawnattr_setsigmask(attributes, &requests);
     if (!error)
-        error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+        error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
+                                                         POSIX_SPAWN_SETSIGMASK);
     return error;
 }
 

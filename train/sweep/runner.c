@@ -158,11 +158,24 @@ static Status reap(SweepWorker *w)
     return OK;
 }
 
-static void stop_children(SweepWorker *w)
+static void signal_children(const SweepWorker *w, int number)
 {
     for (int64_t j = 0; j < w->jobs; j++)
-        if (w->children[j].pid) kill(w->children[j].pid, SIGTERM);
+        if (w->children[j].pid) kill(w->children[j].pid, number);
+}
+
+static void stop_children(SweepWorker *w)
+{
+    signal_children(w, SIGTERM);
     w->is_stopping = true;
+}
+
+static void pass_on_save_request(SweepWorker *w)
+{
+    if (!*w->save_request) return;
+    *w->save_request = 0;
+    signal_children(w, SIGUSR1);
+    show_line(w, "SIGUSR1: %lld runs save a checkpoint and continue", (long long)worker_active(w));
 }
 
 /* Reads the progress of the children and the store. */
@@ -210,6 +223,7 @@ static Status loop(SweepWorker *w)
     static const struct timespec nap = {.tv_nsec = 20000000};
     for (;;) {
         TRY(reap(w));
+        pass_on_save_request(w);
         if (*w->stop && !w->is_stopping) {
             show_line(w, "stopping: the runs save their state; interrupt again to quit at once");
             stop_children(w);
@@ -315,6 +329,7 @@ static Status work(SweepWorker *w)
     TRY(arrange(w));
     show_plan(w);
     w->stop = interrupt_watch(NULL, false);
+    w->save_request = save_requests_watch();
     Status status = loop(w);
     if (status != OK && worker_active(w)) end_children(w);
     TRY(status);

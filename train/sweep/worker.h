@@ -36,6 +36,7 @@ typedef struct SweepWorker {
     bool seeded;      /* the runs of sweep.best_seeds were added */
     bool is_stopping; /* the children have been asked to stop */
     const volatile sig_atomic_t *stop;
+    volatile sig_atomic_t *save_request;
     Estimate estimate;
     double started, looked, shown;
     bool line_open, is_terminal;

@@ -355,7 +355,7 @@ Test(fit, approach1_follows_the_envelope)
 
 Test(fit, the_law_that_made_the_points_predicts_best)
 {
-    Comparison all[LAW_FORMS];
+    Comparison all[LAW_LOSSES];
     FitOptions f = options(0);
     f.starts = 200;
     const int64_t count = sweep(6, 7, 0.003);

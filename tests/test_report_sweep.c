@@ -22,7 +22,7 @@ TestSuite(report_sweep, .init = temporary_open, .fini = temporary_close);
 static void make_up(void)
 {
     for (int i = 0; i < RUNS; i++) {
-        const double budget = 1e12 * pow(4, i / SIZES), best = 0.15 * sqrt(budget / 6),
+        const double budget = 1e12 * pow(4, i / SIZES), best = 0.6 * sqrt(budget / 6),
                      n = floor(best * pow(2, i % SIZES - SIZES / 2)), d = floor(budget / 6 / n);
         snprintf(overrides[i], sizeof overrides[i], "model.width=%d\noptim.lr=%g\n",
                  16 << i % SIZES, 1e-4 * pow(2, (i * 3) % 5));
@@ -85,6 +85,9 @@ Test(report_sweep, has_curves_laws_and_runs, .timeout = 120)
                                         "Loss by compute",
                                         "FLOPs (6n)",
                                         "Residuals of the law",
+                                        "frontier: ",
+                                        "<h3>Back-test</h3>",
+                                        "<tr><td>chinchilla</td><td class=\"n\">4</td>",
                                         "chinchilla: ",
                                         "<tr><td>alpha</td>",
                                         "approach2: ",

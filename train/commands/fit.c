@@ -84,11 +84,11 @@ static Status fill_places(const Args *w, FitReport *r)
         const FitValue none = {NAN, NAN, NAN};
         *p = (FitQuery){.prediction = {none, none}, .params = none, .tokens = none, .loss = none};
         TRY(read_place(w->at[r->queries], &p->at));
-        if (r->fit.law < LAW_FORMS) TRY(fit_predict(&r->fit, &p->at, &p->prediction));
-        if (p->at.params > 0 && r->fit.law >= LAW_FORMS)
+        if (r->fit.law < LAW_LOSSES) TRY(fit_predict(&r->fit, &p->at, &p->prediction));
+        if (p->at.params > 0 && r->fit.law >= LAW_LOSSES)
             return FAIL(E_ARG, "--at %s: %s gives the optimum for FLOPs, not the loss",
                         w->at[r->queries], law_name(r->fit.law));
-        if (p->at.flops > 0 && r->fit.law != LAW_COMPUTE)
+        if (p->at.flops > 0 && fit_has_optimum(&r->fit))
             TRY(fit_optimum(&r->fit, p->at.flops, &p->params, &p->tokens, &p->loss));
     }
     return OK;
@@ -105,6 +105,17 @@ static void find_bias(const Args *w, Arena *arena, FitReport *r)
         isoflop_bias(r->points->point, r->points->count, &f, law.theta, law.flop_factor, &r->bias_a,
                      &r->bias_params) != OK)
         r->bias_missing = arena_text(arena, error_message());
+}
+
+/* Back-tests the law, with --compare all that fit. */
+static Status test_back(const Args *w, LawKind law, Arena *arena, FitReport *r)
+{
+    const Points *p = r->points;
+    for (int i = 0; i < LAW_LOSSES; i++)
+        if (i == (int)law || (r->is_compared && r->comparison[i].is_fitted))
+            TRY(backtest((LawKind)i, p->point, p->count, &w->options, arena,
+                         &r->backtest[r->backtests++]));
+    return OK;
 }
 
 static Status find_all(const Args *w, LawKind law, const Points *p, Arena *arena, FitReport *r)
@@ -124,7 +135,7 @@ static Status find_all(const Args *w, LawKind law, const Points *p, Arena *arena
     TRY(fit_law(law, p->point, p->count, &w->options, arena, &r->fit));
     if (law == LAW_APPROACH2) find_bias(w, arena, r);
     TRY(fill_places(w, r));
-    if (p->held_count && law < LAW_FORMS)
+    if (p->held_count && law < LAW_LOSSES)
         TRY(fit_predict_all(&r->fit, p->held, p->held_count, arena, &r->held));
     if (w->varpro) {
         TRY(varpro_fit(p->point, p->count, w->options.huber, &r->varpro));
@@ -134,6 +145,7 @@ static Status find_all(const Args *w, LawKind law, const Points *p, Arena *arena
         TRY(compare_laws(p->point, p->count, p->held, p->held_count, &w->options, r->comparison));
         r->is_compared = true;
     }
+    TRY(test_back(w, law, arena, r));
     if (w->given) {
         TRY(compare_given(&r->fit, p->point, &w->options, mask, given, &r->ratio));
         r->is_given = true;
@@ -186,15 +198,17 @@ static Status fit(const Args *w, const char *const *inputs, int count)
 
 Status command_fit(const Command *self, int argc, char *argv[])
 {
-    static Args w = {.options = {.huber = 1e-3, .bootstraps = 4000, .level = 0.95}};
+    static Args w;
     const char *inputs[INPUTS_MAX];
     bool helped;
     int count;
     int64_t seed = 0;
+    w.options = FIT_DEFAULTS;
     const Option options[] = {
         OPTION_USAGE("CSV|SWEEP|RUN|CONFIG..."),
-        OPTION_TEXT("--law", &w.law, "NAME",
-                    "chinchilla (default), kaplan, compute, repeated, approach1 or approach2"),
+        OPTION_TEXT(
+            "--law", &w.law, "NAME",
+            "chinchilla (default), kaplan, compute, repeated, frontier, approach1 or approach2"),
         OPTION_TEXTS(
             "--at", w.at, &w.at_count, "N,D|C",
             "predict the loss for parameters,tokens, or for FLOPs with the best split of them"),

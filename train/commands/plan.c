@@ -175,13 +175,14 @@ static Status plan_budget(const char *text, const char *law_path, const char *pa
     Arena arena = {0};
     FitResult law;
     Budget budget;
+    const char *why;
     TRY(budget_parse(text, &budget));
     if (!law_path)
         return FAIL(E_ARG, "--budget needs --law: a sweep, a CSV of runs, or what capstan fit "
                            "--json printed");
-    Status status = budget_law(law_path, &arena, &law);
+    Status status = budget_law(law_path, &arena, &law, &why);
     if (status == OK) status = budget_plan(&law, &budget, path, count, overrides, &p);
-    if (status == OK) status = budget_show(&p, &law, output, json);
+    if (status == OK) status = budget_show(&p, &law, why, output, json);
     arena_free(&arena);
     return status;
 }

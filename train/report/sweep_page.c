@@ -6,31 +6,12 @@
 #include "train/plot/axis.h"
 #include "train/report/report.h"
 #include "train/report/report_data.h"
+#include "train/scaling/default_law.h"
 
-static const FitOptions options = {.huber = 1e-3, .bootstraps = 1000, .level = 0.9};
-
-static void law_row(Page *p, const char *name, const FitValue *v)
-{
-    char value[TICK_LABEL], low[TICK_LABEL], high[TICK_LABEL];
-    html_print(p->out, "<tr><td>%s</td><td class=\"n\">%s</td><td class=\"n\">%s to %s</td></tr>\n",
-               name, axis_number(v->value, 5, value), axis_number(v->low, 4, low),
-               axis_number(v->high, 4, high));
-}
-
-static void law_table(Page *p, const FitResult *f)
-{
-    html_print(p->out, "<h3>%s: %s</h3>\n<div class=\"wide\"><table>\n", law_name(f->law),
-               law_text(f->law));
-    html_print(p->out,
-               "<thead><tr><th></th><th class=\"n\">value</th><th class=\"n\">%.0f %%</th></tr>"
-               "</thead>\n<tbody>\n",
-               100 * f->level);
-    for (int i = 0; i < f->count; i++) law_row(p, law_parameter(f->law, i), &f->value[i]);
-    html_print(
-        p->out,
-        "</tbody></table></div>\n<p class=\"soft\">%lld points, %lld bootstrap samples.</p>\n",
-        (long long)f->points, (long long)f->draws);
-}
+static const FitOptions options = {.huber = 1e-3,
+                                   .bootstraps = 1000,
+                                   .simulations = 150,
+                                   .level = 0.9};
 
 const char *sweep_compute_label(Page *p, const SweepPage *s)
 {
@@ -41,13 +22,13 @@ static void residuals(Page *p, const SweepPage *s)
 {
     const int64_t count = s->points.count;
     double *x = page_numbers(p, count), *y = page_numbers(p, count);
-    if (!s->law.residual || !x || !y) return;
+    if (!s->has_form || !x || !y) return;
     for (int64_t i = 0; i < count; i++) {
         x[i] = s->points.point[i].flops;
-        y[i] = 100 * s->law.residual[i];
+        y[i] = 100 * s->form.residual[i];
     }
     page_plot(p, "residuals",
-              &(Plot){.title = "Residuals of the law",
+              &(Plot){.title = page_text(p, "Residuals of the law %s", law_name(s->form.law)),
                       .x_label = sweep_compute_label(p, s),
                       .y_label = "residual, %",
                       .x_log = true,
@@ -55,60 +36,6 @@ static void residuals(Page *p, const SweepPage *s)
                           &(PlotSeries){
                               .kind = PLOT_POINTS, .name = "runs", .x = x, .y = y, .count = count},
                       .series_count = 1});
-}
-
-/* The law's predictions for held-out runs beside their outcomes. */
-static void held_out(Page *p, const SweepPage *s)
-{
-    if (!s->held) return;
-    fputs("<h3>Held-out runs</h3>\n<div class=\"wide\"><table>\n<thead><tr><th "
-          "class=\"n\">FLOPs</th><th class=\"n\">parameters</th><th class=\"n\">tokens</th><th "
-          "class=\"n\">outcome</th><th class=\"n\">law</th><th>interval for one run</th><th></th>"
-          "</tr></thead>\n<tbody>\n",
-          p->out);
-    for (int64_t i = 0; i < s->points.held_count; i++) {
-        const LawPoint *q = &s->points.held[i];
-        const FitPrediction *f = &s->held[i];
-        fputs("<tr>", p->out);
-        page_number(p, q->flops, 3);
-        page_number(p, q->params, 3);
-        page_number(p, q->tokens, 3);
-        page_number(p, q->loss, 5);
-        page_number(p, f->loss.value, 5);
-        if (isfinite(f->run.low))
-            html_print(p->out, "<td>%.4f to %.4f</td><td>%s</td></tr>\n", f->run.low, f->run.high,
-                       fit_is_within(f, q->loss) ? "within" : "outside");
-        else
-            fputs("<td></td><td></td></tr>\n", p->out);
-    }
-    html_print(
-        p->out,
-        "</tbody></table></div>\n<p class=\"soft\">If the law holds, %.0f %% of the runs lie "
-        "within the interval."
-        "</p>\n",
-        100 * s->law.level);
-}
-
-static void law_or_not(Page *p, bool found, const FitResult *f, const char *of, const char *why)
-{
-    if (found)
-        law_table(p, f);
-    else
-        html_print(p->out, "<p>No law for %s: %s.</p>\n", of, why);
-}
-
-void sweep_laws(Page *p, const SweepPage *s)
-{
-    fputs("<h2>Laws</h2>\n", p->out);
-    law_or_not(p, s->has_law, &s->law, "the loss", s->no_law);
-    held_out(p, s);
-    law_or_not(p, s->has_minima, &s->minima, "the minima", s->no_minima);
-    law_or_not(p, s->has_envelope, &s->envelope, "the training curves", s->no_envelope);
-    if (s->has_envelope)
-        fputs("<p class=\"soft\">From the training curves above. <code>capstan fit --law "
-              "approach1</code> on a sweep uses final validation losses instead: the runs of one "
-              "size form a curve.</p>\n",
-              p->out);
 }
 
 void sweep_runs(Page *p, const SweepPage *s)
@@ -141,7 +68,7 @@ static void sections(Page *p, const SweepPage *s)
     sweep_envelope(p, s);
     fputs("<div class=\"plots\">\n", p->out);
     sweep_compute(p, s);
-    if (s->has_law) residuals(p, s);
+    residuals(p, s);
     sweep_rates(p, s);
     fputs("</div>\n", p->out);
     sweep_laws(p, s);
@@ -173,6 +100,13 @@ static void write_page(Page *p, const void *context)
     html_end(p->out);
 }
 
+/* The last error, without its kind. */
+static void tell_why(char why[512])
+{
+    const char *message = error_message(), *colon = strstr(message, ": ");
+    snprintf(why, 512, "%s", colon ? colon + 2 : message);
+}
+
 /* Fits a law. If the points do not support one, *found is false, `why` the reason, and the result
  * OK. */
 static Status fit(SweepPage *s, LawKind law, const Points *points, bool *found, FitResult *f,
@@ -181,8 +115,7 @@ static Status fit(SweepPage *s, LawKind law, const Points *points, bool *found, 
     const Status status = fit_law(law, points->point, points->count, &options, &s->arena, f);
     *found = status == OK;
     if (status == OK) return OK;
-    const char *message = error_message(), *colon = strstr(message, ": ");
-    snprintf(why, 512, "%s", colon ? colon + 2 : message); /* without the kind of error */
+    tell_why(why);
     return status == E_NOMEM ? E_NOMEM : OK;
 }
 
@@ -191,6 +124,22 @@ static Status read_faults(SweepPage *s)
     s->faults = arena_zero(&s->arena, s->sweep.count * (int64_t)sizeof *s->faults);
     if (!s->faults) return FAIL(E_NOMEM, "the faults of a sweep");
     return faults_read(&s->sweep, s->faults);
+}
+
+/* The law of the loss, and the form that it is compared with. */
+static Status fit_losses(SweepPage *s)
+{
+    const Points *p = &s->points;
+    const Status status =
+        default_law(p->point, p->count, &options, &s->arena, &s->law, &s->passed_over);
+    s->has_law = status == OK;
+    if (status != OK) tell_why(s->no_law);
+    if (status == E_NOMEM) return status;
+    TRY(fit(s, LAW_CHINCHILLA, p, &s->has_form, &s->form, s->no_form));
+    const FitResult *of[] = {&s->law, &s->form};
+    for (int i = 0; s->has_law && i < (s->has_form && s->law.law != s->form.law ? 2 : 1); i++)
+        TRY(backtest(of[i]->law, p->point, p->count, &options, &s->arena, &s->backtest[i]));
+    return OK;
 }
 
 static Status read_laws(SweepPage *s, const char *sweep)
@@ -203,7 +152,7 @@ static Status read_laws(SweepPage *s, const char *sweep)
     }
     TRY(sweep_read_curves(s));
     TRY(sweep_curve_points(s, &curves, &s->arena));
-    TRY(fit(s, LAW_CHINCHILLA, &s->points, &s->has_law, &s->law, s->no_law));
+    TRY(fit_losses(s));
     TRY(fit(s, LAW_APPROACH2, &s->points, &s->has_minima, &s->minima, s->no_minima));
     TRY(fit(s, LAW_APPROACH1, &curves, &s->has_envelope, &s->envelope, s->no_envelope));
     if (!s->has_law || !s->points.held_count) return OK;

@@ -5,6 +5,7 @@
 #include "train/plan/account.h"
 #include "train/report/page.h"
 #include "train/report/sweep_faults.h"
+#include "train/scaling/backtest.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/points.h"
 #include "train/sweep/store.h"
@@ -26,9 +27,12 @@ typedef struct SweepPage {
     SweepCurve *curves;  /* [curve_count] */
     int64_t curve_count;
     FaultRun *faults; /* [sweep.count]; NULL: the sweep injects no faults */
-    bool has_law, has_minima, has_envelope;
-    FitResult law, minima, envelope;                    /* chinchilla; approaches 2 and 1 */
-    char no_law[512], no_minima[512], no_envelope[512]; /* why not */
+    bool has_law, has_form, has_minima, has_envelope;
+    FitResult law;                    /* of default_law() */
+    FitResult form, minima, envelope; /* chinchilla; approaches 2 and 1 */
+    char no_law[512], no_form[512], no_minima[512], no_envelope[512]; /* why not */
+    const char *passed_over;                                          /* of default_law() */
+    Backtest backtest[2];                                             /* of law and form */
 } SweepPage;
 
 /* The label of a compute axis, with the convention. */

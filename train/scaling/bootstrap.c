@@ -8,7 +8,10 @@
 #include "autograd/base/threads.h"
 #include "train/support/quantile.h"
 
-enum { MAX = LAW_PARAMETERS_MAX, BLOCK = 16, SIMULATIONS = 150, REDRAWS = 100 };
+enum { MAX = LAW_PARAMETERS_MAX, BLOCK = 16, REDRAWS = 100 };
+
+/* Below this trust in its estimate, the stretch is 1. */
+static const double TRUST_MIN = 0.1;
 
 typedef struct Draws {
     const Objective *objective;
@@ -20,7 +23,8 @@ typedef struct Draws {
     int64_t pool;
     double *theta;    /* [count, parameters], centred */
     bool *is_missing; /* [count] */
-    double *needed;   /* [SIMULATIONS, parameters] */
+    int64_t simulations;
+    double *needed; /* [simulations, parameters] */
 } Draws;
 
 static int compare_size(const void *a, const void *b)
@@ -78,7 +82,7 @@ static void simulate_range(const void *context, int64_t begin, int64_t end, int 
         descend_newton(&o, NULL, theta);
         int64_t kept = 0;
         for (int64_t b = 0; b < REDRAWS; b++) {
-            const uint64_t which = (uint64_t)(SIMULATIONS + w * REDRAWS + b);
+            const uint64_t which = (uint64_t)(d->simulations + w * REDRAWS + b);
             if (!redraw(&o, d->rng, which, theta, weight, drawn)) continue;
             for (int j = 0; j < o.parameters; j++) all[j][kept] = drawn[j];
             kept++;
@@ -91,34 +95,41 @@ static void simulate_range(const void *context, int64_t begin, int64_t end, int 
     }
 }
 
+/* How far the estimate of the stretch is trusted: the simulations determine it to about 0.06, and
+ * its expected distance from 1 is about 2 parameters / points. Where that is smaller, the estimate
+ * is mostly noise. */
+static double trust_in_stretch(const Objective *o)
+{
+    const double expected = 2 * (double)o->parameters / (double)o->count, chance = 0.06;
+    return expected * expected / (expected * expected + chance * chance);
+}
+
 /* The stretch with which 90 % of the simulated intervals include the truth. */
 static double stretch_of(Draws *d)
 {
     const Objective *o = d->objective;
+    const double trust = trust_in_stretch(o);
+    if (trust < TRUST_MIN) return 1;
     for (int64_t i = 0; i < o->count; i++)
         d->residual[i] = o->y[i] - law_log_loss(o->law, d->best, &o->point[i], NULL, NULL);
     qsort(d->residual, (size_t)o->count, sizeof *d->residual, compare_size);
     d->residual += o->parameters;
     d->pool = o->count - o->parameters;
-    threads_range(SIMULATIONS, 4, simulate_range, d);
+    threads_range(d->simulations, 4, simulate_range, d);
     int64_t kept = 0;
-    for (int64_t i = 0; i < SIMULATIONS * o->parameters; i++)
+    for (int64_t i = 0; i < d->simulations * o->parameters; i++)
         if (!isnan(d->needed[i])) d->needed[kept++] = d->needed[i];
-    if (kept < SIMULATIONS / 2) return 1;
+    if (kept < d->simulations / 2) return 1;
     sort_numbers(d->needed, kept);
     const double stretch = quantile(d->needed, kept, 0.9);
     if (!isfinite(stretch)) return 1;
-    /* Shrinkage: SIMULATIONS determine the stretch to about 0.06, and its expected distance from 1
-     * is about 2 parameters / points. Where that is smaller, the estimate is mostly noise. */
-    const double expected = 2 * (double)o->parameters / (double)o->count, chance = 0.06;
-    const double trust = expected * expected / (expected * expected + chance * chance);
     return exp(trust * log(fmax(0.5, fmin(2, stretch))));
 }
 
-Status bootstrap(const Objective *o, const double *theta, int64_t count, uint64_t seed,
-                 Arena *arena, Bootstrap *b)
+Status bootstrap(const Objective *o, const double *theta, int64_t count, int64_t simulations,
+                 uint64_t seed, Arena *arena, Bootstrap *b)
 {
-    Draws d = {.objective = o, .best = theta};
+    Draws d = {.objective = o, .best = theta, .simulations = simulations};
     *b = (Bootstrap){.stretch = 1};
     if (!count || o->count < 2 * o->parameters) return OK;
     const int64_t own = o->count * (int64_t)sizeof(double);
@@ -127,7 +138,7 @@ Status bootstrap(const Objective *o, const double *theta, int64_t count, uint64_
     d.residual = arena_take(arena, own);
     d.theta = arena_take(arena, count * o->parameters * (int64_t)sizeof *d.theta);
     d.is_missing = arena_take(arena, count * (int64_t)sizeof *d.is_missing);
-    d.needed = arena_take(arena, SIMULATIONS * o->parameters * (int64_t)sizeof *d.needed);
+    d.needed = arena_take(arena, simulations * o->parameters * (int64_t)sizeof *d.needed);
     if (!d.weight || !d.y || !d.residual || !d.theta || !d.is_missing || !d.needed)
         return FAIL(E_NOMEM, "%lld bootstraps of %lld points", (long long)count,
                     (long long)o->count);

@@ -21,10 +21,11 @@ typedef struct Bootstrap {
     double stretch;
 } Bootstrap;
 
-/* Refits `count` times, starting at the best theta (centred). Draw b is a pure function of (seed,
- * b). No draws if there are fewer points than twice the parameters, which do not determine the
- * errors. E_NOMEM. */
-Status bootstrap(const Objective *o, const double *theta, int64_t count, uint64_t seed,
-                 Arena *arena, Bootstrap *b);
+/* Refits `count` times, starting at the best theta (centred). Draw b is a pure function of (seed, b).
+ * simulations: number of datasets to simulate; none are made where there are enough points for the
+ * stretch to be 1 to within its own error. No draws if there are fewer points than twice the
+ * parameters, which do not determine the errors. E_NOMEM. */
+Status bootstrap(const Objective *o, const double *theta, int64_t count, int64_t simulations,
+                 uint64_t seed, Arena *arena, Bootstrap *b);
 
 #endif

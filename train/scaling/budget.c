@@ -1,7 +1,5 @@
 #include "train/scaling/budget.h"
 
-#include <ctype.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +7,6 @@
 
 #include "data/files.h"
 #include "train/plan/plan.h"
-#include "train/scaling/points.h"
 
 enum { SETTINGS_MAX = 256, OWN = 8, SETTING = 64, EVALUATIONS = 10, ROUNDS = 5, WIDTH_MAX = 16384 };
 
@@ -32,59 +29,6 @@ Status budget_parse(const char *text, Budget *b)
         }
     return FAIL(E_ARG, "--budget %s: expected a time, as in 30min, 90s or 2h, or FLOPs, as in 1e15",
                 text);
-}
-
-/* The file, if it is JSON, at its beginning; NULL: it is not. */
-static FILE *open_json(const char *path)
-{
-    const char *why;
-    FILE *f = file_open_regular(path, &why);
-    int c = f ? fgetc(f) : EOF;
-    while (f && c != EOF && isspace(c)) c = fgetc(f);
-    if (f && c == '{' && !fseek(f, 0, SEEK_SET)) return f;
-    if (f) fclose(f);
-    return NULL;
-}
-
-static Status read_json(const char *path, const json_t *root, FitResult *law)
-{
-    const json_t *name = json_object_get(root, "law"),
-                 *values = json_object_get(root, "parameters"),
-                 *per = json_object_get(root, "flops_per_param_token");
-    double x[LAW_PARAMETERS_MAX];
-    *law = (FitResult){.flop_factor = json_is_number(per) ? json_number_value(per) : 6};
-    if (!json_is_string(name) || !law_find(json_string_value(name), &law->law))
-        return FAIL(E_DATA, "%s: no known law; expected the output of capstan fit --json", path);
-    law->count = law_parameters(law->law);
-    for (int i = 0; i < law->count; i++) {
-        const char *key = law_parameter(law->law, i);
-        const json_t *one = json_object_get(values, key);
-        x[i] = json_number_value(one);
-        if (!json_is_number(one) || !(x[i] > 0))
-            return FAIL(E_DATA, "%s: parameters.%s of law %s: expected a number above 0", path, key,
-                        law_name(law->law));
-    }
-    law_theta(law->law, x, law->theta);
-    return OK;
-}
-
-Status budget_law(const char *path, Arena *arena, FitResult *law)
-{
-    FILE *file = open_json(path);
-    if (file) {
-        json_error_t error;
-        json_t *root = json_loadf(file, 0, &error);
-        const Status status =
-            root ? read_json(path, root, law)
-                 : FAIL(E_DATA, "%s:%d: not JSON: %s", path, error.line, error.text);
-        json_decref(root);
-        fclose(file);
-        return status;
-    }
-    Points points = {0};
-    TRY(points_read(&points, path, arena));
-    TRY(points_warn_repeated(&points, arena, stderr));
-    return fit_law(LAW_CHINCHILLA, points.point, points.count, &FIT_DEFAULTS, arena, law);
 }
 
 /* Settings on top of those given. */

@@ -13,9 +13,10 @@ typedef struct Budget {
 /* Reads "90s", "30min", "2h", or FLOPs: "1e15". E_ARG. */
 Status budget_parse(const char *text, Budget *b);
 
-/* Reads a law from the output of `capstan fit --json` (then without intervals), or fits the
- * chinchilla law to anything that points_read() accepts. E_DATA. */
-Status budget_law(const char *path, Arena *arena, FitResult *law);
+/* Reads a law from the output of `capstan fit --json` (then without intervals, unless it is
+ * frontier), or fits default_law() to anything that points_read() accepts. why: of default_law().
+ * E_DATA. */
+Status budget_law(const char *path, Arena *arena, FitResult *law, const char **why);
 
 typedef struct BudgetPlan {
     Config config;
@@ -40,8 +41,9 @@ typedef struct BudgetPlan {
 Status budget_plan(const FitResult *law, const Budget *b, const char *path, int count,
                    const char *const overrides[], BudgetPlan *p);
 
-/* Writes the config to `output` and prints the predictions; NULL: prints both, the predictions as
+/* why: of budget_law(). Writes the config to `output` and prints the predictions; NULL: prints both, the predictions as
  * comments. json: prints one object instead, with "config" as text if output is NULL. E_IO. */
-Status budget_show(const BudgetPlan *p, const FitResult *law, const char *output, bool json);
+Status budget_show(const BudgetPlan *p, const FitResult *law, const char *why, const char *output,
+                   bool json);
 
 #endif

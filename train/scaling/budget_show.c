@@ -26,9 +26,10 @@ static void print_value(const char *name, FitValue v, double level)
     printf("\n");
 }
 
-static void print_text(const BudgetPlan *p, const FitResult *law)
+static void print_text(const BudgetPlan *p, const FitResult *law, const char *why)
 {
     printf("# law            %s: %s\n", law_name(law->law), law_text(law->law));
+    if (why) printf("# passed over    %s\n", why);
     print_value("best size", p->params, law->level);
     print_value("best tokens", p->tokens, law->level);
     printf("# parameters     %lld: %lld layers of width %lld\n", (long long)p->account.params,
@@ -54,30 +55,33 @@ static json_t *interval(FitValue v)
     return json_pack("[o, o]", json_number(v.low), json_number(v.high));
 }
 
-static json_t *to_json(const BudgetPlan *p, const FitResult *law, const char *text)
+static json_t *to_json(const BudgetPlan *p, const FitResult *law, const char *why, const char *text)
 {
-    return json_pack(
-        "{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:f, s:f}",
-        "law", law_name(law->law), "config", text ? json_string(text) : json_null(), "parameters",
-        (json_int_t)p->account.params, "layers", (json_int_t)p->config.model.layers, "width",
-        (json_int_t)p->config.model.width, "steps", (json_int_t)p->config.train.steps, "tokens",
-        (json_int_t)p->run_tokens, "flops", p->flops, "best_parameters",
-        json_number(p->params.value), "best_tokens", json_number(p->tokens.value), "loss",
-        json_number(p->prediction.loss.value), "loss_interval", interval(p->prediction.loss),
-        "run_interval", interval(p->prediction.run), "epochs", p->epochs, "reach", p->reach,
-        "seconds_per_step", p->step_seconds, "seconds", p->seconds);
+    return json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:f, s:f, "
+                     "s:f, s:f, s:s?}",
+                     "law", law_name(law->law), "config", text ? json_string(text) : json_null(),
+                     "parameters", (json_int_t)p->account.params, "layers",
+                     (json_int_t)p->config.model.layers, "width", (json_int_t)p->config.model.width,
+                     "steps", (json_int_t)p->config.train.steps, "tokens",
+                     (json_int_t)p->run_tokens, "flops", p->flops, "best_parameters",
+                     json_number(p->params.value), "best_tokens", json_number(p->tokens.value),
+                     "loss", json_number(p->prediction.loss.value), "loss_interval",
+                     interval(p->prediction.loss), "run_interval", interval(p->prediction.run),
+                     "epochs", p->epochs, "reach", p->reach, "seconds_per_step", p->step_seconds,
+                     "seconds", p->seconds, "passed_over", why);
 }
 
-Status budget_show(const BudgetPlan *p, const FitResult *law, const char *output, bool json)
+Status budget_show(const BudgetPlan *p, const FitResult *law, const char *why, const char *output,
+                   bool json)
 {
     char *text = NULL;
     size_t size = 0;
     Status status = config_text(&p->config, &text, &size);
     if (status == OK && output) status = file_write(output, text, (int64_t)size);
     if (status == OK && json)
-        status = json_print(to_json(p, law, output ? NULL : text));
+        status = json_print(to_json(p, law, why, output ? NULL : text));
     else if (status == OK) {
-        print_text(p, law);
+        print_text(p, law, why);
         if (output)
             printf("# written to     %s\n", output);
         else

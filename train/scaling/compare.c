@@ -52,7 +52,9 @@ static void judge(const FitResult *r, const LawPoint *p, int64_t count, Comparis
 {
     double squares = 0, sum = 0;
     for (int64_t i = 0; i < count; i++) {
-        const double off = law_log_loss(r->law, r->theta, &p[i], NULL, NULL) - log(p[i].loss);
+        FitPrediction at;
+        if (fit_predict(r, &p[i], &at) != OK) return;
+        const double off = log(at.loss.value / p[i].loss);
         squares += off * off, sum += off;
     }
     c->judged = count;
@@ -86,7 +88,7 @@ static Status compare_all(const LawPoint *points, int64_t count, const LawPoint 
     }
     const int64_t seen = held_count ? count : split_largest_budget(split, count);
     if (!held_count) held = split + seen, held_count = count - seen;
-    for (int k = 0; k < LAW_FORMS; k++) {
+    for (int k = 0; k < LAW_LOSSES; k++) {
         Comparison *c = &out[k];
         FitResult r;
         *c = (Comparison){.law = (LawKind)k,
@@ -97,7 +99,7 @@ static Status compare_all(const LawPoint *points, int64_t count, const LawPoint 
         if (fit_law(c->law, points, count, f, arena, &r) != OK) continue;
         c->is_fitted = fitted = true;
         c->objective = r.objective;
-        c->likelihood = compare_likelihood(r.residual, count, f->huber);
+        c->likelihood = r.residual ? compare_likelihood(r.residual, count, f->huber) : NAN;
         c->aic = 2 * (c->parameters + 1) - 2 * c->likelihood;
         if (seen < count && fit_law(c->law, split, seen, f, arena, &r) != OK) continue;
         judge(&r, held, held_count, c);
@@ -106,7 +108,7 @@ static Status compare_all(const LawPoint *points, int64_t count, const LawPoint 
 }
 
 Status compare_laws(const LawPoint *points, int64_t count, const LawPoint *held, int64_t held_count,
-                    const FitOptions *options, Comparison out[LAW_FORMS])
+                    const FitOptions *options, Comparison out[LAW_LOSSES])
 {
     Arena arena = {0};
     FitOptions f = *options;

@@ -7,6 +7,7 @@
 
 #include "autograd/base/threads.h"
 #include "train/scaling/bootstrap.h"
+#include "train/scaling/frontier.h"
 #include "train/scaling/isoflop.h"
 #include "train/support/quantile.h"
 
@@ -212,7 +213,7 @@ static Status fit_form(LawKind law, const LawPoint *points, int64_t count, const
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     Bootstrap b;
-    TRY(bootstrap(&o, theta, f->bootstraps, f->seed, arena, &b));
+    TRY(bootstrap(&o, theta, f->bootstraps, f->simulations, f->seed, arena, &b));
     r->draw = b.draw, r->draws = b.draws, r->stretch = b.stretch;
     clock_gettime(CLOCK_MONOTONIC, &end);
     r->bootstrap_seconds =
@@ -235,9 +236,10 @@ Status fit_law(LawKind law, const LawPoint *points, int64_t count, const FitOpti
     if (law < LAW_FORMS)
         TRY(fit_form(law, points, count, options, arena, r));
     else
-        TRY((law == LAW_APPROACH1 ? isoflop_envelope : isoflop_minima)(points, count, options,
-                                                                       arena, r));
-    TRY(fit_intervals(r));
+        TRY((law == LAW_FRONTIER    ? frontier_fit
+             : law == LAW_APPROACH1 ? isoflop_envelope
+                                    : isoflop_minima)(points, count, options, arena, r));
+    if (law != LAW_FRONTIER) TRY(fit_intervals(r));
     clock_gettime(CLOCK_MONOTONIC, &end);
     r->seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
     return OK;

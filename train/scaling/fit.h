@@ -15,27 +15,33 @@
 typedef enum FitMinima { FIT_PARABOLA, FIT_AKIMA } FitMinima;
 
 typedef struct FitOptions {
-    double huber;       /* residuals above it have a linear loss; 1e-3 */
-    int64_t starts;     /* starting points to use of the grid; 0: all (chinchilla: 4500) */
-    int64_t bootstraps; /* 0: no intervals; 4000 */
-    double level;       /* of intervals; 0.95 */
+    double huber;        /* residuals above it have a linear loss; 1e-3 */
+    int64_t starts;      /* starting points to use of the grid; 0: all (chinchilla: 4500) */
+    int64_t bootstraps;  /* 0: no intervals; 4000 */
+    int64_t simulations; /* that calibrate the intervals: train/scaling/bootstrap.h; 150 */
+    double level;        /* of intervals; 0.95 */
     uint64_t seed;
     FitMinima minima;
 } FitOptions;
 
-#define FIT_DEFAULTS ((FitOptions){.huber = 1e-3, .bootstraps = 4000, .level = 0.95})
+#define FIT_DEFAULTS \
+    ((FitOptions){.huber = 1e-3, .bootstraps = 4000, .simulations = 150, .level = 0.95})
 
 /* A number with its interval; low and high are NAN if there is none. */
 typedef struct FitValue {
     double value, low, high;
 } FitValue;
 
-/* The runs of one compute budget and their minimum; params NAN: at the edge, so left out. */
+/* The runs of one compute budget and their minimum; params NAN: left out. */
 typedef struct FitBudget {
     double flops;
     int64_t points;
     double params, tokens, loss;
+    double curvature;     /* frontier: of log loss over log params; NAN: unknown */
+    const char *left_out; /* why; NULL: it is not */
 } FitBudget;
+
+typedef struct Frontier Frontier; /* train/scaling/frontier.h */
 
 /* The result of a fit. Arrays are in the arena given to fit_law(). */
 typedef struct FitResult {
@@ -55,9 +61,10 @@ typedef struct FitResult {
     const double *draw;     /* [draws, count]: theta of each */
     double stretch;         /* of the draws: train/scaling/bootstrap.h */
     double least, most;     /* smallest and largest flops of the points */
-    FitBudget *budget;      /* [budgets], approach 2 only */
+    FitBudget *budget;      /* [budgets], approach 2 and frontier only */
     int64_t budgets;
-    LawPoint *envelope; /* [envelope_points], approach 1 only: the lowest curve at each C */
+    const Frontier *frontier; /* frontier only; it has no theta and no draws */
+    LawPoint *envelope;       /* [envelope_points], approach 1 only: the lowest curve at each C */
     int64_t envelope_points;
 } FitResult;
 
@@ -67,7 +74,8 @@ typedef struct FitResult {
 Status fit_law(LawKind law, const LawPoint *points, int64_t count, const FitOptions *options,
                Arena *arena, FitResult *result);
 
-/* The loss at params and tokens (and unique) or, if these are 0, the lowest loss at flops. */
+/* The loss at params and tokens (and unique) or, if these are 0, the lowest loss at flops. compute,
+ * and frontier without minima, do not depend on the size. */
 typedef struct FitPrediction {
     FitValue loss; /* the law with its confidence interval */
     FitValue run;  /* with the prediction interval of one more run, which includes its noise */
@@ -84,9 +92,12 @@ Status fit_predict_all(const FitResult *r, const LawPoint *points, int64_t count
 bool fit_is_within(const FitPrediction *p, double loss);
 
 /* Optimal params and tokens at flops, and the loss there (NAN for approaches). E_ARG: the law gives
- * no optimum (compute), or flops is not positive. */
+ * no optimum (compute; frontier without minima), or flops is not positive. */
 Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue *tokens,
                    FitValue *loss);
+
+/* Whether the law gives optimal sizes. */
+bool fit_has_optimum(const FitResult *r);
 
 enum { FIT_DRAWS_MIN = 20 }; /* with fewer bootstrap draws there is no interval */
 

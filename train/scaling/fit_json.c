@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "train/scaling/fit_show.h"
+#include "train/scaling/frontier.h"
 #include "train/support/json.h"
 
 static json_t *interval(FitValue v)
@@ -63,7 +64,7 @@ static json_t *held(const FitReport *r)
 static json_t *comparisons(const FitReport *r)
 {
     json_t *list = json_array();
-    for (int i = 0; i < LAW_FORMS; i++) {
+    for (int i = 0; i < LAW_LOSSES; i++) {
         const Comparison *c = &r->comparison[i];
         if (!c->is_fitted) continue;
         json_array_append_new(list,
@@ -83,11 +84,12 @@ static json_t *budgets(const FitResult *f)
     for (int64_t i = 0; i < f->budgets; i++) {
         const FitBudget *b = &f->budget[i];
         json_array_append_new(list,
-                              json_pack("{s:o, s:I, s:o, s:o, s:o, s:b}", "flops",
+                              json_pack("{s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:s?}", "flops",
                                         json_number(b->flops), "points", (json_int_t)b->points,
                                         "params", json_number(b->params), "tokens",
                                         json_number(b->tokens), "loss", json_number(b->loss),
-                                        "used", isfinite(b->params)));
+                                        "curvature", json_number(b->curvature), "used",
+                                        !b->left_out, "left_out", b->left_out));
     }
     return list;
 }
@@ -100,18 +102,34 @@ static json_t *projected(const Varpro *v)
     return json_pack("{s:o, s:o}", "parameters", o, "objective", json_number(v->objective));
 }
 
+/* By name. */
+static json_t *parameters(const FitResult *f)
+{
+    json_t *o = json_object();
+    for (int i = 0; i < f->count; i++)
+        json_object_set_new(o, law_parameter(f->law, i), json_number(f->value[i].value));
+    return o;
+}
+
+static json_t *intervals(const FitResult *f)
+{
+    json_t *o = json_object();
+    for (int i = 0; i < f->count; i++)
+        json_object_set_new(o, law_parameter(f->law, i), interval(f->value[i]));
+    return o;
+}
+
 json_t *fit_json(const FitReport *r)
 {
     const FitResult *f = &r->fit;
-    json_t *root = json_object(), *parameters = json_object(), *intervals = json_object();
-    for (int i = 0; i < f->count; i++) {
-        json_object_set_new(parameters, law_parameter(f->law, i), json_number(f->value[i].value));
-        json_object_set_new(intervals, law_parameter(f->law, i), interval(f->value[i]));
-    }
+    json_t *root = json_object();
+    const char *no_intervals = fit_no_intervals(f);
     json_object_set_new(root, "law", json_string(law_name(f->law)));
-    json_object_set_new(root, "parameters", parameters);
+    json_object_set_new(root, "parameters", parameters(f));
     json_object_set_new(root, "objective", json_number(f->objective));
-    json_object_set_new(root, "intervals", intervals);
+    json_object_set_new(root, "intervals", intervals(f));
+    json_object_set_new(root, "no_intervals",
+                        no_intervals ? json_string(no_intervals) : json_null());
     json_object_set_new(root, "level", json_number(f->level));
     json_object_set_new(root, "points", json_integer((json_int_t)f->points));
     json_object_set_new(root, "starts", json_integer((json_int_t)f->starts));
@@ -131,14 +149,18 @@ json_t *fit_json(const FitReport *r)
                                   (json_int_t)r->points->held_count, "dropped",
                                   (json_int_t)r->points->dropped, "higher",
                                   (json_int_t)r->points->higher));
-    if (f->budgets) {
-        json_object_set_new(root, "budgets", budgets(f));
+    if (f->budgets) json_object_set_new(root, "budgets", budgets(f));
+    if (f->law == LAW_FRONTIER)
+        json_object_set_new(root, "best_size",
+                            f->frontier->minima ? parameters(f->frontier->minima) : json_null());
+    if (f->law == LAW_APPROACH2)
         json_object_set_new(root, "bias",
                             json_pack("{s:o, s:o}", "a", json_number(r->bias_a), "params_factor",
                                       json_number(r->bias_params)));
-    }
     if (r->queries) json_object_set_new(root, "predictions", predictions(r));
     if (r->held) json_object_set_new(root, "held_out", held(r));
+    if (r->backtests)
+        json_object_set_new(root, "backtest", backtest_json(r->backtest, r->backtests));
     if (r->is_compared) json_object_set_new(root, "comparison", comparisons(r));
     if (r->is_projected) json_object_set_new(root, "varpro", projected(&r->varpro));
     if (r->is_given)

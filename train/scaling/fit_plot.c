@@ -9,13 +9,13 @@ static Status value_at(const FitResult *f, double flops, FitValue *value)
 {
     FitValue params, tokens, loss;
     FitPrediction p;
-    if (f->law == LAW_COMPUTE) {
+    if (f->law < LAW_LOSSES) {
         TRY(fit_predict(f, &(LawPoint){.flops = flops}, &p));
         *value = p.loss;
         return OK;
     }
     TRY(fit_optimum(f, flops, &params, &tokens, &loss));
-    *value = f->law < LAW_FORMS ? loss : params;
+    *value = params;
     return OK;
 }
 
@@ -31,9 +31,9 @@ int fit_plot_law(const FitResult *f, Arena *arena, PlotSeries out[2])
         y[i] = v.value, low[i] = v.low, high[i] = v.high;
     }
     const char *name =
-        f->law < LAW_FORMS ? "the lowest loss by the law" : "the best size by the law";
+        f->law < LAW_LOSSES ? "the lowest loss by the law" : "the best size by the law";
     const PlotSeries line = {.name = name, .x = x, .y = y, .count = CURVE_POINTS, .color = 2};
-    if (!f->draws) {
+    if (isnan(low[0])) {
         out[0] = line;
         return 1;
     }
@@ -64,7 +64,7 @@ static Status take(const LawPoint *p, int64_t count, bool params, Arena *arena, 
 Status fit_plot_save(const FitReport *r, Arena *arena, const char *path)
 {
     const FitResult *f = &r->fit;
-    const bool is_form = f->law < LAW_FORMS;
+    const bool is_form = f->law < LAW_LOSSES;
     PlotSeries all[4] = {0};
     LawPoint *lowest = f->envelope;
     int64_t count = f->envelope_points;

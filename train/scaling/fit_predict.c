@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "train/scaling/fit.h"
+#include "train/scaling/frontier.h"
 #include "train/support/quantile.h"
 
 /* Sorts x [count], without NANs, and returns its quantiles as the interval of value. */
@@ -48,15 +49,30 @@ static bool complete(const FitResult *r, const double *theta, const LawPoint *p,
     return law_optimum(r->law, theta, p->flops, r->flop_factor, &at->params, &at->tokens);
 }
 
+/* p has flops. */
+static Status predict_frontier(const FitResult *r, const LawPoint *p, FitPrediction *prediction)
+{
+    const Frontier *f = r->frontier;
+    double off = 0;
+    if (f->minima && p->params > 0) {
+        FitValue best, tokens, loss;
+        TRY(fit_optimum(f->minima, p->flops, &best, &tokens, &loss));
+        off = log(p->params / best.value);
+    }
+    *prediction = frontier_predict(f, log(p->flops), off, r->level);
+    return OK;
+}
+
 Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *prediction)
 {
     LawPoint given = *p, at;
     const bool both = given.params > 0 && given.tokens > 0;
-    if (r->law >= LAW_FORMS)
+    if (r->law >= LAW_LOSSES)
         return FAIL(E_ARG, "%s gives the optimal size, not the loss", law_name(r->law));
     if (!both && !(given.flops > 0 && isfinite(given.flops)))
         return FAIL(E_ARG, "a prediction needs params and tokens, or flops, all positive");
     if (both && !(given.flops > 0)) given.flops = r->flop_factor * given.params * given.tokens;
+    if (r->law == LAW_FRONTIER) return predict_frontier(r, &given, prediction);
     complete(r, r->theta, &given, &at);
     const double loss = law_loss(r->law, r->theta, &at);
     const int64_t draws = r->draws;
@@ -98,11 +114,28 @@ bool fit_is_within(const FitPrediction *p, double loss)
     return p->run.low <= loss && loss <= p->run.high;
 }
 
+bool fit_has_optimum(const FitResult *r)
+{
+    return r->law == LAW_FRONTIER ? r->frontier->minima != NULL : r->law != LAW_COMPUTE;
+}
+
+static Status optimum_of_frontier(const FitResult *r, double flops, FitValue *params,
+                                  FitValue *tokens, FitValue *loss)
+{
+    const Frontier *f = r->frontier;
+    if (!f->minima)
+        return FAIL(E_ARG, "the law frontier gives no optimal size here: %s", f->no_minima);
+    TRY(fit_optimum(f->minima, flops, params, tokens, loss));
+    *loss = frontier_predict(f, log(flops), 0, r->level).loss;
+    return OK;
+}
+
 Status fit_optimum(const FitResult *r, double flops, FitValue *params, FitValue *tokens,
                    FitValue *loss)
 {
     LawPoint at = {.flops = flops};
     if (!(flops > 0 && isfinite(flops))) return FAIL(E_ARG, "flops %g: not positive", flops);
+    if (r->law == LAW_FRONTIER) return optimum_of_frontier(r, flops, params, tokens, loss);
     if (!law_optimum(r->law, r->theta, flops, r->flop_factor, &at.params, &at.tokens))
         return FAIL(E_ARG, "the law %s gives no optimal size", law_name(r->law));
     *params = (FitValue){at.params, NAN, NAN};

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "train/scaling/fit_show.h"
+#include "train/scaling/frontier.h"
 
 /* Extrapolations beyond this multiple of the largest run get a note. */
 static const double FAR = 20;
@@ -45,8 +46,9 @@ static void print_budgets(const FitReport *r)
         if (isfinite(b->params))
             printf(" %12.4g %12.4g %9.4f\n", b->params, b->tokens, b->loss);
         else
-            printf("   left out: no minimum between its smallest and largest size\n");
+            printf("   left out: %s\n", b->left_out);
     }
+    if (f->law != LAW_APPROACH2) return;
     if (isfinite(r->bias_a))
         printf("\nbias of this approach, if the chinchilla law of these points holds: a "
                "%+.4f, "
@@ -113,14 +115,42 @@ static void print_comparison(const FitReport *r)
     if (!r->is_compared) return;
     printf("\n  %-11s %10s %14s %10s %8s %18s\n", "law", "parameters", "log likelihood", "AIC",
            "judged", "error there (bias)");
-    for (int i = 0; i < LAW_FORMS; i++) {
+    for (int i = 0; i < LAW_LOSSES; i++) {
         const Comparison *c = &r->comparison[i];
         if (!c->is_fitted) continue;
-        printf("  %-11s %10d %14.2f %10.2f %8lld", law_name(c->law), c->parameters, c->likelihood,
-               c->aic, (long long)c->judged);
+        printf("  %-11s %10d", law_name(c->law), c->parameters);
+        if (isfinite(c->likelihood))
+            printf(" %14.2f %10.2f", c->likelihood, c->aic);
+        else
+            printf(" %14s %10s", "-", "-");
+        printf(" %8lld", (long long)c->judged);
         if (isfinite(c->error)) printf(" %8.3f %% (%+.3f %%)", 100 * c->error, 100 * c->bias);
         printf("\n");
     }
+}
+
+/* What the parameters of frontier mean. */
+static void print_frontier(const FitReport *r)
+{
+    const FitResult *f = &r->fit;
+    if (f->law != LAW_FRONTIER) return;
+    printf(
+        "  (L: loss at the largest budget; b: exponent of the FLOPs there; l: bend, 0 in a power "
+        "law.\n  Well tuned sweeps have an l of about 0.05, with poorly tuned small budgets "
+        "0.15)\n");
+    if (!f->frontier->minima)
+        printf("the best size is unknown, predictions are for it: %s\n", f->frontier->no_minima);
+}
+
+const char *fit_no_intervals(const FitResult *f)
+{
+    if (isfinite(f->value[0].low)) return NULL;
+    if (f->law < LAW_FORMS && f->points < 2 * f->count)
+        return f->law == LAW_COMPUTE ? "fewer points than twice the number of parameters; --law "
+                                       "frontier has one from "
+                                       "4 budgets on"
+                                     : "fewer points than twice the number of parameters";
+    return "too few bootstraps";
 }
 
 static void print_warnings(const FitReport *r)
@@ -129,10 +159,8 @@ static void print_warnings(const FitReport *r)
     if (f->starts && f->converged < 0.9 * (double)f->finite)
         printf("warning: only %lld of %lld starting points reach this optimum\n",
                (long long)f->converged, (long long)f->finite);
-    if (!isfinite(f->value[0].low))
-        printf("no intervals: %s\n", f->law < LAW_FORMS && f->points < 2 * f->count
-                                         ? "fewer points than twice the number of parameters"
-                                         : "too few bootstraps");
+    const char *no_intervals = fit_no_intervals(f);
+    if (no_intervals) printf("no intervals: %s\n", no_intervals);
     if (f->law != LAW_KAPLAN && f->law < LAW_FORMS)
         for (int i = 0; i < f->count; i++)
             if (f->value[i].value < 1e-6 ||
@@ -153,10 +181,11 @@ void fit_print(const FitReport *r)
         printf("fit:       objective %.12g; %lld of %lld starting points reach it; %.2f s\n",
                f->objective, (long long)f->converged, (long long)f->finite, f->seconds);
     printf("\n  %-10s %12s", "", "");
-    if (isfinite(f->value[0].low))
-        printf("   %g %% interval, %lld bootstraps", 100 * f->level, (long long)f->draws);
+    if (isfinite(f->value[0].low)) printf("   %g %% interval", 100 * f->level);
+    if (f->draws) printf(", %lld bootstraps", (long long)f->draws);
     printf("\n");
     for (int i = 0; i < f->count; i++) print_value(law_parameter(f->law, i), f->value[i]);
+    print_frontier(r);
     print_budgets(r);
     if (r->is_projected) {
         printf("\nby variable projection: objective %.6g;", r->varpro.objective);
@@ -166,6 +195,7 @@ void fit_print(const FitReport *r)
     }
     print_queries(r);
     print_held(r);
+    backtest_print(r->backtest, r->backtests);
     print_comparison(r);
     if (r->is_given)
         printf("\nthe parameters given: likelihood ratio %.2f on %d degrees of freedom, p = %.2g\n",

@@ -5,6 +5,7 @@
 #include <jansson.h>
 
 #include "train/plot/plot.h"
+#include "train/scaling/backtest.h"
 #include "train/scaling/compare.h"
 #include "train/scaling/fit.h"
 #include "train/scaling/points.h"
@@ -26,7 +27,9 @@ typedef struct FitReport {
     double bias_a, bias_params; /* approach 2: isoflop_bias(); NAN: unknown */
     const char *bias_missing;   /* the reason if unknown */
     bool is_compared, is_projected, is_given;
-    Comparison comparison[LAW_FORMS];
+    Comparison comparison[LAW_LOSSES];
+    Backtest backtest[LAW_LOSSES]; /* [backtests]: of the law, or of all that are compared */
+    int backtests;
     Varpro varpro;
     Ratio ratio;
     FitQuery query[FIT_QUERIES_MAX];
@@ -36,6 +39,12 @@ typedef struct FitReport {
 
 void fit_print(const FitReport *r);
 json_t *fit_json(const FitReport *r); /* NULL: memory is out */
+
+void backtest_print(const Backtest *all, int count);
+json_t *backtest_json(const Backtest *all, int count); /* NULL: memory is out */
+
+/* Why the law has no intervals; NULL: it has. */
+const char *fit_no_intervals(const FitResult *f);
 
 /* Makes the series of the law: the lowest loss (for approaches the optimal params) by compute, from
  * the smallest to ten times the largest budget, with its interval. Returns the number of series; 0:

@@ -12,11 +12,6 @@ enum { BUDGET_POINTS_MIN = 3, BUDGETS_MIN = 3, KNOTS_MAX = 1024, AKIMA_STEPS = 2
 /* The largest ratio of flops between points of one budget. */
 #define BUDGET_WIDTH 1.3
 
-/* A point of a budget, in logarithms. */
-typedef struct Sized {
-    double log_c, log_n, log_d, log_loss;
-} Sized;
-
 static int compare(const void *a, const void *b)
 {
     const Sized *x = a, *y = b;
@@ -122,40 +117,32 @@ static double minimum(const Sized *p, int64_t count, FitMinima how, const double
     return fabs(at) < 0.5 * (p[count - 1].log_n - p[0].log_n) ? middle + at : NAN;
 }
 
-typedef struct Minima {
-    Sized *p;
-    int64_t points, budgets;
-    int64_t *first; /* [budgets + 1] */
-    FitMinima how;
-} Minima;
-
-/* Sorts points by C and groups them: a new budget starts where C grows by more than an eighth, or
- * beyond BUDGET_WIDTH times the first of the budget. */
-static Status group_by_budget(const LawPoint *points, int64_t count, FitMinima how, Arena *arena,
-                              Minima *m)
+/* A new budget starts where C grows by more than an eighth, or beyond BUDGET_WIDTH times the first
+ * of the budget. */
+Status isoflop_group(const LawPoint *points, int64_t count, Arena *arena, Isoflops *g)
 {
-    *m = (Minima){.points = count, .how = how};
-    m->p = arena_take(arena, count * (int64_t)sizeof *m->p);
-    m->first = arena_take(arena, (count + 1) * (int64_t)sizeof *m->first);
-    if (!m->p || !m->first) return FAIL(E_NOMEM, "%lld points", (long long)count);
+    *g = (Isoflops){.points = count};
+    g->p = arena_take(arena, count * (int64_t)sizeof *g->p);
+    g->first = arena_take(arena, (count + 1) * (int64_t)sizeof *g->first);
+    if (!g->p || !g->first) return FAIL(E_NOMEM, "%lld points", (long long)count);
     for (int64_t i = 0; i < count; i++)
-        m->p[i] = (Sized){log(points[i].flops), log(points[i].params), log(points[i].tokens),
+        g->p[i] = (Sized){log(points[i].flops), log(points[i].params), log(points[i].tokens),
                           log(points[i].loss)};
-    qsort(m->p, (size_t)count, sizeof *m->p, compare);
+    qsort(g->p, (size_t)count, sizeof *g->p, compare);
     for (int64_t i = 0; i < count; i++)
-        if (!i || m->p[i].log_c - m->p[i - 1].log_c > log(1.125) ||
-            m->p[i].log_c - m->p[m->first[m->budgets - 1]].log_c > log(BUDGET_WIDTH))
-            m->first[m->budgets++] = i;
-    m->first[m->budgets] = count;
-    for (int64_t b = 0; b < m->budgets; b++)
-        qsort(m->p + m->first[b], (size_t)(m->first[b + 1] - m->first[b]), sizeof *m->p,
+        if (!i || g->p[i].log_c - g->p[i - 1].log_c > log(1.125) ||
+            g->p[i].log_c - g->p[g->first[g->budgets - 1]].log_c > log(BUDGET_WIDTH))
+            g->first[g->budgets++] = i;
+    g->first[g->budgets] = count;
+    for (int64_t b = 0; b < g->budgets; b++)
+        qsort(g->p + g->first[b], (size_t)(g->first[b + 1] - g->first[b]), sizeof *g->p,
               compare_size);
     return OK;
 }
 
 /* Finds the minima and fits the lines; log_loss [points] in the order of m->p. Budgets without a
  * minimum get params NAN. Returns the number of minima; fewer than two: no lines. */
-static int64_t lines(const Minima *m, const double *log_loss, const double *weight,
+static int64_t lines(const Isoflops *m, FitMinima how, const double *log_loss, const double *weight,
                      FitBudget *budget, double *x, double *n, double *d, double *w, double *theta)
 {
     int64_t kept = 0;
@@ -166,8 +153,14 @@ static int64_t lines(const Minima *m, const double *log_loss, const double *weig
             c += m->p[i].log_c / (double)count;
             log_factor += (m->p[i].log_c - m->p[i].log_n - m->p[i].log_d) / (double)count;
         }
-        const double at = minimum(m->p + first, count, m->how, log_loss + first, &least);
-        budget[b] = (FitBudget){exp(c), count, exp(at), exp(c - log_factor - at), least};
+        const double at = minimum(m->p + first, count, how, log_loss + first, &least);
+        budget[b] = (FitBudget){.flops = exp(c),
+                                .points = count,
+                                .params = exp(at),
+                                .tokens = exp(c - log_factor - at),
+                                .loss = least,
+                                .curvature = NAN};
+        if (isnan(at)) budget[b].left_out = "no minimum between its smallest and largest size";
         if (isnan(at)) continue;
         x[kept] = c, n[kept] = at, d[kept] = c - log_factor - at,
         w[kept++] = weight ? weight[b] : 1;
@@ -180,7 +173,7 @@ static int64_t lines(const Minima *m, const double *log_loss, const double *weig
 }
 
 /* The standard deviation of log losses around the parabolas of their budgets. */
-static double noise(const Minima *m)
+static double noise(const Isoflops *m)
 {
     double squares = 0, degrees = 0, c[3], loss[KNOTS_MAX];
     for (int64_t b = 0; b < m->budgets; b++) {
@@ -200,7 +193,7 @@ static double noise(const Minima *m)
 }
 
 /* Parametric bootstrap: adds noise to the losses and refits. */
-static Status draw(const Minima *m, const FitOptions *f, Arena *arena, FitResult *r)
+static Status draw(const Isoflops *m, const FitOptions *f, Arena *arena, FitResult *r)
 {
     const double size = noise(m);
     const int64_t columns = 5 * m->budgets + m->points;
@@ -213,7 +206,7 @@ static Status draw(const Minima *m, const FitOptions *f, Arena *arena, FitResult
     double *x = all, *n = x + m->budgets, *d = n + m->budgets, *w = d + m->budgets,
            *weight = w + m->budgets, *log_loss = weight + m->budgets, *times = square + m->budgets;
     const Rng rng = rng_stream(f->seed, "minima");
-    const bool weighted = m->how == FIT_AKIMA && isfinite(size) && f->bootstraps > 0;
+    const bool weighted = f->minima == FIT_AKIMA && isfinite(size) && f->bootstraps > 0;
     for (int64_t b = 0; b < m->budgets; b++) weight[b] = 1;
     /* Two rounds if budgets are weighted by the precision of their minima: the first measures
      * that. */
@@ -222,7 +215,8 @@ static Status draw(const Minima *m, const FitOptions *f, Arena *arena, FitResult
         for (int64_t k = 0; k < f->bootstraps && isfinite(size); k++) {
             for (int64_t i = 0; i < m->points; i++)
                 log_loss[i] = m->p[i].log_loss + size * rng_normal(rng, (uint64_t)i, (uint64_t)k);
-            if (lines(m, log_loss, weight, budget, x, n, d, w, theta + 4 * r->draws) >= 2)
+            if (lines(m, f->minima, log_loss, weight, budget, x, n, d, w, theta + 4 * r->draws) >=
+                2)
                 r->draws++;
             for (int64_t b = 0; b < m->budgets; b++) {
                 const double off = log(budget[b].params / r->budget[b].params);
@@ -233,7 +227,7 @@ static Status draw(const Minima *m, const FitOptions *f, Arena *arena, FitResult
             weight[b] = times[b] > 1 ? times[b] / fmax(square[b], 1e-12) : 1e-12;
     }
     for (int64_t i = 0; i < m->points; i++) log_loss[i] = m->p[i].log_loss;
-    lines(m, log_loss, weight, r->budget, x, n, d, w, r->theta);
+    lines(m, f->minima, log_loss, weight, r->budget, x, n, d, w, r->theta);
     r->draw = theta;
     return OK;
 }
@@ -241,14 +235,14 @@ static Status draw(const Minima *m, const FitOptions *f, Arena *arena, FitResult
 Status isoflop_minima(const LawPoint *points, int64_t count, const FitOptions *f, Arena *arena,
                       FitResult *r)
 {
-    Minima m;
-    TRY(group_by_budget(points, count, f->minima, arena, &m));
+    Isoflops m;
+    TRY(isoflop_group(points, count, arena, &m));
     double *x = arena_take(arena, (4 * m.budgets + count) * (int64_t)sizeof *x);
     r->budget = arena_take(arena, m.budgets * (int64_t)sizeof *r->budget);
     if (!x || !r->budget) return FAIL(E_NOMEM, "%lld budgets", (long long)m.budgets);
     double *n = x + m.budgets, *d = n + m.budgets, *w = d + m.budgets, *log_loss = w + m.budgets;
     for (int64_t i = 0; i < count; i++) log_loss[i] = m.p[i].log_loss;
-    const int64_t kept = lines(&m, log_loss, NULL, r->budget, x, n, d, w, r->theta);
+    const int64_t kept = lines(&m, f->minima, log_loss, NULL, r->budget, x, n, d, w, r->theta);
     r->budgets = m.budgets;
     int64_t edge = 0;
     for (int64_t b = 0; b < m.budgets; b++) edge += isnan(r->budget[b].params);

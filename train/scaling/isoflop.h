@@ -13,6 +13,21 @@
 
 enum { ENVELOPE_POINTS = 1500 };
 
+/* A point of a budget, in logarithms. */
+typedef struct Sized {
+    double log_c, log_n, log_d, log_loss;
+} Sized;
+
+/* Points by budget, by size within a budget. */
+typedef struct Isoflops {
+    Sized *p; /* [points] */
+    int64_t points, budgets;
+    int64_t *first; /* [budgets + 1] */
+} Isoflops;
+
+/* Groups points by budget. E_NOMEM. */
+Status isoflop_group(const LawPoint *points, int64_t count, Arena *arena, Isoflops *g);
+
 /* Fill theta, draw, and budget or envelope; the envelope even if there is no law. E_DATA: too few
  * curves or budgets. */
 Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions *f, Arena *arena,

@@ -20,12 +20,14 @@ static const char *const names[LAW_COUNT][LAW_PARAMETERS_MAX] = {
     [LAW_KAPLAN] = {"Nc", "Dc", "alpha_N", "alpha_D"},
     [LAW_COMPUTE] = {"E", "A", "alpha"},
     [LAW_REPEATED] = {"E", "A", "B", "alpha", "beta", "RD", "RN"},
+    [LAW_FRONTIER] = {"L", "b", "l"},
     [LAW_APPROACH1] = {"N0", "a", "D0", "b"},
     [LAW_APPROACH2] = {"N0", "a", "D0", "b"},
 };
 static const char *const logarithms[LAW_COUNT] = {
-    [LAW_CHINCHILLA] = "lll..", [LAW_KAPLAN] = "....",    [LAW_COMPUTE] = "ll.",
-    [LAW_REPEATED] = "lll..ll", [LAW_APPROACH1] = "l.l.", [LAW_APPROACH2] = "l.l.",
+    [LAW_CHINCHILLA] = "lll..", [LAW_KAPLAN] = "....",  [LAW_COMPUTE] = "ll.",
+    [LAW_REPEATED] = "lll..ll", [LAW_FRONTIER] = "...", [LAW_APPROACH1] = "l.l.",
+    [LAW_APPROACH2] = "l.l.",
 };
 
 const char *law_name(LawKind kind)

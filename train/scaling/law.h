@@ -7,6 +7,8 @@
  *   compute     L = E + A/C^alpha, for the best run at each C
  *   repeated    chinchilla with effective N' and D': repeated tokens and excess parameters have
  *               diminishing value                     Muennighoff et al. 2023, 2305.16264, sec. 3
+ *   frontier    the lowest loss at each C, continued by a family of curves:
+ *                                                                 train/scaling/frontier.h
  *   approach1   the best run at each C, from training curves: N = N0 C^a, D = D0 C^b
  *                                                                     Hoffmann et al., sec. 3.1
  *   approach2   the same from the minimum of the losses at each C     Hoffmann et al., sec. 3.2
@@ -18,19 +20,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* X(constant, name, description). The first LAW_FORMS give a loss; the others only the optimum. */
-#define LAW_LIST(X)                                                        \
-    X(LAW_CHINCHILLA, "chinchilla", "E + A/N^alpha + B/D^beta")            \
-    X(LAW_KAPLAN, "kaplan", "((Nc/N)^(alpha_N/alpha_D) + Dc/D)^alpha_D")   \
-    X(LAW_COMPUTE, "compute", "E + A/C^alpha")                             \
-    X(LAW_REPEATED, "repeated", "chinchilla, with tokens seen repeatedly") \
-    X(LAW_APPROACH1, "approach1", "best runs along the training curves")   \
+/* X(constant, name, description). The first LAW_FORMS are forms with parameters theta, the first
+ * LAW_LOSSES give a loss; the others only the optimum. */
+#define LAW_LIST(X)                                                          \
+    X(LAW_CHINCHILLA, "chinchilla", "E + A/N^alpha + B/D^beta")              \
+    X(LAW_KAPLAN, "kaplan", "((Nc/N)^(alpha_N/alpha_D) + Dc/D)^alpha_D")     \
+    X(LAW_COMPUTE, "compute", "E + A/C^alpha")                               \
+    X(LAW_REPEATED, "repeated", "chinchilla, with tokens seen repeatedly")   \
+    X(LAW_FRONTIER, "frontier", "the lowest loss at each budget, continued") \
+    X(LAW_APPROACH1, "approach1", "best runs along the training curves")     \
     X(LAW_APPROACH2, "approach2", "lowest points of the losses by compute")
 
 #define X(constant, name, text) constant,
 typedef enum LawKind { LAW_LIST(X) LAW_COUNT } LawKind;
 #undef X
-#define LAW_FORMS LAW_APPROACH1
+#define LAW_FORMS  LAW_FRONTIER
+#define LAW_LOSSES LAW_APPROACH1
 enum { LAW_PARAMETERS_MAX = 7 };
 
 /* A run, or one evaluation of a run, with its validation loss. */

@@ -5,6 +5,7 @@
 
 #include "autograd/base/threads.h"
 #include "train/commands/commands.h"
+#include "train/formats/huggingface.h"
 #include "train/plan/plan.h"
 #include "train/scaling/budget.h"
 #include "train/support/clock.h"
@@ -187,6 +188,20 @@ static Status plan_budget(const char *text, const char *law_path, const char *pa
     return status;
 }
 
+/* The model of a Hugging Face folder or config.json: its vocabulary is known, its steps are not
+ * measured. */
+static Status plan_huggingface(const char *path, int count, const char *const overrides[],
+                               int64_t vocab_size, bool json)
+{
+    static Config c; /* large; and the only one */
+    const Kind *kind;
+    int64_t own;
+    TRY(huggingface_config(path, &c, &kind, &own));
+    TRY(config_override(&c, count, overrides));
+    TRY(config_resolve(&c));
+    return plan(&c, vocab_size ? vocab_size : own, false, false, json);
+}
+
 Status command_plan(const Command *self, int argc, char *argv[])
 {
     int64_t vocab_size = 0, threads = 0;
@@ -194,7 +209,7 @@ Status command_plan(const Command *self, int argc, char *argv[])
     const char *words[OVERRIDES_MAX], *budget = NULL, *law = NULL, *output = NULL;
     int count;
     const Option options[] = {
-        OPTION_USAGE("[CONFIG] [section.key=value ...]"),
+        OPTION_USAGE("[CONFIG|config.json|FOLDER] [section.key=value ...]"),
         OPTION_USAGE("[CONFIG] [section.key=value ...]"),
         OPTION_TEXT("--budget", &budget, "TIME|FLOPS",
                     "make the compute-optimal config for a budget: 90s, 30min, 2h, or 1e15 FLOPs",
@@ -215,6 +230,8 @@ Status command_plan(const Command *self, int argc, char *argv[])
     TRY(options_read(self, options, argc, argv, words, OVERRIDES_MAX, &count, &helped));
     if (helped) return OK;
     const char *path = count && !strchr(words[0], '=') ? words[0] : NULL;
+    if (path && !budget && huggingface_recognizes(path))
+        return plan_huggingface(path, count - 1, words + 1, vocab_size, json);
     static Config c; /* large; and the only one */
     TRY((budget ? config_load_common : config_load)(&c, path, count - (path ? 1 : 0),
                                                     words + (path ? 1 : 0)));

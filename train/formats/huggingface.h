@@ -1,0 +1,25 @@
+/* Folders of Hugging Face: config.json, *.safetensors, tokenizer.json. */
+#ifndef TRAIN_FORMATS_HUGGINGFACE_H
+#define TRAIN_FORMATS_HUGGINGFACE_H
+
+#include <limits.h>
+
+#include "train/formats/kinds.h"
+#include "train/formats/weights.h"
+
+enum { HUGGINGFACE_JSON_MAX = 16 << 20 };
+
+/* Reads a config.json (path: it, or its folder) into c, not resolved. E_DATA names the key that is
+ * missing, wrong or not supported. */
+Status huggingface_config(const char *path, Config *c, const Kind **kind, int64_t *vocab_size);
+
+/* Adds the tensors of a folder's safetensors files. E_DATA. */
+Status huggingface_weights(Weights *w, const char *folder);
+
+/* Whether path is a folder, or a config.json. */
+bool huggingface_recognizes(const char *path);
+
+/* FOLDER/NAME; E_ARG: too long. */
+Status huggingface_path(const char *folder, const char *name, char out[PATH_MAX]);
+
+#endif

@@ -1,0 +1,17 @@
+/* Mistral (Jiang et al. 2023): llama without biases, with windows of attention. */
+#include "train/formats/kind_llama.h"
+
+static const KindSetting settings[] = {
+    SETTING_ONLY("bias", "false"),
+    PROPERTY("sliding_window", NULL, "none"),
+    {0},
+};
+
+const Kind kind_mistral = {
+    .name = "mistral",
+    .class_name = "MistralForCausalLM",
+    .settings = {settings, kind_llama_settings},
+    .tensors = kind_llama_tensors,
+    .prefix = "model.",
+    .ignored = kind_llama_ignored,
+};

@@ -1,0 +1,270 @@
+#include "train/formats/kinds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "autograd/base/text.h"
+
+static const Kind *const kinds[] = {
+#define X(name) &kind_##name,
+    KIND_LIST(X)
+#undef X
+};
+
+enum { KINDS = sizeof kinds / sizeof *kinds, SETTINGS_MAX = 128 };
+
+static const char *name_of(const Kind *k, ModelFormat format)
+{
+    return format == MODEL_gguf ? k->architecture : k->name;
+}
+
+const Kind *kind_find(ModelFormat format, const char *name)
+{
+    for (int i = 0; i < KINDS; i++) {
+        const char *own = name_of(kinds[i], format);
+        if (own && !strcmp(own, name)) return kinds[i];
+    }
+    return NULL;
+}
+
+char *kind_names(ModelFormat format, char *out, size_t size)
+{
+    size_t used = 0;
+    *out = '\0';
+    for (int i = 0; i < KINDS && used < size; i++)
+        if (name_of(kinds[i], format))
+            used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
+                                     name_of(kinds[i], format));
+    return out;
+}
+
+/* The i-th row of both tables; NULL at the end. */
+static const KindSetting *setting_at(const Kind *k, int i)
+{
+    for (int table = 0; table < 2 && k->settings[table]; table++)
+        for (const KindSetting *s = k->settings[table]; s->key || s->names[0] || s->names[1]; s++)
+            if (!i--) return s;
+    return NULL;
+}
+
+const KindSetting *kind_setting(const Kind *k, const char *key)
+{
+    const KindSetting *s;
+    for (int i = 0; (s = setting_at(k, i)); i++)
+        if (s->key && !strcmp(s->key, key)) return s;
+    return NULL;
+}
+
+char *kind_key(const Kind *k, ModelFormat format, const KindSetting *s, char *out, size_t size)
+{
+    const char *name = s->names[format], *mark = name ? strstr(name, "%s") : NULL;
+    if (mark)
+        snprintf(out, size, "%.*s%s%s", (int)(mark - name), name, k->architecture, mark + 2);
+    else
+        snprintf(out, size, "%s", name ? name : "");
+    return out;
+}
+
+/* One "choice=word" of a row's words, from *at on; false at the end. */
+static bool next_word(const char **at, char choice[32], char word[64])
+{
+    int length = 0;
+    if (sscanf(*at, " %31[^= ]=%63[^ ]%n", choice, word, &length) != 2) return false;
+    *at += length;
+    return true;
+}
+
+/* Capstan's choice for the file's word; false: there is none. */
+static bool choice_of(const KindSetting *s, const char *word, char choice[32])
+{
+    char own[64];
+    for (const char *at = s->words; next_word(&at, choice, own);)
+        if (!strcmp(own, word)) return true;
+    return false;
+}
+
+/* The file's word for Capstan's choice: the first of several. */
+static bool word_of(const KindSetting *s, const char *choice, char word[64])
+{
+    char own[32];
+    for (const char *at = s->words; next_word(&at, own, word);)
+        if (!strcmp(own, choice)) return true;
+    return false;
+}
+
+char *kind_value(const Kind *k, ModelFormat format, const KindSetting *s, const Config *c,
+                 char *out, size_t size)
+{
+    char word[64];
+    (void)k;
+    config_value(c, schema_find(config_keys, config_key_count, "model", s->key), out, size);
+    if (format == MODEL_huggingface && s->words && word_of(s, out, word))
+        snprintf(out, size, "%s", word);
+    return out;
+}
+
+/* The file's value of a row: false if the file has none, and none is to be assumed. */
+static bool file_value(const Kind *k, const KindKeys *f, const KindSetting *s, char *key,
+                       size_t key_size, char text[TEXT_MAX])
+{
+    const char *missing = s->missing[f->format];
+    kind_key(k, f->format, s, key, key_size);
+    if (f->format == MODEL_gguf && s->tensor) {
+        snprintf(key, key_size, "%s", s->tensor);
+        snprintf(text, TEXT_MAX, "%s",
+                 f->has_tensor(f->file, s->tensor) ? s->if_present : s->if_absent);
+        return true;
+    }
+    if (f->find(f->file, key, text, TEXT_MAX)) return true;
+    if (missing) snprintf(text, TEXT_MAX, "%s", missing);
+    return missing != NULL;
+}
+
+/* A property that no setting has: it must be what Capstan's models are. */
+static Status check_property(const KindKeys *f, const KindSetting *s, const char *key,
+                             const char *text)
+{
+    char shown[128];
+    char *end;
+    const double number = strtod(text, &end);
+    if (!strcmp(text, s->value) || (end != text && !*end && number == strtod(s->value, NULL)))
+        return OK;
+    return FAIL(E_DATA, "%s: %s = %s is not supported; expected %s", f->name, key,
+                text_escape(text, shown, sizeof shown), s->value);
+}
+
+static Status set(const KindKeys *f, const KindSetting *s, const char *file_key, const char *text,
+                  bool is_first, Config *c)
+{
+    char where[256], shown[128], choice[32], before[TEXT_MAX], after[TEXT_MAX], why[512];
+    const Key *key = schema_find(config_keys, config_key_count, "model", s->key);
+    INVARIANT(key);
+    text_escape(text, shown, sizeof shown);
+    if (s->words && f->format == MODEL_huggingface) {
+        if (!choice_of(s, text, choice))
+            return FAIL(E_DATA, "%s: %s = %s is not supported", f->name, file_key, shown);
+        text = choice;
+    }
+    config_value(c, key, before, sizeof before);
+    snprintf(where, sizeof where, "%s: %s: ", f->name, file_key);
+    if (schema_set(key, c, text, where) != OK) {
+        snprintf(why, sizeof why, "%s", strchr(error_message(), ':') + 2);
+        return FAIL(E_DATA, "%s", why);
+    }
+    if (!is_first && strcmp(before, config_value(c, key, after, sizeof after)))
+        return FAIL(E_DATA, "%s: %s = %s is not supported: the model has model.%s = %s", f->name,
+                    file_key, shown, s->key, before);
+    return OK;
+}
+
+static Status read_setting(const Kind *k, const KindKeys *f, const KindSetting *s, Config *c)
+{
+    char key[128], text[TEXT_MAX];
+    const bool in_file = s->names[f->format] || (f->format == MODEL_gguf && s->tensor);
+    if (!in_file && !(s->key && s->value)) return OK;
+    if (!in_file)
+        snprintf(text, sizeof text, "%s", s->value);
+    else if (!file_value(k, f, s, key, sizeof key, text))
+        return FAIL(E_DATA, "%s: %s is missing", f->name, key);
+    if (!s->key) return check_property(f, s, key, text);
+    if (!in_file)
+        return schema_set(schema_find(config_keys, config_key_count, "model", s->key), c, text, "");
+    return set(f, s, key, text, kind_setting(k, s->key) == s, c);
+}
+
+Status kind_read(const Kind *k, const KindKeys *f, Config *c)
+{
+    const KindSetting *s;
+    TRY(config_read(c, NULL, NULL));
+    for (int i = 0; (s = setting_at(k, i)); i++) TRY(read_setting(k, f, s, c));
+    return OK;
+}
+
+Status kind_resolve(const char *name, Config *c)
+{
+    char why[1024];
+    if (config_resolve(c) == OK) return OK;
+    snprintf(why, sizeof why, "%s", strchr(error_message(), ':') + 2);
+    return FAIL(E_DATA, "%s: %s", name, why);
+}
+
+/* Settings that change no number of a trained model. */
+static bool is_for_training(const char *key)
+{
+    static const char *const keys[] = {"init", "base_width", "embed_std", "head_std", "dropout"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!strcmp(keys[i], key)) return true;
+    return false;
+}
+
+static bool can_say(const Kind *k, ModelFormat format, const Key *key, const Config *c)
+{
+    const KindSetting *s = kind_setting(k, key->name);
+    char text[TEXT_MAX], word[64];
+    config_value(c, key, text, sizeof text);
+    if (s && format == MODEL_gguf && s->tensor) return true;
+    if (s && s->names[format]) return format == MODEL_gguf || !s->words || word_of(s, text, word);
+    if (!strcmp(key->name, "kv_heads")) return c->model.kv_heads == c->model.heads;
+    if (!strcmp(key->name, "attention_scale") && !strcmp(text, "sqrt")) return true;
+    return !strcmp(text, s && s->value ? s->value : key->fallback);
+}
+
+/* Appends the settings that do not fit; returns their number. */
+static int misfits(const Kind *k, ModelFormat format, const Config *c, char *out, size_t size)
+{
+    char text[TEXT_MAX];
+    int count = 0;
+    size_t used = 0;
+    for (const Key *key = config_keys; key < config_keys + config_key_count; key++) {
+        if (strcmp(key->section, "model") || is_for_training(key->name)) continue;
+        if (can_say(k, format, key, c)) continue;
+        config_value(c, key, text, sizeof text);
+        if (used < size)
+            used += (size_t)snprintf(out + used, size - used, "%smodel.%s = %s", used ? ", " : "",
+                                     key->name, text);
+        count++;
+    }
+    return count;
+}
+
+static Status refuse(const Kind *k, ModelFormat format, const char *what)
+{
+    return FAIL(E_ARG, "%s of kind %s has no way to express %s",
+                format == MODEL_gguf ? "a GGUF file" : "a Hugging Face model", name_of(k, format),
+                what);
+}
+
+Status kind_fits(const Kind *k, ModelFormat format, const Config *c)
+{
+    char what[1024];
+    return misfits(k, format, c, what, sizeof what) ? refuse(k, format, what) : OK;
+}
+
+Status kind_choose(ModelFormat format, const Config *c, const Kind **out)
+{
+    char what[1024];
+    int fewest = SETTINGS_MAX;
+    for (int i = 0; i < KINDS; i++) {
+        if (!name_of(kinds[i], format)) continue;
+        const int count = misfits(kinds[i], format, c, what, sizeof what);
+        if (count < fewest) *out = kinds[i];
+        if (count < fewest) fewest = count;
+    }
+    return fewest ? kind_fits(*out, format, c) : OK;
+}
+
+bool kind_matches(const char *pattern, const char *name, int64_t *layer)
+{
+    for (; *pattern; pattern++) {
+        if (*pattern != '*') {
+            if (*pattern != *name++) return false;
+            continue;
+        }
+        char *end;
+        if (*name < '0' || *name > '9') return false;
+        *layer = strtoll(name, &end, 10);
+        name = end;
+    }
+    return !*name;
+}

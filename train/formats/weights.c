@@ -1,0 +1,111 @@
+#include "train/formats/weights.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "autograd/base/text.h"
+
+struct MappedFile {
+    Mapping mapping;
+    MappedFile *next;
+};
+
+static bool begins(const unsigned char *bytes, int64_t size, const char *text)
+{
+    const size_t length = strlen(text);
+    return size >= (int64_t)length && !memcmp(bytes, text, length);
+}
+
+/* The header of a safetensors file may have 0x280 bytes, too, and then begins with a brace. */
+static bool is_bare_pickle(const unsigned char *bytes, int64_t size)
+{
+    return size > 8 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5 && bytes[8] != '{';
+}
+
+Status weights_refuse(const char *name, const unsigned char *bytes, int64_t size)
+{
+    if (begins(bytes, size, "version https://git-lfs"))
+        return FAIL(E_DATA,
+                    "%s: a Git LFS pointer, not the file itself: fetch it with git lfs pull", name);
+    if (begins(bytes, size, "<!DOCTYPE") || begins(bytes, size, "<!doctype") ||
+        begins(bytes, size, "<html"))
+        return FAIL(E_DATA, "%s: a web page, not a model: download the file itself", name);
+    if (begins(bytes, size, "PK\003\004") || is_bare_pickle(bytes, size))
+        return FAIL(E_DATA,
+                    "%s: a pickle of PyTorch, which can run any code when it is opened, so Capstan "
+                    "does not read it: save the model as safetensors (in transformers: "
+                    "save_pretrained(folder, safe_serialization=True))",
+                    name);
+    return OK;
+}
+
+Status weights_map(Weights *w, const char *path, const char **name, Mapping *file)
+{
+    char shown[PATH_MAX];
+    MappedFile *one = arena_zero(&w->arena, sizeof *one);
+    *name = arena_text(&w->arena, text_escape(path, shown, sizeof shown));
+    if (!one || !*name) return FAIL(E_NOMEM, "%s", shown);
+    TRY(mapping_open(&one->mapping, path, E_DATA));
+    one->next = w->files;
+    w->files = one;
+    *file = one->mapping;
+    return weights_refuse(*name, file->bytes, file->size);
+}
+
+void weights_close(Weights *w)
+{
+    for (MappedFile *one = w->files; one; one = one->next) mapping_close(&one->mapping);
+    arena_free(&w->arena);
+    *w = (Weights){0};
+}
+
+Status weights_add(Weights *w, const Weight *one)
+{
+    if (w->count == w->room) {
+        const int64_t room = w->room ? 2 * w->room : 256;
+        Weight *list = arena_take(&w->arena, room * (int64_t)sizeof *list);
+        if (!list) return FAIL(E_NOMEM, "%s: %lld tensors", one->path, (long long)room);
+        if (w->count) memcpy(list, w->list, (size_t)w->count * sizeof *list);
+        w->list = list;
+        w->room = room;
+    }
+    w->list[w->count] = *one;
+    w->list[w->count].name = arena_text(&w->arena, one->name);
+    if (!w->list[w->count].name) return FAIL(E_NOMEM, "%s: tensors", one->path);
+    w->count++;
+    return OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const Weight *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+Status weights_sort(Weights *w)
+{
+    char shown[128];
+    if (w->count) qsort(w->list, (size_t)w->count, sizeof *w->list, by_name);
+    for (int64_t i = 1; i < w->count; i++)
+        if (!strcmp(w->list[i - 1].name, w->list[i].name))
+            return FAIL(E_DATA, "%s: the tensor %s is there twice", w->list[i].path,
+                        text_escape(w->list[i].name, shown, sizeof shown));
+    return OK;
+}
+
+Weight *weights_find(const Weights *w, const char *name)
+{
+    const Weight key = {.name = name};
+    return w->count ? bsearch(&key, w->list, (size_t)w->count, sizeof *w->list, by_name) : NULL;
+}
+
+void weight_release(const Weight *one)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t begin = ((uintptr_t)one->data + page - 1) / page * page,
+                    end = ((uintptr_t)one->data + (uintptr_t)one->size) / page * page;
+    if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}

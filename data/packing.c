@@ -56,6 +56,7 @@ void packing_count(Packing *p, int64_t packs, int64_t documents, int64_t tokens)
     p->tokens += packs * tokens;
     p->depths[documents] += packs;
     if (documents > p->deepest) p->deepest = documents;
+    if (documents == 1 && 2 * tokens <= p->capacity) p->notes.half_empty += packs;
 }
 
 Status packing_add(Packing *p, int64_t packs, const PackPart *parts, int64_t count)
@@ -99,6 +100,7 @@ Status packing_make(Packing *p, const Packer *packer, const Lengths *l)
     Lengths limited = *l;
     if (!limited.depth || limited.depth > l->capacity) limited.depth = l->capacity;
     TRY(packer->pack(&limited, p));
+    if (limited.depth == 1) p->notes.half_empty = 0;
     INVARIANT(p->documents == documents && p->tokens == tokens);
     return OK;
 }
@@ -107,6 +109,11 @@ void packing_close(Packing *p)
 {
     arena_free(&p->arena);
     *p = (Packing){0};
+}
+
+bool packing_is_half_empty(int64_t half_empty, int64_t packs)
+{
+    return half_empty > 1 && 100 * half_empty >= packs;
 }
 
 /* For each k up to half the capacity: a document longer than capacity - k cannot share a pack

@@ -45,6 +45,17 @@ typedef struct PackPattern {
     int64_t begin, end; /* parts[begin] .. parts[end - 1] */
 } PackPattern;
 
+/* What a report says beside the packs. */
+typedef struct PackingNotes {
+    int64_t half_empty; /* packs with one document, of at most half a pack; 0 at depth 1 */
+    /* Of `optimal`: */
+    int64_t lengths;  /* that can share a pack */
+    int64_t classes;  /* of neighbouring lengths with one price; fewer than lengths: too many */
+    int64_t unit;     /* slots to which lengths were rounded up; 1: none was */
+    int64_t bound;    /* no packing has fewer packs (Farley 1990); 0: nothing was priced */
+    bool by_best_fit; /* best_fit needs fewer packs, and this is its packing */
+} PackingNotes;
+
 typedef struct Packing {
     Arena arena;
     int64_t capacity;
@@ -57,6 +68,7 @@ typedef struct Packing {
     int64_t packs, documents, tokens;
     int64_t deepest; /* most documents in a pack */
     int64_t *depths; /* [deepest + 1]: number of packs with k documents */
+    PackingNotes notes;
 } Packing;
 
 typedef struct Packer {
@@ -81,6 +93,13 @@ void packing_close(Packing *p);
  * pack. */
 Status packing_add(Packing *p, int64_t packs, const PackPart *parts, int64_t count);
 void packing_count(Packing *p, int64_t packs, int64_t documents, int64_t tokens);
+
+/* Whether at least two of the packs, and 1 %, are half empty; and how to say it: printf's format
+ * for both numbers, as long long. */
+bool packing_is_half_empty(int64_t half_empty, int64_t packs);
+#define PACKING_HALF_EMPTY_TEXT                                                                   \
+    "%lld of %lld packs hold a single document that fills at most half of them: any two of these" \
+    " could share a pack, and do with data.packing = best_fit"
 
 /* A lower bound of the number of packs, for any depth: L2 of Martello and Toth (1990), Knapsack
  * Problems, section 8.3. */

@@ -111,6 +111,7 @@ static Status by_patterns(Packs *p, Arena *a, const Packer *packer, const Length
     Status status = packing_make(&packing, packer, l);
     if (status == OK) status = assignment_init(&assignment, a, &packing);
     p->count = packing.packs;
+    p->notes = packing.notes;
     packing_close(&packing);
     TRY(status);
     if (p->count >= INT32_MAX) return FAIL(E_DATA, "more than 2^31 packs");

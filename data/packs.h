@@ -17,6 +17,7 @@ typedef struct Packs {
     int64_t *starts; /* [count + 1]: pack i has the chunks starts[i] up to starts[i + 1] */
     int64_t deepest; /* most chunks in a pack */
     int64_t *depths; /* [deepest + 1]: number of packs with k chunks */
+    PackingNotes notes;
 } Packs;
 
 /* Close p whatever this returns. E_ARG, E_NOMEM. */

@@ -1,11 +1,13 @@
 /* Packing: the pack counts equal published ones, best-fit-decreasing equals an item-by-item
  * packer, and every token of every document is in exactly one pack. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "autograd/base/rng.h"
+#include "data/packers/classes.h"
 #include "data/packs.h"
 #include "tests/temporary.h"
 
@@ -50,6 +52,23 @@ Test(packing, wikipedia_counts_are_the_published_ones)
     arena_free(&a);
 }
 
+/* Few lengths share a pack in few ways, which L2 does not see: lengths as in SQuAD 1.1, a bell
+ * around 0.38 of the capacity. */
+Test(packing, prices_prove_more_than_l2)
+{
+    int64_t counts[385] = {0};
+    for (int w = 35; w < 384; w++)
+        counts[w] = (int64_t)(780 * exp(-pow(log(w / 147.0) / 0.34, 2) / 2));
+    counts[384] = 1054;
+    const Lengths l = {384, 0, counts};
+    Packing p;
+    MUST(packing_make(&p, packer_find("optimal"), &l));
+    cr_expect_leq(p.packs, p.notes.bound + 3, "%lld above %lld", (long long)p.packs,
+                  (long long)p.notes.bound);
+    cr_expect_geq(p.notes.bound, packing_bound(&l) + 200, "%lld", (long long)packing_bound(&l));
+    packing_close(&p);
+}
+
 Test(packing, optimal_comes_close_to_the_bound)
 {
     Arena a = {0};
@@ -58,6 +77,11 @@ Test(packing, optimal_comes_close_to_the_bound)
     cr_assert_eq(packing_bound(&lengths), 8135727);
     cr_expect_leq(packs_of("optimal", &l, 0), 8135740);
     cr_expect_leq(packs_of("optimal", &l, 12), 8135740);
+    Packing p;
+    MUST(packing_make(&p, packer_find("optimal"), &lengths));
+    cr_expect_eq(p.notes.bound, 8135727); /* L2 is tight here: the prices prove the same */
+    cr_expect_eq(p.notes.classes, p.notes.lengths);
+    packing_close(&p);
     /* 99.75 % full, that is; NNLSHP's published 99.75 took 24 s */
     cr_expect_leq(packs_of("optimal", &l, 3), (int64_t)(4164796173 / 512 / 0.9975));
     arena_free(&a);
@@ -123,7 +147,7 @@ Test(packing, best_fit_is_the_item_by_item_one)
 /* What a packing holds, by length. */
 static void holds(const Packing *p, int64_t depth, const int64_t *counts)
 {
-    int64_t left[200];
+    static int64_t left[1 << 15];
     memcpy(left, counts, (size_t)(p->capacity + 1) * sizeof *left);
     for (int64_t i = 0; i < p->pattern_count; i++) {
         const PackPattern *g = &p->patterns[i];
@@ -143,7 +167,7 @@ Test(packing, packers_hold_what_they_were_given)
 {
     const Rng r = rng_stream(2, "packers");
     uint64_t at = 0;
-    int64_t counts[200], better = 0;
+    int64_t counts[200], better = 0, proven = 0;
     for (int k = 0; k < 3000; k++) {
         const int64_t capacity = 1 + below(r, &at, 150), depth = below(r, &at, 6);
         int64_t best = 0;
@@ -154,15 +178,118 @@ Test(packing, packers_hold_what_they_were_given)
             MUST(packing_make(&p, packer_at(i), &l));
             if (strcmp(packer_at(i)->name, "greedy")) holds(&p, depth, counts);
             cr_assert_geq(p.packs, packing_bound(&l), "%s", packer_at(i)->name);
+            cr_assert_geq(p.packs, p.notes.bound, "%s", packer_at(i)->name);
             if (!strcmp(packer_at(i)->name, "best_fit")) best = p.packs;
             if (!strcmp(packer_at(i)->name, "optimal")) {
                 cr_assert_leq(p.packs, best);
                 better += p.packs < best;
+                proven += p.packs == p.notes.bound;
             }
             packing_close(&p);
         }
     }
     cr_assert_gt(better, 300, "optimal is better than best_fit in %lld cases", (long long)better);
+    cr_assert_gt(proven, 2000, "optimal is proven in %lld cases", (long long)proven);
+}
+
+/* More lengths than are priced, or more slots: prices of classes still beat best_fit. */
+static void many_lengths(int64_t capacity, int64_t depth, int64_t from, int64_t to, double gain)
+{
+    const Rng r = rng_stream(5, "many lengths");
+    uint64_t at = 0;
+    Arena a = {0};
+    LengthCounts l;
+    Packing p;
+    MUST(lengths_init(&l, &a, capacity));
+    for (int64_t i = 0; i < 60000; i++) l.counts[from + below(r, &at, to - from)]++;
+    const Lengths lengths = {capacity, depth, l.counts};
+    MUST(packing_make(&p, packer_find("best_fit"), &lengths));
+    const double best = (double)p.packs;
+    packing_close(&p);
+    MUST(packing_make(&p, packer_find("optimal"), &lengths));
+    holds(&p, depth, l.counts);
+    cr_expect_leq((double)p.packs, best * (1 - gain), "%lld of %.0f", (long long)p.packs, best);
+    cr_expect(p.packs >= p.notes.bound && p.packs >= packing_bound(&lengths));
+    cr_expect_gt((double)p.notes.bound, 0.8 * best);
+    cr_expect(!p.notes.by_best_fit && (p.notes.classes < p.notes.lengths || p.notes.unit > 1));
+    packing_close(&p);
+    arena_free(&a);
+}
+
+Test(packing, optimal_of_many_lengths_is_still_better)
+{
+    many_lengths(4096, 0, 700, 2048, 0.03);
+    many_lengths(2048, 3, 200, 1400, 0.1);
+    many_lengths(20000, 0, 3800, 7000, 0.05); /* many slots, too */
+}
+
+/* A document fits where its class does, and prices of classes bound any packing. */
+Test(packing, classes_of_lengths_hold_their_documents)
+{
+    const Rng r = rng_stream(6, "classes");
+    uint64_t at = 0;
+    int64_t counts[200];
+    double price[200], bound;
+    for (int k = 0; k < 2000; k++) {
+        const int64_t capacity = 1 + below(r, &at, 150), most = 1 + below(r, &at, 8);
+        draw_lengths(r, &at, capacity, 1 + below(r, &at, 3000), counts);
+        const Lengths l = {capacity, 1 + below(r, &at, capacity), counts};
+        const int64_t unit = below(r, &at, 2) ? 1 : 1 + below(r, &at, capacity);
+        Arena a = {0};
+        Classes c;
+        MUST(classes_make(&c, &l, most, unit, &a));
+        cr_assert_leq(c.count, most);
+        int64_t inside = 0, all = 0, classes = 0, class = c.lengths.capacity + 1;
+        for (int64_t w = capacity; w > 0; w--) {
+            const int64_t units = (w + c.unit - 1) / c.unit;
+            all += counts[w];
+            if (!counts[w] || units > c.lengths.capacity) continue;
+            if (c.lengths.counts[units] && units < class) class = units;
+            cr_assert_geq(c.slots[class], w);
+            inside += counts[w];
+        }
+        for (int64_t u = 1; u <= c.lengths.capacity; u++) {
+            classes += c.lengths.counts[u] > 0;
+            inside -= c.lengths.counts[u];
+            cr_assert_leq(c.lengths.counts[u] ? c.slots[u] : 0, u * c.unit);
+        }
+        cr_assert(inside == 0 && classes == c.count);
+        for (int64_t i = 0; i < c.count; i++) price[i] = (double)below(r, &at, 1000);
+        MUST(classes_bound(&c, price, &a, &bound));
+        Packing p;
+        MUST(packing_make(&p, packer_find("optimal"), &l));
+        cr_assert_leq(bound, (double)p.packs * (1 + 1e-9), "case %d", k);
+        cr_assert(all > 0 || !c.count);
+        packing_close(&p);
+        arena_free(&a);
+    }
+}
+
+/* spfhp opens a pack for each document of a length that fits nowhere: if the length is above a
+ * third, the pack may stay half empty. */
+Test(packing, half_empty_packs_are_named)
+{
+    static const int64_t third[101] = {[35] = 500}, mixed[101] = {[35] = 500, [70] = 100000};
+    static const struct {
+        const char *packer;
+        const int64_t *counts;
+        int64_t depth, half_empty;
+        bool warns;
+    } cases[] = {
+        {"spfhp", third, 0, 500, true},   {"spfhp", third, 1, 0, false},
+        {"best_fit", third, 0, 0, false}, {"optimal", third, 0, 0, false},
+        {"spfhp", mixed, 0, 500, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Packing p;
+        const Lengths l = {100, cases[i].depth, cases[i].counts};
+        MUST(packing_make(&p, packer_find(cases[i].packer), &l));
+        cr_expect_eq(p.notes.half_empty, cases[i].half_empty, "case %zu: %lld", i,
+                     (long long)p.notes.half_empty);
+        cr_expect_eq(packing_is_half_empty(p.notes.half_empty, p.packs), cases[i].warns, "case %zu",
+                     i);
+        packing_close(&p);
+    }
 }
 
 /* A split of documents of these lengths, without a file. */

@@ -24,6 +24,10 @@ static const Case cases[] = {
      {"model.context=128"},
      {.lacks_val = true, .data = {.is_known = true, .vocab_size = 257, .val_tokens = 99}},
      "(99 tokens) is shorter than a window of 129"},
+    {"half_empty_packs",
+     {"data.packing=spfhp"},
+     {.packs = 200, .half_empty = 2},
+     "2 of 200 packs hold a single document"},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 

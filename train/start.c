@@ -122,6 +122,8 @@ static WarningFacts facts(const Session *s, const Config *c)
         .config = c,
         .data = data_facts(&r->dataset),
         .lacks_val = !r->has_val,
+        .packs = r->train.is_packed ? r->train.packs.count : 0,
+        .half_empty = r->train.packs.notes.half_empty,
     };
 }
 

@@ -3,40 +3,38 @@
 #include <math.h>
 #include <string.h>
 
+#include "data/packers/knapsack.h"
+
 /* A pattern must be worth this much more than one pack. */
-static const double GAIN = 1e-6, PIVOT_MIN = 1e-9, SMOOTHING = 0.8, ROUNDS_MIN = 20;
+static const double GAIN = 1e-6, PIVOT_MIN = 1e-9, SMOOTHING = 0.8;
 
 typedef struct Program {
     const Lengths *lengths;
     Arena *arena;
-    int64_t rows, capacity, layers; /* layers: of the knapsack; 1: packs of any depth */
-    int64_t *length;                /* [rows]: the length of row i, descending */
-    int64_t *row;                   /* [capacity + 1]: of a length; -1: none */
-    Column *basis;                  /* [rows] */
-    double *inverse;                /* [rows, rows]: of the basis matrix */
-    double *price;                  /* [rows] */
-    double *entering;               /* [rows]: the entering column, in terms of the basis */
-    double *center;                 /* [rows]: prices with the best bound */
-    double bound;                   /* lower bound of the number of packs */
-    double *worth;                  /* [capacity + 1]: price by length; -inf: none */
-    double *best;    /* [layers + 1, capacity + 1]: maximum worth of a pack by slots */
+    int64_t rows, capacity;
+    int64_t *length;  /* [rows]: the length of row i, descending */
+    int64_t *row;     /* [capacity + 1]: of a length; -1: none */
+    Column *basis;    /* [rows] */
+    double *inverse;  /* [rows, rows]: of the basis matrix */
+    double *price;    /* [rows] */
+    double *entering; /* [rows]: the entering column, in terms of the basis */
+    double *center;   /* [rows]: prices with the best bound */
+    double bound;     /* lower bound of the number of packs */
+    Knapsack knapsack;
     PackPart *parts; /* [capacity + 1]: scratch */
     double work;     /* multiplications left */
 } Program;
 
 static Status open_program(Program *s)
 {
-    const int64_t m = s->rows, size = (int64_t)sizeof(double), slots = s->capacity + 1;
+    const int64_t m = s->rows, size = (int64_t)sizeof(double);
     s->basis = arena_zero(s->arena, m * (int64_t)sizeof *s->basis);
     s->inverse = arena_zero(s->arena, m * m * size);
     s->price = arena_zero(s->arena, m * size);
     s->entering = arena_zero(s->arena, m * size);
     s->center = arena_zero(s->arena, m * size);
-    s->worth = arena_take(s->arena, slots * size);
-    s->best = arena_take(s->arena, (s->layers + 1) * slots * size);
-    s->parts = arena_take(s->arena, slots * (int64_t)sizeof *s->parts);
-    if (!s->basis || !s->inverse || !s->price || !s->entering || !s->center || !s->worth ||
-        !s->best || !s->parts)
+    s->parts = arena_take(s->arena, (s->capacity + 1) * (int64_t)sizeof *s->parts);
+    if (!s->basis || !s->inverse || !s->price || !s->entering || !s->center || !s->parts)
         return FAIL(E_NOMEM, "packing of %lld lengths", (long long)m);
     return OK;
 }
@@ -137,83 +135,25 @@ static void invert(Program *s, const int64_t *order)
     }
 }
 
-/* to[w] = max(to[w], base + worth[w]) */
-static void raise(double *restrict to, const double *restrict worth, double base, int64_t count)
-{
-    for (int64_t w = 0; w < count; w++) {
-        const double sum = base + worth[w];
-        to[w] = sum > to[w] ? sum : to[w];
-    }
-}
-
-static double round_work(const Program *s)
-{
-    return (double)s->layers * (double)s->capacity * (double)s->capacity / 2;
-}
-
-/* Fills best by dynamic programming over slots: one layer (any depth) or a layer per document. */
+/* Prices packs. Prices at which no pack is worth more than 1 give a lower bound (Farley 1990). */
 static void price_packs(Program *s, double smoothing)
 {
-    const int64_t slots = s->capacity + 1;
-    for (int64_t i = 0; i < slots; i++) s->worth[i] = -INFINITY;
+    double *worth = s->knapsack.worth;
+    for (int64_t i = 0; i <= s->capacity; i++) worth[i] = -INFINITY;
     for (int64_t i = 0; i < s->rows; i++) {
         const double price = smoothing * s->center[i] + (1 - smoothing) * s->price[i];
-        if (price > 1e-12) s->worth[s->length[i]] = price;
+        if (price > 1e-12) worth[s->length[i]] = price;
     }
-    memset(s->best, 0, (size_t)slots * sizeof *s->best);
-    for (int64_t layer = 0; layer < s->layers; layer++) {
-        const double *from = s->best + layer * slots;
-        double *to = s->best + (s->layers == 1 ? 0 : layer + 1) * slots;
-        if (to != from) memcpy(to, from, (size_t)slots * sizeof *to);
-        for (int64_t c = 0; c < s->capacity; c++)
-            raise(to + c + 1, s->worth + 1, from[c], s->capacity - c);
-    }
-    s->work -= round_work(s);
-
-    /* Prices at which no pack is worth more than 1 give a lower bound (Farley 1990). */
-    const double most = s->best[(s->layers == 1 ? 0 : s->layers) * slots + s->capacity];
+    const double most = knapsack_fill(&s->knapsack);
     double sum = 0;
+    s->work -= knapsack_work(s->capacity, s->knapsack.layers);
     for (int64_t i = 0; i < s->rows; i++) {
-        const double price = s->worth[s->length[i]];
+        const double price = worth[s->length[i]];
         if (price > 0) sum += price * (double)s->lengths->counts[s->length[i]];
     }
     if (sum / most <= s->bound) return;
     s->bound = sum / most;
-    for (int64_t i = 0; i < s->rows; i++) s->center[i] = fmax(0, s->worth[s->length[i]]) / most;
-}
-
-static int by_length(const PackPart *parts, int64_t count, int64_t length)
-{
-    for (int64_t i = 0; i < count; i++)
-        if (parts[i].length == length) return (int)i;
-    return -1;
-}
-
-/* Fills parts with `length` and the best content beside it. */
-static int64_t best_with(Program *s, int64_t length)
-{
-    const int64_t slots = s->capacity + 1;
-    int64_t room = s->capacity - length, layer = s->layers == 1 ? 0 : s->layers - 1, count = 0;
-    s->parts[count++] = (PackPart){(int32_t)length, 1};
-    for (;;) {
-        const double *from = s->best + (layer && s->layers > 1 ? layer - 1 : 0) * slots;
-        const double value = s->best[layer * slots + room];
-        int64_t w = 1;
-        if (!(value > 0) || (s->layers > 1 && !layer)) return count;
-        if (layer && from[room] == value) { /* as good with one document less */
-            layer--;
-            continue;
-        }
-        while (w <= room && from[room - w] + s->worth[w] != value) w++;
-        if (w > room) return count;
-        const int at = by_length(s->parts, count, w);
-        if (at < 0)
-            s->parts[count++] = (PackPart){(int32_t)w, 1};
-        else
-            s->parts[at].times++;
-        room -= w;
-        layer -= layer > 0;
-    }
+    for (int64_t i = 0; i < s->rows; i++) s->center[i] = fmax(0, worth[s->length[i]]) / most;
 }
 
 /* Pivots on the column in `entering`; gain: the packs that a unit of it saves. */
@@ -301,7 +241,8 @@ static Status improve(Program *s)
         price_packs(s, smoothing);
         for (int64_t i = 0; i < s->rows; i++) {
             bool entered;
-            TRY(enter_pattern(s, best_with(s, s->length[i]), &entered));
+            TRY(enter_pattern(s, knapsack_best_with(&s->knapsack, s->length[i], s->parts),
+                              &entered));
             any = any || entered;
         }
         if (packs_now(s) <= s->bound * (1 + GAIN) || (!any && !smoothing)) break;
@@ -310,32 +251,35 @@ static Status improve(Program *s)
     return OK;
 }
 
-Status columns_solve(const Lengths *l, double work, Arena *a, Column **columns, int64_t *count)
+/* One row per length. */
+static Status find_rows(Program *s)
+{
+    const int64_t slots = s->capacity + 1, size = (int64_t)sizeof(int64_t);
+    s->row = arena_take(s->arena, slots * size);
+    s->length = arena_take(s->arena, slots * size);
+    if (!s->row || !s->length) return FAIL(E_NOMEM, "packing");
+    for (int64_t w = s->capacity; w > 0; w--) {
+        s->row[w] = s->lengths->counts[w] ? s->rows : -1;
+        if (s->lengths->counts[w]) s->length[s->rows++] = w;
+    }
+    return OK;
+}
+
+Status columns_solve(const Lengths *l, int64_t layers, double work, Arena *a, Columns *c)
 {
     Program s = {.lengths = l, .arena = a, .capacity = l->capacity, .work = work};
-    int64_t shortest = l->capacity, *order;
     double short_ones, long_ones;
-    s.row = arena_take(a, (l->capacity + 1) * (int64_t)sizeof *s.row);
-    s.length = arena_take(a, (l->capacity + 1) * (int64_t)sizeof *s.length);
-    if (!s.row || !s.length) return FAIL(E_NOMEM, "packing");
-    for (int64_t w = l->capacity; w > 0; w--) {
-        s.row[w] = l->counts[w] ? s.rows : -1;
-        if (!l->counts[w]) continue;
-        s.length[s.rows++] = w;
-        shortest = w;
-    }
-    s.layers = l->depth < l->capacity / shortest ? l->depth : 1;
-    *count = 0;
-    if (round_work(&s) * ROUNDS_MIN > work) return OK;
+    *c = (Columns){0};
+    TRY(find_rows(&s));
     TRY(open_program(&s));
-    order = arena_take(a, s.rows * (int64_t)sizeof *order);
+    TRY(knapsack_init(&s.knapsack, l->capacity, layers, a));
+    int64_t *order = arena_take(a, s.rows * (int64_t)sizeof *order);
     if (!order) return FAIL(E_NOMEM, "packing");
     TRY(begin(&s, true, order, &short_ones));
     TRY(begin(&s, false, order, &long_ones));
     if (short_ones < long_ones) TRY(begin(&s, true, order, &short_ones));
     invert(&s, order);
     TRY(improve(&s));
-    *columns = s.basis;
-    *count = s.rows;
+    *c = (Columns){s.basis, s.rows, s.center};
     return OK;
 }

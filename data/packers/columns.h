@@ -16,9 +16,15 @@ typedef struct Column {
     int64_t count;
 } Column;
 
-/* Returns one column per length that occurs, in a. Stops after `work` multiplications with a
- * feasible solution that is not optimal; *count is 0 if that was too little for a first
- * solution. */
-Status columns_solve(const Lengths *l, double work, Arena *a, Column **columns, int64_t *count);
+typedef struct Columns {
+    const Column *columns; /* [count]: as many as lengths occur */
+    int64_t count;
+    const double *price; /* [count]: of the lengths that occur, the longest first, in packs;
+                          * of all prices seen, those with the best lower bound */
+} Columns;
+
+/* Solves in a; layers: of the knapsack (knapsack.h). Stops after about `work` multiplications
+ * with a feasible solution that is not optimal. */
+Status columns_solve(const Lengths *l, int64_t layers, double work, Arena *a, Columns *c);
 
 #endif

@@ -23,6 +23,7 @@ Status packing_report_histogram(PackingReport *r, const char *path, const Packer
         r->cuts = r->lengths.chunks - r->lengths.documents;
         r->deepest = packing.deepest;
         r->bound = packing_bound(&l);
+        r->notes = packing.notes;
         r->depths = arena_take(&r->arena, (r->deepest + 1) * (int64_t)sizeof *r->depths);
         if (r->depths)
             memcpy(r->depths, packing.depths, (size_t)(r->deepest + 1) * sizeof *r->depths);
@@ -88,6 +89,7 @@ static Status count_packs(PackingReport *r, const Config *c, const Split *s)
         r->deepest = packs.deepest;
         r->cuts = r->lengths.chunks - r->lengths.documents;
         r->bound = packing_bound(&(Lengths){context, 0, r->lengths.counts});
+        r->notes = packs.notes;
         r->depths = arena_take(&r->arena, (r->deepest + 1) * (int64_t)sizeof *r->depths);
         if (r->depths)
             memcpy(r->depths, packs.depths, (size_t)(r->deepest + 1) * sizeof *r->depths);
@@ -161,6 +163,27 @@ static int64_t depth_bound(const PackingReport *r)
     return r->depth_limit ? (r->lengths.chunks + r->depth_limit - 1) / r->depth_limit : 0;
 }
 
+/* The largest of the bounds. */
+static int64_t lower_bound(const PackingReport *r)
+{
+    int64_t bound = r->bound;
+    if (r->in_windows) return bound;
+    if (r->notes.bound > bound) bound = r->notes.bound;
+    return depth_bound(r) > bound ? depth_bound(r) : bound;
+}
+
+static void add_notes(json_t *root, const PackingReport *r)
+{
+    const PackingNotes *n = &r->notes;
+    json_object_set_new(root, "packs_half_empty", json_integer(n->half_empty));
+    json_object_set_new(root, "bound_l2", json_integer(r->bound));
+    json_object_set_new(root, "bound_prices", n->bound ? json_integer(n->bound) : json_null());
+    json_object_set_new(root, "lengths", json_integer(n->lengths));
+    json_object_set_new(root, "price_classes", json_integer(n->classes));
+    json_object_set_new(root, "price_unit", json_integer(n->unit));
+    json_object_set_new(root, "by_best_fit", json_boolean(n->by_best_fit));
+}
+
 static Status print_json(const PackingReport *r)
 {
     const LengthCounts *l = &r->lengths;
@@ -174,12 +197,13 @@ static Status print_json(const PackingReport *r)
         "algorithm", r->algorithm, "capacity", (json_int_t)l->capacity, "depth",
         (json_int_t)r->deepest, "documents", (json_int_t)l->documents, "tokens",
         (json_int_t)l->tokens, "packs", (json_int_t)r->packs, "efficiency", efficiency(r), "factor",
-        factor(r), "lower_bound", (json_int_t)r->bound, "seconds", r->seconds, "gap",
-        (json_int_t)(r->packs - r->bound), "depth_limit", (json_int_t)r->depth_limit, "depth_bound",
-        (json_int_t)depth_bound(r), "empty", (json_int_t)l->empty, "cut", (json_int_t)l->cut,
-        "cuts", (json_int_t)r->cuts, "padding", (json_int_t)padding(r), "packs_by_depth", depths,
-        "attention_pairs", l->squares, "attention_pairs_dense",
+        factor(r), "lower_bound", (json_int_t)lower_bound(r), "seconds", r->seconds, "gap",
+        (json_int_t)(r->packs - lower_bound(r)), "depth_limit", (json_int_t)r->depth_limit,
+        "depth_bound", (json_int_t)depth_bound(r), "empty", (json_int_t)l->empty, "cut",
+        (json_int_t)l->cut, "cuts", (json_int_t)r->cuts, "padding", (json_int_t)padding(r),
+        "packs_by_depth", depths, "attention_pairs", l->squares, "attention_pairs_dense",
         (double)r->packs * capacity * capacity);
+    if (root) add_notes(root, r);
     if (root && r->batch) {
         json_object_set_new(root, "batch", json_integer(r->batch));
         json_object_set_new(root, "steps_per_epoch",
@@ -221,11 +245,37 @@ static void print_epoch(const PackingReport *r)
         printf("unused           %lld tokens after the last whole window\n", (long long)r->unused);
 }
 
+static void print_bounds(const PackingReport *r)
+{
+    const int64_t gap = r->packs - lower_bound(r);
+    printf("lower bound      %lld (Martello-Toth L2)", (long long)r->bound);
+    if (r->notes.bound) printf(", %lld (Farley, from prices)", (long long)r->notes.bound);
+    if (depth_bound(r)) printf(", %lld (depth limit)", (long long)depth_bound(r));
+    printf("; gap %lld packs, %.4f %%\n", (long long)gap,
+           100.0 * (double)gap / (double)lower_bound(r));
+}
+
+static void print_notes(const PackingReport *r)
+{
+    const PackingNotes *n = &r->notes;
+    if (n->classes && (n->classes < n->lengths || n->unit > 1)) {
+        printf("priced           approximately: %lld lengths in %lld classes of neighbours",
+               (long long)n->lengths, (long long)n->classes);
+        if (n->unit > 1) printf(", rounded up to %lld slots", (long long)n->unit);
+        printf("\n");
+    }
+    if (n->by_best_fit)
+        printf(
+            "                 best_fit needs fewer packs for these lengths: its packing is used\n");
+    if (packing_is_half_empty(n->half_empty, r->packs))
+        printf("warning          " PACKING_HALF_EMPTY_TEXT "\n", (long long)n->half_empty,
+               (long long)r->packs);
+}
+
 Status packing_report_print(const PackingReport *r, bool json)
 {
     const LengthCounts *l = &r->lengths;
     if (json) return print_json(r);
-    const int64_t gap = r->packs - r->bound;
     printf("algorithm        %s", r->algorithm);
     if (r->depth_limit) printf(", at most %lld documents per pack", (long long)r->depth_limit);
     printf("\ncapacity         %lld slots\n", (long long)l->capacity);
@@ -238,11 +288,8 @@ Status packing_report_print(const PackingReport *r, bool json)
     if (r->drawn)
         printf("                 (at random positions: some tokens twice per epoch, some not at "
                "all)\n");
-    if (!r->in_windows)
-        printf("lower bound      %lld (Martello-Toth L2); gap %lld packs, %.4f %%\n",
-               (long long)r->bound, (long long)gap, 100.0 * (double)gap / (double)r->bound);
-    if (depth_bound(r) > r->bound)
-        printf("                 %lld from the depth limit alone\n", (long long)depth_bound(r));
+    if (!r->in_windows) print_bounds(r);
+    print_notes(r);
     printf("efficiency       %.4f %%; packing factor %.5f\n", 100 * efficiency(r), factor(r));
     printf("padding          %lld slots\n", (long long)padding(r));
     printf("attention        %.4g pairs of tokens in documents, %.2f %% of dense\n", l->squares,

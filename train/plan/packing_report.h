@@ -18,7 +18,8 @@ typedef struct PackingReport {
     int64_t deepest;     /* documents in the fullest pack */
     int64_t *depths;     /* [deepest + 1]: packs by number of documents */
     int64_t bound;       /* no packing has fewer packs: Martello and Toth's L2 */
-    double seconds;      /* of packing */
+    PackingNotes notes;
+    double seconds; /* of packing */
     /* Of a config: */
     int64_t batch;       /* packs per step; 0: the report is of a histogram */
     bool in_windows;     /* none, concat: documents are cut where a window ends */

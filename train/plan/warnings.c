@@ -26,7 +26,9 @@ DataFacts data_facts(const Dataset *d)
          "beside data.path") \
     RULE(short_val, c->train.eval_every && f->lacks_val && (!d->is_raw || d->val_tokens), \
          "the validation split (%lld tokens) is shorter than a window of %lld: no evaluation", \
-         N(d->val_tokens), N(c->model.context + 1))
+         N(d->val_tokens), N(c->model.context + 1)) \
+    RULE(half_empty_packs, packing_is_half_empty(f->half_empty, f->packs), \
+         PACKING_HALF_EMPTY_TEXT, N(f->half_empty), N(f->packs))
 /* clang-format on */
 
 #define AS_FUNCTION(name, condition, ...)                           \

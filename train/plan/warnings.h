@@ -18,7 +18,9 @@ typedef struct DataFacts {
 typedef struct WarningFacts {
     const Config *config; /* resolved */
     DataFacts data;
-    bool lacks_val; /* the validation split has no sequence */
+    bool lacks_val;     /* the validation split has no sequence */
+    int64_t packs;      /* of the training split; 0: windows, or unknown */
+    int64_t half_empty; /* of them (data/packing.h) */
     /* OpenBLAS's core, when the checkpoint was made and now; NULL: nothing is resumed. */
     const char *core_before, *core;
 } WarningFacts;

@@ -11,6 +11,10 @@ void optim_resolve(OptimConfig *c, int64_t steps)
 {
     if (c->min_lr == -1) c->min_lr = c->lr / 10;
     if (c->decay_steps == 0) c->decay_steps = steps;
+    if (!(c->warmup_share > 0)) return;
+    c->warmup = llround(c->warmup_share * (double)steps);
+    c->resolved_share = c->warmup_share;
+    c->warmup_share = 0;
 }
 
 Status optim_check(const OptimConfig *c)

@@ -29,6 +29,9 @@ CHOICES(Schedule, SCHEDULE_CHOICES, schedule_text)
          "learning-rate schedule after the warm-up", SETTING_SCHEDULE) \
     INT (S, warmup,            100,     0,    1e12, \
          "warm-up steps, over which the learning rate rises linearly", SETTING_SCHEDULE) \
+    REAL(S, warmup_share,        0,     0,       1, \
+         "warm-up as a share of train.steps when the run starts; 0: optim.warmup", \
+         SETTING_SCHEDULE) \
     REAL(S, min_lr,             -1,    -1,      10, \
          "final learning rate, 0 to optim.lr; -1: a tenth of optim.lr", SETTING_SCHEDULE) \
     INT (S, decay_steps,         0,     0,    1e12, \
@@ -39,9 +42,10 @@ CHOICES(Schedule, SCHEDULE_CHOICES, schedule_text)
 
 typedef struct OptimConfig {
     SCHEMA_FIELDS(OPTIM_SETTINGS)
+    double resolved_share; /* the warmup_share that optim_resolve() replaced by warmup; 0: none */
 } OptimConfig;
 
-/* Replaces min_lr -1 and decay_steps 0 by the defaults. */
+/* Replaces min_lr -1 and decay_steps 0 by the defaults, and warmup_share by the steps of warmup. */
 void optim_resolve(OptimConfig *c, int64_t steps);
 
 /* Checks settings against each other. E_CONFIG. */

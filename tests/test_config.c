@@ -60,6 +60,9 @@ static const struct {
     {"model:\n  bias: 1\n", "model.bias = 1: expected true or false"},
     {"model:\n  mlp: gel\n", "a.yaml:2:8: model.mlp = gel: expected one of gelu, relu, relu2, silu, swiglu, geglu"},
     {"model:\n  mlp: gelu|relu\n", "model.mlp = gelu|relu: expected one of"},
+    {"optim:\n  warmup: 9\n  warmup_share: 0.1\n", "a.yaml:3:17: optim.warmup_share = 0.1 and optim.warmup = 9 both set the warm-up: leave one of them out (optim.warmup: a.yaml:2:11)"},
+    {"optim:\n  warmup_share: 1.1\n", "optim.warmup_share = 1.1: expected a number from 0 to 1"},
+    {"optim:\n  warmup_ratio: 0.1\n", "did you mean optim.warmup_share?"},
     {"optim:\n  lr: 3e-4x\n", "a.yaml:2:7: optim.lr = 3e-4x: expected a number from 0 to 10"},
     {"optim:\n  lr: .nan\n", "optim.lr = .nan: expected"},
     {"optim:\n  lr: nan\n", "optim.lr = nan: expected"},
@@ -511,6 +514,7 @@ Test(config, what_is_written_reads_back)
             random_text(rng, &at, c.origin[i]);
         }
         if (c.optim.decay_steps == 0) c.optim.decay_steps = 1;
+        c.optim.warmup_share = 0; /* as in every resolved config */
         c.optim.lr = rng_uniform(rng, at++, 0) * 1e-3;
         c.optim.min_lr = c.optim.lr * rng_uniform(rng, at++, 0);
         c.monitor.window = c.monitor.window + 8 > c.train.steps ? 0 : c.monitor.window + 8;
@@ -523,6 +527,31 @@ Test(config, what_is_written_reads_back)
         cr_assert_eq(config_compare(&c, &d, report, NULL), 0);
         free(text);
     }
+}
+
+/* The share of the run becomes a number of steps, which stays if the run is made longer. */
+Test(config, a_share_of_warmup_is_fixed_when_a_run_starts)
+{
+    static const char text[] = "optim:\n  warmup_share: 0.05\ntrain:\n  steps: 3000\n";
+    char *written;
+    size_t size;
+    save("a.yaml", text, strlen(text));
+    cr_assert_eq(config_load(&c, "a.yaml", 0, NULL), OK, "%s", error_message());
+    cr_assert(c.optim.warmup == 150 && c.optim.warmup_share == 0);
+    cr_assert_eq(config_load(&c, "a.yaml", 1, (const char *[]){"train.steps=500"}), OK);
+    cr_assert_eq(c.optim.warmup, 25);
+    round_trip(false, &written, &size);
+    cr_assert_eq(config_compare(&c, &d, report, NULL), 0);
+    cr_assert_eq(config_parse(&d, written, size, "ckpt", 1, (const char *[]){"train.steps=9000"}),
+                 OK);
+    cr_assert_eq(d.optim.warmup, 25);
+    free(written);
+    cr_assert_eq(config_load(&c, NULL, 2,
+                             (const char *[]){"optim.warmup_share=1", "train.steps=7"}),
+                 OK);
+    cr_assert_eq(c.optim.warmup, 7);
+    cr_assert_eq(config_load(&c, NULL, 1, (const char *[]){"optim.warmup_share=0"}), OK);
+    cr_assert_eq(c.optim.warmup, 100);
 }
 
 Test(config, compare_finds_what_differs)
@@ -617,7 +646,8 @@ Test(config, rows_say_what_may_change_and_what_is_schedule)
                      "monitor.attention_warn monitor.attention_severe monitor.rms_warn "
                      "monitor.log_z_warn monitor.bundles ");
     cr_assert_str_eq(flagged(SETTING_SCHEDULE, out),
-                     "optim.schedule optim.warmup optim.min_lr optim.decay_steps optim.cooldown "
+                     "optim.schedule optim.warmup optim.warmup_share optim.min_lr "
+                     "optim.decay_steps optim.cooldown "
                      "train.steps ");
     cr_assert(config_may_change(schema_find(config_keys, config_key_count, "train", "threads")));
     cr_assert_not(config_may_change(schema_find(config_keys, config_key_count, "train", "steps")));

@@ -237,6 +237,16 @@ Test(schedule, has_odd_corners)
     expect(&c, 55, 0.1 + 0.9 * (1 - sqrt(0.5)));
 }
 
+Test(schedule, warmup_may_be_a_share)
+{
+    OptimConfig c = {.lr = 0.3, .min_lr = 0, .warmup = 100, .warmup_share = 0.05};
+    optim_resolve(&c, 500);
+    cr_assert(c.warmup == 25 && c.warmup_share == 0 && c.resolved_share == 0.05);
+    optim_resolve(&c, 1000); /* once only */
+    cr_assert_eq(c.warmup, 25);
+    cr_assert_float_eq(learning_rate(&c, 5), 0.06, 1e-15);
+}
+
 Test(schedule, min_lr_is_a_tenth_by_default)
 {
     OptimConfig c = {.lr = 0.3, .min_lr = -1};

@@ -131,8 +131,29 @@ Status config_override(Config *c, int count, const char *const overrides[])
     return OK;
 }
 
+static char *origin_of(Config *c, const char *section, const char *name)
+{
+    return c->origin[schema_find(config_keys, config_key_count, section, name) - config_keys];
+}
+
+/* The number of warm-up steps comes from one of two settings. */
+static Status check_warmup(Config *c)
+{
+    char *steps = origin_of(c, "optim", "warmup"), *share = origin_of(c, "optim", "warmup_share");
+    if (!(c->optim.warmup_share > 0)) return OK;
+    if (strcmp(steps, "default"))
+        return blame(c, FAIL(E_CONFIG,
+                             "optim.warmup_share = %g and optim.warmup = %lld both set the "
+                             "warm-up: leave one of them out",
+                             c->optim.warmup_share, (long long)c->optim.warmup));
+    memcpy(steps, share, ORIGIN_MAX);
+    strcpy(share, "default");
+    return OK;
+}
+
 Status config_resolve(Config *c)
 {
+    TRY(check_warmup(c));
     gpt_resolve(&c->model);
     optim_resolve(&c->optim, c->train.steps);
     Status status = gpt_check(&c->model);

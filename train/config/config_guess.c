@@ -21,6 +21,7 @@ static const char *const elsewhere[][2] = {
     {"d_model", "model.width"},
     {"warmup_steps", "optim.warmup"},
     {"warmup_iters", "optim.warmup"},
+    {"warmup_ratio", "optim.warmup_share"},
     {"grad_clip", "optim.clip"},
     {"dataset", "data.path"},
 };

@@ -45,6 +45,12 @@ static void set(BudgetDraft *w, int which, const char *key, int64_t value)
     w->settings[w->count + which] = w->own[which];
 }
 
+static void set_real(BudgetDraft *w, int which, const char *key, double value)
+{
+    snprintf(w->own[which], SETTING, "%s=%.17g", key, value);
+    w->settings[w->count + which] = w->own[which];
+}
+
 /* Chooses layers and width for about `params` parameters, in about the proportion of `base`. */
 static Status choose_shape(const GptConfig *base, int64_t vocab_size, double params, BudgetDraft *w)
 {
@@ -94,7 +100,10 @@ static Status set_steps(BudgetDraft *w, const Config *base, double steps)
     const int64_t count = (int64_t)steps, tenth = count / 10;
     set(w, 3, "train.steps", count);
     set(w, 4, "optim.decay_steps", 0);
-    set(w, 5, "optim.warmup", base->optim.warmup < tenth ? base->optim.warmup : tenth);
+    if (base->optim.resolved_share > 0) /* of these steps */
+        set_real(w, 5, "optim.warmup_share", base->optim.resolved_share);
+    else
+        set(w, 5, "optim.warmup", base->optim.warmup < tenth ? base->optim.warmup : tenth);
     return OK;
 }
 

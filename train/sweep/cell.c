@@ -32,6 +32,7 @@ static void print_key(const Config *c, const Key *k, int64_t accumulate, FILE *f
     char value[TEXT_MAX];
     const bool is_train = accumulate && !strcmp(k->section, "train");
     if (is_train && !strcmp(k->name, "groups")) return;
+    if (!strcmp(k->name, "warmup_share")) return; /* it is resolved: optim.warmup says it */
     if (is_train && !strcmp(k->name, "microbatches"))
         fprintf(file, "train.accumulate: %lld\ntrain.lanes: %lld\n", (long long)accumulate,
                 (long long)(c->train.microbatches / accumulate));
@@ -170,7 +171,7 @@ static Status apply_all(CellMaker *m, const Cell *cell, Config *c)
 {
     *c = *m->base;
     for (int64_t i = 0; i < cell->setting_count; i++) TRY(apply(c, cell->settings[i]));
-    return OK;
+    return cell->batch ? apply_number(c, "train", "batch", cell->batch) : OK;
 }
 
 /* Measures the memory, parameters and FLOPs of the model, which do not depend on train.steps. */
@@ -222,6 +223,7 @@ static Status write_overrides(CellMaker *m, Cell *cell, bool resolved)
         const Setting *s = cell->settings[i];
         fprintf(out, "%s.%s=%s\n", s->section, s->name, s->value);
     }
+    if (cell->batch) fprintf(out, "train.batch=%lld\n", (long long)cell->batch);
     if (cell->run.budget && resolved)
         fprintf(out, "train.steps=%lld\n", (long long)cell->run.steps);
     if (m->spec->warmup_share >= 0 && resolved)

@@ -10,6 +10,7 @@ typedef struct Cell {
     SweepRun run;             /* planned */
     const Setting **settings; /* its settings, without those that follow from its budget */
     int64_t setting_count;
+    int64_t batch;  /* train.batch of its budget, by sweep.batch; 0: none */
     Config *config; /* resolved */
     int64_t memory; /* bytes, approximately */
     int64_t vocab_size;
@@ -35,7 +36,7 @@ typedef struct CellMaker {
     CellData *data;
 } CellMaker;
 
-/* Completes c, given its settings and budget, held_out and extra of its run. E_CONFIG, E_DATA: the
+/* Completes c, given its settings, batch, and budget, held_out and extra of its run. E_CONFIG, E_DATA: the
  * cell is impossible; the message gives the reason but does not name the cell. */
 Status cell_make(CellMaker *m, Cell *c);
 

@@ -80,14 +80,15 @@ static bool is_out(const Spec *s, const SweepRun *r)
                          (double)r->tokens > s->most_epochs * (double)r->unique_tokens);
 }
 
-/* Adds all combinations with a budget; 0: no budget. */
-static Status add_budget(SweepGrid *g, double budget, bool held_out, int64_t combinations,
-                         Faults *f)
+/* Adds all combinations with a budget; 0: no budget. batch: 0: train.batch. */
+static Status add_budget(SweepGrid *g, double budget, int64_t batch, bool held_out,
+                         int64_t combinations, Faults *f)
 {
     for (int64_t i = 0; i < combinations; i++) {
         Cell *cell = NULL;
         TRY(new_cell(g, &cell));
         TRY(combine(g, i, cell));
+        cell->batch = batch;
         cell->run.budget = budget;
         cell->run.held_out = held_out;
         const Status status = cell_make(&g->maker, cell);
@@ -111,11 +112,11 @@ static Status add_all(SweepGrid *g)
         combinations *= s->axes[i].count;
     if (combinations * (budgets ? budgets : 1) > CELLS_MAX)
         return FAIL(E_CONFIG, "sweep: more than %d runs", CELLS_MAX);
-    if (!budgets) TRY(add_budget(g, 0, false, combinations, &f));
+    if (!budgets) TRY(add_budget(g, 0, 0, false, combinations, &f));
     for (int64_t i = 0; i < s->budget_count; i++)
-        TRY(add_budget(g, s->budgets[i], false, combinations, &f));
+        TRY(add_budget(g, s->budgets[i], s->batch ? s->batch[i] : 0, false, combinations, &f));
     for (int64_t i = 0; i < s->held_out_count; i++)
-        TRY(add_budget(g, s->held_out[i], true, combinations, &f));
+        TRY(add_budget(g, s->held_out[i], 0, true, combinations, &f));
     TRY(report_faults(&f));
     if (!g->count)
         return FAIL(E_CONFIG,
@@ -147,28 +148,36 @@ static Status check_different(const SweepGrid *g)
     return status;
 }
 
-/* A budget sets train.steps, and warmup_share optim.warmup: a grid may not set them as well. */
+typedef struct Taken {
+    bool is_taken;
+    const char *section, *name, *text;
+} Taken;
+
+/* What a key of the section sweep sets, the grid may not set as well. */
+static Status check_setting(const Spec *s, const Setting *one)
+{
+    const Taken all[] = {
+        {s->budget_count, "train", "steps", "sweep.budgets sets it already"},
+        {s->batch, "train", "batch", "sweep.batch sets it already"},
+        {s->warmup_share >= 0, "optim", "warmup", "sweep.warmup_share sets it already"},
+        {s->warmup_share >= 0, "optim", "warmup_share", "sweep.warmup_share sets it already"},
+        {s->seed_count, "train", "seed",
+         "sweep.best_seeds gives further ones; leave one of the two out"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].is_taken && !strcmp(one->section, all[i].section) &&
+            !strcmp(one->name, all[i].name))
+            return FAIL(E_CONFIG, "%s%s.%s: %s", one->where, one->section, one->name, all[i].text);
+    return OK;
+}
+
 static Status check_settings(const SweepGrid *g)
 {
     const Spec *s = &g->spec;
     for (int64_t i = 0; i < s->axis_count; i++)
         for (int64_t j = 0; j < s->axes[i].count; j++)
-            for (int64_t k = 0; k < s->axes[i].choices[j].count; k++) {
-                const Setting *one = &s->axes[i].choices[j].settings[k];
-                if (s->budget_count && !strcmp(one->section, "train") &&
-                    !strcmp(one->name, "steps"))
-                    return FAIL(E_CONFIG, "%strain.steps: sweep.budgets sets it already",
-                                one->where);
-                if (s->warmup_share >= 0 && !strcmp(one->section, "optim") &&
-                    !strcmp(one->name, "warmup"))
-                    return FAIL(E_CONFIG, "%soptim.warmup: sweep.warmup_share sets it already",
-                                one->where);
-                if (s->seed_count && !strcmp(one->section, "train") && !strcmp(one->name, "seed"))
-                    return FAIL(E_CONFIG,
-                                "%strain.seed: sweep.best_seeds gives further ones; "
-                                "leave one of the two out",
-                                one->where);
-            }
+            for (int64_t k = 0; k < s->axes[i].choices[j].count; k++)
+                TRY(check_setting(s, &s->axes[i].choices[j].settings[k]));
     return OK;
 }
 
@@ -179,7 +188,8 @@ static Status define(SweepGrid *g)
     FILE *out = open_memstream(&text, &size);
     if (!out) return FAIL(E_NOMEM, "the definition of a sweep");
     for (const Key *k = config_keys; k < config_keys + config_key_count; k++)
-        if (strcmp(k->section, "train") || strcmp(k->name, "threads"))
+        if ((strcmp(k->section, "train") || strcmp(k->name, "threads")) &&
+            (strcmp(k->name, "warmup_share") || g->base->optim.warmup_share > 0))
             fprintf(out, "%s.%s: %s\n", k->section, k->name,
                     config_value(g->base, k, value, sizeof value));
     for (const CellData *d = g->maker.data; d; d = d->next)
@@ -225,18 +235,18 @@ void grid_close(SweepGrid *g)
     *g = (SweepGrid){.count = 0};
 }
 
-/* The run of the grid with the lowest loss at a budget; -1: none is done. */
-static int64_t best_of(const SweepGrid *g, const Sweep *s, double budget, int64_t count)
+/* Whether run i of the grid has ended and is one of the budget's `best` lowest. */
+static bool is_best(const SweepGrid *g, const Sweep *s, double budget, int64_t count, int64_t i)
 {
-    int64_t best = -1;
-    for (int64_t i = 0; i < count; i++) {
-        const SweepRun *r = &s->runs[i];
-        INVARIANT(!strcmp(r->id, g->cells[i].run.id));
-        if (r->budget == budget && r->state == SWEEP_done &&
-            (best < 0 || r->loss < s->runs[best].loss))
-            best = i;
+    const SweepRun *r = &s->runs[i];
+    int64_t lower = 0;
+    if (r->budget != budget || r->state != SWEEP_done) return false;
+    for (int64_t j = 0; j < count; j++) {
+        const SweepRun *other = &s->runs[j];
+        if (other->budget == budget && other->state == SWEEP_done)
+            lower += other->loss < r->loss || (other->loss == r->loss && j < i);
     }
-    return best;
+    return lower < g->spec.best;
 }
 
 /* Adds a copy of a cell with another seed. */
@@ -256,6 +266,7 @@ static Status add_seed(SweepGrid *g, int64_t of, int64_t seed)
     *setting = (Setting){"train", "seed", value, "sweep.best_seeds: "};
     cell->settings[n] = setting;
     cell->setting_count = n + 1;
+    cell->batch = old->batch;
     cell->run.budget = old->run.budget;
     cell->run.held_out = old->run.held_out;
     cell->run.extra = true;
@@ -273,13 +284,14 @@ Status grid_add_seeds(SweepGrid *g, const Sweep *s)
     const Spec *spec = &g->spec;
     const int64_t count = g->count, budgets = spec->budget_count + spec->held_out_count;
     INVARIANT(s->count >= count);
+    for (int64_t i = 0; i < count; i++) INVARIANT(!strcmp(s->runs[i].id, g->cells[i].run.id));
     for (int64_t i = 0; i < (budgets ? budgets : 1); i++) {
         const double budget = !budgets                 ? 0
                               : i < spec->budget_count ? spec->budgets[i]
                                                        : spec->held_out[i - spec->budget_count];
-        const int64_t best = best_of(g, s, budget, count);
-        for (int64_t j = 0; best >= 0 && j < spec->seed_count; j++)
-            TRY(add_seed(g, best, spec->seeds[j]));
+        for (int64_t k = 0; k < count; k++)
+            for (int64_t j = 0; is_best(g, s, budget, count, k) && j < spec->seed_count; j++)
+                TRY(add_seed(g, k, spec->seeds[j]));
     }
     return OK;
 }

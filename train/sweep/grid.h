@@ -24,7 +24,7 @@ typedef struct SweepGrid {
 Status grid_read(SweepGrid *g, const char *path, int count, const char *const overrides[]);
 void grid_close(SweepGrid *g);
 
-/* Adds the runs of sweep.best_seeds once the grid has finished: the best run of each budget with
+/* Adds the runs of sweep.best_seeds once the grid has finished: the best runs of each budget with
  * each of the seeds. s holds the runs of the grid. */
 Status grid_add_seeds(SweepGrid *g, const Sweep *s);
 

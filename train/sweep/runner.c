@@ -286,6 +286,7 @@ static Status open_store(SweepWorker *w, const char *folder)
 static Status sum_up(SweepWorker *w)
 {
     int64_t failed = 0, diverged = 0;
+    char warning[TABLE_WARNING];
     for (int64_t i = 0; i < w->sweep.count; i++) {
         failed += w->sweep.runs[i].state == SWEEP_failed;
         diverged += w->sweep.runs[i].state == SWEEP_diverged;
@@ -296,6 +297,8 @@ static Status sum_up(SweepWorker *w)
         "%s",
         (long long)w->sweep.count, (long long)(w->sweep.count - failed - diverged),
         (long long)diverged, (long long)failed, w->sweep.folder);
+    for (int64_t i = 0; i < w->sweep.count; i++)
+        if (table_few_steps(&w->sweep, i, warning)) show_line(w, "%s", warning);
     if (!failed) return OK;
     return FAIL(E_FAILED,
                 "%lld of %lld runs failed: capstan sweep status %s prints the reasons, --retry "

@@ -221,13 +221,38 @@ static Status read_seeds(const ConfigNode *n, Arena *a, Spec *s)
     return OK;
 }
 
+static Status read_whole(const ConfigNode *n, const char *what, double most, int64_t *out)
+{
+    double x = 0;
+    TRY(number(n, what, 1, most, &x));
+    if (x != floor(x))
+        return FAIL(E_CONFIG, "%s%s: %s is not a whole number", n->where, what, n->text);
+    *out = llround(x);
+    return OK;
+}
+
+/* Numbers may repeat, unlike those of other lists. */
+static Status read_batch(const ConfigNode *n, Arena *a, Spec *s)
+{
+    if (n->kind != NODE_LIST)
+        return FAIL(E_CONFIG,
+                    "%ssweep.batch: expected a list, train.batch at each of sweep.budgets",
+                    n->where);
+    s->batch_count = length(n);
+    s->batch = arena_zero(a, (s->batch_count + 1) * (int64_t)sizeof *s->batch);
+    if (!s->batch) return FAIL(E_NOMEM, "sweep.batch");
+    int64_t i = 0;
+    for (const ConfigNode *one = n->first; one; one = one->next)
+        TRY(read_whole(one, "sweep.batch", 1e9, &s->batch[i++]));
+    return OK;
+}
+
 static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
 {
-    static const char *const keys[] = {"vary",         "budgets",
-                                       "held_out",     "flops",
-                                       "trunks",       "tokens_per_parameter",
-                                       "warmup_share", "best_seeds",
-                                       "epochs",       NULL};
+    static const char *const keys[] = {"vary",         "budgets",    "held_out",
+                                       "flops",        "trunks",     "tokens_per_parameter",
+                                       "warmup_share", "best_seeds", "epochs",
+                                       "batch",        NULL};
     const double most = 1e30;
     FlopsKind kind;
     const char *key = n->key, *best = NULL;
@@ -241,6 +266,8 @@ static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
     if (!strcmp(key, "warmup_share"))
         return number(n, "sweep.warmup_share", 0, 1, &s->warmup_share);
     if (!strcmp(key, "epochs")) return number(n, "sweep.epochs", 0, 1e12, &s->most_epochs);
+    if (!strcmp(key, "batch")) return read_batch(n, a, s);
+    if (!strcmp(key, "best")) return read_whole(n, "sweep.best", CHOICES_MAX, &s->best);
     if (!strcmp(key, "best_seeds")) return read_seeds(n, a, s);
     if (!strcmp(key, "trunks") && n->kind == NODE_SCALAR) {
         s->trunks = !strcmp(n->text, "true");
@@ -265,8 +292,11 @@ static Status read_one(const ConfigNode *n, Arena *a, Spec *s)
 
 Status spec_read(const ConfigNode *root, Arena *a, Spec *s)
 {
-    *s =
-        (Spec){.most_ratio = INFINITY, .most_epochs = INFINITY, .warmup_share = -1, .trunks = true};
+    *s = (Spec){.most_ratio = INFINITY,
+                .most_epochs = INFINITY,
+                .warmup_share = -1,
+                .best = 1,
+                .trunks = true};
     snprintf(s->flops, sizeof s->flops, "%s", flops_name(FLOPS_PRODUCTS));
     if (root->kind != NODE_MAP)
         return FAIL(E_CONFIG, "%ssweep is a section: expected keys such as vary below it",
@@ -276,6 +306,9 @@ Status spec_read(const ConfigNode *root, Arena *a, Spec *s)
         return FAIL(E_CONFIG, "%ssweep: expected vary or budgets", root->where);
     if (s->held_out_count && !s->budget_count)
         return FAIL(E_CONFIG, "%ssweep.held_out: expected sweep.budgets beside it", root->where);
+    if (s->batch && s->batch_count != s->budget_count)
+        return FAIL(E_CONFIG, "%ssweep.batch has %lld numbers, but sweep.budgets has %lld",
+                    root->where, (long long)s->batch_count, (long long)s->budget_count);
     for (int64_t i = 0; i < s->held_out_count; i++)
         for (int64_t j = 0; j < s->budget_count; j++)
             if (s->held_out[i] == s->budgets[j])

@@ -8,12 +8,14 @@
  *           - {model.layers: 2, model.width: 32}
  *           - {model.layers: 4, model.width: 64}
  *       budgets: {from: 1e11, to: 1e13, count: 5}  # FLOPs: sets train.steps of each size
+ *       batch: [2, 4, 8, 8, 8]            # train.batch at each of the budgets
  *       held_out: [4e13]                  # test budgets, left out of fits
  *       flops: products                   # how FLOPs are counted: train/plan/account.h
  *       tokens_per_parameter: {from: 2, to: 200}   # leaves out runs of a budget outside
  *       epochs: 1                         # leaves out runs with more epochs
  *       warmup_share: 0.05                # optim.warmup as a share of train.steps
  *       best_seeds: [2, 3]                # then repeats the best of each budget with these seeds
+ *       best: 2                           # the number of runs of each budget that it repeats; 1
  *       trunks: true                      # trains common first steps once: train/sweep/trunk.h
  * / */
 #ifndef TRAIN_SWEEP_SPEC_H
@@ -44,12 +46,13 @@ typedef struct Spec {
     SweepAxis *axes;
     double *budgets, *held_out;
     int64_t axis_count, budget_count, held_out_count;
+    int64_t *batch, batch_count; /* of each budget; NULL: train.batch */
     char flops[32];
     double least_ratio, most_ratio; /* tokens per parameter */
     double most_epochs;
     double warmup_share; /* negative: optim.warmup stays */
     int64_t *seeds;      /* of best_seeds */
-    int64_t seed_count;
+    int64_t seed_count, best;
     bool trunks;
 } Spec;
 

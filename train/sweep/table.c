@@ -109,6 +109,23 @@ Status table_csv(const Sweep *s, FILE *out)
     return fflush(out) || ferror(out) ? FAIL(E_IO, "the table: %s", strerror(errno)) : OK;
 }
 
+bool table_few_steps(const Sweep *s, int64_t i, char out[TABLE_WARNING])
+{
+    const SweepRun *r = &s->runs[i];
+    if (!(r->budget > 0) || r->held_out || r->state != SWEEP_done || r->steps >= TABLE_STEPS_MIN)
+        return false;
+    for (int64_t j = 0; j < s->count; j++) {
+        const SweepRun *other = &s->runs[j];
+        if (other->budget != r->budget || other->state != SWEEP_done) continue;
+        if (other->loss < r->loss || (other->loss == r->loss && j < i)) return false;
+    }
+    snprintf(out, TABLE_WARNING,
+             "warning: budget %g: its best run has %lld steps; with fewer than %d the loss is too "
+             "high for a scaling law: decrease train.batch there (sweep.batch)",
+             r->budget, (long long)r->steps, (int)TABLE_STEPS_MIN);
+    return true;
+}
+
 void table_status(const Sweep *s, FILE *out)
 {
     int64_t counts[SWEEP_STATES] = {0};
@@ -140,6 +157,8 @@ void table_status(const Sweep *s, FILE *out)
             fputc('\n', out);
         }
     }
+    for (int64_t i = 0; i < s->count; i++)
+        if (table_few_steps(s, i, name)) fprintf(out, "%s\n", name);
 }
 
 static json_t *run_json(const SweepRun *r)
@@ -177,10 +196,13 @@ static json_t *run_json(const SweepRun *r)
 json_t *table_json(const Sweep *s)
 {
     int64_t counts[SWEEP_STATES] = {0};
-    json_t *root = json_object(), *states = json_object(), *runs = json_array();
+    json_t *root = json_object(), *states = json_object(), *runs = json_array(),
+           *few = json_array();
+    char text[TABLE_WARNING];
     for (int64_t i = 0; i < s->count; i++) {
         counts[s->runs[i].state]++;
         json_array_append_new(runs, run_json(&s->runs[i]));
+        if (table_few_steps(s, i, text)) json_array_append_new(few, json_string(text));
     }
     for (int i = 0; i < SWEEP_STATES; i++)
         json_object_set_new(states, sweep_state_name((SweepState)i), json_integer(counts[i]));
@@ -188,5 +210,6 @@ json_t *table_json(const Sweep *s)
     json_object_set_new(root, "flops", json_string(s->flops));
     json_object_set_new(root, "states", states);
     json_object_set_new(root, "runs", runs);
+    json_object_set_new(root, "warnings", few);
     return root;
 }

@@ -2,6 +2,7 @@
 #ifndef DATA_TOKENIZERS_BPE_MODEL_H
 #define DATA_TOKENIZERS_BPE_MODEL_H
 
+#include "data/tokenizers/byte_letters.h"
 #include "data/tokenizers/kind.h"
 #include "data/tokenizers/merge.h"
 #include "data/tokenizers/pretokenize.h"
@@ -29,12 +30,5 @@ Status bpe_read_huggingface(Tokenizer *t, BpeModel *m, Arena *a, const json_t *d
 /* Reads {"pattern": "cl100k", "special": {TEXT: NUMBER, ...}, "ranks": the text of a rank file}. */
 Status bpe_read_ranks(Tokenizer *t, BpeModel *m, Arena *a, const json_t *description,
                       const char *name);
-
-/* The 256 letters that represent bytes in tokenizer.json, as in GPT-2 (Radford et al. 2019): a
- * printable byte is its own letter, the others are U+0100 and following. */
-int byte_letter(unsigned char byte, char out[3]); /* UTF-8, ended; its length, 1 or 2 */
-
-/* The bytes of a text of such letters, at most strlen(letters) of them; -1: another letter. */
-int64_t letters_bytes(const char *letters, unsigned char *out);
 
 #endif

@@ -1,6 +1,7 @@
-#include <string.h>
+#include "data/tokenizers/byte_letters.h"
 
-#include "data/tokenizers/bpe_model.h"
+#include <stdbool.h>
+#include <string.h>
 
 enum { FIRST_HIDDEN = 0x100, LETTERS = 0x144 };
 

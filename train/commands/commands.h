@@ -16,6 +16,7 @@
     X(eval, "compute the loss of a checkpoint over a whole split")                                 \
     X(sample, "generate text from a checkpoint")                                                   \
     X(import, "make a checkpoint of a model of another program (Hugging Face, llama2.c)")          \
+    X(export, "make a file of a checkpoint for another program (llama.cpp)")                       \
     X(explain, "diagnose a loss spike: cause, documents, layers, remedies")                        \
     X(replay, "re-run a spike's batch and a normal batch from the states before and at the spike") \
     X(report, "write an HTML page of runs: curves, spikes, samples and configs, side by side")     \

@@ -39,8 +39,7 @@ char *kind_names(ModelFormat format, char *out, size_t size)
     return out;
 }
 
-/* The i-th row of both tables; NULL at the end. */
-static const KindSetting *setting_at(const Kind *k, int i)
+const KindSetting *kind_setting_at(const Kind *k, int i)
 {
     for (int table = 0; table < 2 && k->settings[table]; table++)
         for (const KindSetting *s = k->settings[table]; s->key || s->names[0] || s->names[1]; s++)
@@ -51,7 +50,7 @@ static const KindSetting *setting_at(const Kind *k, int i)
 const KindSetting *kind_setting(const Kind *k, const char *key)
 {
     const KindSetting *s;
-    for (int i = 0; (s = setting_at(k, i)); i++)
+    for (int i = 0; (s = kind_setting_at(k, i)); i++)
         if (s->key && !strcmp(s->key, key)) return s;
     return NULL;
 }
@@ -177,7 +176,7 @@ Status kind_read(const Kind *k, const KindKeys *f, Config *c)
 {
     const KindSetting *s;
     TRY(config_read(c, NULL, NULL));
-    for (int i = 0; (s = setting_at(k, i)); i++) TRY(read_setting(k, f, s, c));
+    for (int i = 0; (s = kind_setting_at(k, i)); i++) TRY(read_setting(k, f, s, c));
     return OK;
 }
 

@@ -103,6 +103,9 @@ char *kind_key(const Kind *k, ModelFormat format, const KindSetting *s, char *ou
 char *kind_value(const Kind *k, ModelFormat format, const KindSetting *s, const Config *c,
                  char *out, size_t size);
 
+/* The i-th row of both tables; NULL at the end. */
+const KindSetting *kind_setting_at(const Kind *k, int i);
+
 /* The row of a model setting; NULL: none. */
 const KindSetting *kind_setting(const Kind *k, const char *key);
 

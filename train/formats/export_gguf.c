@@ -1,0 +1,167 @@
+/* A model as a GGUF file, for llama.cpp. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/config/config.h"
+#include "train/formats/export.h"
+#include "train/formats/gguf_write.h"
+#include "train/formats/vocabulary.h"
+
+static void put_setting(GgufWriter *w, const Kind *k, const KindSetting *s, const Config *c)
+{
+    char key[128], text[TEXT_MAX];
+    const Key *setting = schema_find(config_keys, config_key_count, "model", s->key);
+    kind_key(k, MODEL_gguf, s, key, sizeof key);
+    kind_value(k, MODEL_gguf, s, c, text, sizeof text);
+    switch (setting->type) {
+    case TYPE_BOOL: gguf_put_bool(w, key, !strcmp(text, "true")); break;
+    case TYPE_REAL: gguf_put_f32(w, key, strtod(text, NULL)); break;
+    case TYPE_INT: gguf_put_u32(w, key, strtoll(text, NULL, 10)); break;
+    default: gguf_put_text(w, key, text); break;
+    }
+}
+
+/* "model" of "out/model.gguf". */
+static void put_name(GgufWriter *w, const char *path)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s", file_name(path));
+    char *dot = strrchr(name, '.');
+    if (dot && dot > name) *dot = '\0';
+    gguf_put_text(w, "general.name", name);
+}
+
+static void put_model(GgufWriter *w, const ModelExport *e)
+{
+    const Config *c = e->model->config;
+    const KindSetting *s;
+    char key[128];
+    gguf_put_text(w, "general.architecture", e->kind->architecture);
+    gguf_put_text(w, "general.type", "model");
+    put_name(w, e->output);
+    gguf_put_u32(w, "general.file_type", dtype_file_type(e->type));
+    gguf_put_u32(w, "general.quantization_version", 2);
+    for (int i = 0; (s = kind_setting_at(e->kind, i)); i++)
+        if (s->key && s->names[MODEL_gguf]) put_setting(w, e->kind, s, c);
+    snprintf(key, sizeof key, "%s.vocab_size", e->kind->architecture);
+    gguf_put_u32(w, key, e->model->model.vocab_size);
+    if (c->model.positions != POSITIONS_rope) return;
+    snprintf(key, sizeof key, "%s.rope.dimension_count", e->kind->architecture);
+    gguf_put_u32(w, key, c->model.width / c->model.heads);
+}
+
+/* llama.cpp's names for patterns that cut text into words. */
+static Status pattern_name(const Vocabulary *v, const char **name)
+{
+    *name = "gpt-2";
+    if (!v->regex) return OK;
+    return FAIL(E_ARG, "the tokenizer cuts text into words by a pattern that llama.cpp has no name "
+                       "for");
+}
+
+static Status put_vocabulary(GgufWriter *w, const Vocabulary *v, const Tokenizer *t)
+{
+    const char *pattern;
+    const int32_t end = tokenizer_end_of_text(t);
+    TRY(pattern_name(v, &pattern));
+    gguf_put_text(w, "tokenizer.ggml.model", "gpt2");
+    gguf_put_text(w, "tokenizer.ggml.pre", pattern);
+    gguf_put_texts(w, "tokenizer.ggml.tokens", v->texts, v->count);
+    gguf_put_i32s(w, "tokenizer.ggml.token_type", v->types, v->count);
+    gguf_put_texts(w, "tokenizer.ggml.merges", v->merges, v->merge_count);
+    gguf_put_u32(w, "tokenizer.ggml.bos_token_id", end);
+    gguf_put_u32(w, "tokenizer.ggml.eos_token_id", end);
+    gguf_put_bool(w, "tokenizer.ggml.add_bos_token", false);
+    return OK;
+}
+
+static Status put_tokenizer(GgufWriter *w, const ModelExport *e)
+{
+    Arena arena = {0};
+    Vocabulary v;
+    const Tokenizer *t = e->model->tokenizer;
+    if (!t) {
+        gguf_put_text(w, "tokenizer.ggml.model", "no_vocab");
+        return OK;
+    }
+    Status status = vocabulary_open(&v, &arena, t, e->model->model.vocab_size);
+    if (status == OK) status = put_vocabulary(w, &v, t);
+    arena_free(&arena);
+    return status;
+}
+
+/* What Capstan alone knows: the config, the step, and a tokenizer that GGUF describes as BPE. */
+static Status put_own(GgufWriter *w, const ModelExport *e)
+{
+    const CheckpointInfo *info = &e->model->checkpoint.info;
+    const char *kind = e->model->tokenizer ? tokenizer_kind(e->model->tokenizer) : "bpe";
+    char *config = strndup(info->config, (size_t)info->config_size),
+         *tokenizer =
+             strndup(info->tokenizer_size ? info->tokenizer : "", (size_t)info->tokenizer_size);
+    if (config && tokenizer) {
+        gguf_put_u64(w, "capstan.step", info->step);
+        gguf_put_text(w, "capstan.config", config);
+        if (strcmp(kind, "bpe")) gguf_put_text(w, "capstan.tokenizer", tokenizer);
+    }
+    const Status status = config && tokenizer ? OK : FAIL(E_NOMEM, "a GGUF header");
+    free(config);
+    free(tokenizer);
+    return status;
+}
+
+static Status pad(Draft *d, int64_t size)
+{
+    static const unsigned char zeros[GGUF_ALIGNMENT];
+    return draft_write(d, zeros, gguf_padding(size));
+}
+
+static Status write_tensors(const ModelExport *e, Draft *d)
+{
+    for (int64_t i = 0; i < e->tensors.count; i++) {
+        const FileTensor *t = &e->tensors.list[i];
+        const Dtype type = export_type(e, t);
+        TRY(export_tensor(e, d, t, type));
+        TRY(pad(d, dtype_size(type, shape_count(t->shape))));
+    }
+    return OK;
+}
+
+static Status write_file(ModelExport *e, GgufWriter *w, Draft *d)
+{
+    unsigned char header[24];
+    for (int64_t i = 0; i < e->tensors.count; i++) {
+        const FileTensor *t = &e->tensors.list[i];
+        gguf_put_tensor(w, t->name, t->shape, export_type(e, t));
+    }
+    TRY(gguf_finish(w, header));
+    const int64_t head = (int64_t)(sizeof header + w->size);
+    e->size = head + gguf_padding(head) + w->data;
+    TRY(draft_open(d, e->output, e->size));
+    TRY(draft_write(d, header, sizeof header));
+    TRY(draft_write(d, w->text, (int64_t)w->size));
+    TRY(pad(d, head));
+    TRY(write_tensors(e, d));
+    return draft_finish(d);
+}
+
+static Status write(ModelExport *e, GgufWriter *w)
+{
+    static Draft d; /* large; and the only one */
+    put_model(w, e);
+    TRY(put_tokenizer(w, e));
+    TRY(put_own(w, e));
+    const Status status = write_file(e, w, &d);
+    draft_close(&d);
+    return status;
+}
+
+Status export_gguf(ModelExport *e)
+{
+    GgufWriter w;
+    TRY(export_open(e, MODEL_gguf));
+    Status status = gguf_open(&w);
+    if (status == OK) status = write(e, &w);
+    gguf_close(&w);
+    return status;
+}

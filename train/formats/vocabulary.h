@@ -1,0 +1,33 @@
+/* A tokenizer as other programs write it: texts of tokens, their types, merges. */
+#ifndef TRAIN_FORMATS_VOCABULARY_H
+#define TRAIN_FORMATS_VOCABULARY_H
+
+#include <stdbool.h>
+
+#include "data/tokenizer.h"
+
+/* As GGUF numbers them. */
+typedef enum TokenType {
+    TOKEN_NORMAL = 1,
+    TOKEN_UNKNOWN = 2,
+    TOKEN_CONTROL = 3,
+    TOKEN_USER = 4,
+    TOKEN_UNUSED = 5,
+    TOKEN_BYTE = 6
+} TokenType;
+
+typedef struct Vocabulary {
+    int64_t count;
+    const char **texts; /* [count]: bytes as ByteLevel letters; unique */
+    int32_t *types;     /* [count] of TokenType */
+    const char **merges;
+    int64_t merge_count;
+    const char *regex; /* how text is cut into words; NULL: as GPT-2 */
+    bool ignore_merges;
+} Vocabulary;
+
+/* Byte-level tokenizers: byte, char, bpe. Tokens up to vocab_size that the tokenizer lacks become
+ * [PAD_i]. Lives in a. E_ARG: another kind. */
+Status vocabulary_open(Vocabulary *v, Arena *a, const Tokenizer *t, int64_t vocab_size);
+
+#endif

@@ -106,7 +106,8 @@ Status points_read_sweep(Points *p, const char *path, Arena *arena)
                                   .tokens = (double)r->tokens,
                                   .flops = r->flops,
                                   .loss = r->loss,
-                                  .unique = (double)r->unique_tokens};
+                                  .unique = (double)r->unique_tokens,
+                                  .path = path};
             status = points_add(p, &one, r->held_out, arena);
         }
     }

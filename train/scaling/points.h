@@ -34,8 +34,9 @@ typedef struct Points {
 Status points_read(Points *p, const char *path, Arena *arena);
 Status points_add(Points *p, const LawPoint *point, bool held, Arena *arena);
 
-/* Warns on `out` of rows of CSV files that have the same numbers as an earlier row, with the lines
- * of the first of them: each counts, which makes intervals too narrow. E_NOMEM. */
+/* Warns on `out` of rows of CSV files, and of runs of sweeps, that have the same numbers as an earlier
+ * one, with the places of the first of them: each counts, which makes intervals too narrow.
+ * E_NOMEM. */
 Status points_warn_repeated(const Points *p, Arena *arena, FILE *out);
 
 /* Removes the `count` points of largest loss. */

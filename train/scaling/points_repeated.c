@@ -34,13 +34,23 @@ static int compare_order(const void *a, const void *b)
 
 typedef const LawPoint *Pair[2]; /* a row, and the first one like it */
 
+static void print_place(const LawPoint *p, FILE *out)
+{
+    fputs(p->path, out);
+    if (p->line) fprintf(out, ":%lld", (long long)p->line);
+}
+
 static void warn(const Pair *pairs, int64_t count, FILE *out)
 {
     fprintf(out, "capstan: warning: %lld row%s same numbers as another one and count%s again:",
             (long long)count, count == 1 ? " has the" : "s have the", count == 1 ? "s" : "");
-    for (int64_t i = 0; i < count && i < NAMED_MAX; i++)
-        fprintf(out, "%s %s:%lld (as %s:%lld)", i ? "," : "", pairs[i][0]->path,
-                (long long)pairs[i][0]->line, pairs[i][1]->path, (long long)pairs[i][1]->line);
+    for (int64_t i = 0; i < count && i < NAMED_MAX; i++) {
+        fputs(i ? ", " : " ", out);
+        print_place(pairs[i][0], out);
+        fputs(" (as ", out);
+        print_place(pairs[i][1], out);
+        fputc(')', out);
+    }
     fprintf(out, "%s; copies make the intervals too narrow: remove them\n",
             count > NAMED_MAX ? ", ..." : "");
 }
@@ -53,7 +63,7 @@ static Status check(const LawPoint *point, int64_t count, Arena *arena, FILE *ou
     Pair *pair = arena_take(arena, (count + 1) * (int64_t)sizeof *pair);
     if (!sorted || !pair) return FAIL(E_NOMEM, "%lld points", (long long)count);
     for (int64_t i = 0; i < count; i++)
-        if (point[i].line) sorted[rows++] = &point[i];
+        if (point[i].path) sorted[rows++] = &point[i];
     qsort(sorted, (size_t)rows, sizeof *sorted, compare);
     for (int64_t begin = 0, i = 1; i < rows; i++) {
         if (!is_same(sorted[i], sorted[begin])) {

@@ -118,13 +118,13 @@ static void warn(void *session, const char *text)
 static WarningFacts facts(const Session *s, const Config *c)
 {
     const Run *r = &s->run;
-    return (WarningFacts){
-        .config = c,
-        .data = data_facts(&r->dataset),
-        .lacks_val = !r->has_val,
-        .packs = r->train.is_packed ? r->train.packs.count : 0,
-        .half_empty = r->train.packs.notes.half_empty,
-    };
+    WarningFacts f = config_facts(c);
+    f.data = data_facts(&r->dataset);
+    f.sequences = r->train.windows;
+    f.half_empty = r->train.packs.notes.half_empty;
+    f.parameters = r->params.count;
+    f.lacks_val = !r->has_val;
+    return f;
 }
 
 /* Warnings at the start: none of them stops the run. A resumed run does not repeat those of its
@@ -134,7 +134,8 @@ static void warn_at_start(Session *s)
     WarningFacts now = facts(s, s->config), before = facts(s, s->before);
     if (*s->core) now.core_before = s->core;
     now.core = model_core(&s->run.params);
-    warnings_new(&now, s->before ? &before : NULL, warn, s);
+    now.stop_after = s->options->stop_after;
+    warnings_find(warnings_of_run, &now, s->before ? &before : NULL, warn, s);
     free(s->before);
     s->before = NULL;
 }

@@ -45,6 +45,13 @@ typedef struct CheckpointInfo {
     int64_t config_size, tokenizer_size; /* 0 bytes: no tokenizer */
 } CheckpointInfo;
 
+/* Whether the parameters are the initial ones; those of an imported model, which has no dataset,
+ * are not. */
+static inline bool checkpoint_is_untrained(const CheckpointInfo *i)
+{
+    return !i->step && *i->dataset;
+}
+
 typedef struct Checkpoint {
     CheckpointInfo info;
     const Params *params; /* m and v NULL: saved without /optim */

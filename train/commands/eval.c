@@ -8,6 +8,7 @@
 #include "autograd/base/threads.h"
 #include "train/commands/commands.h"
 #include "train/generate/loaded_model.h"
+#include "train/plan/warnings.h"
 #include "train/run/evaluate.h"
 #include "train/support/interrupt.h"
 #include "train/support/json.h"
@@ -85,6 +86,22 @@ static Status print(const Args *w, const LoadedModel *t, const Evaluation *e,
     return OK;
 }
 
+static void warn(const Args *w, const LoadedModel *t, const Dataset *d)
+{
+    const CheckpointInfo *info = &t->checkpoint.info;
+    char path[PATH_MAX];
+    const bool is_same = !strcmp(d->digest, info->dataset);
+    const EvalFacts f = {.is_untrained = checkpoint_is_untrained(info),
+                         .path = text_escape(d->path, path, sizeof path),
+                         .is_given = w->data,
+                         .is_train = !strcmp(w->split, "train"),
+                         .is_same = is_same,
+                         .is_other = *info->dataset && !is_same,
+                         .lacks_tokenizer = !d->tokenizer && info->tokenizer_size,
+                         .gains_tokenizer = d->tokenizer && !info->tokenizer_size};
+    warnings_print(warnings_of_eval, &f);
+}
+
 static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
 {
     EvaluateOptions o = {.progress = isatty(STDERR_FILENO) ? stderr : NULL,
@@ -92,6 +109,7 @@ static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
     Evaluation e;
     TRY(dataset_open(d, w->data ? w->data : t->config->data.path));
     TRY(checkpoint_check_dataset(&t->checkpoint, d));
+    warn(w, t, d);
     const Split *split = strcmp(w->split, "train") ? &d->val : &d->train;
     if (w->by_position)
         o.positions = arena_take(&t->arena, POSITION_BINS * (int64_t)sizeof *o.positions);

@@ -7,6 +7,7 @@
 #include "train/commands/commands.h"
 #include "train/formats/huggingface.h"
 #include "train/plan/plan.h"
+#include "train/plan/warnings.h"
 #include "train/scaling/budget.h"
 #include "train/support/clock.h"
 #include "train/support/json.h"
@@ -139,13 +140,14 @@ static Status print_json(const Plan *p)
                   "measured_sequences", (json_int_t)p->measured_sequences));
 }
 
-/* Of the config's dataset, if no option says it. */
-static Status find_vocab(const Config *c, int64_t *vocab_size)
+/* The vocabulary of the config's dataset, if no option says it. */
+static Status find_vocab(const Config *c, int64_t *vocab_size, DataFacts *facts)
 {
     if (*vocab_size) return OK;
     Dataset d;
     Status status = dataset_open(&d, c->data.path);
     *vocab_size = d.vocab_size;
+    if (status == OK) *facts = data_facts(&d);
     dataset_close(&d);
     if (status == OK) return OK;
     char why[512];
@@ -154,12 +156,14 @@ static Status find_vocab(const Config *c, int64_t *vocab_size)
                 why);
 }
 
-/* has_data: the config's dataset is there. */
-static Status plan(const Config *c, int64_t vocab_size, bool has_data, bool measure, bool json)
+/* f: the config, and its dataset if it is there. */
+static Status plan(WarningFacts *f, int64_t vocab_size, bool measure, bool json)
 {
     Plan p;
-    Status status = plan_make(&p, c, vocab_size), probed = OK;
-    if (status == OK && has_data) status = plan_data(&p);
+    Status status = plan_make(&p, f->config, vocab_size), probed = OK;
+    if (status == OK && f->data.is_known) status = plan_data(&p);
+    f->parameters = p.parameters;
+    if (status == OK) warnings_print(warnings_of_run, f);
     if (status == OK && measure) probed = plan_measure(&p);
     if (probed != OK) fprintf(stderr, "capstan: not measured: %s\n", error_message());
     if (status == OK && json) status = print_json(&p);
@@ -199,7 +203,8 @@ static Status plan_huggingface(const char *path, int count, const char *const ov
     TRY(huggingface_config(path, &c, &kind, &own));
     TRY(config_override(&c, count, overrides));
     TRY(config_resolve(&c));
-    return plan(&c, vocab_size ? vocab_size : own, false, false, json);
+    WarningFacts facts = config_facts(&c);
+    return plan(&facts, vocab_size ? vocab_size : own, false, json);
 }
 
 Status command_plan(const Command *self, int argc, char *argv[])
@@ -244,7 +249,7 @@ Status command_plan(const Command *self, int argc, char *argv[])
     if (budget)
         return plan_budget(budget, law, path, count - (path ? 1 : 0), words + (path ? 1 : 0),
                            output, json);
-    const bool has_data = !vocab_size;
-    TRY(find_vocab(&c, &vocab_size));
-    return plan(&c, vocab_size, has_data, !no_measure, json);
+    WarningFacts facts = config_facts(&c);
+    TRY(find_vocab(&c, &vocab_size, &facts.data));
+    return plan(&facts, vocab_size, !no_measure, json);
 }

@@ -11,6 +11,7 @@
 #include "train/generate/loaded_model.h"
 #include "train/generate/sample.h"
 #include "train/plan/plan.h"
+#include "train/plan/warnings.h"
 #include "train/support/clock.h"
 #include "train/support/interrupt.h"
 #include "train/support/json.h"
@@ -149,6 +150,20 @@ static int64_t streams(const Args *w, const LoadedModel *t)
     return count < 1 ? 1 : count;
 }
 
+static void warn(const Args *w, const LoadedModel *t)
+{
+    const SamplerParams *p = &w->sampling.sampler;
+    SampleFacts f = {.is_untrained = checkpoint_is_untrained(&t->checkpoint.info),
+                     .vocab_size = t->model.vocab_size,
+                     .context = t->model.config->context,
+                     .count = w->count,
+                     .temperature = p->temperature,
+                     .top_p = p->top_p,
+                     .top_k = p->top_k};
+    if (sample_prompt_length(t->tokenizer, f.vocab_size, w->prompt, &f.prompt_tokens) == OK)
+        warnings_print(warnings_of_sample, &f);
+}
+
 static Status sample(const Args *w, const LoadedModel *t)
 {
     Decoder d;
@@ -208,6 +223,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
     w.sampling.stop = interrupt_watch(NULL, false);
     if (status == OK) {
         sampling_as_trained(&w.sampling, &t.config->data);
+        warn(&w, &t);
         status = sample(&w, &t);
     }
     loaded_model_close(&t);

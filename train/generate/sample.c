@@ -101,6 +101,16 @@ typedef struct Streams {
     int64_t active_count;
 } Streams;
 
+Status sample_prompt_length(const Tokenizer *t, int64_t vocab_size, const char *prompt,
+                            int64_t *count)
+{
+    int32_t *tokens = malloc((strlen(prompt) + 1) * sizeof *tokens);
+    const Status status =
+        tokens ? encode(t, prompt, vocab_size, tokens, count) : FAIL(E_NOMEM, "a prompt");
+    free(tokens);
+    return status;
+}
+
 /* Reads the prompt, once for all streams. */
 static Status read_prompt(Streams *s, const char *prompt, Arena *a, const real **logits)
 {

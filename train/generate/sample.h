@@ -34,6 +34,10 @@ typedef struct SampleResult {
  * end-of-text token, and under data.objective = prefix the prompt is the prefix. */
 void sampling_as_trained(Sampling *s, const DataConfig *c);
 
+/* The tokens of a prompt. E_ARG: it has a character that the tokenizer lacks. */
+Status sample_prompt_length(const Tokenizer *t, int64_t vocab_size, const char *prompt,
+                            int64_t *count);
+
 /* Writes the samples first .. first + count - 1 to out[0] .. out[count - 1], and flushes after
  * each token. count is at most the streams of d. Samples are generated together, at little more
  * than the cost of one; each is the same as alone. An empty prompt starts from end-of-text.

@@ -3,56 +3,49 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "autograd/kernels/gemm.h"
+
 DataFacts data_facts(const Dataset *d)
 {
-    return (DataFacts){
+    const Split *s = &d->train;
+    DataFacts f = {
         .is_known = true,
-        .is_raw = strcmp(d->format, "capstan"),
-        .vocab_size = d->vocab_size,
+        .is_raw = !d->tokenizer,
+        .vocab_size = d->vocab_size - (d->tokenizer != NULL),
+        .tokens = s->count,
+        .documents = s->documents,
         .val_tokens = d->val.count,
     };
+    for (int64_t i = 0; i < s->documents; i++) {
+        const int64_t length = (int64_t)(s->offsets[i + 1] - s->offsets[i]);
+        if (length > f.longest) f.longest = length;
+        f.prompts += s->prefixes && s->prefixes[i];
+    }
+    return f;
 }
 
-/* RULE(name, condition, sentence ...): f are the facts, c the config, d the dataset; printf's
- * arguments. Whole numbers are cast to long long by N(). */
-#define N(x) ((long long)(x))
-/* clang-format off */
-#define RULES(RULE) \
-    RULE(other_core, f->core_before && strcmp(f->core_before, f->core), \
-         "this run was on OpenBLAS's %s and is now on %s: it continues equal to rounding, not " \
-         "bit for bit", f->core_before, f->core) \
-    RULE(no_val_file, c->train.eval_every && f->lacks_val && d->is_raw && !d->val_tokens, \
-         "no evaluation: there is no token file with val instead of train in its name (val.bin) " \
-         "beside data.path") \
-    RULE(short_val, c->train.eval_every && f->lacks_val && (!d->is_raw || d->val_tokens), \
-         "the validation split (%lld tokens) is shorter than a window of %lld: no evaluation", \
-         N(d->val_tokens), N(c->model.context + 1)) \
-    RULE(half_empty_packs, packing_is_half_empty(f->half_empty, f->packs), \
-         PACKING_HALF_EMPTY_TEXT, N(f->half_empty), N(f->packs))
-/* clang-format on */
+WarningFacts config_facts(const Config *c)
+{
+    return (WarningFacts){.config = c, .no_bfloat16 = gemm_bf16_missing()};
+}
 
-#define AS_FUNCTION(name, condition, ...)                           \
-    static bool name(const WarningFacts *f, char text[WARNING_MAX]) \
-    {                                                               \
-        const Config *c = f->config;                                \
-        const DataFacts *d = &f->data;                              \
-        const bool is_due = condition;                              \
-        if (is_due) snprintf(text, WARNING_MAX, __VA_ARGS__);       \
-        return (void)c, (void)d, is_due;                            \
-    }
-RULES(AS_FUNCTION)
-
-#define AS_ROW(name, ...) {#name, name},
-const WarningRule warning_rules[] = {RULES(AS_ROW)};
-const int warning_rule_count = sizeof warning_rules / sizeof *warning_rules;
-
-void warnings_new(const WarningFacts *now, const WarningFacts *before,
-                  void (*warn)(void *context, const char *text), void *context)
+void warnings_find(const WarningRule *table, const void *now, const void *before,
+                   void (*warn)(void *context, const char *text), void *context)
 {
     char text[WARNING_MAX], old[WARNING_MAX];
-    for (int i = 0; i < warning_rule_count; i++) {
-        const WarningRule *r = &warning_rules[i];
+    for (const WarningRule *r = table; r->name; r++) {
         if (!r->is_due(now, text)) continue;
         if (!before || !r->is_due(before, old) || strcmp(text, old)) warn(context, text);
     }
+}
+
+static void print(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "capstan: warning: %s\n", text);
+}
+
+void warnings_print(const WarningRule *table, const void *facts)
+{
+    warnings_find(table, facts, NULL, print, NULL);
 }

@@ -98,6 +98,7 @@ static Status open_data(CellMaker *m, const char *path, CellData **out)
         snprintf(new->digest, sizeof new->digest, "%s", d.digest);
         new->vocab_size = d.vocab_size;
         new->tokens = d.train.count;
+        new->facts = data_facts(&d);
         new->next = m->data;
         *out = m->data = new;
     }
@@ -278,6 +279,7 @@ Status cell_make(CellMaker *m, Cell *cell)
     if (!c->train.eval_every)
         return FAIL(E_CONFIG, "train.eval_every = 0: a sweep needs the final validation loss");
     TRY(check_data(data, c));
+    cell->data = &data->facts;
 
     r->steps = steps;
     r->tokens = steps * c->train.batch * c->model.context;

@@ -3,6 +3,7 @@
 #define TRAIN_SWEEP_CELL_H
 
 #include "train/config/config.h"
+#include "train/plan/warnings.h"
 #include "train/sweep/spec.h"
 #include "train/sweep/store.h"
 
@@ -14,6 +15,7 @@ typedef struct Cell {
     Config *config; /* resolved */
     int64_t memory; /* bytes, approximately */
     int64_t vocab_size;
+    const DataFacts *data;
     uint64_t start; /* equal in cells that may share their first steps (train/sweep/trunk.h) */
     int64_t trunk;  /* the cell that it branches off; -1: none */
     int64_t branch; /* after this step */
@@ -24,7 +26,8 @@ typedef struct CellData CellData;
 struct CellData {
     char path[TEXT_MAX], digest[33];
     int64_t vocab_size, tokens; /* of the training split */
-    uint64_t checked[64];       /* digests of the data settings that were checked with it */
+    DataFacts facts;
+    uint64_t checked[64]; /* digests of the data settings that were checked with it */
     int checked_count;
     CellData *next;
 };

@@ -316,6 +316,7 @@ static Status show_grid(SweepWorker *w, const char *folder)
     s->count = w->grid.count;
     for (int64_t i = 0; i < s->count; i++) s->runs[i] = w->grid.cells[i].run;
     show_plan(w);
+    show_warnings(w);
     return table_csv(s, w->options->out);
 }
 
@@ -331,6 +332,7 @@ static Status work(SweepWorker *w)
     w->seeded = w->grid.count > 0 && w->sweep.count > 0 && w->sweep.runs[w->sweep.count - 1].extra;
     TRY(arrange(w));
     show_plan(w);
+    show_warnings(w);
     w->stop = interrupt_watch(NULL, false);
     w->save_request = save_requests_watch();
     Status status = loop(w);

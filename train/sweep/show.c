@@ -99,6 +99,32 @@ void show_plan(SweepWorker *w)
                   (long long)g->repeating, g->most_epochs);
 }
 
+/* Whether the warning is due for a run; text is its sentence. */
+static bool is_due(const WarningRule *rule, const Cell *c, char text[WARNING_MAX])
+{
+    WarningFacts f = config_facts(c->config);
+    f.data = *c->data;
+    f.parameters = c->run.params;
+    return rule->is_due(&f, text);
+}
+
+/* Each warning once, with the sentence for the first run. */
+void show_warnings(SweepWorker *w)
+{
+    const SweepGrid *g = &w->grid;
+    const Counts states = count(&w->sweep);
+    if (states.states[SWEEP_planned] < w->sweep.count && !w->options->extend) return;
+    for (const WarningRule *rule = warnings_of_run; rule->name; rule++) {
+        char text[WARNING_MAX], other[WARNING_MAX];
+        int64_t runs = 0;
+        for (int64_t i = 0; i < g->count; i++)
+            runs += is_due(rule, &g->cells[i], runs ? other : text);
+        if (runs)
+            fprintf(stderr, "capstan: warning: %lld of %lld runs: %s\n", (long long)runs,
+                    (long long)g->count, text);
+    }
+}
+
 /* Estimated seconds until all runs have finished. */
 static double left(const SweepWorker *w)
 {

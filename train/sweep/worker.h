@@ -75,8 +75,10 @@ Status worker_start(SweepWorker *w, Child *c);
 /* Handles the end of a child (status of waitpid()): records the result, or starts it again. */
 Status worker_ended(SweepWorker *w, Child *c, int status);
 
-/* Print the plan, once; one line per finished run; and the overall progress. */
+/* Print the plan, and warnings of a sweep that is new or extended, once; one line per finished run;
+ * and the overall progress. */
 void show_plan(SweepWorker *w);
+void show_warnings(SweepWorker *w);
 void show_end(SweepWorker *w, int64_t cell);
 void show_progress(SweepWorker *w);
 void show_line(SweepWorker *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

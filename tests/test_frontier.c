@@ -181,6 +181,35 @@ Test(frontier, refuses_what_it_cannot_continue)
     cr_assert_neq(fit_law(LAW_FRONTIER, points, count, &f, &arena, &r), OK);
 }
 
+/* The lowest of many noisy sizes is too low; the parabola of those near it is not. */
+Test(frontier, a_dense_grid_has_no_bias)
+{
+    FitResult r;
+    FitPrediction p;
+    const FitOptions f = options();
+    double theta[LAW_PARAMETERS_MAX], n, d, off = 0;
+    const Rng rng = rng_stream(1, "dense");
+    law_theta(LAW_CHINCHILLA, truth, theta);
+    for (int i = 0; i < 10 * 50; i++) {
+        LawPoint *one = &points[i];
+        *one = (LawPoint){.flops = 1e17 * pow(3, i / 50)};
+        law_optimum(LAW_CHINCHILLA, theta, one->flops, 6, &n, &d);
+        one->params = n * pow(10, i % 50 / 24.5 - 1);
+        one->tokens = one->flops / 6 / one->params;
+        one->loss =
+            law_loss(LAW_CHINCHILLA, theta, one) * exp(0.005 * rng_normal(rng, (uint64_t)i, 0));
+    }
+    MUST(fit_law(LAW_FRONTIER, points, 500, &f, &arena, &r));
+    for (int b = 0; b < 10; b++) {
+        LawPoint best = {.flops = r.budget[b].flops};
+        law_optimum(LAW_CHINCHILLA, theta, best.flops, 6, &best.params, &best.tokens);
+        off += log(r.budget[b].loss / law_loss(LAW_CHINCHILLA, theta, &best)) / 10;
+    }
+    cr_assert(fabs(off) < 3e-3, "bias %g", off);
+    MUST(fit_predict(&r, &points[450], &p)); /* a tenth of the best size */
+    near(log(p.loss.value / points[450].loss), 0, 0.3, "far from the best size");
+}
+
 Test(frontier, seeds_are_averaged)
 {
     FitResult r;
@@ -205,7 +234,7 @@ static const char *const distance_text[] = {"2 x", "2 to 5 x", "5 to 18 x", "> 1
 typedef struct Score {
     char source[64];
     int pairs, inside;
-    double squares;
+    double squares, width;
 } Score;
 
 static void count_pair(Score *s, const FitValue *run, double outcome)
@@ -213,6 +242,7 @@ static void count_pair(Score *s, const FitValue *run, double outcome)
     s->pairs++;
     s->inside += run->low <= outcome && outcome <= run->high;
     s->squares += pow(log(run->value / outcome), 2);
+    s->width += (run->high - run->low) / (2 * run->value);
 }
 
 /* Fits the first k >= 4 budgets of one sweep, and judges each later one. */
@@ -237,8 +267,9 @@ static void judge_sweep(int64_t count, Score *source, Score distance[DISTANCES])
 
 static void print_score(const Score *s)
 {
-    printf("%-42s %4d pairs, %5.1f %% inside, rms error %.2f %%\n", s->source, s->pairs,
-           100.0 * s->inside / s->pairs, 100 * sqrt(s->squares / s->pairs));
+    printf("%-42s %4d pairs, %5.1f %% inside, rms error %.2f %%, half width %.1f %%\n", s->source,
+           s->pairs, 100.0 * s->inside / s->pairs, 100 * sqrt(s->squares / s->pairs),
+           100 * s->width / s->pairs);
 }
 
 /* Rows of one source are adjacent. */
@@ -384,7 +415,7 @@ Test(frontier, intervals_hold_in_worlds_of_four_laws, .timeout = 120)
                      beyond[i]);
             print_score(&distance[i]);
             total.pairs += distance[i].pairs, total.inside += distance[i].inside;
-            total.squares += distance[i].squares;
+            total.squares += distance[i].squares, total.width += distance[i].width;
         }
         strcpy(total.source, world_text[w]);
         print_score(&total);

@@ -9,6 +9,9 @@
 
 enum { PARABOLA_SIZES = 4, NAMED = 512 };
 
+/* Sizes within this factor of the lowest belong to its parabola; its two neighbours always do. */
+static const double NEAR = 1.5;
+
 /* Averages the losses of each size in place; returns the number of sizes. */
 static int64_t average_seeds(Sized *p, int64_t count)
 {
@@ -23,18 +26,19 @@ static int64_t average_seeds(Sized *p, int64_t count)
     return sizes;
 }
 
-/* The parabola through p[0], p[1] and p[2], of which p[1] is the lowest. */
-static void fill_parabola(const Sized *p, FitBudget *b)
+/* The minimum of the parabola through the lowest size and those near it. */
+static void fill_parabola(const Sized *p, int64_t sizes, int64_t lowest, FitBudget *b)
 {
-    const double left = p[0].log_n - p[1].log_n, right = p[2].log_n - p[1].log_n;
-    const double rise_left = (p[0].log_loss - p[1].log_loss) / left,
-                 rise_right = (p[2].log_loss - p[1].log_loss) / right;
-    const double square = (rise_right - rise_left) / (right - left),
-                 slope = rise_left - square * left;
-    if (!(square > 0)) return; /* three equal losses */
-    b->params = exp(p[1].log_n - 0.5 * slope / square);
-    b->loss = exp(p[1].log_loss - 0.25 * slope * slope / square);
-    b->curvature = 2 * square;
+    double c[3];
+    int64_t from = lowest - 1, end = lowest + 2;
+    while (from > 0 && p[lowest].log_n - p[from - 1].log_n < log(NEAR)) from--;
+    while (end < sizes && p[end].log_n - p[lowest].log_n < log(NEAR)) end++;
+    if (!isoflop_parabola(p + from, end - from, NULL, p[lowest].log_n, c) || !(c[2] > 0)) return;
+    const double at = p[lowest].log_n - 0.5 * c[1] / c[2];
+    if (at < p[from].log_n || at > p[end - 1].log_n) return;
+    b->params = exp(at);
+    b->loss = exp(c[0] - 0.25 * c[1] * c[1] / c[2]);
+    b->curvature = 2 * c[2];
 }
 
 /* p: one point per size, by size. single: each budget has only one. */
@@ -53,7 +57,7 @@ static void fill_budget(const Sized *p, int64_t sizes, bool single, FitBudget *b
         b->left_out = "its largest size has the lowest loss";
     else
         b->params = exp(p[lowest].log_n);
-    if (!b->left_out && sizes >= PARABOLA_SIZES) fill_parabola(p + lowest - 1, b);
+    if (!b->left_out && sizes >= PARABOLA_SIZES) fill_parabola(p, sizes, lowest, b);
 }
 
 static bool is_single(const Isoflops *g)

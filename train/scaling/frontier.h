@@ -2,7 +2,7 @@
  *
  * 1. At each budget C, the losses of one size are averaged over seeds. Of 4 sizes or more, the
  *    lowest point is that of the parabola of log L over log N through the lowest size and its two
- *    neighbours; of 3, the lowest loss. A budget whose lowest size is its smallest or largest is
+ *    neighbours, in a dense grid all within a factor of 1.5; of 3, the lowest loss. A budget whose lowest size is its smallest or largest is
  *    left out. If every budget has one size, those are the lowest points.
  * 2. With x = log C and x_n of the largest budget, log L = a - b phi(x), phi(x) =
  *    (1 - exp(-l (x - x_n))) / l: a power law as l -> 0 (Kaplan et al.), bending towards an

@@ -24,9 +24,7 @@ static int compare_size(const void *a, const void *b)
     return (x->log_n > y->log_n) - (x->log_n < y->log_n);
 }
 
-/* The parabola through (log N - middle, loss): c[0] + c[1] x + c[2] x^2. False if there are too few
- * sizes. */
-static bool parabola(const Sized *p, int64_t count, const double *loss, double middle, double c[3])
+bool isoflop_parabola(const Sized *p, int64_t count, const double *loss, double middle, double c[3])
 {
     double s[5] = {0}, t[3] = {0};
     for (int64_t i = 0; i < count; i++) {
@@ -34,7 +32,7 @@ static bool parabola(const Sized *p, int64_t count, const double *loss, double m
         double power = 1;
         for (int k = 0; k < 5; k++, power *= x) {
             s[k] += power;
-            if (k < 3) t[k] += power * loss[i];
+            if (k < 3) t[k] += power * (loss ? loss[i] : p[i].log_loss);
         }
     }
     const double d = s[0] * (s[2] * s[4] - s[3] * s[3]) - s[1] * (s[1] * s[4] - s[3] * s[2]) +
@@ -110,7 +108,7 @@ static double minimum(const Sized *p, int64_t count, FitMinima how, const double
     if (how == FIT_AKIMA) return minimum_of_spline(p, count, log_loss, least);
     const double middle = 0.5 * (p[0].log_n + p[count - 1].log_n);
     for (int64_t i = 0; i < count; i++) loss[i] = exp(log_loss[i]);
-    if (count < BUDGET_POINTS_MIN || !parabola(p, count, loss, middle, c) || !(c[2] > 0))
+    if (count < BUDGET_POINTS_MIN || !isoflop_parabola(p, count, loss, middle, c) || !(c[2] > 0))
         return NAN;
     const double at = -0.5 * c[1] / c[2];
     *least = c[0] + 0.5 * c[1] * at;
@@ -175,16 +173,16 @@ static int64_t lines(const Isoflops *m, FitMinima how, const double *log_loss, c
 /* The standard deviation of log losses around the parabolas of their budgets. */
 static double noise(const Isoflops *m)
 {
-    double squares = 0, degrees = 0, c[3], loss[KNOTS_MAX];
+    double squares = 0, degrees = 0, c[3];
     for (int64_t b = 0; b < m->budgets; b++) {
         const Sized *p = m->p + m->first[b];
         const int64_t count = m->first[b + 1] - m->first[b];
-        if (count < 4 || count > KNOTS_MAX) continue;
+        if (count < 4) continue;
         const double middle = 0.5 * (p[0].log_n + p[count - 1].log_n);
-        for (int64_t i = 0; i < count; i++) loss[i] = p[i].log_loss;
-        if (!parabola(p, count, loss, middle, c)) continue;
+        if (!isoflop_parabola(p, count, NULL, middle, c)) continue;
         for (int64_t i = 0; i < count; i++) {
-            const double x = p[i].log_n - middle, r = loss[i] - c[0] - c[1] * x - c[2] * x * x;
+            const double x = p[i].log_n - middle,
+                         r = p[i].log_loss - c[0] - c[1] * x - c[2] * x * x;
             squares += r * r;
         }
         degrees += (double)count - 3;

@@ -28,6 +28,11 @@ typedef struct Isoflops {
 /* Groups points by budget. E_NOMEM. */
 Status isoflop_group(const LawPoint *points, int64_t count, Arena *arena, Isoflops *g);
 
+/* The parabola of least squares through (log N - middle, loss): c[0] + c[1] x + c[2] x^2. loss
+ * [count]; NULL: log_loss. False if there are too few sizes. */
+bool isoflop_parabola(const Sized *p, int64_t count, const double *loss, double middle,
+                      double c[3]);
+
 /* Fill theta, draw, and budget or envelope; the envelope even if there is no law. E_DATA: too few
  * curves or budgets. */
 Status isoflop_envelope(const LawPoint *points, int64_t count, const FitOptions *f, Arena *arena,

@@ -101,6 +101,22 @@ void batches_close(Batches *b)
     *b = (Batches){0};
 }
 
+/* Within a window, the last token of a document has no target. */
+static bool lacks_targets(const Split *s)
+{
+    for (int64_t i = 0; i < s->documents; i++)
+        if (s->offsets[i + 1] - s->offsets[i] > 1) return false;
+    return true;
+}
+
+int64_t batches_without_loss(const Batches *b)
+{
+    const DataConfig *c = b->config;
+    if (!b->is_packed) return c->document_mask && lacks_targets(b->split) ? b->windows : 0;
+    if (c->objective != OBJECTIVE_prefix || c->prefix_split == PREFIX_SPLIT_random) return 0;
+    return packs_of_prompts(&b->packs);
+}
+
 /* The image of i under the random permutation of [0, count) that belongs to an epoch, without a
  * table: a Feistel network of random functions permutes the smallest power of 4 that is at least
  * count (Luby & Rackoff 1988), and results outside [0, count) go through it again (Black &

@@ -110,6 +110,10 @@ Status batches_open(Batches *b, const Dataset *d, const Split *split, const Data
                     int64_t context, int64_t sequences, uint64_t seed);
 void batches_close(Batches *b);
 
+/* The number of windows or packs without a loss token, whatever the epoch: packs of prompts, or all
+ * if no document has a second token. */
+int64_t batches_without_loss(const Batches *b);
+
 /* Batch number `batch_index`, from 1, into out (same sequences and context). E_DATA if tokens
  * that it touches are damaged. Threads may call it at once. */
 Status batches_fill(const Batches *b, int64_t batch_index, Batch *out);

@@ -170,3 +170,18 @@ PackChunk packs_chunk(const Packs *p, int64_t i)
     return (PackChunk){begin, least(begin + p->capacity, end), document,
                        (int64_t)s->offsets[document], end};
 }
+
+int64_t packs_of_prompts(const Packs *p)
+{
+    int64_t count = 0;
+    for (int64_t k = 0; k < p->count; k++) {
+        bool has_loss = false;
+        for (int64_t i = p->starts[k]; i < p->starts[k + 1] && !has_loss; i++) {
+            const PackChunk chunk = packs_chunk(p, i);
+            has_loss =
+                chunk.end > chunk.document_begin + (int64_t)p->split->prefixes[chunk.document];
+        }
+        count += !has_loss;
+    }
+    return count;
+}

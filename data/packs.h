@@ -33,4 +33,9 @@ typedef struct PackChunk {
 
 PackChunk packs_chunk(const Packs *p, int64_t i);
 
+/* The number of packs that hold nothing but prompts (split->prefixes): with prompts given by the
+ * dataset, they have no loss. Documents longer than a pack are cut, and parts of them fill some
+ * alone. */
+int64_t packs_of_prompts(const Packs *p);
+
 #endif

@@ -123,7 +123,9 @@ static WarningFacts facts(const Session *s, const Config *c)
     f.sequences = r->train.windows;
     f.half_empty = r->train.packs.notes.half_empty;
     f.parameters = r->params.count;
+    f.silent = batches_without_loss(&r->train);
     f.lacks_val = !r->has_val;
+    f.val_lacks_loss = r->val_lacks_loss;
     return f;
 }
 

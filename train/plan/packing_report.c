@@ -59,22 +59,6 @@ static void count_windows(PackingReport *r, const Split *s, bool mask)
     }
 }
 
-/* Packs with nothing but prompts: those that are longer than a pack are cut, and fill some
- * alone. */
-static int64_t count_silent(const Packs *p, const Split *s)
-{
-    int64_t silent = 0;
-    for (int64_t k = 0; k < p->count; k++) {
-        bool has_loss = false;
-        for (int64_t i = p->starts[k]; i < p->starts[k + 1] && !has_loss; i++) {
-            const PackChunk chunk = packs_chunk(p, i);
-            has_loss = chunk.end > chunk.document_begin + (int64_t)s->prefixes[chunk.document];
-        }
-        silent += !has_loss;
-    }
-    return silent;
-}
-
 static Status count_packs(PackingReport *r, const Config *c, const Split *s)
 {
     const int64_t context = c->model.context;
@@ -95,7 +79,7 @@ static Status count_packs(PackingReport *r, const Config *c, const Split *s)
             memcpy(r->depths, packs.depths, (size_t)(r->deepest + 1) * sizeof *r->depths);
         else
             status = FAIL(E_NOMEM, "a report");
-        if (prefix && !by_chance) r->silent = count_silent(&packs, s);
+        if (prefix && !by_chance) r->silent = packs_of_prompts(&packs);
     }
     packs_close(&packs);
     r->loss_tokens = prefix && by_chance ? -1 : r->lengths.tokens;

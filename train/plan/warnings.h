@@ -21,9 +21,11 @@ typedef struct WarningFacts {
     DataFacts data;
     int64_t sequences;       /* of an epoch; 0: unknown */
     int64_t half_empty;      /* of these, if packed (data/packing.h) */
+    int64_t silent;          /* of these, without a loss token (data/batch.h) */
     int64_t parameters;      /* 0: unknown */
     int64_t stop_after;      /* of `train`; 0: none */
-    bool lacks_val;          /* the validation split has no sequence */
+    bool lacks_val;          /* the validation split has no sequence, or no loss token */
+    bool val_lacks_loss;     /* it has sequences, but no loss token */
     const char *no_bfloat16; /* what this machine lacks for it; NULL: nothing, or unknown */
     /* OpenBLAS's core, when the checkpoint was made and now; NULL: nothing is resumed. */
     const char *core_before, *core;

@@ -138,11 +138,18 @@ static int64_t unjudged(const Config *c)
     RULE(no_val_file, t->eval_every && f->lacks_val && d->is_raw && !d->val_tokens, \
          "no evaluation: there is no token file with val instead of train in its name (val.bin) " \
          "beside data.path") \
-    RULE(short_val, t->eval_every && f->lacks_val && (!d->is_raw || d->val_tokens), \
+    RULE(silent_val, t->eval_every && f->val_lacks_loss, \
+         "no evaluation: no token of the validation split has a loss (model.context = %lld)", \
+         N(g->context)) \
+    RULE(short_val, t->eval_every && f->lacks_val && !f->val_lacks_loss && \
+         (!d->is_raw || d->val_tokens), \
          "the validation split (%lld tokens) is shorter than a window of %lld: no evaluation", \
          N(d->val_tokens), N(g->context + 1)) \
     RULE(half_empty_packs, packing_is_half_empty(f->half_empty, f->sequences), \
          PACKING_HALF_EMPTY_TEXT, N(f->half_empty), N(f->sequences)) \
+    RULE(silent_packs, f->silent, \
+         "%lld of %lld packs hold only prompts and have no loss: model.context = %lld is too small " \
+         "for them", N(f->silent), N(f->sequences), N(g->context)) \
     /* optim */ \
     RULE(lr_zero, o->lr == 0, \
          "optim.lr = 0: no parameter changes; expected a number such as 1e-3") \

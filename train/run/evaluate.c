@@ -111,7 +111,12 @@ static Status run(Evaluator *e, const Gpt *model, const EvaluateOptions *o, Eval
             if (b->targets[row] >= 0) out->bytes += e->sizes[b->targets[row]];
     }
     show(o, count, count, &shown);
-    out->loss = out->tokens ? total / (double)out->tokens : NAN;
+    if (!out->tokens)
+        return FAIL(E_CONFIG,
+                    "no token of %s has a loss: its documents have at most one token, or are cut "
+                    "within their prompts by model.context",
+                    e->batches.split->name);
+    out->loss = total / (double)out->tokens;
     out->perplexity = exp(out->loss);
     out->bits_per_byte = out->bytes ? total / (log(2) * (double)out->bytes) : NAN;
     return OK;

@@ -8,6 +8,16 @@
 #include "optim/schedule.h"
 #include "train/step/model.h"
 
+/* E_CONFIG: no batch can have a loss token. */
+static Status check_losses(const Batches *b)
+{
+    if (batches_without_loss(b) < b->windows) return OK;
+    return FAIL(E_CONFIG, "data.path = %s: no token of its training split has a loss: %s",
+                b->dataset->path,
+                b->is_packed ? "the prompts fill all sequences; model.context is too small"
+                             : "no document has more than one token");
+}
+
 static Status open_parts(Run *r, const Config *c)
 {
     const int64_t context = c->model.context, batch = c->train.batch;
@@ -15,9 +25,11 @@ static Status open_parts(Run *r, const Config *c)
 
     TRY(dataset_open(&r->dataset, c->data.path));
     TRY(batches_open(&r->train, &r->dataset, &r->dataset.train, &c->data, context, batch, seed));
+    TRY(check_losses(&r->train));
     const Status val =
         batches_open(&r->val, &r->dataset, &r->dataset.val, &c->data, context, batch, seed);
-    r->has_val = val == OK;
+    r->val_lacks_loss = val == OK && batches_without_loss(&r->val) == r->val.windows;
+    r->has_val = val == OK && !r->val_lacks_loss;
     if (val != OK && val != E_CONFIG) return val; /* E_CONFIG: it is too short */
     TRY(batch_alloc(&r->batch, &r->arena, batch, context));
 
@@ -142,19 +154,26 @@ Status run_step(Run *r)
     return OK;
 }
 
+/* Adds evaluation batch i, which may have no loss token. */
+static Status add_val_loss(Run *r, int64_t i, double *total, int64_t *tokens)
+{
+    double sum = 0;
+    TRY(batches_eval(&r->val, i, &r->batch));
+    if (r->batch.loss_tokens)
+        TRY(microbatches_loss(r->microbatches, &r->model, &r->batch, &sum, NULL));
+    *total += sum;
+    *tokens += r->batch.loss_tokens;
+    return OK;
+}
+
 Status run_val_loss(Run *r, double *loss)
 {
     const int64_t all = batches_eval_count(&r->val),
                   count = all < r->config->train.eval_batches ? all : r->config->train.eval_batches;
     double total = 0;
     int64_t tokens = 0;
-    for (int64_t i = 0; i < count; i++) {
-        double sum;
-        TRY(batches_eval(&r->val, i * all / count, &r->batch));
-        TRY(microbatches_loss(r->microbatches, &r->model, &r->batch, &sum, NULL));
-        total += sum;
-        tokens += r->batch.loss_tokens;
-    }
-    *loss = tokens ? total / (double)tokens : NAN;
+    for (int64_t i = 0; i < count; i++) TRY(add_val_loss(r, i * all / count, &total, &tokens));
+    for (int64_t i = 0; i < all && !tokens; i++) TRY(add_val_loss(r, i, &total, &tokens));
+    *loss = total / (double)tokens;
     return OK;
 }

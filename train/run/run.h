@@ -15,7 +15,8 @@ typedef struct Run {
     Arena arena;
     Dataset dataset;
     Batches train, val;
-    bool has_val; /* false: the validation split is too short for one window */
+    bool has_val; /* false: the validation split has no window, or none with a loss token */
+    bool val_lacks_loss;
     Batch batch;
     Params params;
     Gpt model;
@@ -39,7 +40,8 @@ typedef struct Run {
     double lr;           /* of the last step */
 } Run;
 
-/* A fresh model on the config's dataset. Borrows c. Close r whatever this returns. */
+/* A fresh model on the config's dataset. E_CONFIG: nothing can be learnt from that, among others.
+ * Borrows c. Close r whatever this returns. */
 Status run_open(Run *r, const Config *c);
 void run_close(Run *r);
 
@@ -61,7 +63,8 @@ Status run_stop_error(const Run *r);
 Status run_step(Run *r);
 
 /* Validation loss in nats per token: the mean over eval_batches batches, evenly spaced over the
- * split, the same ones each time. Only if has_val. */
+ * split, the same ones each time. If none of them has a loss token, the first one that does. Only
+ * if has_val. */
 Status run_val_loss(Run *r, double *loss);
 
 #endif

@@ -35,8 +35,8 @@ Status study_train(Run *r, double *loss)
         TRY(status);
     }
     if (!r->has_val)
-        return FAIL(E_CONFIG, "data.path = %s: its validation split is too short",
-                    r->config->data.path);
+        return FAIL(E_CONFIG, "data.path = %s: its validation split %s", r->config->data.path,
+                    r->val_lacks_loss ? "has no token with a loss" : "is too short");
     TRY(run_val_loss(r, loss));
     if (!isfinite(*loss)) *loss = INFINITY;
     return OK;

@@ -1,6 +1,8 @@
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "autograd/base/text.h"
 #include "data/dataset_internal.h"
@@ -107,12 +109,25 @@ static Status open_h5(Dataset *d, const char *path)
     return OK;
 }
 
+/* E_DATA, with the folder that the relative path starts from: it may not be where the run began. */
+static Status check_exists(const char *path)
+{
+    char here[PATH_MAX];
+    if (*path == '/' || !access(path, F_OK) || errno != ENOENT || !getcwd(here, sizeof here))
+        return OK; /* opening it gives the message */
+    return FAIL(E_DATA,
+                "%s: no such file in %s; if the dataset is elsewhere, give data.path=FILE (eval, "
+                "explain and replay: --data FILE)",
+                path, here);
+}
+
 Status dataset_open(Dataset *d, const char *path)
 {
     *d = (Dataset){.train.name = "train", .val.name = "val", .format = "capstan"};
     d->state = arena_zero(&d->arena, sizeof *d->state);
     d->path = arena_text(&d->arena, path);
     if (!d->state || !d->path) return FAIL(E_NOMEM, "a dataset");
+    TRY(check_exists(path));
     const char *dot = strrchr(path, '.');
     return dot && !strcmp(dot, ".bin") ? dataset_open_raw(d, path) : open_h5(d, path);
 }

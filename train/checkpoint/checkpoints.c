@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "autograd/base/text.h"
@@ -28,6 +29,23 @@ char *checkpoints_path(const char *folder, int64_t step, char out[CHECKPOINT_PAT
 {
     char name[NAME_MAX_HERE];
     return path_of(folder, name_of(step, name), out);
+}
+
+Status checkpoints_find(const char *path, char found[CHECKPOINT_PATH_MAX])
+{
+    static const char *const names[] = {"best.h5", "latest.h5"};
+    char folder[CHECKPOINT_PATH_MAX - NAME_MAX_HERE];
+    struct stat info;
+    if (snprintf(folder, sizeof folder, "%s/checkpoints", path) >= (int)sizeof folder)
+        return FAIL(E_ARG, "%s: the path is too long", path);
+    snprintf(found, CHECKPOINT_PATH_MAX, "%s", path);
+    if (stat(path, &info) || !S_ISDIR(info.st_mode)) return OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!access(path_of(folder, names[i], found), F_OK)) return OK;
+    return FAIL(E_ARG,
+                "%s is a folder without checkpoints/best.h5 and checkpoints/latest.h5; give a "
+                "checkpoint or a run's folder",
+                path);
 }
 
 /* The step in a name that name_of() made, or -1. */

@@ -12,6 +12,10 @@ char *checkpoints_path(const char *folder, int64_t step, char out[CHECKPOINT_PAT
 /* The steps that have a file, ascending; *count of them, in a. A missing folder has none. */
 Status checkpoints_list(const char *folder, Arena *a, int64_t **steps, int64_t *count);
 
+/* The file that is meant where a checkpoint is wanted: path or, if that is a run's folder, its
+ * best.h5 if there is one, else its latest.h5. E_ARG: the folder has neither. */
+Status checkpoints_find(const char *path, char found[CHECKPOINT_PATH_MAX]);
+
 /* Opens the newest checkpoint that is intact and whose name matches its step. *found is false (and
  * r is closed) if there are no checkpoints at all. Calls warn() with a message for each damaged one
  * that it skips. warn NULL: skips none; if the newest is damaged, returns E_FORMAT and names the

@@ -131,7 +131,8 @@ Status command_eval(const Command *self, int argc, char *argv[])
     int count;
     const Option options[] = {
         OPTION_USAGE("[data.key=value ...]"),
-        OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5", "checkpoint to evaluate",
+        OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5|RUN",
+                    "checkpoint to evaluate; of a run's folder, its best.h5 or latest.h5",
                     .required = IN_EVERY_USAGE),
         OPTION_PATH("--data", &w.data, "D.h5",
                     "dataset or token file (default: the one it was trained on)"),
@@ -151,6 +152,8 @@ Status command_eval(const Command *self, int argc, char *argv[])
     threads_set((int)threads);
 
     LoadedModel t;
+    char found[CHECKPOINT_PATH_MAX];
+    TRY(options_find_checkpoint(&w.checkpoint, found));
     Dataset d = {0};
     Status status = loaded_model_open(&t, w.checkpoint, argv);
     if (status == OK) status = loaded_model_set_data(&t, count, settings);

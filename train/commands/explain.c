@@ -8,6 +8,7 @@
 #include "train/commands/commands.h"
 #include "train/diagnose/explain.h"
 #include "train/diagnose/rerun.h"
+#include "train/run/folder.h"
 
 typedef struct Args {
     const char *run, *data;
@@ -199,10 +200,11 @@ Status command_explain(const Command *self, int argc, char *argv[])
     Args w = {.documents = 10, .argv = argv};
     Found f = {0};
     const char *positional[2];
+    char folder[FOLDER_PATH_MAX];
     int count;
     bool helped;
     const Option options[] = {
-        OPTION_USAGE("RUN [STEP]"),
+        OPTION_USAGE("RUN|CONFIG [STEP]"),
         OPTION_INT("--documents", &w.documents, "N", 0, 1e9,
                    "most documents and layers to show (default: 10)"),
         OPTION_PATH("--data", &w.data, "D.h5", "the dataset, if it has moved since the run"),
@@ -215,7 +217,8 @@ Status command_explain(const Command *self, int argc, char *argv[])
     TRY(options_read(self, options, argc, argv, positional, 2, &count, &helped));
     if (helped) return OK;
     if (!count) return FAIL(E_ARG, "which run? give its folder, as in capstan explain runs/NAME");
-    w.run = positional[0];
+    TRY(folder_find(positional[0], folder));
+    w.run = folder;
     if (count == 2) TRY(read_step(positional[1], &w.step));
     threads_set((int)w.threads);
     const Status status = tell_found(&w, &f);

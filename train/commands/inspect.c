@@ -7,6 +7,7 @@
 
 #include "autograd/base/text.h"
 #include "train/commands/commands.h"
+#include "train/diagnose/bundle.h"
 #include "train/support/json.h"
 
 enum { CONFIG_LINES = 12, LINE = 1024 };
@@ -116,18 +117,22 @@ static void print(const json_t *root)
 Status command_inspect(const Command *c, int argc, char *argv[])
 {
     const char *path = NULL;
+    char found[CHECKPOINT_PATH_MAX];
     bool json = false, helped;
     int named;
     json_t *root;
     const Option options[] = {
         OPTION_USAGE("FILE"),
+        OPTION_USAGE("RUN"),
         OPTION_USAGE("RUN/spikes/batch-N"),
         OPTION_JSON(&json),
         {0},
     };
     TRY(options_read(c, options, argc, argv, &path, 1, &named, &helped));
     if (helped) return OK;
-    if (!named) return FAIL(E_ARG, "capstan inspect needs a FILE, or the folder of a bundle");
+    if (!named)
+        return FAIL(E_ARG, "capstan inspect needs a FILE, or the folder of a run or of a bundle");
+    if (!bundle_is_there(path)) TRY(options_find_checkpoint(&path, found));
     Status status = inspect(path, &root);
     if (!root) return status;
     if (json) return status == OK ? json_print(root) : (json_print(root), status);

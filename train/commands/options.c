@@ -269,3 +269,15 @@ Status options_read(const Command *c, const Option *options, int argc, char *arg
     }
     return OK;
 }
+
+Status options_find_checkpoint(const char **path, char found[CHECKPOINT_PATH_MAX])
+{
+    TRY(checkpoints_find(*path, found));
+    if (strcmp(*path, found)) {
+        fputs("capstan: reading ", stderr);
+        text_put(stderr, found, strlen(found));
+        fputc('\n', stderr);
+    }
+    *path = found;
+    return OK;
+}

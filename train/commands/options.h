@@ -8,6 +8,7 @@
 
 #include "autograd/base/error.h"
 #include "autograd/base/threads.h"
+#include "train/checkpoint/checkpoints.h"
 
 typedef enum OptionType {
     TYPE_FLAG,
@@ -101,6 +102,10 @@ struct Command {
 Status options_read(const Command *c, const Option *options, int argc, char *argv[],
                     const char *positional[], int positional_max, int *positional_count,
                     bool *helped);
+
+/* If *path is a run's folder, puts the checkpoint that is meant in its place (checkpoints_find())
+ * and names it on standard error. */
+Status options_find_checkpoint(const char **path, char found[CHECKPOINT_PATH_MAX]);
 
 /* Prints a text and ends the line, from column `indent` on; further lines are indented to it. */
 void options_put_text(const char *text, int indent);

@@ -188,7 +188,8 @@ Status command_sample(const Command *self, int argc, char *argv[])
     bool helped;
     int count;
     const Option options[] = {
-        OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5", "checkpoint to sample from",
+        OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5|RUN",
+                    "checkpoint to sample from; of a run's folder, its best.h5 or latest.h5",
                     .required = IN_EVERY_USAGE),
         OPTION_TEXT("--prompt", &w.prompt, "TEXT",
                     "text to continue (default: none, the start of a document)"),
@@ -219,6 +220,8 @@ Status command_sample(const Command *self, int argc, char *argv[])
     w.sampling.seed = (uint64_t)seed;
 
     LoadedModel t;
+    char found[CHECKPOINT_PATH_MAX];
+    TRY(options_find_checkpoint(&w.checkpoint, found));
     Status status = loaded_model_open(&t, w.checkpoint, argv);
     w.sampling.stop = interrupt_watch(NULL, false);
     if (status == OK) {

@@ -89,8 +89,8 @@ Status command_sweep(const Command *c, int argc, char *argv[])
     bool helped;
     const Option options[] = {
         OPTION_USAGE("CONFIG [section.key=value ...]"),
-        OPTION_USAGE("status SWEEP"),
-        OPTION_USAGE("table SWEEP"),
+        OPTION_USAGE("status SWEEP|CONFIG"),
+        OPTION_USAGE("table SWEEP|CONFIG"),
         OPTION_PATH("--output", &a.output, "PATH",
                     "folder of the sweep (default: runs/<config name>); of table: the CSV file",
                     .usage = IN_USAGE(0) | IN_USAGE(2)),

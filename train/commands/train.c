@@ -60,6 +60,7 @@ Status command_train(const Command *c, int argc, char *argv[])
     int count;
     int64_t parent = 0;
     bool helped, no_report = false;
+    char from[CHECKPOINT_PATH_MAX];
     TrainOptions o = {.out = stdout};
     const Option options[] = {
         OPTION_USAGE("CONFIG [section.key=value ...]"),
@@ -74,7 +75,7 @@ Status command_train(const Command *c, int argc, char *argv[])
                     .usage = IN_USAGE(1)),
         OPTION_FLAG("--overwrite", &o.overwrite, "delete the run in DIR first",
                     .usage = IN_USAGE(0)),
-        OPTION_PATH("--from", &o.from, "F.h5",
+        OPTION_PATH("--from", &o.from, "F.h5|RUN",
                     "start a new run from another run's checkpoint, at its step; the schedule may "
                     "differ from there on",
                     .usage = IN_USAGE(0)),
@@ -100,6 +101,7 @@ Status command_train(const Command *c, int argc, char *argv[])
     if (o.resume && o.overwrite)
         return FAIL(E_ARG, "--resume and --overwrite contradict each other");
     if (parent) TRY(follow(parent));
+    if (o.from) TRY(options_find_checkpoint(&o.from, from));
 
     Config *config = malloc(sizeof *config);
     if (!config) return FAIL(E_NOMEM, "a config");

@@ -47,9 +47,11 @@ Status command_export(const Command *c, int argc, char *argv[])
     const Option options[] = {
         OPTION_PATH("--checkpoint", &a.checkpoint, "F.h5", "checkpoint to export",
                     .required = IN_EVERY_USAGE),
-        OPTION_TEXT("--format", &a.format, "FORMAT", "gguf: a file for llama.cpp",
+        OPTION_TEXT("--format", &a.format, "FORMAT",
+                    "gguf: a file for llama.cpp; huggingface: a folder",
                     .required = IN_EVERY_USAGE),
-        OPTION_PATH("--output", &a.output, "PATH", "file to write; replaced if it exists",
+        OPTION_PATH("--output", &a.output, "PATH",
+                    "file to write, replaced if it exists, or folder, which must be new",
                     .required = IN_EVERY_USAGE),
         OPTION_TEXT(
             "--type", &a.type, "TYPE",

@@ -8,7 +8,7 @@
 static const struct {
     const char *name;
     Status (*run)(ModelExport *e);
-} formats[] = {{"gguf", export_gguf}};
+} formats[] = {{"gguf", export_gguf}, {"huggingface", export_huggingface}};
 
 Status export_open(ModelExport *e, ModelFormat format)
 {
@@ -53,11 +53,10 @@ static Status write_numbers(Draft *d, const FileTensor *t, Dtype type, const rea
     return OK;
 }
 
-Status export_tensor(const ModelExport *e, Draft *d, const FileTensor *t, Dtype type)
+Status export_tensor(Draft *d, const FileTensor *t, Dtype type)
 {
     const int64_t count = shape_count(t->shape);
     real *numbers = malloc((size_t)count * sizeof *numbers);
-    (void)e;
     if (!numbers) return FAIL(E_NOMEM, "%s: %lld numbers", t->name, (long long)count);
     file_tensor_gather(t, numbers);
     const Status status = write_numbers(d, t, type, numbers);

@@ -24,6 +24,7 @@ void model_export_close(ModelExport *e);
 
 /* The formats: one file each, export_NAME.c. Each chooses e->kind, then opens e->tensors. */
 Status export_gguf(ModelExport *e);
+Status export_huggingface(ModelExport *e);
 
 /* For them: */
 
@@ -33,6 +34,6 @@ Status export_open(ModelExport *e, ModelFormat format);
 Dtype export_type(const ModelExport *e, const FileTensor *t);
 
 /* Appends a tensor's numbers. E_ARG: a number is not finite, or too large for the type. */
-Status export_tensor(const ModelExport *e, Draft *d, const FileTensor *t, Dtype type);
+Status export_tensor(Draft *d, const FileTensor *t, Dtype type);
 
 #endif

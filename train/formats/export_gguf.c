@@ -91,18 +91,17 @@ static Status put_tokenizer(GgufWriter *w, const ModelExport *e)
     return status;
 }
 
-/* What Capstan alone knows: the config, the step, and a tokenizer that GGUF describes as BPE. */
+/* What only Capstan knows: the config, the step, and the tokenizer as it describes it. */
 static Status put_own(GgufWriter *w, const ModelExport *e)
 {
     const CheckpointInfo *info = &e->model->checkpoint.info;
-    const char *kind = e->model->tokenizer ? tokenizer_kind(e->model->tokenizer) : "bpe";
     char *config = strndup(info->config, (size_t)info->config_size),
          *tokenizer =
              strndup(info->tokenizer_size ? info->tokenizer : "", (size_t)info->tokenizer_size);
     if (config && tokenizer) {
         gguf_put_u64(w, "capstan.step", info->step);
         gguf_put_text(w, "capstan.config", config);
-        if (strcmp(kind, "bpe")) gguf_put_text(w, "capstan.tokenizer", tokenizer);
+        if (*tokenizer) gguf_put_text(w, "capstan.tokenizer", tokenizer);
     }
     const Status status = config && tokenizer ? OK : FAIL(E_NOMEM, "a GGUF header");
     free(config);
@@ -121,7 +120,7 @@ static Status write_tensors(const ModelExport *e, Draft *d)
     for (int64_t i = 0; i < e->tensors.count; i++) {
         const FileTensor *t = &e->tensors.list[i];
         const Dtype type = export_type(e, t);
-        TRY(export_tensor(e, d, t, type));
+        TRY(export_tensor(d, t, type));
         TRY(pad(d, dtype_size(type, shape_count(t->shape))));
     }
     return OK;

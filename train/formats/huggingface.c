@@ -134,6 +134,21 @@ Status huggingface_config(const char *path, Config *c, const Kind **kind, int64_
     return status;
 }
 
+Status huggingface_own_tokenizer(const char *folder, Arena *a, const char **text)
+{
+    char path[PATH_MAX];
+    json_t *json;
+    *text = NULL;
+    TRY(huggingface_path(folder, "tokenizer_config.json", path));
+    if (!exists(path)) return OK;
+    TRY(load(path, &json));
+    const char *own = json_string_value(json_object_get(json, "capstan_tokenizer"));
+    if (own) *text = arena_text(a, own);
+    const Status status = own && !*text ? FAIL(E_NOMEM, "%s", path) : OK;
+    json_decref(json);
+    return status;
+}
+
 /* A file name without folders: an index may not lead to files elsewhere. */
 static bool is_plain(const char *name)
 {

@@ -16,6 +16,10 @@ Status huggingface_config(const char *path, Config *c, const Kind **kind, int64_
 /* Adds the tensors of a folder's safetensors files. E_DATA. */
 Status huggingface_weights(Weights *w, const char *folder);
 
+/* The tokenizer that export has put into tokenizer_config.json as Capstan describes it, where
+ * tokenizer.json says it otherwise: copied to a; NULL: there is none. E_DATA. */
+Status huggingface_own_tokenizer(const char *folder, Arena *a, const char **text);
+
 /* Whether path is a folder, or a config.json. */
 bool huggingface_recognizes(const char *path);
 

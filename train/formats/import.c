@@ -10,20 +10,58 @@
 #include "data/source.h"
 #include "train/checkpoint/checkpoint.h"
 #include "train/formats/file_tensors.h"
+#include "train/formats/gguf_tokenizer.h"
 #include "train/formats/huggingface.h"
 #include "train/formats/llama2c.h"
 #include "train/formats/safetensors.h"
 
+static Status find_tokenizer(ModelSource *s, const char *folder)
+{
+    char path[PATH_MAX];
+    const char *own;
+    TRY(huggingface_own_tokenizer(folder, &s->arena, &own));
+    if (own) return tokenizer_parse(&s->arena, own, (int64_t)strlen(own), s->name, &s->tokenizer);
+    TRY(huggingface_path(folder, "tokenizer.json", path));
+    if (!access(path, F_OK)) s->tokenizer_path = arena_text(&s->arena, path);
+    return OK;
+}
+
 static Status open_huggingface(ModelSource *s, const char *path)
 {
-    char tokenizer[PATH_MAX];
     TRY(huggingface_config(path, &s->config, &s->kind, &s->vocab_size));
     TRY(huggingface_weights(&s->weights, path));
-    TRY(huggingface_path(path, "tokenizer.json", tokenizer));
-    if (!access(tokenizer, F_OK)) s->tokenizer_path = arena_text(&s->arena, tokenizer);
+    if (s->wants_tokenizer) TRY(find_tokenizer(s, path));
     s->format = MODEL_huggingface;
     s->what = "a Hugging Face folder";
     return OK;
+}
+
+/* The vocabulary is that of the embedding. */
+static Status read_gguf(ModelSource *s, const Gguf *g)
+{
+    char known[256], shown[128];
+    const KindKeys keys = gguf_keys(g);
+    const char *type = gguf_text(g, "general.architecture", &s->arena);
+    s->kind = type ? kind_find(MODEL_gguf, type) : NULL;
+    if (!s->kind)
+        return FAIL(E_DATA, "%s: general.architecture = %s is not supported; expected one of %s",
+                    g->name, text_escape(type ? type : "", shown, sizeof shown),
+                    kind_names(MODEL_gguf, known, sizeof known));
+    TRY(kind_read(s->kind, &keys, &s->config));
+    for (const Weight *w = s->weights.list; w < s->weights.list + s->weights.count; w++)
+        if (!strcmp(w->name, "token_embd.weight")) s->vocab_size = w->shape.dim[0];
+    if (s->vocab_size < 1 || s->vocab_size > INT32_MAX)
+        return FAIL(E_DATA, "%s: the tensor token_embd.weight is missing", g->name);
+    return s->wants_tokenizer ? gguf_tokenizer(g, &s->arena, &s->tokenizer) : OK;
+}
+
+static Status open_gguf(ModelSource *s, const char *path)
+{
+    Gguf g;
+    s->what = "a GGUF file";
+    s->format = MODEL_gguf;
+    TRY(gguf_read(&s->weights, path, &g));
+    return read_gguf(s, &g);
 }
 
 static Status open_llama2c(ModelSource *s, const char *path)
@@ -39,6 +77,7 @@ static const struct {
     bool (*recognizes)(const unsigned char *bytes, int64_t size);
     Status (*open)(ModelSource *s, const char *path);
 } formats[] = {
+    {gguf_recognizes, open_gguf},
     {llama2c_recognizes, open_llama2c},
 };
 
@@ -86,7 +125,7 @@ static Status choose_tokenizer(ModelSource *s, const char *given)
 Status model_source_open(ModelSource *s, const char *path, const char *tokenizer)
 {
     char name[PATH_MAX];
-    *s = (ModelSource){.what = ""};
+    *s = (ModelSource){.what = "", .wants_tokenizer = !tokenizer};
     s->name = arena_text(&s->arena, text_escape(path, name, sizeof name));
     if (!s->name) return FAIL(E_NOMEM, "%s", path);
     TRY(huggingface_recognizes(path) ? open_huggingface(s, path) : open_file(s, path));
@@ -121,11 +160,12 @@ static Status check_tensor(const ModelSource *s, const FileTensor *t)
         return FAIL(E_DATA, "%s: %s is %s; expected %s", w->path, t->name, shape_text(w->shape),
                     expected);
     if (w->dtype == DTYPE_unknown)
-        return FAIL(E_DATA, "%s: %s has numbers of type %s; expected F32, F16, BF16%s", w->path,
-                    t->name, text_escape(w->dtype_text, dtype, sizeof dtype),
-                    s->format == MODEL_gguf ? " or Q8_0 (llama-quantize --allow-requantize "
-                                              "converts a file to them)"
-                                            : "");
+        return FAIL(E_DATA, "%s: %s has numbers of type %s; expected %s", w->path, t->name,
+                    text_escape(w->dtype_text, dtype, sizeof dtype),
+                    s->format == MODEL_gguf
+                        ? "F32, F16, BF16 or Q8_0 (llama.cpp converts a file to them: "
+                          "llama-quantize --allow-requantize IN.gguf OUT.gguf f16)"
+                        : "F32, F16 or BF16");
     w->is_used = true;
     return OK;
 }

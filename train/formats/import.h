@@ -19,7 +19,8 @@ typedef struct ModelSource {
      * none. */
     const char *tokenizer_path;
     Tokenizer *tokenizer;
-    Arena arena; /* of the tokenizer */
+    bool wants_tokenizer; /* nobody has given another one */
+    Arena arena;          /* of the tokenizer */
 } ModelSource;
 
 /* Opens whatever is at path: the table of formats is in import.c. tokenizer: a file, "byte" or

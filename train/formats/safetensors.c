@@ -88,27 +88,17 @@ static Status add(File *f, const char *name, const json_t *entry)
     return weights_add(f->weights, &w);
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const Weight *x = a, *y = b;
-    if (x->data != y->data) return x->data < y->data ? -1 : 1;
-    return (x->size > y->size) - (x->size < y->size);
-}
-
 /* Tensors follow one another: overlapping ones could hide what is loaded, gaps what is not. */
 static Status check_places(File *f, int64_t first)
 {
     const Weights *w = f->weights;
     const unsigned char *end = f->data;
-    const int64_t count = w->count - first;
-    if (count) qsort(w->list + first, (size_t)count, sizeof *w->list, by_place);
+    TRY(weights_check_overlap(f->weights, first));
     for (int64_t i = first; i < w->count; i++) {
-        text_escape(w->list[i].name, f->shown, sizeof f->shown);
-        if (w->list[i].data != end)
-            return FAIL(E_DATA, "%s: %s: %s", f->name, f->shown,
-                        w->list[i].data < end ? "overlaps another tensor"
-                                              : "bytes before it belong to no tensor");
-        end += w->list[i].size;
+        if (w->list[i].data > end)
+            return FAIL(E_DATA, "%s: %s: bytes before it belong to no tensor", f->name,
+                        text_escape(w->list[i].name, f->shown, sizeof f->shown));
+        end = w->list[i].data + w->list[i].size;
     }
     if (end != f->data + f->size)
         return FAIL(E_DATA, "%s: the last %lld bytes belong to no tensor", f->name,

@@ -2,6 +2,7 @@
 #ifndef TRAIN_FORMATS_VOCABULARY_H
 #define TRAIN_FORMATS_VOCABULARY_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "data/tokenizer.h"
@@ -29,5 +30,14 @@ typedef struct Vocabulary {
 /* Byte-level tokenizers: byte, char, bpe. Tokens up to vocab_size that the tokenizer lacks become
  * [PAD_i]. Lives in a. E_ARG: another kind. */
 Status vocabulary_open(Vocabulary *v, Arena *a, const Tokenizer *t, int64_t vocab_size);
+
+/* The object of a tokenizer.json, a byte-level BPE. NULL: out of memory, or a text is not UTF-8. */
+json_t *vocabulary_json(const Vocabulary *v);
+
+/* A tokenizer.json for any kind, in a. E_ARG: a kind that has none. */
+Status vocabulary_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size);
+
+/* The text of end-of-text. */
+const char *vocabulary_end(const Tokenizer *t);
 
 #endif

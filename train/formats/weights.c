@@ -79,6 +79,25 @@ Status weights_add(Weights *w, const Weight *one)
     return OK;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const Weight *x = a, *y = b;
+    if (x->data != y->data) return x->data < y->data ? -1 : 1;
+    return (x->size > y->size) - (x->size < y->size);
+}
+
+Status weights_check_overlap(Weights *w, int64_t first)
+{
+    char shown[128];
+    const int64_t count = w->count - first;
+    if (count) qsort(w->list + first, (size_t)count, sizeof *w->list, by_place);
+    for (int64_t i = first + 1; i < w->count; i++)
+        if (w->list[i].data < w->list[i - 1].data + w->list[i - 1].size)
+            return FAIL(E_DATA, "%s: %s: overlaps another tensor", w->list[i].path,
+                        text_escape(w->list[i].name, shown, sizeof shown));
+    return OK;
+}
+
 static int by_name(const void *a, const void *b)
 {
     const Weight *x = a, *y = b;

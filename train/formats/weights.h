@@ -38,6 +38,9 @@ void weights_close(Weights *w);
 /* Adds a tensor; its name is copied. E_NOMEM. */
 Status weights_add(Weights *w, const Weight *one);
 
+/* Of the tensors from `first` on, which are sorted by place. E_DATA: two overlap. */
+Status weights_check_overlap(Weights *w, int64_t first);
+
 /* After the last weights_add(). E_DATA: two tensors have one name. */
 Status weights_sort(Weights *w);
 Weight *weights_find(const Weights *w, const char *name); /* NULL: there is none */

@@ -15,8 +15,8 @@
     X(sweep, "train a grid of configs, or resume it; show its state or its table")                 \
     X(eval, "compute the loss of a checkpoint over a whole split")                                 \
     X(sample, "generate text from a checkpoint")                                                   \
-    X(import, "make a checkpoint of a model of another program (Hugging Face, llama2.c)")          \
-    X(export, "make a file of a checkpoint for another program (llama.cpp)")                       \
+    X(import, "make a checkpoint of a model of Hugging Face, llama.cpp or llama2.c")               \
+    X(export, "write a checkpoint as a model of llama.cpp (GGUF) or Hugging Face")                 \
     X(explain, "diagnose a loss spike: cause, documents, layers, remedies")                        \
     X(replay, "re-run a spike's batch and a normal batch from the states before and at the spike") \
     X(report, "write an HTML page of runs: curves, spikes, samples and configs, side by side")     \

@@ -94,10 +94,14 @@ Status command_sweep(const Command *c, int argc, char *argv[])
         OPTION_PATH("--output", &a.output, "PATH",
                     "folder of the sweep (default: runs/<config name>); of table: the CSV file",
                     .usage = IN_USAGE(0) | IN_USAGE(2)),
-        OPTION_INT("--jobs", &a.run.jobs, "N", 1, 256, "runs in parallel (default: one per core)",
+        OPTION_INT("--jobs", &a.run.jobs, "N", 1, 256,
+                   "runs in parallel (default: as many as there are threads for)",
                    .usage = IN_USAGE(0)),
         OPTION_INT("--threads", &a.run.threads, "N", 0, THREADS_MAX,
-                   "CPU threads in all; 0: one per core (default)", .usage = IN_USAGE(0)),
+                   "CPU threads of each run; 0 (default): train.threads, or a share of "
+                   "OMP_NUM_THREADS or of "
+                   "the cores",
+                   .usage = IN_USAGE(0)),
         OPTION_FLAG("--dry-run", &a.run.dry_run, "check the grid and list its runs, but start none",
                     .usage = IN_USAGE(0)),
         OPTION_FLAG("--extend", &a.run.extend, "resume although the grid has grown",

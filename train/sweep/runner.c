@@ -107,15 +107,20 @@ static bool may_start(const SweepWorker *w, int64_t i)
     return cell->trunk < 0 || trunk_is_ready(&w->sweep, cell) || is_over(w, cell->trunk);
 }
 
+/* The threads that each run is given; 0: a fair share. */
+static int64_t fixed_threads(const SweepWorker *w)
+{
+    return w->options->threads ? w->options->threads : w->grid.base->train.threads;
+}
+
 static int choose_threads(const SweepWorker *w)
 {
     int64_t used = 0, waiting = 0;
-    if (w->options->threads) return (int)w->options->threads;
-    if (w->grid.base->train.threads) return (int)w->grid.base->train.threads;
+    if (fixed_threads(w)) return (int)fixed_threads(w);
     for (int64_t i = 0; i < w->jobs; i++)
         if (w->children[i].claim.file >= 0) used += w->children[i].threads;
     for (int64_t i = 0; i < w->sweep.count; i++) waiting += !is_over(w, i) && !is_mine(w, i);
-    const int64_t fair = waiting ? (w->cores - used) / waiting : 1;
+    const int64_t fair = waiting ? (w->threads - used) / waiting : 1;
     return (int)(fair > 1 ? fair : 1);
 }
 
@@ -320,12 +325,24 @@ static Status show_grid(SweepWorker *w, const char *folder)
     return table_csv(s, w->options->out);
 }
 
+static Status open_children(SweepWorker *w)
+{
+    const int64_t each = fixed_threads(w) ? fixed_threads(w) : 1;
+    w->jobs = w->options->jobs ? w->options->jobs : w->threads / each > 1 ? w->threads / each : 1;
+    if (w->jobs > JOBS_MAX) w->jobs = JOBS_MAX;
+    w->children = calloc((size_t)w->jobs, sizeof *w->children);
+    if (!w->children) return FAIL(E_NOMEM, "a sweep");
+    for (int64_t i = 0; i < w->jobs; i++) w->children[i].claim.file = -1;
+    return OK;
+}
+
 static Status work(SweepWorker *w)
 {
     char folder[SWEEP_PATH_MAX];
     const SweepOptions *o = w->options;
     TRY(sweep_folder(o->config, o->folder, folder));
     TRY(grid_read(&w->grid, o->config, o->override_count, o->overrides));
+    TRY(open_children(w));
     if (o->dry_run) return show_grid(w, folder);
     TRY(make_folders(folder));
     TRY(open_store(w, folder));
@@ -346,15 +363,9 @@ Status sweep_run(const SweepOptions *o)
     SweepWorker *w = calloc(1, sizeof *w);
     if (!w) return FAIL(E_NOMEM, "a sweep");
     w->options = o;
-    w->cores = threads_cores();
-    const int64_t threads = o->threads ? o->threads : 1;
-    w->jobs = o->jobs ? o->jobs : w->cores / threads > 1 ? w->cores / threads : 1;
-    if (w->jobs > JOBS_MAX) w->jobs = JOBS_MAX;
+    w->threads = threads_default();
     w->is_terminal = isatty(fileno(o->out));
-    w->children = calloc((size_t)w->jobs, sizeof *w->children);
-    Status status = w->children ? OK : FAIL(E_NOMEM, "a sweep");
-    for (int64_t i = 0; w->children && i < w->jobs; i++) w->children[i].claim.file = -1;
-    if (status == OK) status = work(w);
+    const Status status = work(w);
     if (w->line_open) fputc('\n', o->out);
     sweep_close(&w->sweep);
     grid_close(&w->grid);

@@ -1,4 +1,4 @@
-/* Trains the runs of a grid in parallel, as many as there are cores, until all have finished.
+/* Trains the runs of a grid in parallel, as many as there are threads for, until all have finished.
  *
  * Several workers (processes on one machine, or on several that share a file system with locks) may
  * work on one sweep: the store changes only under its lock, and a worker needs the claim of a run
@@ -15,7 +15,7 @@ typedef struct SweepOptions {
     const char *const *overrides;
     int override_count;
     const char *folder;    /* NULL: runs/<config name> */
-    int64_t jobs, threads; /* parallel runs, threads of each; 0: by the number of cores */
+    int64_t jobs, threads; /* parallel runs, threads of each; 0: by threads_default() */
     bool extend;           /* accept a grid that has grown */
     bool retry;            /* run failed runs again */
     bool dry_run;          /* only check the grid and print it */

@@ -141,7 +141,7 @@ static double left(const SweepWorker *w)
         sum += seconds;
         if (seconds > longest) longest = seconds;
     }
-    const double shared = sum / (double)(w->jobs < w->cores ? w->jobs : w->cores);
+    const double shared = sum / (double)(w->jobs < w->threads ? w->jobs : w->threads);
     return shared > longest ? shared : longest;
 }
 

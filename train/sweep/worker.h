@@ -31,10 +31,10 @@ typedef struct SweepWorker {
     SweepGrid grid;
     Sweep sweep; /* the store as last read */
     Child *children;
-    int64_t jobs, cores;
-    int64_t *order;   /* the cells in the order of starting */
-    bool seeded;      /* the runs of sweep.best_seeds were added */
-    bool is_stopping; /* the children have been asked to stop */
+    int64_t jobs, threads; /* parallel runs; threads of all: OMP_NUM_THREADS, or one per core */
+    int64_t *order;        /* the cells in the order of starting */
+    bool seeded;           /* the runs of sweep.best_seeds were added */
+    bool is_stopping;      /* the children have been asked to stop */
     const volatile sig_atomic_t *stop;
     volatile sig_atomic_t *save_request;
     Estimate estimate;

@@ -1,5 +1,6 @@
 #include "data/binary.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A kind of file begins with these bytes. Those that could begin a text, too, need a zero byte. */
@@ -66,29 +67,42 @@ static const char *utf16_order(const unsigned char *bytes, int64_t size)
     return NULL;
 }
 
-static Status fail(const char *name, bool is_unpacked, const char *what, const char *remedy)
+typedef struct Subject {
+    const char *name;
+    bool is_unpacked, has_force;
+} Subject;
+
+/* remedy: what to do about it; "" if there is nothing. */
+static Status fail(const Subject *s, const char *what, const char *remedy)
 {
-    return FAIL(E_DATA, "%s: not text but %s%s; %s (--force: take its bytes as they are)", name,
-                what, is_unpacked ? ", within gzip" : "", remedy);
+    return FAIL(E_DATA, "%s: not text but %s%s%s%s%s", s->name, what,
+                s->is_unpacked ? ", within gzip" : "", *remedy ? "; " : "", remedy,
+                s->has_force ? " (--force: take its bytes as they are)" : "");
 }
 
-Status binary_check(const char *name, const void *bytes, int64_t size, bool is_unpacked)
+static Status fail_utf16(const Subject *s, const char *order)
 {
+    char what[32], remedy[64];
+    snprintf(what, sizeof what, "text in UTF-16%s", order);
+    snprintf(remedy, sizeof remedy, "convert it: iconv -f UTF-16%s -t UTF-8 FILE > NEW", order);
+    return fail(s, what, remedy);
+}
+
+Status binary_check(const char *name, const void *bytes, int64_t size, bool is_unpacked,
+                    bool has_force)
+{
+    const Subject s = {name, is_unpacked, has_force};
+    char what[64];
     if (size > BINARY_LOOK) size = BINARY_LOOK;
     const unsigned char *zero = size ? memchr(bytes, 0, (size_t)size) : NULL;
     for (const Kind *k = kinds; k < kinds + KINDS; k++)
         if (size >= k->offset + k->size && (zero || !k->needs_zero) &&
             !memcmp((const char *)bytes + k->offset, k->bytes, (size_t)k->size))
-            return fail(name, is_unpacked, k->what, k->remedy);
+            return fail(&s, k->what, k->remedy);
     if (!zero) return OK;
     const char *order = utf16_order(bytes, size);
-    if (order)
-        return FAIL(E_DATA,
-                    "%s: not text but text in UTF-16%s; convert it: iconv -f UTF-16%s -t UTF-8 "
-                    "FILE > NEW (--force: take its bytes as they are)",
-                    name, order, order);
-    return FAIL(E_DATA,
-                "%s: not text but binary data: byte %lld is zero (--force: take its bytes as they "
-                "are)",
-                name, (long long)(zero - (const unsigned char *)bytes));
+    if (order) return fail_utf16(&s, order);
+    snprintf(what, sizeof what, "binary data: byte %lld is zero",
+             (long long)(zero - (const unsigned char *)bytes));
+    return fail(&s, what, "");
 }

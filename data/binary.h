@@ -12,7 +12,8 @@ enum { BINARY_LOOK = 8192 };
 
 /* E_DATA, which says what `name` is and which command makes text of it: an archive, a compressed
  * file, a document, an image, a file of this program, text in UTF-16, or other binary data.
- * is_unpacked: the bytes come out of a gzip file. */
-Status binary_check(const char *name, const void *bytes, int64_t size, bool is_unpacked);
+ * is_unpacked: the bytes come out of a gzip file. has_force: the message names --force. */
+Status binary_check(const char *name, const void *bytes, int64_t size, bool is_unpacked,
+                    bool has_force);
 
 #endif

@@ -34,6 +34,11 @@ Status bad_of_name(const char *name, Bad *bad)
     return FAIL(E_ARG, "--bad %s: expected stop, skip or replace", name);
 }
 
+SourceContent texts_content(const Texts *t)
+{
+    return t->as_bytes ? SOURCE_BYTES : SOURCE_CORPUS;
+}
+
 Status texts_check(const Texts *t)
 {
     const bool names_field = t->field || t->prompt_field || t->completion_field;
@@ -46,7 +51,7 @@ Status texts_check(const Texts *t)
         return FAIL(E_ARG, "--bad is about rows: it needs --format jsonl or tsv");
     if (t->split_on && (t->format != FORMAT_text || !*t->split_on))
         return FAIL(E_ARG, "--split-on needs a separator and --format text");
-    for (int i = 0; i < t->path_count; i++) TRY(source_check(t->paths[i], t->as_bytes));
+    for (int i = 0; i < t->path_count; i++) TRY(source_check(t->paths[i], texts_content(t)));
     return OK;
 }
 
@@ -273,7 +278,7 @@ Status documents_next(Documents *d, TextChunk *p, bool *found)
         }
         *found = false;
         if (d->next_path == t->path_count) return OK;
-        TRY(source_open(&d->source, t->paths[d->next_path++], t->as_bytes));
+        TRY(source_open(&d->source, t->paths[d->next_path++], texts_content(t)));
         d->is_open = true;
         d->in_document = false;
     }

@@ -50,6 +50,9 @@ typedef struct BadRows {
  * a file that cannot be read, or is not text. */
 Status texts_check(const Texts *t);
 
+/* What its files must hold. */
+SourceContent texts_content(const Texts *t);
+
 typedef struct TextChunk {
     const char *text; /* whole characters; valid until the next call of documents_next() */
     int64_t size;

@@ -90,7 +90,7 @@ static Status read_file(LengthCounts *l, const char *path, Arena *arena)
     enum { MOST = 1 << 28 };
     char *text;
     int64_t size;
-    TRY(source_read_all(arena, path, MOST, false, &text, &size)); /* may be gzip */
+    TRY(source_read_all(arena, path, MOST, SOURCE_TEXT, &text, &size)); /* may be gzip */
     FILE *file = size ? fmemopen(text, (size_t)size, "r") : NULL;
     if (!file) return size ? FAIL(E_NOMEM, "%s", path) : FAIL(E_DATA, "%s: empty", path);
     const Status status = read_rows(l, path, file);

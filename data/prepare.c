@@ -233,7 +233,7 @@ static Status read_tokenizer(Work *w, const char *path)
     if (access(path, F_OK))
         return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a tokenizer file", path,
                     strerror(errno));
-    TRY(source_read_all(&w->arena, path, TOKENIZER_TEXT_MAX, false, &text, &size));
+    TRY(source_read_all(&w->arena, path, TOKENIZER_TEXT_MAX, SOURCE_TEXT, &text, &size));
     return tokenizer_parse(&w->arena, text, size, path, &w->tokenizer);
 }
 

@@ -123,11 +123,11 @@ static Status open_gzip(Source *s)
 }
 
 /* Looks at the first bytes of the file. */
-static Status begin(Source *s)
+static Status begin(Source *s, SourceContent content)
 {
     TRY(source_need(s, BINARY_LOOK));
     if (gunzip_begins(s->window, s->end)) TRY(open_gzip(s));
-    TRY(binary_check(s->path, s->window, s->end, s->is_gzip));
+    TRY(binary_check(s->path, s->window, s->end, s->is_gzip, content == SOURCE_CORPUS));
     if (s->end >= MARK && !memcmp(s->window, mark, MARK))
         s->begin = s->start = s->place.byte = MARK;
     if (s->begin == s->end && !s->once)
@@ -144,7 +144,7 @@ static void close_file(Source *s)
     s->fd = -1;
 }
 
-Status source_open(Source *s, const char *path, bool as_bytes)
+Status source_open(Source *s, const char *path, SourceContent content)
 {
     close_file(s);
     TRY(open_file(s, path));
@@ -156,13 +156,13 @@ Status source_open(Source *s, const char *path, bool as_bytes)
         s->window = arena_take(&s->arena, s->room);
         if (!s->window) return FAIL(E_NOMEM, "%s: no memory to read it", s->path);
     }
-    return as_bytes ? OK : begin(s);
+    return content == SOURCE_BYTES ? OK : begin(s, content);
 }
 
-Status source_check(const char *path, bool as_bytes)
+Status source_check(const char *path, SourceContent content)
 {
     Source s = {.fd = -1};
-    const Status status = source_open(&s, path, as_bytes);
+    const Status status = source_open(&s, path, content);
     source_close(&s);
     return status;
 }
@@ -237,11 +237,11 @@ static Status read_all(Source *s, Arena *a, int64_t most, char **text, int64_t *
     return OK;
 }
 
-Status source_read_all(Arena *a, const char *path, int64_t most, bool as_bytes, char **text,
+Status source_read_all(Arena *a, const char *path, int64_t most, SourceContent content, char **text,
                        int64_t *size)
 {
     Source s = {.fd = -1, .once = most};
-    Status status = source_open(&s, path, as_bytes);
+    Status status = source_open(&s, path, content);
     if (status == OK) status = read_all(&s, a, most, text, size);
     source_close(&s);
     return status;

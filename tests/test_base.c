@@ -291,6 +291,7 @@ Test(text, escape_leaves_nothing_for_a_terminal)
     cr_expect_str_eq(text_escape("\xC2\x9B", out, sizeof out), "\\xC2\\x9B"); /* a C1 control */
     cr_expect_str_eq(text_escape("a\xC3", out, sizeof out), "a\\xC3");
     cr_expect_str_eq(text_escape("a\xE2\x80\xAE!", out, sizeof out), "a\\xE2\\x80\\xAE!");
+    cr_expect_str_eq(text_escape("\xEF\xBB\xBF{", out, sizeof out), "\\xEF\\xBB\\xBF{");
     static const char *const directions[] = {"\xD8\x9C",     "\xE2\x80\x8E", "\xE2\x80\x8F",
                                              "\xE2\x80\xAA", "\xE2\x81\xA6", "\xE2\x81\xA9"};
     for (int i = 0; i < 6; i++) cr_expect_eq(text_escape(directions[i], out, sizeof out)[0], '\\');

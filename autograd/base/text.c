@@ -67,12 +67,18 @@ bool text_is_bidi_control(const unsigned char *s, int length)
            (s[1] == 0x81 && s[2] >= 0xA6 && s[2] <= 0xA9);
 }
 
+static bool is_byte_order_mark(const unsigned char *s, int length)
+{
+    return length == 3 && s[0] == 0xEF && s[1] == 0xBB && s[2] == 0xBF;
+}
+
 /* Length of the character at s, with left > 0 bytes to read; 1 if it is not valid UTF-8. *plain: it
- * is valid and not a control character. */
+ * is valid, not a control character and not U+FEFF. */
 static size_t character_length(const unsigned char *s, size_t left, bool *plain)
 {
     const int length = text_utf8_length(s, left);
-    *plain = length > 1 ? !(s[0] == 0xC2 && s[1] < 0xA0) && !text_is_bidi_control(s, length)
+    *plain = length > 1 ? !(s[0] == 0xC2 && s[1] < 0xA0) && !text_is_bidi_control(s, length) &&
+                              !is_byte_order_mark(s, length)
                         : length == 1 && s[0] >= 0x20 && s[0] != 0x7F;
     return *plain ? (size_t)length : 1;
 }

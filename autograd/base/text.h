@@ -24,8 +24,8 @@ int text_utf8_length(const unsigned char *s, size_t available);
  * text_escape() and text_put() escape them as well. */
 bool text_is_bidi_control(const unsigned char *s, int length);
 
-/* Copies s to out and writes control characters and invalid UTF-8, which a terminal could obey, as
- * \xNN: for names read from a file. Cuts the result to size; returns out. */
+/* Copies s to out and writes as \xNN control characters and invalid UTF-8, which a terminal could
+ * obey, and U+FEFF, the byte order mark, which is invisible: for names read from a file. Cuts the result to size; returns out. */
 char *text_escape(const char *s, char *out, size_t size);
 
 /* Writes size bytes to out, escaped in the same way, but keeps newlines and tabs. */

@@ -42,10 +42,12 @@ static Status export(const Args *a, LoadedModel *m, char *argv[])
 Status command_export(const Command *c, int argc, char *argv[])
 {
     Args a = {.type = "f32"};
+    char found[CHECKPOINT_PATH_MAX];
     int count;
     bool helped;
     const Option options[] = {
-        OPTION_PATH("--checkpoint", &a.checkpoint, "F.h5", "checkpoint to export",
+        OPTION_PATH("--checkpoint", &a.checkpoint, "F.h5|RUN",
+                    "checkpoint to export; of a run's folder, its best.h5 or latest.h5",
                     .required = IN_EVERY_USAGE),
         OPTION_TEXT("--format", &a.format, "FORMAT",
                     "gguf: a file for llama.cpp; huggingface: a folder",
@@ -64,6 +66,7 @@ Status command_export(const Command *c, int argc, char *argv[])
     if (!a.checkpoint) return FAIL(E_ARG, "--checkpoint is missing: the model to export");
     if (!a.format) return FAIL(E_ARG, "--format is missing: gguf, huggingface or llama2c");
     if (!a.output) return FAIL(E_ARG, "--output is missing: the file or folder to write");
+    TRY(options_find_checkpoint(&a.checkpoint, found));
     LoadedModel m = {0};
     const Status status = export(&a, &m, argv);
     loaded_model_close(&m);

@@ -15,7 +15,8 @@ enum { TEXT_MAX_HERE = 1 << 30 };
 static Status read_text(TokenizerArgs *q, char **text, int64_t *size)
 {
     const char *path = q->input ? q->input : "-";
-    return source_read_all(&q->arena, path, TEXT_MAX_HERE, q->training.texts.as_bytes, text, size);
+    return source_read_all(&q->arena, path, TEXT_MAX_HERE, texts_content(&q->training.texts), text,
+                           size);
 }
 
 Status tokenizer_apply_open(TokenizerArgs *q, Tokenizer **t)
@@ -26,7 +27,8 @@ Status tokenizer_apply_open(TokenizerArgs *q, Tokenizer **t)
         return FAIL(E_ARG, "--tokenizer is missing: a tokenizer.json, a rank file, or byte");
     const bool is_byte = !strcmp(q->tokenizer, "byte");
     if (!is_byte)
-        TRY(source_read_all(&q->arena, q->tokenizer, TOKENIZER_TEXT_MAX, false, &text, &size));
+        TRY(source_read_all(&q->arena, q->tokenizer, TOKENIZER_TEXT_MAX, SOURCE_TEXT, &text,
+                            &size));
     if (q->pattern && (is_byte || *text == '{'))
         return FAIL(E_ARG, "--pattern is for rank files, and %s is not one", q->tokenizer);
     if (is_byte) return tokenizer_byte(&q->arena, t);

@@ -100,7 +100,7 @@ static Status read_tokenizer(ModelSource *s, const char *path)
 {
     char *text;
     int64_t size;
-    TRY(source_read_all(&s->arena, path, TOKENIZER_TEXT_MAX, true, &text, &size));
+    TRY(source_read_all(&s->arena, path, TOKENIZER_TEXT_MAX, SOURCE_BYTES, &text, &size));
     TRY(weights_refuse(path, (const unsigned char *)text, size));
     return tokenizer_parse(&s->arena, text, size, path, &s->tokenizer);
 }

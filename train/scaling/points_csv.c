@@ -182,7 +182,7 @@ Status points_read_csv(Points *p, const char *path, Arena *arena)
 {
     char *line = arena_take(arena, LINE_MAX_BYTES), *text;
     int64_t size;
-    TRY(source_read_all(arena, path, CSV_MAX_BYTES, false, &text, &size)); /* may be gzip */
+    TRY(source_read_all(arena, path, CSV_MAX_BYTES, SOURCE_TEXT, &text, &size)); /* may be gzip */
     FILE *file = size ? fmemopen(text, (size_t)size, "r") : NULL;
     if (!file) return size ? FAIL(E_NOMEM, "%s", path) : FAIL(E_DATA, "%s: is empty", path);
     const Status status = line ? read_rows(p, path, file, line, arena) : FAIL(E_NOMEM, "%s", path);

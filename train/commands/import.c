@@ -36,10 +36,11 @@ Status command_import(const Command *c, int argc, char *argv[])
     int64_t parameters;
     bool helped;
     const Option options[] = {
-        OPTION_PATH("--input", &a.input, "PATH",
-                    "a Hugging Face folder (config.json, *.safetensors, tokenizer.json), a GGUF "
-                    "file, or a model file of llama2.c",
-                    .required = IN_EVERY_USAGE),
+        OPTION_PATH(
+            "--input", &a.input, "PATH",
+            "a Hugging Face folder (config.json, *.safetensors, tokenizer.json), or a model file: "
+            "GGUF, llama2.c, llm.c",
+            .required = IN_EVERY_USAGE),
         OPTION_PATH("--output", &a.output, "F.h5", "checkpoint to write; replaced if it exists",
                     .required = IN_EVERY_USAGE),
         OPTION_PATH("--tokenizer", &a.tokenizer, "FILE",

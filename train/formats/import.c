@@ -13,6 +13,7 @@
 #include "train/formats/gguf_tokenizer.h"
 #include "train/formats/huggingface.h"
 #include "train/formats/llama2c.h"
+#include "train/formats/llmc.h"
 #include "train/formats/safetensors.h"
 
 static Status find_tokenizer(ModelSource *s, const char *folder)
@@ -72,12 +73,21 @@ static Status open_llama2c(ModelSource *s, const char *path)
     return llama2c_read(&s->weights, path, &s->config, &s->vocab_size);
 }
 
+static Status open_llmc(ModelSource *s, const char *path)
+{
+    s->what = "an llm.c file";
+    s->format = MODEL_gguf;
+    s->kind = &kind_gpt2;
+    return llmc_read(&s->weights, path, &s->config, &s->vocab_size);
+}
+
 /* A file is opened by the first row that recognizes its first bytes. */
 static const struct {
     bool (*recognizes)(const unsigned char *bytes, int64_t size);
     Status (*open)(ModelSource *s, const char *path);
 } formats[] = {
     {gguf_recognizes, open_gguf},
+    {llmc_recognizes, open_llmc},
     {llama2c_recognizes, open_llama2c},
 };
 

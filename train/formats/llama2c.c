@@ -34,48 +34,46 @@ static bool is_plausible(const Llama2c *h)
            h->context <= 1048576;
 }
 
-int llama2c_parts(const Llama2c *h, Llama2cPart parts[LLAMA2C_PARTS])
+int llama2c_runs(const Llama2c *h, WeightRun runs[LLAMA2C_RUNS])
 {
     const int64_t C = h->width, F = h->mlp_width, V = h->vocab_size,
                   KV = C / h->heads * h->kv_heads, tables = (int64_t)h->context * (C / h->heads);
-    const Llama2cPart embed = {"token_embd.weight", false, SHAPE_OF(V, C)},
-                      norm1 = {"blk.%lld.attn_norm.weight", true, SHAPE_OF(C)},
-                      norm2 = {"blk.%lld.ffn_norm.weight", true, SHAPE_OF(C)},
-                      norm = {"output_norm.weight", false, SHAPE_OF(C)};
-    const Llama2cPart attention[] = {{"blk.%lld.attn_q.weight", true, SHAPE_OF(C, C)},
-                                     {"blk.%lld.attn_k.weight", true, SHAPE_OF(KV, C)},
-                                     {"blk.%lld.attn_v.weight", true, SHAPE_OF(KV, C)},
-                                     {"blk.%lld.attn_output.weight", true, SHAPE_OF(C, C)}};
-    const Llama2cPart mlp[] = {{"blk.%lld.ffn_gate.weight", true, SHAPE_OF(F, C)},
-                               {"blk.%lld.ffn_down.weight", true, SHAPE_OF(C, F)},
-                               {"blk.%lld.ffn_up.weight", true, SHAPE_OF(F, C)}};
+    const WeightRun embed = {"token_embd.weight", false, SHAPE_OF(V, C)},
+                    norm1 = {"blk.%lld.attn_norm.weight", true, SHAPE_OF(C)},
+                    norm2 = {"blk.%lld.ffn_norm.weight", true, SHAPE_OF(C)},
+                    norm = {"output_norm.weight", false, SHAPE_OF(C)};
+    const WeightRun attention[] = {{"blk.%lld.attn_q.weight", true, SHAPE_OF(C, C)},
+                                   {"blk.%lld.attn_k.weight", true, SHAPE_OF(KV, C)},
+                                   {"blk.%lld.attn_v.weight", true, SHAPE_OF(KV, C)},
+                                   {"blk.%lld.attn_output.weight", true, SHAPE_OF(C, C)}};
+    const WeightRun mlp[] = {{"blk.%lld.ffn_gate.weight", true, SHAPE_OF(F, C)},
+                             {"blk.%lld.ffn_down.weight", true, SHAPE_OF(C, F)},
+                             {"blk.%lld.ffn_up.weight", true, SHAPE_OF(F, C)}};
     int n = 0;
     if (h->has_magic) {
-        parts[n++] = norm1;
-        parts[n++] = norm2;
-        parts[n++] = norm;
+        runs[n++] = norm1;
+        runs[n++] = norm2;
+        runs[n++] = norm;
     }
-    parts[n++] = embed;
-    if (!h->has_magic) parts[n++] = norm1;
-    for (int i = 0; i < 4; i++) parts[n++] = attention[i];
-    if (!h->has_magic) parts[n++] = norm2;
-    for (int i = 0; i < 3; i++) parts[n++] = mlp[i];
+    runs[n++] = embed;
+    if (!h->has_magic) runs[n++] = norm1;
+    for (int i = 0; i < 4; i++) runs[n++] = attention[i];
+    if (!h->has_magic) runs[n++] = norm2;
+    for (int i = 0; i < 3; i++) runs[n++] = mlp[i];
     if (!h->has_magic) {
-        parts[n++] = norm;
-        parts[n++] = (Llama2cPart){NULL, false, SHAPE_OF(tables)};
+        runs[n++] = norm;
+        runs[n++] = (WeightRun){NULL, false, SHAPE_OF(tables)};
     }
-    if (!h->tied) parts[n++] = (Llama2cPart){"output.weight", false, SHAPE_OF(V, C)};
+    if (!h->tied) runs[n++] = (WeightRun){"output.weight", false, SHAPE_OF(V, C)};
     return n;
 }
 
 static int64_t size_of(const Llama2c *h)
 {
-    Llama2cPart parts[LLAMA2C_PARTS];
-    const int count = llama2c_parts(h, parts);
-    int64_t size = h->has_magic ? HEADER_MAGIC : HEADER;
-    for (int i = 0; i < count; i++)
-        size += shape_count(parts[i].shape) * 4 * (parts[i].by_layer ? h->layers : 1);
-    return size;
+    WeightRun runs[LLAMA2C_RUNS];
+    const int count = llama2c_runs(h, runs);
+    return (h->has_magic ? HEADER_MAGIC : HEADER) +
+           weight_runs_size(runs, count, h->layers, DTYPE_f32);
 }
 
 bool llama2c_recognizes(const unsigned char *bytes, int64_t size)
@@ -83,37 +81,6 @@ bool llama2c_recognizes(const unsigned char *bytes, int64_t size)
     if (size < HEADER) return false;
     const Llama2c h = header_of(bytes, size);
     return h.has_magic || is_plausible(&h);
-}
-
-static Status add_part(Weights *w, const char *path, const Llama2c *h, const Llama2cPart *part,
-                       const unsigned char **at)
-{
-    char name[64];
-    const int64_t size = shape_count(part->shape) * 4;
-    for (int64_t layer = 0; layer < (part->by_layer ? h->layers : 1); layer++, *at += size) {
-        if (!part->name) continue;
-        if (part->by_layer)
-            snprintf(name, sizeof name, part->name, (long long)layer);
-        else
-            snprintf(name, sizeof name, "%s", part->name);
-        TRY(weights_add(w, &(Weight){.name = name,
-                                     .dtype = DTYPE_f32,
-                                     .dtype_text = "F32",
-                                     .shape = part->shape,
-                                     .data = *at,
-                                     .size = size,
-                                     .path = path}));
-    }
-    return OK;
-}
-
-static Status add_parts(Weights *w, const char *path, const Llama2c *h, const unsigned char *bytes)
-{
-    Llama2cPart parts[LLAMA2C_PARTS];
-    const unsigned char *at = bytes + (h->has_magic ? HEADER_MAGIC : HEADER);
-    const int count = llama2c_parts(h, parts);
-    for (int i = 0; i < count; i++) TRY(add_part(w, path, h, &parts[i], &at));
-    return OK;
 }
 
 /* The header as a GGUF file of kind llama would say it. */
@@ -169,5 +136,8 @@ Status llama2c_read(Weights *w, const char *path, Config *c, int64_t *vocab_size
     TRY(check(name, &m, &h));
     TRY(kind_read(&kind_llama, &(KindKeys){MODEL_gguf, name, &h, find, has_tensor}, c));
     *vocab_size = h.vocab_size;
-    return add_parts(w, name, &h, m.bytes);
+    WeightRun runs[LLAMA2C_RUNS];
+    const int count = llama2c_runs(&h, runs);
+    return weights_add_runs(w, name, runs, count, h.layers, DTYPE_f32,
+                            m.bytes + (h.has_magic ? HEADER_MAGIC : HEADER));
 }

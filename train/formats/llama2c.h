@@ -15,17 +15,10 @@ typedef struct Llama2c {
     bool has_magic; /* the newer file: version 1 of "ak42" */
 } Llama2c;
 
-/* A run of equal tensors of the file. */
-typedef struct Llama2cPart {
-    const char *name; /* in GGUF; %lld: the layer; NULL: tables of RoPE, which nobody needs */
-    bool by_layer;
-    Shape shape;
-} Llama2cPart;
+enum { LLAMA2C_RUNS = 16 };
 
-enum { LLAMA2C_PARTS = 16 };
-
-/* The parts in the order of the file; returns their number. */
-int llama2c_parts(const Llama2c *h, Llama2cPart parts[LLAMA2C_PARTS]);
+/* The tensors in the order of the file; returns the number of runs. */
+int llama2c_runs(const Llama2c *h, WeightRun runs[LLAMA2C_RUNS]);
 
 bool llama2c_recognizes(const unsigned char *bytes, int64_t size);
 

@@ -1,6 +1,7 @@
 #include "train/formats/weights.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -76,6 +77,38 @@ Status weights_add(Weights *w, const Weight *one)
     w->list[w->count].name = arena_text(&w->arena, one->name);
     if (!w->list[w->count].name) return FAIL(E_NOMEM, "%s: tensors", one->path);
     w->count++;
+    return OK;
+}
+
+int64_t weight_runs_size(const WeightRun runs[], int count, int64_t layers, Dtype dtype)
+{
+    int64_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += dtype_size(dtype, shape_count(runs[i].shape)) * (runs[i].by_layer ? layers : 1);
+    return size;
+}
+
+Status weights_add_runs(Weights *w, const char *path, const WeightRun runs[], int count,
+                        int64_t layers, Dtype dtype, const unsigned char *bytes)
+{
+    char name[64];
+    for (const WeightRun *run = runs; run < runs + count; run++)
+        for (int64_t layer = 0; layer < (run->by_layer ? layers : 1); layer++) {
+            const Weight one = {.name = name,
+                                .dtype = dtype,
+                                .dtype_text = dtype_name(dtype),
+                                .shape = run->shape,
+                                .data = bytes,
+                                .size = dtype_size(dtype, shape_count(run->shape)),
+                                .path = path};
+            bytes += one.size;
+            if (!run->name) continue;
+            if (run->by_layer)
+                snprintf(name, sizeof name, run->name, (long long)layer);
+            else
+                snprintf(name, sizeof name, "%s", run->name);
+            TRY(weights_add(w, &one));
+        }
     return OK;
 }
 

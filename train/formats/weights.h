@@ -38,6 +38,19 @@ void weights_close(Weights *w);
 /* Adds a tensor; its name is copied. E_NOMEM. */
 Status weights_add(Weights *w, const Weight *one);
 
+/* Equal tensors, one a layer or one alone, in files that have their tensors in a fixed order. */
+typedef struct WeightRun {
+    const char *name; /* in GGUF; %lld: the layer; NULL: numbers that nobody needs */
+    bool by_layer;
+    Shape shape;
+} WeightRun;
+
+int64_t weight_runs_size(const WeightRun runs[], int count, int64_t layers, Dtype dtype);
+
+/* The tensors of all runs, from bytes on. path: escaped. E_NOMEM. */
+Status weights_add_runs(Weights *w, const char *path, const WeightRun runs[], int count,
+                        int64_t layers, Dtype dtype, const unsigned char *bytes);
+
 /* Of the tensors from `first` on, which are sorted by place. E_DATA: two overlap. */
 Status weights_check_overlap(Weights *w, int64_t first);
 

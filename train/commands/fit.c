@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "autograd/base/threads.h"
 #include "train/commands/commands.h"
@@ -203,6 +204,7 @@ Status command_fit(const Command *self, int argc, char *argv[])
     bool helped;
     int count;
     int64_t seed = 0;
+    FitProgress progress = {.out = stderr, .is_terminal = isatty(STDERR_FILENO)};
     w.options = FIT_DEFAULTS;
     const Option options[] = {
         OPTION_USAGE("CSV|SWEEP|RUN|CONFIG..."),
@@ -245,6 +247,7 @@ Status command_fit(const Command *self, int argc, char *argv[])
         return FAIL(E_ARG, "--minima %s: expected parabola or akima", w.minima);
     if (w.minima && !strcmp(w.minima, "akima")) w.options.minima = FIT_AKIMA;
     w.options.seed = (uint64_t)seed;
+    w.options.progress = &progress;
     threads_set((int)w.threads);
     TRY(check_twice(inputs, count));
     return fit(&w, inputs, count);

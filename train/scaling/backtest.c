@@ -9,7 +9,8 @@ enum { BUDGETS_MIN = 3, STARTS = 300, BOOTSTRAPS = 400, SIMULATIONS = 50 };
 
 typedef struct Origin {
     LawKind law;
-    FitOptions options;
+    FitOptions options; /* the progress is of back-tests, not of their fits */
+    FitProgress *progress;
     const FitBudget *budget; /* used ones */
     int64_t used;
     const LawPoint *point;
@@ -58,6 +59,7 @@ static bool predict_next(const Origin *o, int64_t budgets, Arena *arena, FitValu
 
 static void add_rows(const Origin *o, Backtest *b)
 {
+    fit_progress_begin(o->progress, "back-tests", o->used - BUDGETS_MIN);
     for (int64_t k = BUDGETS_MIN; k < o->used; k++) {
         Arena arena = {0};
         BacktestRow *row = &b->row[b->count];
@@ -70,8 +72,10 @@ static void add_rows(const Origin *o, Backtest *b)
             b->inside += row->is_inside;
             b->count++;
         }
+        fit_progress_add(o->progress, 0);
         arena_free(&arena);
     }
+    fit_progress_end(o->progress);
 }
 
 Status backtest(LawKind law, const LawPoint *points, int64_t count, const FitOptions *options,
@@ -81,8 +85,13 @@ Status backtest(LawKind law, const LawPoint *points, int64_t count, const FitOpt
     int64_t budgets;
     *b = (Backtest){.law = law};
     TRY(frontier_budgets(points, count, arena, &budget, &budgets));
-    Origin o = {
-        .law = law, .options = *options, .budget = budget, .point = points, .points = count};
+    Origin o = {.law = law,
+                .options = *options,
+                .progress = options->progress,
+                .budget = budget,
+                .point = points,
+                .points = count};
+    o.options.progress = NULL;
     o.used = frontier_used(budget, budgets);
     if (o.options.starts < 1 || o.options.starts > STARTS) o.options.starts = STARTS;
     if (o.options.bootstraps > BOOTSTRAPS) o.options.bootstraps = BOOTSTRAPS;

@@ -15,6 +15,7 @@ static const double TRUST_MIN = 0.1;
 
 typedef struct Draws {
     const Objective *objective;
+    FitProgress *progress;
     const double *best;
     Rng rng;
     double *weight;   /* [team, points] */
@@ -50,9 +51,11 @@ static void redraw_range(const void *context, int64_t begin, int64_t end, int wo
 {
     const Draws *d = context;
     const Objective *o = d->objective;
-    for (int64_t b = begin; b < end; b++)
+    for (int64_t b = begin; b < end; b++) {
         d->is_missing[b] = !redraw(o, d->rng, (uint64_t)b, d->best, d->weight + worker * o->count,
                                    d->theta + b * o->parameters);
+        fit_progress_add(d->progress, worker);
+    }
 }
 
 /* The factor by which the central 90 % of x [count] must be stretched around `found` to include
@@ -92,6 +95,7 @@ static void simulate_range(const void *context, int64_t begin, int64_t end, int 
                 kept < REDRAWS / 2 || o.fixed >> j & 1
                     ? NAN
                     : needed_stretch(all[j], kept, theta[j], d->best[j]);
+        fit_progress_add(d->progress, worker);
     }
 }
 
@@ -115,6 +119,7 @@ static double stretch_of(Draws *d)
     qsort(d->residual, (size_t)o->count, sizeof *d->residual, compare_size);
     d->residual += o->parameters;
     d->pool = o->count - o->parameters;
+    fit_progress_begin(d->progress, "simulations", d->simulations);
     threads_range(d->simulations, 4, simulate_range, d);
     int64_t kept = 0;
     for (int64_t i = 0; i < d->simulations * o->parameters; i++)
@@ -126,10 +131,11 @@ static double stretch_of(Draws *d)
     return exp(trust * log(fmax(0.5, fmin(2, stretch))));
 }
 
-Status bootstrap(const Objective *o, const double *theta, int64_t count, int64_t simulations,
-                 uint64_t seed, Arena *arena, Bootstrap *b)
+Status bootstrap(const Objective *o, const double *theta, const FitOptions *f, Arena *arena,
+                 Bootstrap *b)
 {
-    Draws d = {.objective = o, .best = theta, .simulations = simulations};
+    const int64_t count = f->bootstraps, simulations = f->simulations;
+    Draws d = {.objective = o, .progress = f->progress, .best = theta, .simulations = simulations};
     *b = (Bootstrap){.stretch = 1};
     if (!count || o->count < 2 * o->parameters) return OK;
     const int64_t own = o->count * (int64_t)sizeof(double);
@@ -142,10 +148,12 @@ Status bootstrap(const Objective *o, const double *theta, int64_t count, int64_t
     if (!d.weight || !d.y || !d.residual || !d.theta || !d.is_missing || !d.needed)
         return FAIL(E_NOMEM, "%lld bootstraps of %lld points", (long long)count,
                     (long long)o->count);
-    d.rng = rng_stream(seed, "worlds");
+    d.rng = rng_stream(f->seed, "worlds");
     b->stretch = stretch_of(&d);
-    d.rng = rng_stream(seed, "bootstrap");
+    d.rng = rng_stream(f->seed, "bootstrap");
+    fit_progress_begin(d.progress, "bootstraps", count);
     threads_range(count, BLOCK, redraw_range, &d);
+    fit_progress_end(d.progress);
     for (int64_t i = 0; i < count; i++)
         if (!d.is_missing[i])
             memmove(d.theta + b->draws++ * o->parameters, d.theta + i * o->parameters,

@@ -13,6 +13,7 @@
 #ifndef TRAIN_SCALING_BOOTSTRAP_H
 #define TRAIN_SCALING_BOOTSTRAP_H
 
+#include "train/scaling/fit.h"
 #include "train/scaling/objective.h"
 
 typedef struct Bootstrap {
@@ -21,11 +22,11 @@ typedef struct Bootstrap {
     double stretch;
 } Bootstrap;
 
-/* Refits `count` times, starting at the best theta (centred). Draw b is a pure function of (seed, b).
- * simulations: number of datasets to simulate; none are made where there are enough points for the
- * stretch to be 1 to within its own error. No draws if there are fewer points than twice the
+/* Refits f->bootstraps times, starting at the best theta (centred). Draw b is a pure function of
+ * (f->seed, b). f->simulations: number of datasets to simulate; none are made where there are enough
+ * points for the stretch to be 1 to within its own error. No draws if there are fewer points than twice the
  * parameters, which do not determine the errors. E_NOMEM. */
-Status bootstrap(const Objective *o, const double *theta, int64_t count, int64_t simulations,
-                 uint64_t seed, Arena *arena, Bootstrap *b);
+Status bootstrap(const Objective *o, const double *theta, const FitOptions *f, Arena *arena,
+                 Bootstrap *b);
 
 #endif

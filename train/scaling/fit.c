@@ -18,6 +18,7 @@ enum { MAX = LAW_PARAMETERS_MAX, STARTS_BLOCK = 16 };
 
 typedef struct Search {
     const Objective *objective;
+    FitProgress *progress;
     int64_t grid, count; /* size of the grid; starting points used */
     double (*theta)[MAX], *least;
     bool *finite;
@@ -27,27 +28,30 @@ static void search(const void *context, int64_t begin, int64_t end, int worker)
 {
     const Search *s = context;
     const Objective *o = s->objective;
-    (void)worker;
     for (int64_t i = begin; i < end; i++) {
         double *theta = s->theta[i];
         starts_take(o, i * s->grid / s->count, theta);
         s->finite[i] = isfinite(objective_at(o, NULL, o->huber, theta, NULL));
         descend_box(o, NULL, theta);
         s->least[i] = descend_newton(o, NULL, theta);
+        fit_progress_add(s->progress, worker);
     }
 }
 
 /* Searches from every starting point; theta: the best one's, centred. */
-static Status find(const Objective *o, int64_t starts, Arena *arena, FitResult *r, double *theta)
+static Status find(const Objective *o, const FitOptions *f, Arena *arena, FitResult *r,
+                   double *theta)
 {
-    Search s = {.objective = o, .grid = starts_count(o->law)};
-    s.count = starts > 0 && starts < s.grid ? starts : s.grid;
+    Search s = {.objective = o, .progress = f->progress, .grid = starts_count(o->law)};
+    s.count = f->starts > 0 && f->starts < s.grid ? f->starts : s.grid;
     s.theta = arena_take(arena, s.count * (int64_t)sizeof *s.theta);
     s.least = arena_take(arena, s.count * (int64_t)sizeof *s.least);
     s.finite = arena_take(arena, s.count * (int64_t)sizeof *s.finite);
     if (!s.theta || !s.least || !s.finite)
         return FAIL(E_NOMEM, "a fit from %lld starts", (long long)s.count);
+    fit_progress_begin(s.progress, "starting points", s.count);
     threads_range(s.count, STARTS_BLOCK, search, &s);
+    fit_progress_end(s.progress);
     int64_t best = -1;
     for (int64_t i = 0; i < s.count; i++)
         if (isfinite(s.least[i]) && (best < 0 || s.least[i] < s.least[best])) best = i;
@@ -201,7 +205,7 @@ static Status fit_form(LawKind law, const LawPoint *points, int64_t count, const
     Objective o;
     double theta[MAX];
     TRY(objective_init(&o, law, points, count, f->huber, true, arena));
-    TRY(find(&o, f->starts, arena, r, theta));
+    TRY(find(&o, f, arena, r, theta));
     double *residual = arena_take(arena, count * (int64_t)sizeof *residual);
     if (!residual) return FAIL(E_NOMEM, "%lld points", (long long)count);
     for (int64_t i = 0; i < count; i++)
@@ -213,7 +217,7 @@ static Status fit_form(LawKind law, const LawPoint *points, int64_t count, const
     struct timespec begin, end;
     clock_gettime(CLOCK_MONOTONIC, &begin);
     Bootstrap b;
-    TRY(bootstrap(&o, theta, f->bootstraps, f->simulations, f->seed, arena, &b));
+    TRY(bootstrap(&o, theta, f, arena, &b));
     r->draw = b.draw, r->draws = b.draws, r->stretch = b.stretch;
     clock_gettime(CLOCK_MONOTONIC, &end);
     r->bootstrap_seconds =

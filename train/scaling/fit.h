@@ -9,6 +9,7 @@
 
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
+#include "train/scaling/fit_progress.h"
 #include "train/scaling/law.h"
 
 /* How approach 2 finds the minimum of a budget: train/scaling/isoflop.h. */
@@ -22,6 +23,7 @@ typedef struct FitOptions {
     double level;        /* of intervals; 0.95 */
     uint64_t seed;
     FitMinima minima;
+    FitProgress *progress; /* NULL: none is shown */
 } FitOptions;
 
 #define FIT_DEFAULTS \

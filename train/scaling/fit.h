@@ -39,6 +39,7 @@ typedef struct FitBudget {
     double flops;
     int64_t points;
     double params, tokens, loss;
+    int64_t sizes;        /* frontier: different params */
     double curvature;     /* frontier: of log loss over log params; NAN: unknown */
     const char *left_out; /* why; NULL: it is not */
 } FitBudget;

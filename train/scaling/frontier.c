@@ -45,6 +45,7 @@ static void fill_parabola(const Sized *p, int64_t sizes, int64_t lowest, FitBudg
 static void fill_budget(const Sized *p, int64_t sizes, bool single, FitBudget *b)
 {
     int64_t lowest = 0;
+    b->sizes = sizes;
     for (int64_t i = 1; i < sizes; i++)
         if (p[i].log_loss < p[lowest].log_loss) lowest = i;
     b->params = b->curvature = NAN;
@@ -121,7 +122,7 @@ static const char *name_left_out(const FitBudget *budget, int64_t budgets, char 
 static Status fit_budgets(const FitBudget *budget, int64_t budgets, Arena *arena, Frontier *f)
 {
     char left_out[NAMED];
-    FitBudget *copy = arena_take(arena, budgets * (int64_t)sizeof *copy);
+    FitBudget *copy = arena_take(arena, (budgets + 1) * (int64_t)sizeof *copy);
     if (!copy) return FAIL(E_NOMEM, "%lld budgets", (long long)budgets);
     memcpy(copy, budget, (size_t)budgets * sizeof *copy);
     const int64_t used = frontier_used(copy, budgets);
@@ -131,7 +132,7 @@ static Status fit_budgets(const FitBudget *budget, int64_t budgets, Arena *arena
                     "and the largest size; these points have %lld%s",
                     (int)FRONTIER_BUDGETS_MIN, (long long)used,
                     name_left_out(budget, budgets, left_out));
-    for (int64_t b = 1; isnan(copy[0].curvature) && copy[0].points == 1 && b < used; b++)
+    for (int64_t b = 1; copy[0].sizes == 1 && b < used; b++)
         if (copy[b].loss > copy[b - 1].loss)
             return FAIL(
                 E_DATA,

@@ -79,6 +79,7 @@ static const RunCase runs[] = {
     ON("no_steps", "train.steps = 0", "train.steps=0"),
     {"past_end", {NULL}, "--stop-after 3000", {.stop_after = 3000}},
     ON("no_sample", "train.sample_every = 5000", "train.sample_every=5000"),
+    {"long_sample_prompt", {NULL}, "train.sample_prompt has 65 tokens", {.prompt_tokens = 65}},
     ON("rare_log", "train.log_every = 5000", "train.log_every=5000"),
     ON("large_smoothing", "train.label_smoothing = 0.9", "train.label_smoothing=0.9"),
     ON("large_z_loss", "train.z_loss = 1", "train.z_loss=1"),
@@ -124,11 +125,25 @@ static const struct {
     {"no_tokenizer", "D.h5 has no tokenizer", {.is_given = true, .is_other = true, .lacks_tokenizer = true}},
     {"new_tokenizer", "tokenizer of D.h5", {.is_given = true, .is_other = true, .gains_tokenizer = true}},
 };
+
+#define MADE(...) &(const PrepareSummary){.documents = 9, .val_documents = 1, __VA_ARGS__}
+static const struct {
+    const char *name, *sentence;
+    PrepareFacts facts;
+} prepared[] = {
+    {"no_separator", "\"@@@\" is nowhere in the text",
+     {MADE(.tokens = 900, .val_tokens = 100, .vocab_size = 257, .bytes = 990), 0.1, "@@@", "byte"}},
+    {"mostly_val", "--val 0.9", {MADE(.tokens = 90, .val_tokens = 100, .vocab_size = 257, .bytes = 180), 0.9, NULL, "byte"}},
+    {"one_kind", "a single token", {MADE(.tokens = 900, .val_tokens = 100, .vocab_size = 2, .bytes = 990), 0.1, NULL, "char"}},
+    {"foreign_tokenizer", "--tokenizer t.json needs 1000 tokens for 1000 bytes",
+     {MADE(.tokens = 900, .val_tokens = 100, .vocab_size = 500, .bytes = 1000), 0.1, NULL, "t.json"}},
+};
 /* clang-format on */
 enum {
     RUNS = sizeof runs / sizeof *runs,
     SAMPLES = sizeof samples / sizeof *samples,
-    EVALS = sizeof evals / sizeof *evals
+    EVALS = sizeof evals / sizeof *evals,
+    PREPARED = sizeof prepared / sizeof *prepared
 };
 
 static Config config;
@@ -183,6 +198,13 @@ Test(warnings, of_an_evaluation_are_due_alone)
     }
 }
 
+Test(warnings, of_a_dataset_are_due_alone)
+{
+    for (int i = 0; i < PREPARED; i++)
+        expect_alone(warnings_of_prepare, &prepared[i].facts, prepared[i].name,
+                     prepared[i].sentence);
+}
+
 Test(warnings, each_rule_has_a_case)
 {
     for (const WarningRule *r = warnings_of_run; r->name; r++) {
@@ -200,6 +222,11 @@ Test(warnings, each_rule_has_a_case)
         for (int i = 0; i < EVALS; i++) found += !strcmp(evals[i].name, r->name);
         cr_expect(found, "%s", r->name);
     }
+    for (const WarningRule *r = warnings_of_prepare; r->name; r++) {
+        int found = 0;
+        for (int i = 0; i < PREPARED; i++) found += !strcmp(prepared[i].name, r->name);
+        cr_expect(found, "%s", r->name);
+    }
 }
 
 static void complain(void *name, const char *text)
@@ -213,6 +240,10 @@ Test(warnings, are_not_due_by_default)
     const WarningFacts run = facts_of(&(RunCase){.facts = {.parameters = 1000000}});
     const SampleFacts sample = {OF_A_MODEL};
     const EvalFacts eval = {.is_same = true};
+    const PrepareSummary made = {
+        .documents = 9, .tokens = 900, .val_tokens = 90, .vocab_size = 500, .bytes = 4000};
+    const PrepareFacts prepare = {&made, 0.1, NULL, "t.json"};
+    warnings_find(warnings_of_prepare, &prepare, NULL, complain, defaults);
     warnings_find(warnings_of_run, &run, NULL, complain, defaults);
     warnings_find(warnings_of_sample, &sample, NULL, complain, defaults);
     warnings_find(warnings_of_eval, &eval, NULL, complain, defaults);

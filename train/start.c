@@ -126,6 +126,9 @@ static WarningFacts facts(const Session *s, const Config *c)
     f.silent = batches_without_loss(&r->train);
     f.lacks_val = !r->has_val;
     f.val_lacks_loss = r->val_lacks_loss;
+    if (c->train.sample_every) /* the prompt is checked already */
+        sample_prompt_length(s->tokenizer, r->dataset.vocab_size, c->train.sample_prompt,
+                             &f.prompt_tokens);
     return f;
 }
 
@@ -133,7 +136,7 @@ static WarningFacts facts(const Session *s, const Config *c)
  * settings before. */
 static void warn_at_start(Session *s)
 {
-    WarningFacts now = facts(s, s->config), before = facts(s, s->before);
+    WarningFacts now = facts(s, s->config), before = facts(s, s->before ? s->before : s->config);
     if (*s->core) now.core_before = s->core;
     now.core = model_core(&s->run.params);
     now.stop_after = s->options->stop_after;

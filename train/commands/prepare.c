@@ -7,6 +7,7 @@
 
 #include "train/commands/commands.h"
 #include "train/commands/prepare_summary.h"
+#include "train/plan/warnings.h"
 
 Status command_prepare(const Command *c, int argc, char *argv[])
 {
@@ -60,9 +61,7 @@ Status command_prepare(const Command *c, int argc, char *argv[])
 
     const double start = clock_seconds();
     TRY(prepare(&p, &summary));
-    if (p.texts.split_on && !summary.separators)
-        fprintf(stderr,
-                "capstan: --split-on \"%s\" is nowhere in the text: each file is one document\n",
-                p.texts.split_on);
+    const PrepareFacts facts = {&summary, p.val, p.texts.split_on, p.tokenizer};
+    warnings_print(warnings_of_prepare, &facts);
     return prepared_print(&summary, p.tokenizer, p.output, clock_seconds() - start, json);
 }

@@ -4,6 +4,7 @@
 #define TRAIN_PLAN_WARNINGS_H
 
 #include "data/dataset.h"
+#include "data/prepare.h"
 #include "train/config/config.h"
 
 /* What the rules of a run know about the dataset. */
@@ -23,6 +24,7 @@ typedef struct WarningFacts {
     int64_t half_empty;      /* of these, if packed (data/packing.h) */
     int64_t silent;          /* of these, without a loss token (data/batch.h) */
     int64_t parameters;      /* 0: unknown */
+    int64_t prompt_tokens;   /* of train.sample_prompt; 0: unknown */
     int64_t stop_after;      /* of `train`; 0: none */
     bool lacks_val;          /* the validation split has no sequence, or no loss token */
     bool val_lacks_loss;     /* it has sequences, but no loss token */
@@ -50,6 +52,13 @@ typedef struct EvalFacts {
     bool gains_tokenizer;   /* the checkpoint, but not the dataset */
 } EvalFacts;
 
+/* For a dataset that is made from text. */
+typedef struct PrepareFacts {
+    const PrepareSummary *made;
+    double val;                       /* share */
+    const char *split_on, *tokenizer; /* as the options say it; split_on NULL: not at all */
+} PrepareFacts;
+
 enum { WARNING_MAX = 512 };
 
 typedef struct WarningRule {
@@ -59,9 +68,10 @@ typedef struct WarningRule {
 } WarningRule;
 
 /* The tables; a row without a name ends each. */
-extern const WarningRule warnings_of_run[];    /* WarningFacts */
-extern const WarningRule warnings_of_sample[]; /* SampleFacts */
-extern const WarningRule warnings_of_eval[];   /* EvalFacts */
+extern const WarningRule warnings_of_run[];     /* WarningFacts */
+extern const WarningRule warnings_of_sample[];  /* SampleFacts */
+extern const WarningRule warnings_of_eval[];    /* EvalFacts */
+extern const WarningRule warnings_of_prepare[]; /* PrepareFacts */
 
 DataFacts data_facts(const Dataset *d);
 

@@ -1,4 +1,6 @@
-/* The warnings for text from a model, and for its loss. */
+/* The warnings for text from a model, for its loss, and for a dataset that is made. */
+#include <string.h>
+
 #include "train/plan/warnings_table.h"
 
 static const double SAMPLE_TEMPERATURE = 0.8;
@@ -13,7 +15,16 @@ static const char *greedy_option(const SampleFacts *s)
     return s->temperature == 0 ? "--temperature 0" : "--top-k 1";
 }
 
-/* RULE(name, condition, sentence ...): s and e are the facts. */
+/* Whether a tokenizer with merges finds hardly any of them in the text: byte and char have none. */
+static bool is_foreign(const PrepareFacts *p)
+{
+    const PrepareSummary *m = p->made;
+    const int64_t tokens = m->tokens + m->val_tokens - m->documents;
+    return strcmp(p->tokenizer, "byte") && strcmp(p->tokenizer, "char") &&
+           (double)m->bytes < 1.2 * (double)tokens;
+}
+
+/* RULE(name, condition, sentence ...): s, e and p are the facts. */
 /* clang-format off */
 #define SAMPLE_RULES(RULE) \
     RULE(untrained_sample, s->is_untrained, \
@@ -53,6 +64,19 @@ static const char *greedy_option(const SampleFacts *s)
     RULE(new_tokenizer, e->gains_tokenizer, \
          "the model was trained on token files without a tokenizer: the loss means something only " \
          "if their tokens are those of the tokenizer of %s", e->path)
+
+#define PREPARE_RULES(RULE) \
+    RULE(no_separator, p->split_on && !p->made->separators, \
+         "--split-on \"%s\" is nowhere in the text: each file is one document", p->split_on) \
+    RULE(mostly_val, p->made->val_tokens > p->made->tokens, \
+         "--val %g: the validation split has %lld tokens, the training split %lld; expected --val " \
+         "0.1", p->val, N(p->made->val_tokens), N(p->made->tokens)) \
+    RULE(one_kind, p->made->vocab_size <= 2, \
+         "the text consists of a single token, repeated: there is nothing to predict") \
+    RULE(foreign_tokenizer, is_foreign(p), \
+         "--tokenizer %s needs %lld tokens for %lld bytes: it was made for other text; expected one " \
+         "that capstan tokenizer train makes from this text", p->tokenizer, \
+         N(p->made->tokens + p->made->val_tokens), N(p->made->bytes))
 /* clang-format on */
 
 #define SAMPLE_FUNCTION(name, ...)                              \
@@ -67,8 +91,16 @@ static const char *greedy_option(const SampleFacts *s)
         const EvalFacts *e = facts;                             \
         SAY(__VA_ARGS__);                                       \
     }
+#define PREPARE_FUNCTION(name, ...)                             \
+    static bool name(const void *facts, char text[WARNING_MAX]) \
+    {                                                           \
+        const PrepareFacts *p = facts;                          \
+        SAY(__VA_ARGS__);                                       \
+    }
 SAMPLE_RULES(SAMPLE_FUNCTION)
 EVAL_RULES(EVAL_FUNCTION)
+PREPARE_RULES(PREPARE_FUNCTION)
 
 const WarningRule warnings_of_sample[] = {SAMPLE_RULES(AS_ROW){0}};
 const WarningRule warnings_of_eval[] = {EVAL_RULES(AS_ROW){0}};
+const WarningRule warnings_of_prepare[] = {PREPARE_RULES(AS_ROW){0}};

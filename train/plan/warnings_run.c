@@ -176,8 +176,8 @@ static int64_t unjudged(const Config *c)
          "nothing reports it; expected optim.clip = 1, or monitor.action = warn") \
     RULE(long_warmup, t->steps && o->warmup >= t->steps, \
          "optim.warmup = %lld lasts to the end of the run, train.steps = %lld: the learning rate " \
-         "rises to %.3g and never falls; expected at most %lld", N(o->warmup), N(t->steps), \
-         o->lr * (double)t->steps / (double)o->warmup, N(t->steps / 10)) \
+         "rises to %.3g and never falls; expected about a tenth of the run", N(o->warmup), \
+         N(t->steps), o->lr * (double)t->steps / (double)o->warmup) \
     RULE(no_plateau, falls(o) && o->warmup < t->steps && o->warmup >= o->decay_steps, \
          "optim.decay_steps = %lld is not after optim.warmup = %lld: the learning rate falls from " \
          "optim.lr to optim.min_lr at once; expected train.steps = %lld", N(o->decay_steps), \
@@ -214,6 +214,9 @@ static int64_t unjudged(const Config *c)
     RULE(no_sample, t->steps && t->sample_every > t->steps, \
          "train.sample_every = %lld is past the end of the run, train.steps = %lld: no sample is " \
          "printed; expected at most that, or 0", N(t->sample_every), N(t->steps)) \
+    RULE(long_sample_prompt, f->prompt_tokens > g->context, \
+         "train.sample_prompt has %lld tokens, and the model sees the last %lld at most " \
+         "(model.context)", N(f->prompt_tokens), N(g->context)) \
     RULE(rare_log, t->steps && t->log_every > t->steps && \
          (key = changed(c, "train", " log_every ")), \
          "train.%s = %lld is past the end of the run, train.steps = %lld: metrics.jsonl and the " \

@@ -41,8 +41,8 @@ static Status open_log(const Sweep *s, const SweepRun *r, const char *name, int 
     return file_open_own(sweep_run_path(s, r, name, path), O_WRONLY | O_CREAT | how, file);
 }
 
-static int prepare(const ChildTask *task, const int logs[2], posix_spawn_file_actions_t *actions,
-                   posix_spawnattr_t *attributes)
+static int prepare_spawn(const ChildTask *task, const int logs[2],
+                         posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes)
 {
     sigset_t all, requests;
     sigfillset(&all);
@@ -74,7 +74,7 @@ static int spawn(const ChildTask *task, const int logs[2], const char *arguments
     if (error) return error;
     error = posix_spawnattr_init(&attributes);
     if (!error) {
-        error = prepare(task, logs, &actions, &attributes);
+        error = prepare_spawn(task, logs, &actions, &attributes);
         if (!error)
             error = posix_spawn(pid, arguments[0], &actions, &attributes, words.theirs, environ);
         posix_spawnattr_destroy(&attributes);

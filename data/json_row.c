@@ -192,7 +192,7 @@ static bool read_value(Scan *s, JsonField *f)
 /* The wanted field of this name, and the name to the list of keys. */
 static JsonField *find_field(JsonRow *r, const char *name, int64_t size)
 {
-    char shown[64];
+    char shown[48];
     const size_t used = strlen(r->keys);
     snprintf(shown, sizeof shown, "%.*s", (int)(size < 40 ? size : 40), name);
     char safe[4 * sizeof shown];

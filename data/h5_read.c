@@ -171,6 +171,7 @@ Status h5_reader_open(H5Reader *r, const char *path, const BlockKind *kind)
 {
     TRY(map_file(r, path, kind));
     TRY(block_check(kind, path, r->file.bytes, r->file.size, r->apart));
+    mapping_release(&r->file, r->file.bytes, r->file.size); /* the digest has read all of it */
     TRY(read_contents(r));
     return check_format(r);
 }

@@ -107,3 +107,12 @@ void mapping_close(Mapping *m)
     if (m->bytes) munmap((void *)(uintptr_t)m->bytes, (size_t)m->size);
     *m = (Mapping){0};
 }
+
+void mapping_release(const Mapping *m, const void *bytes, int64_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)bytes,
+                    begin = (first + page - 1) / page * page,
+                    end = (first + (uintptr_t)size) / page * page;
+    INVARIANT(first >= (uintptr_t)m->bytes && size <= m->size);
+    if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}

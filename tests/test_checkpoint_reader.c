@@ -75,8 +75,13 @@ static Status read_numbers(const CheckpointReader *r, const char *name, real *to
     return OK;
 }
 
-static const CheckpointFormat format = {"memory", recognizes, open_memory, close_memory,
-                                        find,     next,       read_numbers};
+static const CheckpointFormat format = {.name = "memory",
+                                        .recognizes = recognizes,
+                                        .open = open_memory,
+                                        .close = close_memory,
+                                        .find = find,
+                                        .next = next,
+                                        .read = read_numbers};
 
 static CheckpointReader reader;
 static Config config;

@@ -99,6 +99,7 @@ static Status copy_array(const CheckpointReader *r, const char *name, const Chec
     const int64_t count = shape_count(from->shape);
     if (!from->data) return r->format->read(r, name, to, count);
     memcpy(to, from->data, (size_t)count * sizeof *to);
+    if (r->format->release) r->format->release(r, from, count * (int64_t)sizeof *to);
     return OK;
 }
 

@@ -32,6 +32,10 @@ struct CheckpointFormat {
      * the name after `last`, the previous result (NULL: the first name); NULL at the end. */
     const char *(*next)(const CheckpointReader *r, const char *group, const char *last);
 
+    /* The numbers of an array that is read in place have been copied: their memory is not needed
+     * until they are read again. NULL: nothing to do. */
+    void (*release)(const CheckpointReader *r, const CheckpointArray *array, int64_t size);
+
     /* Copies the numbers of an array that find() has found, converted if necessary. NULL for
      * formats that read in place. E_FORMAT. */
     Status (*read)(const CheckpointReader *r, const char *name, real *to, int64_t count);

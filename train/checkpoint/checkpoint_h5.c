@@ -124,5 +124,15 @@ static const char *next(const CheckpointReader *r, const char *group, const char
     return h5_next_name(r->file, group, last);
 }
 
-const CheckpointFormat checkpoint_h5 = {
-    .name = "HDF5", .open = open_file, .close = close_file, .find = find, .next = next};
+static void release(const CheckpointReader *r, const CheckpointArray *array, int64_t size)
+{
+    const H5Reader *f = r->file;
+    mapping_release(&f->file, array->data, size);
+}
+
+const CheckpointFormat checkpoint_h5 = {.name = "HDF5",
+                                        .open = open_file,
+                                        .close = close_file,
+                                        .find = find,
+                                        .next = next,
+                                        .release = release};

@@ -174,7 +174,7 @@ static Status read_shape(Cursor *c, const char *shown, Shape *s)
 static Status read_tensor(Cursor *c, Weights *w)
 {
     char shown[128];
-    Weight one = {.path = c->name};
+    Weight one = {.path = c->name, .file = {c->bytes, c->size}};
     uint32_t type = 0;
     uint64_t offset = 0;
     TRY(take_name(c, &w->arena, &one.name));

@@ -217,8 +217,7 @@ static Status read_tensor(const ModelSource *s, const FileTensor *t, real *numbe
 {
     const Weight *w = find(s, t->name);
     const Param *part;
-    dtype_read(w->dtype, w->data, numbers, shape_count(w->shape));
-    weight_release(w);
+    weight_read(w, numbers);
     if (file_tensor_scatter(t, numbers, &part)) return OK;
     return FAIL(E_DATA, "%s: %s has other numbers than %g, but the model is said to have no %s",
                 w->path, t->name, (double)part->fill, part->name);

@@ -138,6 +138,6 @@ Status llama2c_read(Weights *w, const char *path, Config *c, int64_t *vocab_size
     *vocab_size = h.vocab_size;
     WeightRun runs[LLAMA2C_RUNS];
     const int count = llama2c_runs(&h, runs);
-    return weights_add_runs(w, name, runs, count, h.layers, DTYPE_f32,
-                            m.bytes + (h.has_magic ? HEADER_MAGIC : HEADER));
+    return weights_add_runs(w, name, runs, count, h.layers, DTYPE_f32, &m,
+                            h.has_magic ? HEADER_MAGIC : HEADER);
 }

@@ -97,5 +97,5 @@ Status llmc_read(Weights *w, const char *path, Config *c, int64_t *vocab_size)
                     (long long)m.size);
     TRY(kind_read(&kind_gpt2, &(KindKeys){MODEL_gguf, name, &h, find, has_tensor}, c));
     *vocab_size = h.vocab_size;
-    return weights_add_runs(w, name, runs, RUNS, h.layers, dtype, m.bytes + HEADER);
+    return weights_add_runs(w, name, runs, RUNS, h.layers, dtype, &m, HEADER);
 }

@@ -9,6 +9,7 @@
 typedef struct File {
     Weights *weights;
     const char *name; /* escaped */
+    Mapping mapping;
     const unsigned char *data;
     int64_t size; /* of the data */
     char shown[128];
@@ -70,7 +71,7 @@ static Status read_place(const File *f, const json_t *list, Weight *w)
 
 static Status add(File *f, const char *name, const json_t *entry)
 {
-    Weight w = {.name = name, .path = f->name};
+    Weight w = {.name = name, .path = f->name, .file = f->mapping};
     const char *dtype = json_string_value(json_object_get(entry, "dtype"));
     int64_t bytes;
     text_escape(name, f->shown, sizeof f->shown);
@@ -154,6 +155,7 @@ Status safetensors_read(Weights *w, const char *path)
     if (size > left)
         return FAIL(E_DATA, "%s: truncated: its header has %llu bytes, the file %lld", f.name,
                     (unsigned long long)size, (long long)m.size);
+    f.mapping = m;
     f.data = m.bytes + sizeof size + size;
     f.size = (int64_t)(left - size);
     return read_header(&f, (const char *)m.bytes + sizeof size, (int64_t)size);

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "autograd/base/text.h"
 
@@ -89,8 +87,9 @@ int64_t weight_runs_size(const WeightRun runs[], int count, int64_t layers, Dtyp
 }
 
 Status weights_add_runs(Weights *w, const char *path, const WeightRun runs[], int count,
-                        int64_t layers, Dtype dtype, const unsigned char *bytes)
+                        int64_t layers, Dtype dtype, const Mapping *file, int64_t begin)
 {
+    const unsigned char *bytes = file->bytes + begin;
     char name[64];
     for (const WeightRun *run = runs; run < runs + count; run++)
         for (int64_t layer = 0; layer < (run->by_layer ? layers : 1); layer++) {
@@ -100,7 +99,8 @@ Status weights_add_runs(Weights *w, const char *path, const WeightRun runs[], in
                                 .shape = run->shape,
                                 .data = bytes,
                                 .size = dtype_size(dtype, shape_count(run->shape)),
-                                .path = path};
+                                .path = path,
+                                .file = *file};
             bytes += one.size;
             if (!run->name) continue;
             if (run->by_layer)
@@ -154,10 +154,15 @@ Weight *weights_find(const Weights *w, const char *name)
     return w->count ? bsearch(&key, w->list, (size_t)w->count, sizeof *w->list, by_name) : NULL;
 }
 
-void weight_release(const Weight *one)
+/* In parts, whose pages are released: the tensor is in memory once. */
+void weight_read(const Weight *one, real *to)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t begin = ((uintptr_t)one->data + page - 1) / page * page,
-                    end = ((uintptr_t)one->data + (uintptr_t)one->size) / page * page;
-    if (begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+    enum { PART = 1 << 20 };
+    const int64_t count = shape_count(one->shape);
+    for (int64_t i = 0; i < count; i += PART) {
+        const int64_t now = count - i < PART ? count - i : PART;
+        const unsigned char *bytes = one->data + dtype_size(one->dtype, i);
+        dtype_read(one->dtype, bytes, to + i, now);
+        mapping_release(&one->file, bytes, dtype_size(one->dtype, now));
+    }
 }

@@ -18,6 +18,7 @@ typedef struct Weight {
     const unsigned char *data;
     int64_t size; /* bytes */
     const char *path;
+    Mapping file; /* that data is in */
     bool is_used; /* a parameter was read from it */
 } Weight;
 
@@ -47,9 +48,9 @@ typedef struct WeightRun {
 
 int64_t weight_runs_size(const WeightRun runs[], int count, int64_t layers, Dtype dtype);
 
-/* The tensors of all runs, from bytes on. path: escaped. E_NOMEM. */
+/* The tensors of all runs, from byte `begin` of the file on. path: escaped. E_NOMEM. */
 Status weights_add_runs(Weights *w, const char *path, const WeightRun runs[], int count,
-                        int64_t layers, Dtype dtype, const unsigned char *bytes);
+                        int64_t layers, Dtype dtype, const Mapping *file, int64_t begin);
 
 /* Of the tensors from `first` on, which are sorted by place. E_DATA: two overlap. */
 Status weights_check_overlap(Weights *w, int64_t first);
@@ -58,8 +59,8 @@ Status weights_check_overlap(Weights *w, int64_t first);
 Status weights_sort(Weights *w);
 Weight *weights_find(const Weights *w, const char *name); /* NULL: there is none */
 
-/* The pages of a tensor that has been read need no memory any more. */
-void weight_release(const Weight *one);
+/* Converts all numbers of a tensor, whose type is known. */
+void weight_read(const Weight *one, real *to);
 
 /* E_DATA if the bytes are not a model file but what a failed or partial download leaves, or a
  * pickle: says what it is and what to do. name: escaped. */

@@ -72,6 +72,7 @@ static ino_t
 static CrashDisk crash_base, crash_disk;
 static const char *crash_folder;
 static bool crash_forgets; /* fsync() is recorded as if it had not been called */
+static int crash_pace = 1; /* each so many states is made and looked at */
 
 static int crash_file_of(ino_t inode)
 {
@@ -438,6 +439,7 @@ static int crash_explore(bool (*look)(bool is_done, int end, void *context), voi
             if (seen[at]) continue;
             if (++states > 50000) abort();
             seen[at] = hash;
+            if (states % crash_pace) continue;
             crash_make(&crash_disk);
             if (!look(is_done, end, context)) return states;
         }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "autograd/base/threads.h"
+#include "tests/crash_states.h"
 #include "tests/faulty.h"
 #include "tests/support.h"
 #include "tests/temporary.h"
@@ -272,4 +273,72 @@ ParameterizedTest(int *i, faults, any_call_of_a_run_may_fail)
     }
     cr_expect_gt(n, 100);
     cr_expect(f->kind == FAULT_STAYS || errors < n / 2, "%d errors of %d", errors, n);
+}
+
+/* What a loss of power may leave of a run that rewinds, or skips batches in a row. */
+static const struct Incident {
+    const char *name;
+    MonitorAction action;
+    int64_t batches; /* bad ones, from batch 4 on */
+} incidents[] = {{"a rewind", ACTION_rewind, 1}, {"skips", ACTION_skip, 3}};
+
+static int no_fsync(int fd)
+{
+    (void)fd;
+    return 0;
+}
+
+/* Resumes `cut`, in no hurry to reach the disk. */
+static int resume_child(void)
+{
+    const pid_t child = fork();
+    int status;
+    if (!child) {
+        FileCalls quick = file_calls_system;
+        quick.fsync = no_fsync;
+        file_calls = &quick;
+        _exit(status_exit_code(train_here("cut", true)));
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status), "killed by signal %d", WTERMSIG(status));
+    return WEXITSTATUS(status);
+}
+
+static bool resume_from(bool is_done, int end, void *context)
+{
+    (void)is_done;
+    ++*(int *)context;
+    cr_assert_eq(resume_child(), 0, "event %d", end);
+    cr_assert(same_names("whole", "cut"), "event %d", end);
+    cr_assert(same_file("whole", "cut", "checkpoints/latest.h5"), "event %d", end);
+    cr_assert(same_file("whole", "cut", "checkpoints/best.h5"), "event %d", end);
+    cr_assert(same_metrics("whole", "cut"), "event %d", end);
+    cr_assert(lines_are_whole("cut", "events.jsonl"), "event %d", end);
+    return true;
+}
+
+ParameterizedTestParameters(faults, a_run_is_resumed_after_any_loss_of_power)
+{
+    static int index[] = {0, 1};
+    return cr_make_param_array(int, index, 2);
+}
+
+/* STATES_PACE=1: from each state. */
+ParameterizedTest(int *i, faults, a_run_is_resumed_after_any_loss_of_power)
+{
+    const char *pace = getenv("STATES_PACE");
+    char folder[200];
+    int resumed = 0;
+    c.monitor.action = incidents[*i].action;
+    c.monitor.inject_count = incidents[*i].batches;
+    cr_assert_eq(train_child("whole", false, FAULT_KILL, -1), 0);
+    cr_assert_eq(mkdir(path_of("cut", "", folder), 0777), 0);
+    crash_pace = pace ? atoi(pace) : 53;
+    crash_record(folder, false);
+    cr_assert_eq(train_here("cut", false), OK, "%s", error_message());
+    const int states = crash_explore(resume_from, &resumed);
+    cr_log_info("%s: %d calls, %d states, %d resumed from", incidents[*i].name, crash_count, states,
+                resumed);
+    cr_expect_gt(states, 1000);
+    cr_expect_geq(resumed, states / crash_pace);
 }

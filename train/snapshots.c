@@ -8,7 +8,8 @@
 Status snapshots_begin(Session *s)
 {
     session_clean_snapshots(s);
-    return session_prune(s, s->snapshots, s->saved < 0 ? -1 : s->run.step, -1);
+    return session_prune(s, s->snapshots, s->saved < 0 ? -1 : s->run.step,
+                         s->config->monitor.snapshots);
 }
 
 Status snapshots_step(Session *s)

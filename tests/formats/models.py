@@ -80,6 +80,26 @@ def llama(seed=1, width=32, layers=2, heads=4, kv_heads=2, context=64, vocab=257
     return config, t
 
 
+def gpt_neox(seed=1, width=32, layers=2, heads=4, context=64, vocab=257, inner=56, **more):
+    r = np.random.default_rng(seed)
+    n = lambda *shape: r.normal(0, 0.3, shape).astype(np.float32)
+    config = {"model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"], "hidden_size": width,
+              "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": inner,
+              "max_position_embeddings": context, "vocab_size": vocab, "layer_norm_eps": 1e-5, "rotary_pct": 1.0,
+              "rotary_emb_base": 10000, "hidden_act": "gelu_new", "use_parallel_residual": False, **more}
+    t = {"gpt_neox.embed_in.weight": n(vocab, width)}
+    for i in range(layers):
+        p = f"gpt_neox.layers.{i}."
+        for name in "input_layernorm", "post_attention_layernorm":
+            t |= {f"{p}{name}.weight": n(width), f"{p}{name}.bias": n(width)}
+        for name, (a, b) in {"attention.query_key_value": (3 * width, width), "attention.dense": (width, width),
+                             "mlp.dense_h_to_4h": (inner, width), "mlp.dense_4h_to_h": (width, inner)}.items():
+            t |= {f"{p}{name}.weight": n(a, b), f"{p}{name}.bias": n(a)}
+    t |= {"gpt_neox.final_layer_norm.weight": n(width), "gpt_neox.final_layer_norm.bias": n(width),
+          "embed_out.weight": n(vocab, width)}
+    return config, t
+
+
 def folder(path, model, dtype="F32", shards=1):
     config, tensors = model
     os.makedirs(path, exist_ok=True)

@@ -36,7 +36,7 @@ def rms(x, w):
 
 
 def rope(x):
-    angle = torch.outer(torch.arange(rows), c["rope_theta"] ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])).repeat(1, 2)
+    angle = torch.outer(torch.arange(rows), c.get("rope_theta", c.get("rotary_emb_base")) ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])).repeat(1, 2)
     a, b = x.chunk(2, -1)
     return x * angle.cos() + torch.cat((-b, a), -1) * angle.sin()
 
@@ -70,5 +70,20 @@ def llama():
     return rms(x, t["model.norm.weight"]) @ t.get("lm_head.weight", t["model.embed_tokens.weight"]).T
 
 
-for row in {"GPT2LMHeadModel": gpt2}.get(c["architectures"][0], llama)().tolist():
+def gpt_neox():
+    w = lambda name: t["gpt_neox." + name]
+    norm = lambda x, name: F.layer_norm(x, x.shape[-1:], w(name + ".weight"), w(name + ".bias"), c["layer_norm_eps"])
+    linear = lambda x, name: F.linear(x, w(name + ".weight"), w(name + ".bias"))
+    x = w("embed_in.weight")[ids]
+    for i in range(c["num_hidden_layers"]):
+        p = f"layers.{i}."
+        qkv = linear(norm(x, p + "input_layernorm"), p + "attention.query_key_value")
+        q, k, v = (y.transpose(0, 1) for y in qkv.view(rows, c["num_attention_heads"], -1).chunk(3, -1))
+        x = x + linear(attention(rope(q), rope(k), v), p + "attention.dense")
+        h = ACTIVATIONS[c["hidden_act"]](linear(norm(x, p + "post_attention_layernorm"), p + "mlp.dense_h_to_4h"))
+        x = x + linear(h, p + "mlp.dense_4h_to_h")
+    return norm(x, "final_layer_norm") @ t["embed_out.weight"].T
+
+
+for row in {"GPT2LMHeadModel": gpt2, "GPTNeoXForCausalLM": gpt_neox}.get(c["architectures"][0], llama)().tolist():
     print(" ".join(f"{x:.9g}" for x in row))

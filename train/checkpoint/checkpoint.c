@@ -186,8 +186,10 @@ Status checkpoint_check_dataset(const CheckpointReader *r, const Dataset *d)
     const CheckpointInfo *i = &r->info;
     char path[PATH_MAX];
     text_escape(d->path, path, sizeof path);
-    /* The vocabulary size of a raw token file is estimated from the tokens in it. */
-    if (d->tokenizer ? d->vocab_size != i->vocab_size : d->vocab_size > i->vocab_size)
+    /* The vocabulary size of a raw token file is estimated from the tokens in it; an imported
+     * model may have more than its tokenizer. */
+    const bool may_be_fewer = !d->tokenizer || i->tokenizer_size;
+    if (may_be_fewer ? d->vocab_size > i->vocab_size : d->vocab_size != i->vocab_size)
         return FAIL(E_FORMAT, "%s: its vocabulary has %lld tokens, but that of %s has %lld",
                     r->path, (long long)i->vocab_size, path, (long long)d->vocab_size);
     if (d->tokenizer && i->tokenizer_size &&

@@ -11,10 +11,9 @@
 static void put_setting(GgufWriter *w, const Kind *k, const KindSetting *s, const Config *c)
 {
     char key[128], text[TEXT_MAX];
-    const Key *setting = schema_find(config_keys, config_key_count, "model", s->key);
     kind_key(k, MODEL_gguf, s, key, sizeof key);
-    kind_value(k, MODEL_gguf, s, c, text, sizeof text);
-    switch (setting->type) {
+    kind_value(MODEL_gguf, s, c, text, sizeof text);
+    switch (kind_value_type(s)) {
     case TYPE_BOOL: gguf_put_bool(w, key, !strcmp(text, "true")); break;
     case TYPE_REAL: gguf_put_f32(w, key, strtod(text, NULL)); break;
     case TYPE_INT: gguf_put_u32(w, key, strtoll(text, NULL, 10)); break;
@@ -43,7 +42,7 @@ static void put_model(GgufWriter *w, const ModelExport *e)
     gguf_put_u32(w, "general.file_type", dtype_file_type(e->type));
     gguf_put_u32(w, "general.quantization_version", 2);
     for (int i = 0; (s = kind_setting_at(e->kind, i)); i++)
-        if (s->key && s->names[MODEL_gguf]) put_setting(w, e->kind, s, c);
+        if (kind_is_stated(MODEL_gguf, s)) put_setting(w, e->kind, s, c);
     snprintf(key, sizeof key, "%s.vocab_size", e->kind->architecture);
     gguf_put_u32(w, key, e->model->model.vocab_size);
     if (c->model.positions != POSITIONS_rope) return;

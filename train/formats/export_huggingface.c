@@ -18,9 +18,9 @@ static const char *const files[] = {"config.json", "model.safetensors", "tokeniz
 
 enum { FILES = sizeof files / sizeof *files };
 
-static json_t *setting_value(const Key *key, const char *text)
+static json_t *setting_value(KeyType type, const char *text)
 {
-    switch (key->type) {
+    switch (type) {
     case TYPE_BOOL: return json_boolean(!strcmp(text, "true"));
     case TYPE_REAL: return json_real(strtod(text, NULL));
     case TYPE_INT: return json_integer(strtoll(text, NULL, 10));
@@ -45,10 +45,10 @@ static json_t *config_of(const ModelExport *e)
                              types[e->type], "vocab_size", (json_int_t)e->model->model.vocab_size,
                              "bos_token_id", end_of_text(e), "eos_token_id", end_of_text(e));
     for (int i = 0; (s = kind_setting_at(e->kind, i)); i++) {
-        if (!s->key || !s->names[MODEL_huggingface]) continue;
-        const Key *key = schema_find(config_keys, config_key_count, "model", s->key);
-        kind_value(e->kind, MODEL_huggingface, s, c, text, sizeof text);
-        json_object_set_new(json, s->names[MODEL_huggingface], setting_value(key, text));
+        if (!kind_is_stated(MODEL_huggingface, s)) continue;
+        kind_value(MODEL_huggingface, s, c, text, sizeof text);
+        json_object_set_new(json, s->names[MODEL_huggingface],
+                            setting_value(kind_value_type(s), text));
     }
     return json;
 }

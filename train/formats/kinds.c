@@ -92,12 +92,31 @@ static bool word_of(const KindSetting *s, const char *choice, char word[64])
     return false;
 }
 
-char *kind_value(const Kind *k, ModelFormat format, const KindSetting *s, const Config *c,
-                 char *out, size_t size)
+bool kind_is_stated(ModelFormat format, const KindSetting *s)
+{
+    if (!s->names[format]) return false;
+    return s->key || strcmp(s->missing[format], s->value);
+}
+
+static const Key *key_of(const KindSetting *s)
+{
+    return schema_find(config_keys, config_key_count, "model", s->key);
+}
+
+KeyType kind_value_type(const KindSetting *s)
+{
+    if (s->key) return key_of(s)->type;
+    return !strcmp(s->value, "true") || !strcmp(s->value, "false") ? TYPE_BOOL : TYPE_REAL;
+}
+
+char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char *out, size_t size)
 {
     char word[64];
-    (void)k;
-    config_value(c, schema_find(config_keys, config_key_count, "model", s->key), out, size);
+    if (!s->key) {
+        snprintf(out, size, "%s", s->value);
+        return out;
+    }
+    config_value(c, key_of(s), out, size);
     if (format == MODEL_huggingface && s->words && word_of(s, out, word))
         snprintf(out, size, "%s", word);
     return out;
@@ -137,7 +156,7 @@ static Status set(const KindKeys *f, const KindSetting *s, const char *file_key,
                   bool is_first, Config *c)
 {
     char where[256], shown[128], choice[32], before[TEXT_MAX], after[TEXT_MAX], why[512];
-    const Key *key = schema_find(config_keys, config_key_count, "model", s->key);
+    const Key *key = key_of(s);
     INVARIANT(key);
     text_escape(text, shown, sizeof shown);
     if (s->words && f->format == MODEL_huggingface) {
@@ -167,8 +186,7 @@ static Status read_setting(const Kind *k, const KindKeys *f, const KindSetting *
     else if (!file_value(k, f, s, key, sizeof key, text))
         return FAIL(E_DATA, "%s: %s is missing", f->name, key);
     if (!s->key) return check_property(f, s, key, text);
-    if (!in_file)
-        return schema_set(schema_find(config_keys, config_key_count, "model", s->key), c, text, "");
+    if (!in_file) return schema_set(key_of(s), c, text, "");
     return set(f, s, key, text, kind_setting(k, s->key) == s, c);
 }
 

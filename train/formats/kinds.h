@@ -68,7 +68,7 @@ typedef struct Kind {
     bool pairs;                 /* GGUF: RoPE turns columns 2 i and 2 i + 1, not i and i + half */
 } Kind;
 
-#define KIND_LIST(X) X(gpt2) X(llama) X(mistral)
+#define KIND_LIST(X) X(gpt2) X(llama) X(mistral) X(gpt_neox)
 
 #define X(name) extern const Kind kind_##name;
 KIND_LIST(X)
@@ -99,12 +99,18 @@ Status kind_resolve(const char *name, Config *c);
 /* The key of a row in a file of this kind. */
 char *kind_key(const Kind *k, ModelFormat format, const KindSetting *s, char *out, size_t size);
 
-/* A setting's value as the file says it; for a choice the file's word. */
-char *kind_value(const Kind *k, ModelFormat format, const KindSetting *s, const Config *c,
-                 char *out, size_t size);
+/* A row's value as the file says it; for a choice the file's word. */
+char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char *out, size_t size);
+
+/* The type of a row's value: of the setting, or as a property's value looks. */
+KeyType kind_value_type(const KindSetting *s);
 
 /* The i-th row of both tables; NULL at the end. */
 const KindSetting *kind_setting_at(const Kind *k, int i);
+
+/* Whether a file must state a row: a setting that the format has a key for, or a property that
+ * files without the key would have otherwise. */
+bool kind_is_stated(ModelFormat format, const KindSetting *s);
 
 /* The row of a model setting; NULL: none. */
 const KindSetting *kind_setting(const Kind *k, const char *key);

@@ -49,9 +49,10 @@ Status command_export(const Command *c, int argc, char *argv[])
         OPTION_PATH("--checkpoint", &a.checkpoint, "F.h5|RUN",
                     "checkpoint to export; of a run's folder, its best.h5 or latest.h5",
                     .required = IN_EVERY_USAGE),
-        OPTION_TEXT("--format", &a.format, "FORMAT",
-                    "gguf: a file for llama.cpp; huggingface: a folder",
-                    .required = IN_EVERY_USAGE),
+        OPTION_TEXT(
+            "--format", &a.format, "FORMAT",
+            "gguf: a file for llama.cpp; huggingface: a folder; llama2c: a file for llama2.c",
+            .required = IN_EVERY_USAGE),
         OPTION_PATH("--output", &a.output, "PATH",
                     "file to write, replaced if it exists, or folder, which must be new",
                     .required = IN_EVERY_USAGE),

@@ -8,7 +8,9 @@
 static const struct {
     const char *name;
     Status (*run)(ModelExport *e);
-} formats[] = {{"gguf", export_gguf}, {"huggingface", export_huggingface}};
+} formats[] = {{"gguf", export_gguf},
+               {"huggingface", export_huggingface},
+               {"llama2c", export_llama2c}};
 
 Status export_open(ModelExport *e, ModelFormat format)
 {

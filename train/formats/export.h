@@ -25,6 +25,7 @@ void model_export_close(ModelExport *e);
 /* The formats: one file each, export_NAME.c. Each chooses e->kind, then opens e->tensors. */
 Status export_gguf(ModelExport *e);
 Status export_huggingface(ModelExport *e);
+Status export_llama2c(ModelExport *e);
 
 /* For them: */
 

@@ -130,7 +130,7 @@ static int found_of_ten(const char *rule, double loss, int *wrong)
     int64_t updates = 0, batch_index = 0;
     int found = 0;
     snprintf(setting, sizeof setting, "monitor.rule=%s", rule);
-    OPEN(&m, "monitor.action=skip", setting);
+    OPEN(&m, "monitor.action=skip", "monitor.loss_z=6", setting);
     *wrong = 0;
     for (int i = 0; i < 250; i++)
         *wrong += step(&m, &updates, &batch_index, baseline_loss(batch_index),
@@ -220,6 +220,80 @@ Test(monitor, a_change_of_the_data_is_not_skipped_for_ever)
     cr_assert_float_eq(window_median(&m.detector.loss), 5.5, 0.1);
     cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_SKIP,
                  "the new usual is judged, too");
+}
+
+/* Two skips shortly before, and ten bad batches in a row: the share of 200 is exactly ten. */
+Test(monitor, ten_in_a_row_are_skipped_whatever_was_before)
+{
+    Monitor m;
+    int64_t updates = 0, batch_index = 0;
+    OPEN(&m, "monitor.action=skip");
+    usual(&m, &updates, &batch_index, 200);
+    for (int i = 0; i < 2; i++) {
+        cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_SKIP);
+        usual(&m, &updates, &batch_index, 20);
+    }
+    for (int i = 0; i < 10; i++)
+        cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_SKIP, "%d", i);
+    usual(&m, &updates, &batch_index, 1);
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_TAKE, "another series");
+    cr_assert(m.judgement.exhausted);
+}
+
+/* More bad batches than the budget has: what is taken does not become the baseline for long. */
+Test(monitor, an_old_baseline_that_fits_again_is_taken_back)
+{
+    Monitor m;
+    int64_t updates = 0, batch_index = 0;
+    OPEN(&m, "monitor.action=skip");
+    usual(&m, &updates, &batch_index, 200);
+    for (int i = 0; i < 13; i++)
+        cr_assert_eq(step(&m, &updates, &batch_index, 20, 1),
+                     i < 10 ? VERDICT_SKIP : VERDICT_TAKE, "%d", i);
+    usual(&m, &updates, &batch_index, 7);
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_TAKE, "not judged yet");
+    usual(&m, &updates, &batch_index, 8);
+    cr_assert_float_eq(window_median(&m.detector.loss), 2.5, 0.1);
+    usual(&m, &updates, &batch_index, 200); /* until the share allows another series */
+    cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_SKIP, "judged again");
+}
+
+/* A new baseline has been learned, and then the old data return: no spike. */
+Test(monitor, data_that_return_are_no_spike)
+{
+    Monitor m;
+    int64_t updates = 0, batch_index = 0;
+    OPEN(&m, "monitor.action=skip");
+    usual(&m, &updates, &batch_index, 200);
+    for (int i = 0; i < 80; i++)
+        step(&m, &updates, &batch_index, baseline_loss(batch_index) / 5 + 3, 1);
+    cr_assert_eq(m.past.skipped, 10);
+    const int64_t before = m.past.flagged;
+    usual(&m, &updates, &batch_index, 40);
+    cr_assert_eq(m.past.flagged, before);
+    cr_assert_float_eq(window_median(&m.detector.loss), 2.5, 0.1);
+}
+
+/* Steps between the usual and a spike: in the baseline, and named. */
+Test(monitor, what_is_unusual_is_no_spike)
+{
+    Monitor m;
+    int64_t updates = 0, batch_index = 0;
+    OPEN(&m, "monitor.action=skip", "monitor.loss_z=8");
+    usual(&m, &updates, &batch_index, 200);
+    const double median = window_median(&m.detector.loss),
+                 scale = 1.4826 * window_deviation(&m.detector.loss, median);
+    cr_assert_eq(step(&m, &updates, &batch_index, median + 7 * scale, 1), VERDICT_TAKE);
+    cr_assert_eq(m.judgement.finding.unusual, SPIKE_LOSS);
+    cr_assert(strstr(m.judgement.message, "the loss is"), "%s", m.judgement.message);
+    cr_assert_eq(step(&m, &updates, &batch_index, median + 9 * scale, 1), VERDICT_SKIP);
+    cr_assert_eq(m.judgement.finding.unusual, SPIKE_NONE);
+    for (int i = 0; i < 128; i++) step(&m, &updates, &batch_index, median, 1 + i * 1e-4);
+    cr_assert_eq(step(&m, &updates, &batch_index, median, exp(1.9)), VERDICT_TAKE);
+    cr_assert_eq(m.judgement.finding.unusual, SPIKE_GRADIENT);
+    cr_assert_eq(step(&m, &updates, &batch_index, median, exp(2.1)), VERDICT_SKIP);
+    cr_assert_eq(step(&m, &updates, &batch_index, median, 1), VERDICT_TAKE);
+    cr_assert_eq(m.judgement.finding.unusual, SPIKE_NONE);
 }
 
 Test(monitor, a_share_of_all_batches_is_the_most)

@@ -76,6 +76,11 @@ void session_spike(Session *s, const Judgement *j, const char *kind, const char 
     warn_unless_logged(s, metrics_log_spike(&s->log, j, kind, message, bundle));
 }
 
+void session_unusual(Session *s, const Judgement *j)
+{
+    warn_unless_logged(s, metrics_log_spike(&s->log, j, "unusual", j->message, ""));
+}
+
 void session_log_training(Session *s, int64_t step, double tokens_per_second)
 {
     warn_unless_logged(s, metrics_log_training(&s->log, &s->run, step, tokens_per_second));

@@ -61,6 +61,9 @@ void session_warn(Session *s, const char *kind, const char *text);
 /* The same, but printed to stderr. */
 void session_warn_stderr(Session *s, const char *kind, const char *text);
 
+/* A step that is unusual, but no spike: only appended to events.jsonl. */
+void session_unusual(Session *s, const Judgement *j);
+
 /* A spike: printed, and appended to events.jsonl. bundle: its folder; "": none. */
 void session_spike(Session *s, const Judgement *j, const char *kind, const char *message,
                    const char *bundle);

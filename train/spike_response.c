@@ -83,7 +83,10 @@ Status spike_response_act(Session *s, bool *accepted)
     if (r->poisoned && j->finding.flag != SPIKE_NONFINITE &&
         j->batch_index == s->config->monitor.inject_batch)
         warn_injection_missed(s);
-    if (!is_spike && !j->severe) return OK;
+    if (!is_spike && !j->severe) {
+        if (j->finding.unusual != SPIKE_NONE) session_unusual(s, j);
+        return OK;
+    }
     save_bundle(s, path);
     switch (j->verdict) {
     case VERDICT_STOP: return stop(s, path);

@@ -31,9 +31,9 @@ CHOICES(InjectFault, INJECT_CHOICES, inject_text)
     INT (S, guard,              64,     2,     1e9, \
          "steps, and values in the baseline, before any step is judged; learning-rate warm-up " \
          "is never judged") \
-    REAL(S, loss_z,              6,     1,     1e9, \
+    REAL(S, loss_z,              8,     1,     1e9, \
          "robust z-score of the loss above which a step is a spike; for olmo and llmc: " \
-         "standard deviations, of the gradient norm too") \
+         "standard deviations, of the gradient norm too (OLMo-core: 6)") \
     REAL(S, grad_norm_z,        10,     1,     1e9, \
          "robust z-score of the log gradient norm above which a step is a spike") \
     REAL(S, update_z,           10,     0,     1e9, \
@@ -55,7 +55,8 @@ CHOICES(InjectFault, INJECT_CHOICES, inject_text)
          "most batches in a row that are skipped or kept out of the baseline; then the next " \
          "one is accepted and the baseline starts again") \
     REAL(S, skip_share,       0.05, 0.005,       1, \
-         "the same limit, as a share of the last 200 batches") \
+         "the same limit, as a share of 200 batches: of a series, and of the last 200 when " \
+         "another series begins") \
     INT (S, snapshot_every,     -1,    -1,    1e12, \
          "steps between snapshots for rewind; 0: none; -1: 50 if action = rewind, else none") \
     INT (S, snapshots,           3,     1,     1e6, "newest snapshots to keep") \

@@ -3,7 +3,10 @@
 #include <float.h>
 #include <math.h>
 
-static const double LOSS_FLOOR = 1e-3, LOG_NORM_FLOOR = 1e-2;
+static const double LOSS_FLOOR = 1e-3, LOG_NORM_FLOOR = 0.2;
+static const double UNUSUAL_SHARE = 0.75, UNUSUAL_FLOOR = 1e-2, RETURN_SHARE = 0.5;
+
+enum { RETURN_RUN = 8 };
 
 const char *spike_class_name(SpikeClass c)
 {
@@ -95,17 +98,66 @@ static SpikeClass judge(Detector *d, const Finding *f, double loss, double norm)
     return SPIKE_NONE;
 }
 
+/* A value that fits the baseline kept aside. */
+static bool is_return(const Detector *d, double loss, double log_norm)
+{
+    if (!d->old_loss.count) return false;
+    const double loss_z = detector_z(&d->old_loss, loss, LOSS_FLOOR, 0),
+                 norm_z = detector_z(&d->old_log_norm, log_norm, LOG_NORM_FLOOR, 0);
+    return fabs(loss_z) < RETURN_SHARE * d->loss_z && fabs(norm_z) < RETURN_SHARE * d->grad_norm_z;
+}
+
+static void swap(Window *a, Window *b)
+{
+    const Window old = *a;
+    *a = *b;
+    *b = old;
+}
+
+static void forget_old(Detector *d)
+{
+    window_clear(&d->old_loss);
+    window_clear(&d->old_log_norm);
+    d->returned = 0;
+}
+
+static void take_back_old(Detector *d)
+{
+    swap(&d->loss, &d->old_loss);
+    swap(&d->log_norm, &d->old_log_norm);
+    forget_old(d);
+}
+
+static Finding robust_z(Detector *d, double loss, double log_norm)
+{
+    return (Finding){.loss_z = detector_z(&d->loss, loss, LOSS_FLOOR, d->guard),
+                     .grad_norm_z = detector_z(&d->log_norm, log_norm, LOG_NORM_FLOOR, d->guard)};
+}
+
+static SpikeClass unusual(const Detector *d, const Finding *f, double log_norm)
+{
+    if (d->rule != RULE_robust || f->flag != SPIKE_NONE) return SPIKE_NONE;
+    if (f->loss_z > UNUSUAL_SHARE * d->loss_z) return SPIKE_LOSS;
+    const double z = detector_z(&d->log_norm, log_norm, UNUSUAL_FLOOR, d->guard);
+    return z > d->grad_norm_z ? SPIKE_GRADIENT : SPIKE_NONE;
+}
+
 Finding detector_classify(Detector *d, double loss, double grad_norm, bool may_judge)
 {
-    Finding f = {SPIKE_NONE, NAN, NAN};
+    const double log_norm = detector_log(grad_norm);
+    Finding f = {.loss_z = NAN, .grad_norm_z = NAN};
     if (!isfinite(loss) || !isfinite(grad_norm)) {
         f.flag = SPIKE_NONFINITE;
         return f;
     }
     if (may_judge) {
-        f.loss_z = detector_z(&d->loss, loss, LOSS_FLOOR, d->guard);
-        f.grad_norm_z = detector_z(&d->log_norm, detector_log(grad_norm), LOG_NORM_FLOOR, d->guard);
+        f = robust_z(d, loss, log_norm);
         f.flag = judge(d, &f, loss, grad_norm);
+        if (f.flag != SPIKE_NONE && is_return(d, loss, log_norm)) {
+            take_back_old(d);
+            f = robust_z(d, loss, log_norm);
+        }
+        f.unusual = unusual(d, &f, log_norm);
     }
     d->judged_values++;
     if (d->rule != RULE_robust) {
@@ -117,12 +169,21 @@ Finding detector_classify(Detector *d, double loss, double grad_norm, bool may_j
 
 void detector_accept(Detector *d, double loss, double grad_norm)
 {
+    const double log_norm = detector_log(grad_norm);
+    d->returned = is_return(d, loss, log_norm) ? d->returned + 1 : 0;
+    if (d->returned == RETURN_RUN) take_back_old(d);
     window_push(&d->loss, loss);
-    window_push(&d->log_norm, detector_log(grad_norm));
+    window_push(&d->log_norm, log_norm);
+    if (d->loss.count == d->loss.size) forget_old(d);
 }
 
 void detector_restart(Detector *d)
 {
+    if (d->rule == RULE_robust && !d->old_loss.count && d->loss.count >= d->guard) {
+        swap(&d->loss, &d->old_loss);
+        swap(&d->log_norm, &d->old_log_norm);
+    }
+    d->returned = 0;
     window_clear(&d->loss);
     window_clear(&d->log_norm);
     for (Series *s = &d->all_loss;; s = &d->all_norm) {
@@ -142,6 +203,8 @@ Status detector_open(Detector *d, Arena *a, const MonitorConfig *c, int64_t step
                     .grad_norm_z = c->grad_norm_z};
     TRY(window_open(&d->loss, a, d->window));
     TRY(window_open(&d->log_norm, a, d->window));
+    TRY(window_open(&d->old_loss, a, d->window));
+    TRY(window_open(&d->old_log_norm, a, d->window));
     const int64_t all = d->rule == RULE_robust ? 1 : d->window;
     TRY(window_open(&d->all_loss.window, a, all));
     return window_open(&d->all_norm.window, a, all);

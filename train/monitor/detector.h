@@ -4,10 +4,13 @@
  * window.
  *
  *     robust  z = (x - median) / max(1.4826 MAD, floor) over the last `window` accepted values, of
- *             the loss (floor 0.001) and of the logarithm of the gradient norm (floor 0.01); a
- *             spike if z > loss_z or z > grad_norm_z. 1.4826 MAD estimates the standard deviation
- *             of normally distributed values (Rousseeuw & Croux 1993). Rejected values never enter,
- *             so neither a series of bad batches nor one huge value can hide the next spike.
+ *             the loss (floor 0.001) and of the logarithm of the gradient norm (floor 0.2: norms
+ *             within a factor of exp(0.2 grad_norm_z) of the median are no spikes, however steady
+ *             they were); a spike if z > loss_z or z > grad_norm_z. 1.4826 MAD estimates the
+ *             standard deviation of normally distributed values (Rousseeuw & Croux 1993). Rejected
+ *             values never enter, so neither a series of bad batches nor one huge value can hide
+ *             the next spike. Unusual: no spike, but a loss with z above 3/4 of loss_z, or a norm
+ *             whose z is above grad_norm_z with a floor of 0.01.
  *     olmo    mean and unbiased standard deviation of the last `window` values, spikes included,
  *             without the newest; a spike unless x <= mean + loss_z deviations, for the loss and
  *             for the norm itself; active from half a window on (OLMo-core, SkipStepOptimizer: 128
@@ -21,7 +24,11 @@
  *             10; active from a full window on; ignores the gradient (llm-foundry, KillLossSpike:
  *             100).
  *
- * The robust z is computed under every rule; the rule alone decides. */
+ * The robust z is computed under every rule; the rule alone decides.
+ *
+ * After a restart, while the windows fill, the baseline before it is kept aside, and taken back as
+ * soon as what follows fits it better: RETURN_RUN values in a row within half of its thresholds, or
+ * one such value that is a spike by the new baseline. */
 #ifndef TRAIN_MONITOR_DETECTOR_H
 #define TRAIN_MONITOR_DETECTOR_H
 
@@ -53,6 +60,8 @@ typedef struct Detector {
     int rule;
     double loss_z, grad_norm_z;
     Window loss, log_norm;     /* accepted values */
+    Window old_loss, old_log_norm; /* the baseline before a restart; empty: none is kept */
+    int64_t returned;              /* values in a row that fit it */
     Series all_loss, all_norm; /* of the rules other than robust */
     int64_t high;              /* ratio: losses in a row that were at least twice the mean */
     int64_t judged_values;     /* finite values so far */
@@ -60,6 +69,7 @@ typedef struct Detector {
 
 typedef struct Finding {
     SpikeClass flag;
+    SpikeClass unusual; /* loss or gradient, if flag is none; an entry of the baseline all the same */
     double loss_z, grad_norm_z; /* robust; NAN: too few values to judge, or not finite */
 } Finding;
 
@@ -72,7 +82,8 @@ Finding detector_classify(Detector *d, double loss, double grad_norm, bool may_j
 /* Adds finite values to the windows of accepted values. */
 void detector_accept(Detector *d, double loss, double grad_norm);
 
-/* Empties all windows: the baseline is learned again from the next values. */
+/* Empties all windows: the baseline is learned again from the next values. Under the rule robust, a
+ * baseline of at least `guard` values is kept aside. */
 void detector_restart(Detector *d);
 
 /* The robust z of x against a window; NAN if the window has too few values. */

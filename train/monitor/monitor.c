@@ -135,8 +135,9 @@ static Verdict act(Monitor *m, Judgement *j, bool exhausted)
 static void flagged(Monitor *m, Judgement *j)
 {
     const MonitorConfig *c = m->config;
-    const bool exhausted = m->in_a_row >= c->skip_run ||
-                           (double)m->recent.marked >= c->skip_share * MONITOR_RECENT - 1e-9;
+    const double most = c->skip_share * MONITOR_RECENT - 1e-9;
+    const bool exhausted = m->in_a_row >= c->skip_run || (double)m->in_a_row >= most ||
+                           (!m->in_a_row && (double)m->recent.marked >= most);
     MonitorPast *p = &m->past;
     p->flagged++;
     j->opens = !p->episode || p->quiet >= MONITOR_EPISODE;
@@ -146,10 +147,10 @@ static void flagged(Monitor *m, Judgement *j)
     j->verdict = act(m, j, exhausted);
 }
 
-/* The message of a finite spike; run.c writes that of a nonfinite one. */
+/* The message of a finite spike or an unusual step; run.c writes that of a nonfinite one. */
 static void describe(const Monitor *m, Judgement *j)
 {
-    const bool loss = j->finding.flag == SPIKE_LOSS;
+    const bool loss = j->finding.flag == SPIKE_LOSS || j->finding.unusual == SPIKE_LOSS;
     const double baseline =
         loss ? window_median(&m->detector.loss) : exp(window_median(&m->detector.log_norm));
     snprintf(j->message, sizeof j->message,
@@ -168,7 +169,7 @@ static Judgement *begin(Monitor *m, int64_t step, int64_t batch_index, double lo
                                .batch_index = batch_index,
                                .loss = loss,
                                .grad_norm = grad_norm,
-                               .finding = {SPIKE_NONE, NAN, NAN},
+                               .finding = {.loss_z = NAN, .grad_norm_z = NAN},
                                .limit = INFINITY};
     return &m->judgement;
 }
@@ -195,7 +196,8 @@ const Judgement *monitor_judge(Monitor *m, int64_t step, int64_t batch_index, do
     }
     j->finding = detector_classify(&m->detector, loss, grad_norm, step > m->guard);
     const bool spike = j->finding.flag != SPIKE_NONE, judged = spike || !isnan(j->finding.loss_z);
-    if (spike && j->finding.flag != SPIKE_NONFINITE) describe(m, j);
+    if ((spike && j->finding.flag != SPIKE_NONFINITE) || j->finding.unusual != SPIKE_NONE)
+        describe(m, j);
     if (spike) {
         flagged(m, j);
     } else {

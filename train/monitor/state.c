@@ -79,6 +79,9 @@ Status monitor_save(const Monitor *m, Arena *a, CheckpointList lists[MONITOR_LIS
     save_copy(&k, "monitor_zclip", NUMBER_F64, ZCLIP_FIRST, m->zclip.first);
     save_window(&k, "monitor_loss", &d->loss);
     save_window(&k, "monitor_log_norm", &d->log_norm);
+    save_window(&k, "monitor_old_loss", &d->old_loss);
+    save_window(&k, "monitor_old_log_norm", &d->old_log_norm);
+    save_copy(&k, "monitor_returned", NUMBER_I64, 1, &d->returned);
     save_window(&k, "monitor_log_update", &m->log_update);
     save_window(&k, "monitor_all_loss", &d->all_loss.window);
     save_window(&k, "monitor_all_norm", &d->all_norm.window);
@@ -91,10 +94,10 @@ Status monitor_save(const Monitor *m, Arena *a, CheckpointList lists[MONITOR_LIS
 
 /* The lists of a checkpoint. */
 typedef struct Loaded {
-    const int64_t *past, *now, *drops;
-    const double *numbers, *zclip, *loss, *log_norm, *log_update, *all_loss, *all_norm, *history;
+    const int64_t *past, *now, *drops, *returned;
+    const double *numbers, *zclip, *loss, *log_norm, *old_loss, *old_log_norm, *log_update, *all_loss, *all_norm, *history;
     const unsigned char *recent, *score;
-    int64_t drop_count, loss_count, log_norm_count, log_update_count, all_loss_count,
+    int64_t drop_count, loss_count, log_norm_count, old_loss_count, old_log_norm_count, log_update_count, all_loss_count,
         all_norm_count, history_count, recent_count, score_count;
 } Loaded;
 
@@ -150,6 +153,9 @@ static Status load_all(const CheckpointReader *r, Loaded *f)
     f->drops = load_counts(&k, "monitor_drops", -1, &f->drop_count);
     f->loss = load_window(&k, "monitor_loss", &f->loss_count);
     f->log_norm = load_window(&k, "monitor_log_norm", &f->log_norm_count);
+    f->old_loss = load_window(&k, "monitor_old_loss", &f->old_loss_count);
+    f->old_log_norm = load_window(&k, "monitor_old_log_norm", &f->old_log_norm_count);
+    f->returned = load_counts(&k, "monitor_returned", f->old_loss ? 1 : -1, &count);
     f->log_update = load_window(&k, "monitor_log_update", &f->log_update_count);
     f->all_loss = load_window(&k, "monitor_all_loss", &f->all_loss_count);
     f->all_norm = load_window(&k, "monitor_all_norm", &f->all_norm_count);
@@ -206,6 +212,9 @@ static void restore_now(Monitor *m, const Loaded *f)
     memcpy(m->zclip.first, f->zclip, sizeof m->zclip.first);
     restore_window(&d->loss, f->loss, f->loss_count);
     restore_window(&d->log_norm, f->log_norm, f->log_norm_count);
+    restore_window(&d->old_loss, f->old_loss, f->old_loss_count);
+    restore_window(&d->old_log_norm, f->old_log_norm, f->old_log_norm_count);
+    d->returned = f->returned ? *f->returned : 0; /* 0.1 has none */
     restore_window(&m->log_update, f->log_update, f->log_update_count);
     restore_window(&d->all_loss.window, f->all_loss, f->all_loss_count);
     restore_window(&d->all_norm.window, f->all_norm, f->all_norm_count);

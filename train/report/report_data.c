@@ -163,7 +163,8 @@ static Status read_config(ReportData *r)
 /* Flagged by the monitor. (Flag "none" with a bundle: attention logits were too large.) */
 static bool is_flagged(const RunEvent *e)
 {
-    return *e->flag && strcmp(e->flag, "none") && strcmp(e->kind, "budget");
+    return *e->flag && strcmp(e->flag, "none") && strcmp(e->kind, "budget") &&
+           strcmp(e->kind, "unusual");
 }
 
 static bool is_spike(const RunEvent *e)

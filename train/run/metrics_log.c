@@ -268,7 +268,8 @@ Status metrics_log_spike(MetricsLog *l, const Judgement *j, const char *kind, co
     add_int(&line, "step", j->step);
     add_int(&line, "batch", j->batch_index);
     add_text(&line, "event", kind);
-    add_text(&line, "class", spike_class_name(j->finding.flag));
+    const SpikeClass class = j->finding.flag ? j->finding.flag : j->finding.unusual;
+    add_text(&line, "class", spike_class_name(class));
     add_text(&line, "message", message);
     add_real(&line, "loss", j->loss);
     add_known(&line, "loss_z", j->finding.loss_z);

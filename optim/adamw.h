@@ -31,7 +31,7 @@ CHOICES(Schedule, SCHEDULE_CHOICES, schedule_text)
          "warm-up steps, over which the learning rate rises linearly", SETTING_SCHEDULE) \
     REAL(S, warmup_share,        0,     0,       1, \
          "warm-up as a share of train.steps when the run starts; 0: optim.warmup", \
-         SETTING_SCHEDULE) \
+         SETTING_SCHEDULE | SETTING_ADDED) \
     REAL(S, min_lr,             -1,    -1,      10, \
          "final learning rate, 0 to optim.lr; -1: a tenth of optim.lr", SETTING_SCHEDULE) \
     INT (S, decay_steps,         0,     0,    1e12, \

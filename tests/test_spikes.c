@@ -59,17 +59,12 @@ static void cut_out(int64_t from, int64_t to, char path[128])
     fclose(file);
 }
 
-static const char *const common[] = {"data.order=sequential",
-                                     "model.dropout=0.1",
-                                     "train.steps=70",
-                                     "train.eval_every=0",
-                                     "monitor.guard=20",
-                                     "monitor.window=32",
-                                     "monitor.snapshot_every=10",
-                                     "monitor.snapshots=4",
-                                     "train.save_every=25",
-                                     "train.keep=2",
-                                     "train.log_every=1"};
+static const char *const common[] = {"data.order=sequential", "model.dropout=0.1",
+                                     "train.steps=70",        "train.eval_every=0",
+                                     "monitor.guard=20",      "monitor.loss_z=6",
+                                     "monitor.window=32",     "monitor.snapshot_every=10",
+                                     "monitor.snapshots=4",   "train.save_every=25",
+                                     "train.keep=2",          "train.log_every=1"};
 
 static void settings(const char *const more[])
 {

@@ -41,7 +41,8 @@ typedef struct Key {
  * SETTING_SCHEDULE). */
 typedef enum SettingFlags {
     SETTING_MAY_CHANGE = 1, /* a resumed run may change it: no trained number depends on it */
-    SETTING_SCHEDULE = 2    /* only the learning rate of later steps depends on it */
+    SETTING_SCHEDULE = 2,   /* only the learning rate of later steps depends on it */
+    SETTING_ADDED = 4       /* later than 0.1: at its default it is no part of a sweep's ids */
 } SettingFlags;
 
 /* An AUTO setting that nobody has resolved to a number yet. */

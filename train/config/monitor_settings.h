@@ -36,6 +36,10 @@ CHOICES(InjectFault, INJECT_CHOICES, inject_text)
          "standard deviations, of the gradient norm too (OLMo-core: 6)") \
     REAL(S, grad_norm_z,        10,     1,     1e9, \
          "robust z-score of the log gradient norm above which a step is a spike") \
+    REAL(S, grad_norm_floor,   0.2,  1e-3,       1, \
+         "least spread of the log gradient norm in that score: norms within a factor of " \
+         "exp(grad_norm_floor grad_norm_z) of the median are no spikes, however steady they were", \
+         SETTING_ADDED) \
     REAL(S, update_z,           10,     0,     1e9, \
          "robust z-score of the log update norm above which the monitor warns; 0: never", \
          SETTING_MAY_CHANGE) \

@@ -20,8 +20,10 @@ static Status set(const OldValues *old, int index, Config *c, const char *sectio
     return config_set(c, section, name, text, where, old->origin[index]);
 }
 
+/* Also what 0.1 had no setting for: a run that it began is judged as it was. */
 static Status inject_batch(const OldValues *old, int index, Config *c)
 {
+    TRY(set(old, index, c, "monitor", "grad_norm_floor", "0.01"));
     return set(old, index, c, "monitor", "inject_batch", old->text[index]);
 }
 

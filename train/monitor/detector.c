@@ -3,7 +3,7 @@
 #include <float.h>
 #include <math.h>
 
-static const double LOSS_FLOOR = 1e-3, LOG_NORM_FLOOR = 0.2;
+static const double LOSS_FLOOR = 1e-3;
 static const double UNUSUAL_SHARE = 0.75, UNUSUAL_FLOOR = 1e-2, RETURN_SHARE = 0.5;
 
 enum { RETURN_RUN = 8 };
@@ -103,7 +103,7 @@ static bool is_return(const Detector *d, double loss, double log_norm)
 {
     if (!d->old_loss.count) return false;
     const double loss_z = detector_z(&d->old_loss, loss, LOSS_FLOOR, 0),
-                 norm_z = detector_z(&d->old_log_norm, log_norm, LOG_NORM_FLOOR, 0);
+                 norm_z = detector_z(&d->old_log_norm, log_norm, d->grad_norm_floor, 0);
     return fabs(loss_z) < RETURN_SHARE * d->loss_z && fabs(norm_z) < RETURN_SHARE * d->grad_norm_z;
 }
 
@@ -131,7 +131,8 @@ static void take_back_old(Detector *d)
 static Finding robust_z(Detector *d, double loss, double log_norm)
 {
     return (Finding){.loss_z = detector_z(&d->loss, loss, LOSS_FLOOR, d->guard),
-                     .grad_norm_z = detector_z(&d->log_norm, log_norm, LOG_NORM_FLOOR, d->guard)};
+                     .grad_norm_z =
+                         detector_z(&d->log_norm, log_norm, d->grad_norm_floor, d->guard)};
 }
 
 static SpikeClass unusual(const Detector *d, const Finding *f, double log_norm)
@@ -200,7 +201,8 @@ Status detector_open(Detector *d, Arena *a, const MonitorConfig *c, int64_t step
                     .guard = c->guard,
                     .rule = c->rule,
                     .loss_z = c->loss_z,
-                    .grad_norm_z = c->grad_norm_z};
+                    .grad_norm_z = c->grad_norm_z,
+                    .grad_norm_floor = c->grad_norm_floor};
     TRY(window_open(&d->loss, a, d->window));
     TRY(window_open(&d->log_norm, a, d->window));
     TRY(window_open(&d->old_loss, a, d->window));

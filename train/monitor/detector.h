@@ -4,9 +4,8 @@
  * window.
  *
  *     robust  z = (x - median) / max(1.4826 MAD, floor) over the last `window` accepted values, of
- *             the loss (floor 0.001) and of the logarithm of the gradient norm (floor 0.2: norms
- *             within a factor of exp(0.2 grad_norm_z) of the median are no spikes, however steady
- *             they were); a spike if z > loss_z or z > grad_norm_z. 1.4826 MAD estimates the
+ *             the loss (floor 0.001) and of the logarithm of the gradient norm (floor
+ *             grad_norm_floor); a spike if z > loss_z or z > grad_norm_z. 1.4826 MAD estimates the
  *             standard deviation of normally distributed values (Rousseeuw & Croux 1993). Rejected
  *             values never enter, so neither a series of bad batches nor one huge value can hide
  *             the next spike. Unusual: no spike, but a loss with z above 3/4 of loss_z, or a norm
@@ -58,18 +57,19 @@ typedef struct Series {
 typedef struct Detector {
     int64_t window, guard;
     int rule;
-    double loss_z, grad_norm_z;
-    Window loss, log_norm;     /* accepted values */
+    double loss_z, grad_norm_z, grad_norm_floor;
+    Window loss, log_norm;         /* accepted values */
     Window old_loss, old_log_norm; /* the baseline before a restart; empty: none is kept */
     int64_t returned;              /* values in a row that fit it */
-    Series all_loss, all_norm; /* of the rules other than robust */
-    int64_t high;              /* ratio: losses in a row that were at least twice the mean */
-    int64_t judged_values;     /* finite values so far */
+    Series all_loss, all_norm;     /* of the rules other than robust */
+    int64_t high;                  /* ratio: losses in a row that were at least twice the mean */
+    int64_t judged_values;         /* finite values so far */
 } Detector;
 
 typedef struct Finding {
     SpikeClass flag;
-    SpikeClass unusual; /* loss or gradient, if flag is none; an entry of the baseline all the same */
+    SpikeClass
+        unusual; /* loss or gradient, if flag is none; an entry of the baseline all the same */
     double loss_z, grad_norm_z; /* robust; NAN: too few values to judge, or not finite */
 } Finding;
 

@@ -32,14 +32,14 @@ static void print_key(const Config *c, const Key *k, int64_t accumulate, FILE *f
     char value[TEXT_MAX];
     const bool is_train = accumulate && !strcmp(k->section, "train");
     if (is_train && !strcmp(k->name, "groups")) return;
-    if (!strcmp(k->name, "warmup_share")) return; /* it is resolved: optim.warmup says it */
+    config_value(c, k, value, sizeof value);
+    if (k->flags & SETTING_ADDED && (accumulate || !strcmp(value, k->fallback))) return;
     if (is_train && !strcmp(k->name, "microbatches"))
         fprintf(file, "train.accumulate: %lld\ntrain.lanes: %lld\n", (long long)accumulate,
                 (long long)(c->train.microbatches / accumulate));
     else
         fprintf(file, "%s.%s: %s\n", k->section,
-                accumulate && !strcmp(k->name, "inject_batch") ? "inject_draw" : k->name,
-                config_value(c, k, value, sizeof value));
+                accumulate && !strcmp(k->name, "inject_batch") ? "inject_draw" : k->name, value);
 }
 
 /* Digest of the config's "key: value" lines, except those for which `is_left_out` is true. */

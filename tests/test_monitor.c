@@ -248,8 +248,8 @@ Test(monitor, an_old_baseline_that_fits_again_is_taken_back)
     OPEN(&m, "monitor.action=skip");
     usual(&m, &updates, &batch_index, 200);
     for (int i = 0; i < 13; i++)
-        cr_assert_eq(step(&m, &updates, &batch_index, 20, 1),
-                     i < 10 ? VERDICT_SKIP : VERDICT_TAKE, "%d", i);
+        cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), i < 10 ? VERDICT_SKIP : VERDICT_TAKE,
+                     "%d", i);
     usual(&m, &updates, &batch_index, 7);
     cr_assert_eq(step(&m, &updates, &batch_index, 20, 1), VERDICT_TAKE, "not judged yet");
     usual(&m, &updates, &batch_index, 8);

@@ -95,10 +95,11 @@ Status monitor_save(const Monitor *m, Arena *a, CheckpointList lists[MONITOR_LIS
 /* The lists of a checkpoint. */
 typedef struct Loaded {
     const int64_t *past, *now, *drops, *returned;
-    const double *numbers, *zclip, *loss, *log_norm, *old_loss, *old_log_norm, *log_update, *all_loss, *all_norm, *history;
+    const double *numbers, *zclip, *loss, *log_norm, *old_loss, *old_log_norm, *log_update,
+        *all_loss, *all_norm, *history;
     const unsigned char *recent, *score;
-    int64_t drop_count, loss_count, log_norm_count, old_loss_count, old_log_norm_count, log_update_count, all_loss_count,
-        all_norm_count, history_count, recent_count, score_count;
+    int64_t drop_count, loss_count, log_norm_count, old_loss_count, old_log_norm_count,
+        log_update_count, all_loss_count, all_norm_count, history_count, recent_count, score_count;
 } Loaded;
 
 /* Loads lists and remembers the first error. */

@@ -6,7 +6,8 @@
 static void check_tensors(const Weights *w, size_t size)
 {
     real sum = 0, block[32];
-    for (const Weight *one = w->list; one < w->list + w->count; one++) {
+    for (int64_t k = 0; k < w->count; k++) {
+        const Weight *one = &w->list[k];
         const int64_t count = shape_count(one->shape);
         FUZZ_MUST(count > 0 && one->size >= 0 && one->size <= (int64_t)size);
         FUZZ_MUST(weights_find(w, one->name) == one);

@@ -49,8 +49,9 @@ static Status read_gguf(ModelSource *s, const Gguf *g)
                     g->name, text_escape(type ? type : "", shown, sizeof shown),
                     kind_names(MODEL_gguf, known, sizeof known));
     TRY(kind_read(s->kind, &keys, &s->config));
-    for (const Weight *w = s->weights.list; w < s->weights.list + s->weights.count; w++)
-        if (!strcmp(w->name, "token_embd.weight")) s->vocab_size = w->shape.dim[0];
+    for (int64_t i = 0; i < s->weights.count; i++)
+        if (!strcmp(s->weights.list[i].name, "token_embd.weight"))
+            s->vocab_size = s->weights.list[i].shape.dim[0];
     if (s->vocab_size < 1 || s->vocab_size > INT32_MAX)
         return FAIL(E_DATA, "%s: the tensor token_embd.weight is missing", g->name);
     return s->wants_tokenizer ? gguf_tokenizer(g, &s->arena, &s->tokenizer) : OK;
@@ -205,11 +206,13 @@ static bool is_tied_copy(const ModelSource *s, const Weight *w)
 static Status check_rest(const ModelSource *s)
 {
     char name[128];
-    for (const Weight *w = s->weights.list; w < s->weights.list + s->weights.count; w++)
+    for (int64_t i = 0; i < s->weights.count; i++) {
+        const Weight *w = &s->weights.list[i];
         if (!w->is_used && !is_ignored(s->kind, w->name) && !is_tied_copy(s, w))
             return FAIL(E_DATA, "%s: the tensor %s %s is no part of this kind of model (%s)",
                         w->path, text_escape(w->name, name, sizeof name), shape_text(w->shape),
                         s->kind->name);
+    }
     return OK;
 }
 

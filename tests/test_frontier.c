@@ -143,6 +143,18 @@ Test(frontier, other_sizes_and_the_best_size)
     near(log(other.run.value / best.run.value), log(right / law_loss(LAW_CHINCHILLA, theta, &p)),
          2e-3, "twice the best size");
     cr_assert(other.run.high - other.run.low > best.run.high - best.run.low);
+    /* The error of the best size, which comes from draws, widens the interval. */
+    FitOptions none = f;
+    FitPrediction sure;
+    none.bootstraps = 0;
+    for (int i = 0; i < 30; i++) points[i].loss *= 1 + 1e-2 * sin(7 * i);
+    p.params *= 3, p.tokens /= 3;
+    MUST(fit_law(LAW_FRONTIER, points, 30, &f, &arena, &r));
+    MUST(fit_predict(&r, &p, &other));
+    MUST(fit_law(LAW_FRONTIER, points, 30, &none, &arena, &r));
+    MUST(fit_predict(&r, &p, &sure));
+    cr_assert_float_eq(other.run.value, sure.run.value, 1e-2);
+    cr_assert(other.run.high - other.run.low > sure.run.high - sure.run.low);
 }
 
 Test(frontier, budgets_with_the_lowest_at_the_edge_are_left_out)
@@ -256,7 +268,7 @@ static void judge_sweep(int64_t count, Score *source, Score distance[DISTANCES])
         Frontier f = {0};
         frontier_curves(budget, k, &f);
         for (int64_t j = k; j < used; j++) {
-            const FitValue run = frontier_predict(&f, log(budget[j].flops), 0, 0.9).run;
+            const FitValue run = frontier_predict(&f, log(budget[j].flops), 0.9).run;
             int far = 0;
             while (budget[j].flops > farthest[far] * budget[k - 1].flops) far++;
             count_pair(source, &run, budget[j].loss);
@@ -400,7 +412,7 @@ static void judge_world(World w, uint64_t seed, Score distance[BEYOND])
         const double flops = 1e15 * pow(3, FITTED - 1) * beyond[i];
         const LawPoint run =
             run_of(w, theta, flops, best_size(w, theta, flops), rng, (uint64_t)i + 50);
-        const FitValue predicted = frontier_predict(&f, log(flops), 0, 0.9).run;
+        const FitValue predicted = frontier_predict(&f, log(flops), 0.9).run;
         count_pair(&distance[i], &predicted, run.loss);
     }
 }

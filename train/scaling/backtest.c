@@ -43,7 +43,7 @@ static bool predict_next(const Origin *o, int64_t budgets, Arena *arena, FitValu
     if (o->law == LAW_FRONTIER) {
         Frontier f = {0};
         frontier_curves(o->budget, budgets, &f);
-        *run = frontier_predict(&f, log(flops), 0, o->options.level).run;
+        *run = frontier_predict(&f, log(flops), o->options.level).run;
         return true;
     }
     FitResult r;

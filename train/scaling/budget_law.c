@@ -71,7 +71,9 @@ static Status read_budget(const char *path, const json_t *list, size_t i, FitBud
 /* frontier has no theta: it is fitted again to the budgets, which gives the same numbers. */
 static Status read_frontier(const char *path, const json_t *root, Arena *arena, FitResult *law)
 {
-    const json_t *list = json_object_get(root, "budgets");
+    const json_t *list = json_object_get(root, "budgets"),
+                 *of_size = json_object_get(root, "best_size_covariance");
+    double covariance[3];
     const size_t count = json_array_size(list);
     FitBudget *budget = arena_zero(arena, (int64_t)((count + 1) * sizeof *budget));
     FitResult *minima = arena_zero(arena, (int64_t)sizeof *minima);
@@ -79,8 +81,9 @@ static Status read_frontier(const char *path, const json_t *root, Arena *arena, 
     for (size_t i = 0; i < count; i++) TRY(read_budget(path, list, i, budget));
     *minima = (FitResult){.law = LAW_APPROACH2, .flop_factor = law->flop_factor};
     TRY(read_values(path, json_object_get(root, "best_size"), "best_size", minima));
+    for (size_t i = 0; i < 3; i++) covariance[i] = json_number_value(json_array_get(of_size, i));
     law->count = law_parameters(LAW_FRONTIER);
-    TRY(frontier_from(budget, (int64_t)count, minima, NULL, arena, law));
+    TRY(frontier_from(budget, (int64_t)count, minima, NULL, covariance, arena, law));
     if (!law->frontier->minima)
         return FAIL(E_DATA, "%s: the law frontier: %s", path, law->frontier->no_minima);
     law->least = budget[0].flops, law->most = budget[count - 1].flops;

@@ -119,6 +119,16 @@ static json_t *intervals(const FitResult *f)
     return o;
 }
 
+/* What plan --budget needs for predictions of other sizes. */
+static void set_best_size(json_t *root, const Frontier *f)
+{
+    const double *v = f->size_covariance;
+    json_object_set_new(root, "best_size", f->minima ? parameters(f->minima) : json_null());
+    json_object_set_new(root, "best_size_covariance",
+                        json_pack("[o, o, o]", json_number(v[0]), json_number(v[1]),
+                                  json_number(v[2])));
+}
+
 json_t *fit_json(const FitReport *r)
 {
     const FitResult *f = &r->fit;
@@ -150,9 +160,7 @@ json_t *fit_json(const FitReport *r)
                                   (json_int_t)r->points->dropped, "higher",
                                   (json_int_t)r->points->higher));
     if (f->budgets) json_object_set_new(root, "budgets", budgets(f));
-    if (f->law == LAW_FRONTIER)
-        json_object_set_new(root, "best_size",
-                            f->frontier->minima ? parameters(f->frontier->minima) : json_null());
+    if (f->law == LAW_FRONTIER) set_best_size(root, f->frontier);
     if (f->law == LAW_APPROACH2)
         json_object_set_new(root, "bias",
                             json_pack("{s:o, s:o}", "a", json_number(r->bias_a), "params_factor",

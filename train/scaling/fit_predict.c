@@ -50,17 +50,16 @@ static bool complete(const FitResult *r, const double *theta, const LawPoint *p,
 }
 
 /* p has flops. */
-static Status predict_frontier(const FitResult *r, const LawPoint *p, FitPrediction *prediction)
+static void predict_frontier(const FitResult *r, const LawPoint *p, FitPrediction *prediction)
 {
     const Frontier *f = r->frontier;
-    double off = 0;
+    const double log_c = log(p->flops);
     if (f->minima && p->params > 0) {
-        FitValue best, tokens, loss;
-        TRY(fit_optimum(f->minima, p->flops, &best, &tokens, &loss));
-        off = log(p->params / best.value);
+        const double *theta = f->minima->theta, best = theta[0] + theta[1] * log_c;
+        *prediction = frontier_predict_size(f, log_c, log(p->params) - best, r->level);
+    } else {
+        *prediction = frontier_predict(f, log_c, r->level);
     }
-    *prediction = frontier_predict(f, log(p->flops), off, r->level);
-    return OK;
 }
 
 Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *prediction)
@@ -72,7 +71,10 @@ Status fit_predict(const FitResult *r, const LawPoint *p, FitPrediction *predict
     if (!both && !(given.flops > 0 && isfinite(given.flops)))
         return FAIL(E_ARG, "a prediction needs params and tokens, or flops, all positive");
     if (both && !(given.flops > 0)) given.flops = r->flop_factor * given.params * given.tokens;
-    if (r->law == LAW_FRONTIER) return predict_frontier(r, &given, prediction);
+    if (r->law == LAW_FRONTIER) {
+        predict_frontier(r, &given, prediction);
+        return OK;
+    }
     complete(r, r->theta, &given, &at);
     const double loss = law_loss(r->law, r->theta, &at);
     const int64_t draws = r->draws;
@@ -126,7 +128,7 @@ static Status optimum_of_frontier(const FitResult *r, double flops, FitValue *pa
     if (!f->minima)
         return FAIL(E_ARG, "the law frontier gives no optimal size here: %s", f->no_minima);
     TRY(fit_optimum(f->minima, flops, params, tokens, loss));
-    *loss = frontier_predict(f, log(flops), 0, r->level).loss;
+    *loss = frontier_predict(f, log(flops), r->level).loss;
     return OK;
 }
 

@@ -144,12 +144,13 @@ static Status fit_budgets(const FitBudget *budget, int64_t budgets, Arena *arena
 }
 
 Status frontier_from(FitBudget *budget, int64_t budgets, const FitResult *minima,
-                     const char *no_minima, Arena *arena, FitResult *r)
+                     const char *no_minima, const double covariance[3], Arena *arena, FitResult *r)
 {
     Frontier *f = arena_zero(arena, (int64_t)sizeof *f);
     if (!f) return FAIL(E_NOMEM, "the law frontier");
     TRY(fit_budgets(budget, budgets, arena, f));
     f->minima = minima, f->no_minima = no_minima;
+    memcpy(f->size_covariance, covariance, sizeof f->size_covariance);
     if (minima && isnan(f->curvature)) {
         f->minima = NULL;
         f->no_minima = "fewer than 2 budgets have 4 sizes or more";
@@ -161,12 +162,40 @@ Status frontier_from(FitBudget *budget, int64_t budgets, const FitResult *minima
     return OK;
 }
 
+/* log C of the largest budget that is not left out. */
+static double last_used(const FitBudget *budget, int64_t budgets)
+{
+    double last = 0;
+    for (int64_t b = 0; b < budgets; b++)
+        if (!budget[b].left_out) last = log(budget[b].flops);
+    return last;
+}
+
+/* Of log N at log_c, and of its slope, over the draws of approach 2. */
+static void find_covariance(const FitResult *minima, double log_c, double covariance[3])
+{
+    const double count = (double)minima->draws;
+    double mean_n = 0, mean_a = 0;
+    for (int64_t b = 0; b < minima->draws; b++) {
+        const double *theta = minima->draw + b * minima->count;
+        mean_n += (theta[0] + theta[1] * log_c) / count, mean_a += theta[1] / count;
+    }
+    for (int64_t b = 0; b < minima->draws; b++) {
+        const double *theta = minima->draw + b * minima->count;
+        const double n = theta[0] + theta[1] * log_c - mean_n, a = theta[1] - mean_a;
+        covariance[0] += n * n / count;
+        covariance[1] += n * a / count;
+        covariance[2] += a * a / count;
+    }
+}
+
 Status frontier_fit(const LawPoint *points, int64_t count, const FitOptions *options, Arena *arena,
                     FitResult *r)
 {
     FitBudget *budget;
     int64_t budgets;
     const char *why = NULL;
+    double covariance[3] = {0};
     TRY(frontier_budgets(points, count, arena, &budget, &budgets));
     FitResult *minima = arena_zero(arena, (int64_t)sizeof *minima);
     if (!minima) return FAIL(E_NOMEM, "the law frontier");
@@ -176,5 +205,6 @@ Status frontier_fit(const LawPoint *points, int64_t count, const FitOptions *opt
         why = arena_text(arena, error_message() + strlen(status_text(status)) + 2);
         minima = NULL;
     }
-    return frontier_from(budget, budgets, minima, why, arena, r);
+    if (minima) find_covariance(minima, last_used(budget, budgets), covariance);
+    return frontier_from(budget, budgets, minima, why, covariance, arena, r);
 }

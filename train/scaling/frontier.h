@@ -12,7 +12,7 @@
  *    error of the form is added: a share of the improvement that is predicted there.
  *
  * For other than the best size, log L grows by curvature/2 (log N - log N*)^2, with N* by approach 2
- * and the mean curvature of the parabolas. */
+ * and the mean curvature of the parabolas; the errors of both widen the interval. */
 #ifndef TRAIN_SCALING_FRONTIER_H
 #define TRAIN_SCALING_FRONTIER_H
 
@@ -32,8 +32,10 @@ typedef struct Frontier {
     int degrees;                          /* of freedom, of the Student t distributions */
     double first, last;                   /* log C of the smallest and largest budget */
     double curvature, curvature_variance; /* of log L over log N; NAN: unknown */
-    const FitResult *minima;              /* approach 2; NULL: the best size is unknown */
-    const char *no_minima;                /* why */
+    /* Of log N* at `last` and of its slope: variance, covariance, variance; of minima's draws. */
+    double size_covariance[3];
+    const FitResult *minima; /* approach 2; NULL: the best size is unknown */
+    const char *no_minima;   /* why */
 } Frontier;
 
 /* Finds the lowest point of each budget: [budgets], by flops. Those left out have params NAN and a
@@ -47,9 +49,10 @@ int64_t frontier_used(FitBudget *budget, int64_t budgets);
 /* Fits the curves to budgets by flops, none left out; count >= 3. Fills all of f but minima. */
 void frontier_curves(const FitBudget *budget, int64_t count, Frontier *f);
 
-/* The loss at flops exp(log_c), of a size exp(off) times the best: of the law and of one more run.
- * off: 0 if the curvature is unknown. */
-FitPrediction frontier_predict(const Frontier *f, double log_c, double off, double level);
+/* The loss at flops exp(log_c), of the law and of one more run: at the best size, or at a size
+ * exp(off) times the best, for which the curvature must be known. */
+FitPrediction frontier_predict(const Frontier *f, double log_c, double level);
+FitPrediction frontier_predict_size(const Frontier *f, double log_c, double off, double level);
 
 /* The loss at the largest budget, the exponent b there, and l. */
 void frontier_values(const Frontier *f, double level, FitValue value[3]);
@@ -59,8 +62,9 @@ void frontier_values(const Frontier *f, double level, FitValue value[3]);
 Status frontier_fit(const LawPoint *points, int64_t count, const FitOptions *options, Arena *arena,
                     FitResult *r);
 
-/* The same from budgets that are known already. minima: NULL if unknown. */
+/* The same from budgets that are known already. minima: NULL if unknown; covariance: of
+ * Frontier. */
 Status frontier_from(FitBudget *budget, int64_t budgets, const FitResult *minima,
-                     const char *no_minima, Arena *arena, FitResult *r);
+                     const char *no_minima, const double covariance[3], Arena *arena, FitResult *r);
 
 #endif

@@ -119,23 +119,33 @@ void frontier_curves(const FitBudget *budget, int64_t count, Frontier *f)
     find_curvature(budget, count, f);
 }
 
+/* Adds the loss of another than the best size, s = off^2 / 2 times the curvature c. Its variance is
+ * that of the product of c and s, for normal off with variance e. */
+static void add_size(const Frontier *f, double log_c, double off, Mixture *m)
+{
+    const double *v = f->size_covariance, x = log_c - f->last,
+                 e = fmax(0, v[0] + 2 * x * v[1] + x * x * v[2]);
+    const double c = f->curvature, s = 0.5 * off * off;
+    const double s_variance = off * off * e + 0.5 * e * e,
+                 variance = c * c * s_variance + f->curvature_variance * (s * s + s_variance);
+    for (int i = 0; i < FRONTIER_CURVES; i++) {
+        m->middle[i] += c * s;
+        m->width[i] = sqrt(m->width[i] * m->width[i] + variance);
+    }
+}
+
 /* share: of a run's noise, 0 or 1. */
-static Mixture mixture_at(const Frontier *f, double log_c, double off, double share)
+static Mixture mixture_at(const Frontier *f, double log_c, double share)
 {
     Mixture m = {.degrees = f->degrees};
-    const double end = fmax(f->first, fmin(f->last, log_c)), square = 0.5 * off * off;
+    const double end = fmax(f->first, fmin(f->last, log_c));
     for (int i = 0; i < FRONTIER_CURVES; i++) {
         const FrontierCurve *c = &f->curve[i];
         const double r = phi(c->l, log_c - f->last), beyond = r - phi(c->l, end - f->last),
                      form = FORM_ERROR * c->slope * beyond;
         const double law = c->inverse[0] + 2 * r * c->inverse[1] + r * r * c->inverse[2];
-        double variance = c->noise * (share + law) + form * form;
         m.weight[i] = c->weight, m.middle[i] = c->a + c->slope * r;
-        if (square > 0) {
-            m.middle[i] += f->curvature * square;
-            variance += f->curvature_variance * square * square;
-        }
-        m.width[i] = sqrt(variance);
+        m.width[i] = sqrt(c->noise * (share + law) + form * form);
     }
     return m;
 }
@@ -145,13 +155,26 @@ static FitValue exponential(FitValue v)
     return (FitValue){exp(v.value), exp(v.low), exp(v.high)};
 }
 
-FitPrediction frontier_predict(const Frontier *f, double log_c, double off, double level)
+static FitPrediction predict(const Mixture *law, const Mixture *run, double level)
 {
-    const Mixture law = mixture_at(f, log_c, off, 0), run = mixture_at(f, log_c, off, 1);
-    FitPrediction p = {exponential(mixture_value(&law, level)),
-                       exponential(mixture_value(&run, level))};
+    FitPrediction p = {exponential(mixture_value(law, level)),
+                       exponential(mixture_value(run, level))};
     p.loss.value = p.run.value;
     return p;
+}
+
+FitPrediction frontier_predict(const Frontier *f, double log_c, double level)
+{
+    const Mixture law = mixture_at(f, log_c, 0), run = mixture_at(f, log_c, 1);
+    return predict(&law, &run, level);
+}
+
+FitPrediction frontier_predict_size(const Frontier *f, double log_c, double off, double level)
+{
+    Mixture law = mixture_at(f, log_c, 0), run = mixture_at(f, log_c, 1);
+    add_size(f, log_c, off, &law);
+    add_size(f, log_c, off, &run);
+    return predict(&law, &run, level);
 }
 
 /* The smallest l of the grid up to which the weights add up to share. */
@@ -173,7 +196,7 @@ void frontier_values(const Frontier *f, double level, FitValue value[3])
         exponent.width[i] = sqrt(c->noise * c->inverse[2]);
         mean_l += c->weight * c->l;
     }
-    value[0] = frontier_predict(f, f->last, 0, level).loss;
+    value[0] = frontier_predict(f, f->last, level).loss;
     value[1] = mixture_value(&exponent, level);
     value[2] = (FitValue){mean_l, quantile_of_l(f, 0.5 - 0.5 * level),
                           quantile_of_l(f, 0.5 + 0.5 * level)};

@@ -41,6 +41,10 @@ typedef struct GemmBf16 {
 
 void gemm_bf16(const GemmBf16 *p);
 
+/* Where address space is limited, keeps enough of it free for oneDNN to compile products on that
+ * number of threads, beside gemm_reserve(). E_NOMEM. */
+Status gemm_bf16_reserve(int threads);
+
 /* Why fast bfloat16 products are not available here, as a sentence; NULL: they are. */
 const char *gemm_bf16_missing(void);
 

@@ -17,6 +17,11 @@ static bool is_missing(void)
     return sizeof(real) != sizeof(float) || gemm_bf16_missing();
 }
 
+Status gemm_bf16_reserve(int threads)
+{
+    return is_missing() ? OK : gemm_onednn_reserve(threads);
+}
+
 const char *gemm_bf16_core(void)
 {
     static char text[64];

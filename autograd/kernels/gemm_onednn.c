@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <threads.h>
 
 /* Whether oneDNN may use isa: ONEDNN_MAX_CPU_ISA can forbid what the processor has. */
@@ -76,6 +78,42 @@ static dnnl_memory_t matrix(dnnl_memory_desc_t *d, int64_t rows, int64_t columns
     return made;
 }
 
+/* Address space that is kept free for products to be compiled in: oneDNN crashes where it gets
+ * none. A thread of a small model compiles about 16 products, of 1 to 4 MiB each. */
+enum { ROOM = 4 << 20, ROOMS = 16 };
+static char *rooms, *rooms_end;
+
+Status gemm_onednn_reserve(int threads)
+{
+    static int reserved;
+    const size_t size = (size_t)threads * ROOMS * ROOM;
+    struct rlimit limit;
+    if (threads <= reserved || getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+        return OK;
+    if (rooms < rooms_end) munmap(rooms, (size_t)(rooms_end - rooms));
+    rooms = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (rooms == MAP_FAILED) {
+        rooms = rooms_end = NULL;
+        return FAIL(E_NOMEM,
+                    "bfloat16 products on %d threads need %lld MiB of address space more; take "
+                    "fewer threads, or raise the limit (ulimit -v)",
+                    threads, (long long)size >> 20);
+    }
+    rooms_end = rooms + size;
+    reserved = threads;
+    return OK;
+}
+
+/* Gives a room to what oneDNN allocates next. */
+static void free_room(void)
+{
+#pragma omp critical(gemm_onednn_room)
+    if (rooms < rooms_end) {
+        munmap(rooms, ROOM);
+        rooms += ROOM;
+    }
+}
+
 static void matmul_make(Matmul *matmul, const int64_t key[KEY])
 {
     const int64_t m = key[M], n = key[N], k = key[K], flags = key[FLAGS];
@@ -83,6 +121,7 @@ static void matmul_make(Matmul *matmul, const int64_t key[KEY])
     dnnl_matmul_desc_t product;
     dnnl_primitive_attr_t attr;
     dnnl_primitive_desc_t d;
+    free_room();
     memcpy(matmul->key, key, sizeof matmul->key);
     matmul->a = matrix(&a, m, k, key[OP] == GEMM_TN, dnnl_bf16);
     matmul->b = matrix(&b, k, n, key[OP] == GEMM_NT, dnnl_bf16);
@@ -189,6 +228,12 @@ void gemm_onednn(const GemmBf16 *p)
     DNNL(dnnl_stream_wait(own->stream));
 }
 #else
+Status gemm_onednn_reserve(int threads)
+{
+    (void)threads;
+    return OK;
+}
+
 void gemm_onednn(const GemmBf16 *p)
 {
     (void)p;

@@ -8,6 +8,9 @@
  * caches a few compiled products, by shape. */
 void gemm_onednn(const GemmBf16 *p);
 
+/* As gemm_bf16_reserve(). */
+Status gemm_onednn_reserve(int threads);
+
 const char *gemm_onednn_missing(void);
 const char *gemm_onednn_core(void);
 

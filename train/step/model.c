@@ -6,6 +6,7 @@
 Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool for_training)
 {
     TRY(gemm_reserve(threads_count())); /* before other things take the address space */
+    if (config_bf16(c)) TRY(gemm_bf16_reserve(threads_count()));
     gpt_init(g, p, &c->model, vocab_size, (uint64_t)c->train.seed);
     g->recompute = config_recompute(c);
     g->bf16 = config_bf16(c);

@@ -181,6 +181,13 @@ static Status check_settings(const SweepGrid *g)
     return OK;
 }
 
+/* The number of threads changes no result, and earlier definitions lack settings that were added. */
+static bool is_defined(const Key *k, const char *value)
+{
+    if (!strcmp(k->section, "train") && !strcmp(k->name, "threads")) return false;
+    return !(k->flags & SETTING_ADDED) || strcmp(value, k->fallback);
+}
+
 static Status define(SweepGrid *g)
 {
     char *text = NULL, value[TEXT_MAX];
@@ -188,10 +195,8 @@ static Status define(SweepGrid *g)
     FILE *out = open_memstream(&text, &size);
     if (!out) return FAIL(E_NOMEM, "the definition of a sweep");
     for (const Key *k = config_keys; k < config_keys + config_key_count; k++)
-        if ((strcmp(k->section, "train") || strcmp(k->name, "threads")) &&
-            (strcmp(k->name, "warmup_share") || g->base->optim.warmup_share > 0))
-            fprintf(out, "%s.%s: %s\n", k->section, k->name,
-                    config_value(g->base, k, value, sizeof value));
+        if (is_defined(k, config_value(g->base, k, value, sizeof value)))
+            fprintf(out, "%s.%s: %s\n", k->section, k->name, value);
     for (const CellData *d = g->maker.data; d; d = d->next)
         fprintf(out, "tokens of %s: %s\n", d->path, d->digest);
     spec_write(g->tree.root, out);

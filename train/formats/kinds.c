@@ -190,12 +190,35 @@ static Status read_setting(const Kind *k, const KindKeys *f, const KindSetting *
     return set(f, s, key, text, kind_setting(k, s->key) == s, c);
 }
 
+static const KindSetting head_width_keys[] = {
+    SETTING_KEY(NULL, "head_dim", "%s.attention.key_length"),
+    SETTING_KEY(NULL, NULL, "%s.attention.value_length"),
+    SETTING_KEY(NULL, NULL, "%s.rope.dimension_count"),
+    {0},
+};
+
+/* What a file says about the width of heads, which Capstan computes. */
+static Status check_head_width(const Kind *k, const KindKeys *f, const GptConfig *c)
+{
+    char key[128], text[TEXT_MAX], shown[128];
+    for (const KindSetting *s = head_width_keys; s->names[0] || s->names[1]; s++) {
+        if (!s->names[f->format]) continue;
+        kind_key(k, f->format, s, key, sizeof key);
+        if (!f->find(f->file, key, text, sizeof text)) continue;
+        if (c->heads > 0 && strtod(text, NULL) * (double)c->heads == (double)c->width) continue;
+        return FAIL(E_DATA, "%s: %s = %s is not supported; expected width / heads = %lld / %lld",
+                    f->name, key, text_escape(text, shown, sizeof shown), (long long)c->width,
+                    (long long)c->heads);
+    }
+    return OK;
+}
+
 Status kind_read(const Kind *k, const KindKeys *f, Config *c)
 {
     const KindSetting *s;
     TRY(config_read(c, NULL, NULL));
     for (int i = 0; (s = kind_setting_at(k, i)); i++) TRY(read_setting(k, f, s, c));
-    return OK;
+    return check_head_width(k, f, &c->model);
 }
 
 Status kind_resolve(const char *name, Config *c)

@@ -23,6 +23,9 @@ typedef struct Gguf {
     int64_t count;
 } Gguf;
 
+/* Bytes of a value of a type; 0: they vary; -1: no type has this number. */
+int64_t gguf_value_size(uint32_t type);
+
 bool gguf_recognizes(const unsigned char *bytes, int64_t size);
 
 /* Adds the tensors to w, in whose arena pairs and names are. E_DATA says what is wrong, and where. */

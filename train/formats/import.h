@@ -23,7 +23,7 @@ typedef struct ModelSource {
     Arena arena;          /* of the tokenizer */
 } ModelSource;
 
-/* Opens whatever is at path: the table of formats is in import.c. tokenizer: a file, "byte" or
+/* Opens whatever is at path: the table of formats is in import_source.c. tokenizer: a file, "byte" or
  * "none"; NULL: the model's own. Close in any case. E_DATA: what is damaged, or what Capstan's
  * models do not have, by name. */
 Status model_source_open(ModelSource *s, const char *path, const char *tokenizer);

@@ -12,17 +12,22 @@ static const Kind *const kinds[] = {
 #undef X
 };
 
-enum { KINDS = sizeof kinds / sizeof *kinds, SETTINGS_MAX = 128 };
+enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static const char *name_of(const Kind *k, ModelFormat format)
+const char *kind_name(const Kind *k, ModelFormat format)
 {
     return format == MODEL_gguf ? k->architecture : k->name;
+}
+
+const Kind *kind_at(int i)
+{
+    return i < KINDS ? kinds[i] : NULL;
 }
 
 const Kind *kind_find(ModelFormat format, const char *name)
 {
     for (int i = 0; i < KINDS; i++) {
-        const char *own = name_of(kinds[i], format);
+        const char *own = kind_name(kinds[i], format);
         if (own && !strcmp(own, name)) return kinds[i];
     }
     return NULL;
@@ -33,9 +38,9 @@ char *kind_names(ModelFormat format, char *out, size_t size)
     size_t used = 0;
     *out = '\0';
     for (int i = 0; i < KINDS && used < size; i++)
-        if (name_of(kinds[i], format))
+        if (kind_name(kinds[i], format))
             used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
-                                     name_of(kinds[i], format));
+                                     kind_name(kinds[i], format));
     return out;
 }
 
@@ -83,8 +88,7 @@ static bool choice_of(const KindSetting *s, const char *word, char choice[32])
     return false;
 }
 
-/* The file's word for Capstan's choice: the first of several. */
-static bool word_of(const KindSetting *s, const char *choice, char word[64])
+bool kind_word(const KindSetting *s, const char *choice, char word[64])
 {
     char own[32];
     for (const char *at = s->words; next_word(&at, own, word);)
@@ -117,7 +121,7 @@ char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char
         return out;
     }
     config_value(c, key_of(s), out, size);
-    if (format == MODEL_huggingface && s->words && word_of(s, out, word))
+    if (format == MODEL_huggingface && s->words && kind_word(s, out, word))
         snprintf(out, size, "%s", word);
     return out;
 }
@@ -227,71 +231,6 @@ Status kind_resolve(const char *name, Config *c)
     if (config_resolve(c) == OK) return OK;
     snprintf(why, sizeof why, "%s", strchr(error_message(), ':') + 2);
     return FAIL(E_DATA, "%s: %s", name, why);
-}
-
-/* Settings that change no number of a trained model. */
-static bool is_for_training(const char *key)
-{
-    static const char *const keys[] = {"init", "base_width", "embed_std", "head_std", "dropout"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        if (!strcmp(keys[i], key)) return true;
-    return false;
-}
-
-static bool can_say(const Kind *k, ModelFormat format, const Key *key, const Config *c)
-{
-    const KindSetting *s = kind_setting(k, key->name);
-    char text[TEXT_MAX], word[64];
-    config_value(c, key, text, sizeof text);
-    if (s && format == MODEL_gguf && s->tensor) return true;
-    if (s && s->names[format]) return format == MODEL_gguf || !s->words || word_of(s, text, word);
-    if (!strcmp(key->name, "kv_heads")) return c->model.kv_heads == c->model.heads;
-    if (!strcmp(key->name, "attention_scale") && !strcmp(text, "sqrt")) return true;
-    return !strcmp(text, s && s->value ? s->value : key->fallback);
-}
-
-/* Appends the settings that do not fit; returns their number. */
-static int misfits(const Kind *k, ModelFormat format, const Config *c, char *out, size_t size)
-{
-    char text[TEXT_MAX];
-    int count = 0;
-    size_t used = 0;
-    for (const Key *key = config_keys; key < config_keys + config_key_count; key++) {
-        if (strcmp(key->section, "model") || is_for_training(key->name)) continue;
-        if (can_say(k, format, key, c)) continue;
-        config_value(c, key, text, sizeof text);
-        if (used < size)
-            used += (size_t)snprintf(out + used, size - used, "%smodel.%s = %s", used ? ", " : "",
-                                     key->name, text);
-        count++;
-    }
-    return count;
-}
-
-static Status refuse(const Kind *k, ModelFormat format, const char *what)
-{
-    return FAIL(E_ARG, "%s of kind %s has no way to express %s",
-                format == MODEL_gguf ? "a GGUF file" : "a Hugging Face model", name_of(k, format),
-                what);
-}
-
-Status kind_fits(const Kind *k, ModelFormat format, const Config *c)
-{
-    char what[1024];
-    return misfits(k, format, c, what, sizeof what) ? refuse(k, format, what) : OK;
-}
-
-Status kind_choose(ModelFormat format, const Config *c, const Kind **out)
-{
-    char what[1024];
-    int fewest = SETTINGS_MAX;
-    for (int i = 0; i < KINDS; i++) {
-        if (!name_of(kinds[i], format)) continue;
-        const int count = misfits(kinds[i], format, c, what, sizeof what);
-        if (count < fewest) *out = kinds[i];
-        if (count < fewest) fewest = count;
-    }
-    return fewest ? kind_fits(*out, format, c) : OK;
 }
 
 bool kind_matches(const char *pattern, const char *name, int64_t *layer)

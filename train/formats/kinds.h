@@ -74,6 +74,10 @@ typedef struct Kind {
 KIND_LIST(X)
 #undef X
 
+/* The i-th kind; NULL at the end. Its name in a format; NULL: the format has none. */
+const Kind *kind_at(int i);
+const char *kind_name(const Kind *k, ModelFormat format);
+
 /* The kind of a file: by "model_type" or by architecture; NULL: none. */
 const Kind *kind_find(ModelFormat format, const char *name);
 
@@ -101,6 +105,9 @@ char *kind_key(const Kind *k, ModelFormat format, const KindSetting *s, char *ou
 
 /* A row's value as the file says it; for a choice the file's word. */
 char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char *out, size_t size);
+
+/* The file's word for a choice, the first of several; false: there is none. */
+bool kind_word(const KindSetting *s, const char *choice, char word[64]);
 
 /* The type of a row's value: of the setting, or as a property's value looks. */
 KeyType kind_value_type(const KindSetting *s);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "train/commands/commands.h"
+#include "train/formats/huggingface.h"
 #include "train/formats/import.h"
 #include "train/support/json.h"
 
@@ -10,6 +11,19 @@ typedef struct Args {
     const char *input, *output, *tokenizer;
     bool json;
 } Args;
+
+/* Says what was left aside. */
+static void warn(const Args *a, const ModelSource *s)
+{
+    char unknown[1024];
+    if (s->format != MODEL_huggingface ||
+        huggingface_unknown(a->input, s->kind, unknown, sizeof unknown) != OK || !*unknown)
+        return;
+    fprintf(stderr,
+            "capstan: %s/config.json: nothing here knows %s: the checkpoint is right only if "
+            "the model does not depend on it\n",
+            s->name, unknown);
+}
 
 static Status print(const Args *a, const ModelSource *s, int64_t parameters)
 {
@@ -54,6 +68,7 @@ Status command_import(const Command *c, int argc, char *argv[])
     if (!a.output) return FAIL(E_ARG, "--output is missing: the checkpoint to write");
     Status status = model_source_open(&source, a.input, a.tokenizer);
     if (status == OK) status = model_import(&source, a.output, &parameters);
+    if (status == OK) warn(&a, &source);
     if (status == OK) status = print(&a, &source, parameters);
     model_source_close(&source);
     return status;

@@ -10,7 +10,7 @@
 #include "autograd/base/text.h"
 #include "train/formats/safetensors.h"
 
-static bool is_folder(const char *path)
+bool huggingface_is_folder(const char *path)
 {
     struct stat info;
     return !stat(path, &info) && S_ISDIR(info.st_mode);
@@ -24,7 +24,7 @@ static bool exists(const char *path)
 bool huggingface_recognizes(const char *path)
 {
     const char *dot = strrchr(path, '.');
-    return is_folder(path) || (dot && !strcmp(dot, ".json"));
+    return huggingface_is_folder(path) || (dot && !strcmp(dot, ".json"));
 }
 
 Status huggingface_path(const char *folder, const char *name, char out[PATH_MAX])
@@ -51,8 +51,7 @@ static Status parse(const char *name, const Mapping *m, json_t **out)
     return FAIL(E_DATA, "%s: expected an object", name);
 }
 
-/* A JSON object in a file; release it with json_decref(). */
-static Status load(const char *path, json_t **out)
+Status huggingface_json(const char *path, json_t **out)
 {
     char name[PATH_MAX];
     Mapping m;
@@ -63,77 +62,6 @@ static Status load(const char *path, json_t **out)
     return status;
 }
 
-/* The kind of scaling of RoPE that an object names: "llama3"; "default" is none. */
-static const char *scaling_of(const json_t *object)
-{
-    const char *type = json_string_value(json_object_get(object, "rope_type"));
-    if (!type) type = json_string_value(json_object_get(object, "type"));
-    return type && strcmp(type, "default") ? type : "none";
-}
-
-static bool show(const json_t *value, char *out, size_t size)
-{
-    if (json_is_boolean(value))
-        snprintf(out, size, "%s", json_is_true(value) ? "true" : "false");
-    else if (json_is_integer(value))
-        snprintf(out, size, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value))
-        text_real(json_real_value(value), out);
-    else if (json_is_string(value))
-        snprintf(out, size, "%s", json_string_value(value));
-    else
-        snprintf(out, size, json_is_array(value) ? "[...]" : "{...}");
-    return true;
-}
-
-/* Newer versions of transformers have rope_theta and the kind of scaling in rope_parameters. */
-static bool find(const void *file, const char *key, char *out, size_t size)
-{
-    const json_t *value = json_object_get(file, key),
-                 *rope = json_object_get(file, "rope_parameters");
-    if (!strcmp(key, "rope_scaling")) {
-        if (!json_is_object(value)) value = rope;
-        if (!json_is_object(value)) return false;
-        snprintf(out, size, "%s", scaling_of(value));
-        return true;
-    }
-    if (!value || json_is_null(value)) value = json_object_get(rope, key);
-    return value && !json_is_null(value) && show(value, out, size);
-}
-
-static Status read_config(const json_t *json, const char *name, Config *c, const Kind **kind,
-                          int64_t *vocab_size)
-{
-    char known[256], shown[128];
-    const char *type = json_string_value(json_object_get(json, "model_type"));
-    const json_t *vocab = json_object_get(json, "vocab_size");
-    const KindKeys keys = {MODEL_huggingface, name, json, find, NULL};
-    if (!type)
-        return FAIL(E_DATA, "%s: \"model_type\" is missing: not the config.json of a model", name);
-    *kind = kind_find(MODEL_huggingface, type);
-    if (!*kind)
-        return FAIL(E_DATA, "%s: model_type = %s is not supported; expected one of %s", name,
-                    text_escape(type, shown, sizeof shown),
-                    kind_names(MODEL_huggingface, known, sizeof known));
-    TRY(kind_read(*kind, &keys, c));
-    *vocab_size = json_integer_value(vocab);
-    if (json_is_integer(vocab) && *vocab_size > 0 && *vocab_size <= INT32_MAX) return OK;
-    return FAIL(E_DATA, "%s: vocab_size: expected a whole number from 1 to %d", name, INT32_MAX);
-}
-
-Status huggingface_config(const char *path, Config *c, const Kind **kind, int64_t *vocab_size)
-{
-    char file[PATH_MAX], name[PATH_MAX];
-    json_t *json;
-    snprintf(file, sizeof file, "%s", path);
-    if (is_folder(path)) TRY(huggingface_path(path, "config.json", file));
-    TRY(load(file, &json));
-    const Status status =
-        read_config(json, text_escape(file, name, sizeof name), c, kind, vocab_size);
-    json_decref(json);
-    return status;
-}
-
 Status huggingface_own_tokenizer(const char *folder, Arena *a, const char **text)
 {
     char path[PATH_MAX];
@@ -141,7 +69,7 @@ Status huggingface_own_tokenizer(const char *folder, Arena *a, const char **text
     *text = NULL;
     TRY(huggingface_path(folder, "tokenizer_config.json", path));
     if (!exists(path)) return OK;
-    TRY(load(path, &json));
+    TRY(huggingface_json(path, &json));
     const char *own = json_string_value(json_object_get(json, "capstan_tokenizer"));
     if (own) *text = arena_text(a, own);
     const Status status = own && !*text ? FAIL(E_NOMEM, "%s", path) : OK;
@@ -185,7 +113,7 @@ static Status read_index(Weights *w, const char *folder, const char *path)
 {
     char name[PATH_MAX];
     json_t *json;
-    TRY(load(path, &json));
+    TRY(huggingface_json(path, &json));
     const json_t *map = json_object_get(json, "weight_map");
     text_escape(path, name, sizeof name);
     const Status status = json_is_object(map) ? read_shards(w, folder, name, map)

@@ -21,6 +21,10 @@ const KindSetting kind_llama_settings[] = {
     PROPERTY("partial_rotary_factor", NULL, "1.0"),
     PROPERTY("num_local_experts", "%s.expert_count", "0"),
     PROPERTY("num_experts", NULL, "0"),
+    PROPERTY("rope_interleaved", NULL, "false"),
+    PROPERTY("layer_types", NULL, "full_attention"),
+    PROPERTY("attn_logit_softcapping", "%s.attn_logit_softcapping", "none"),
+    PROPERTY("final_logit_softcapping", "%s.final_logit_softcapping", "none"),
     PROPERTY("quantization_config", NULL, "none"),
     {0},
 };

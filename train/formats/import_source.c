@@ -24,9 +24,24 @@ static Status find_tokenizer(ModelSource *s, const char *folder)
     return OK;
 }
 
+static Status refuse_adapter(const ModelSource *s, const char *folder)
+{
+    char path[PATH_MAX];
+    TRY(huggingface_path(folder, "adapter_config.json", path));
+    if (access(path, F_OK)) return OK;
+    return FAIL(E_DATA,
+                "%s: a PEFT adapter, not a model: merge it into its base first (in peft: "
+                "merge_and_unload())",
+                s->name);
+}
+
 static Status open_huggingface(ModelSource *s, const char *path)
 {
+    if (huggingface_is_folder(path)) TRY(refuse_adapter(s, path));
     TRY(huggingface_config(path, &s->config, &s->kind, &s->vocab_size));
+    if (!huggingface_is_folder(path))
+        return FAIL(E_ARG, "%s: a model without its weights: give the folder that it is in",
+                    s->name);
     TRY(huggingface_weights(&s->weights, path));
     if (s->wants_tokenizer) TRY(find_tokenizer(s, path));
     s->format = MODEL_huggingface;

@@ -363,10 +363,10 @@ Test(packed_model, order_in_a_pack_does_not_matter)
 /* Rows that are left over, and documents that are all prompt, neither have a loss nor hurt. */
 Test(packed_model, without_loss_there_is_no_gradient)
 {
-    static const Written prompts[] = {{30, 30}, {31, 31}, {32, 32}, {33, 5}, {0, 0}};
+    static const Written silent[] = {{30, 30}, {31, 31}, {32, 32}, {33, 5}, {0, 0}};
     Config c;
     Run r;
-    written(prompts, "d.h5"); /* the first three are the first batch */
+    written(silent, "d.h5"); /* the first three are the first batch */
     for (int k = 0; k < 2; k++) {
         configure(&c, SETTINGS("data.objective=prefix", "train.batch=3", "data.order=sequential",
                                k ? "data.loss_weights=document" : "data.loss_weights=token"));

@@ -6,6 +6,7 @@
 #include "autograd/base/text.h"
 #include "optim/schedule.h"
 #include "train/checkpoint/checkpoints.h"
+#include "train/checkpoint/init_from.h"
 #include "train/run/folder.h"
 #include "train/support/precision.h"
 #include "train/train.h"
@@ -123,13 +124,22 @@ static Status check_own(const TrainOptions *o, const char *folder, const Checkpo
     return status;
 }
 
+/* The config of a resumed run, whose model stays that of its checkpoint. */
+static Status load_again(const TrainOptions *o, const Config *old, Config *c)
+{
+    TRY(config_read(c, o->config, NULL));
+    TRY(config_override(c, o->override_count, o->overrides));
+    TRY(init_from_model(c, old));
+    return config_resolve(c);
+}
+
 static Status resumed_config(const TrainOptions *o, const char *folder, const CheckpointReader *r,
                              bool branches, Config *c, Config *old)
 {
     TRY(checkpoint_config(r, 0, NULL, old));
     if (!strcmp(r->info.precision, precision_here())) TRY(checkpoint_check_model(r, old));
     if (o->config)
-        TRY(config_load(c, o->config, o->override_count, o->overrides));
+        TRY(load_again(o, old, c));
     else
         TRY(checkpoint_config(r, o->override_count, o->overrides, c));
     TRY(config_fits_here(c));
@@ -160,7 +170,7 @@ Status train_config(const TrainOptions *o, Config *c)
             return o->resume ? FAIL(E_CONFIG, "%s has no checkpoint to resume from: give a CONFIG",
                                     folder)
                              : FAIL(E_CONFIG, "give a CONFIG: only --resume works without one");
-        return config_load(c, o->config, o->override_count, o->overrides);
+        return init_from_config(c, o->config, o->override_count, o->overrides);
     }
     Status status = found ? OK : checkpoint_open(&reader, o->from);
     Config *old = malloc(sizeof *old);

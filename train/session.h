@@ -28,6 +28,7 @@ typedef struct Session {
     const volatile sig_atomic_t *stop;   /* the signal that asks to stop; 0: none */
     volatile sig_atomic_t *save_request; /* SIGUSR1: save and continue */
     int64_t saved;                       /* the step of the newest checkpoint; -1: none */
+    int64_t init_step;                   /* of the checkpoint train.init_from; -1: not used */
     bool outdated;         /* that checkpoint has other settings, or steps that were undone */
     bool evaluating;       /* after a failed evaluation nothing is saved: it must be repeated */
     int64_t retry_delay;   /* steps between a failed save and the next try; 0: none has failed */

@@ -7,6 +7,7 @@
 #include "autograd/base/threads.h"
 #include "train/bench/cores.h"
 #include "train/checkpoint/checkpoints.h"
+#include "train/checkpoint/init_from.h"
 #include "train/plan/warnings.h"
 #include "train/run/run_state.h"
 #include "train/snapshots.h"
@@ -66,6 +67,8 @@ static Status open_state(Session *s, bool *branches)
 {
     if (s->options->resume) TRY(restore(s));
     *branches = s->saved < 0 && s->options->from;
+    if (s->saved < 0 && !*branches && *s->config->train.init_from)
+        return init_from_load(s->config, &s->run.dataset, &s->run.params, &s->init_step);
     return *branches ? branch_off(s) : OK;
 }
 
@@ -82,7 +85,7 @@ static void print_summary(Session *s)
                   (long long)c->train.groups, threads_count(), model_core(&r->params),
                   precision_text(c->train.precision));
     if (cores_warning()) session_print(s, "warning: %s", cores_warning());
-    if (!r->step)
+    if (!r->step && s->init_step < 0)
         session_print(s, "an untrained model starts near a loss of ln(vocabulary) = %.3f",
                       log((double)r->dataset.vocab_size));
 }
@@ -162,7 +165,7 @@ Status start(Session *s, int64_t end)
 {
     const TrainOptions *o = s->options;
     Run *r = &s->run;
-    bool branches;
+    bool branches = false;
     TRY(open_state(s, &branches));
     if (*s->stop) return FAIL(E_INTERRUPTED, "before anything was changed");
     TRY(session_open_folder(s, branches));
@@ -178,6 +181,11 @@ Status start(Session *s, int64_t end)
         TRY(resume(s));
     else if (s->config->train.save_every)
         TRY(session_save(s, false));
+    if (s->init_step >= 0) {
+        session_print(s, "starts from the parameters of %s, of step %lld",
+                      s->config->train.init_from, (long long)s->init_step);
+        session_event(s, "initialized", s->config->train.init_from);
+    }
     if (branches) {
         session_print(s, "continues %s from step %lld", o->from, (long long)r->step);
         session_event(s, "branched", "from another run's checkpoint");

@@ -182,7 +182,7 @@ Status train(const TrainOptions *o, const Config *c, bool *began)
     if (!s) return FAIL(E_NOMEM, "a run");
     s->options = o;
     s->config = c;
-    s->saved = -1;
+    s->saved = s->init_step = -1;
     s->stop =
         interrupt_watch("\nfinishing this step, then saving; interrupt again to quit at once\n",
                         true);

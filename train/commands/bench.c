@@ -10,6 +10,7 @@
 #include "train/bench/bench_profile.h"
 #include "train/bench/cores.h"
 #include "train/bench/machine.h"
+#include "train/checkpoint/init_from.h"
 #include "train/commands/commands.h"
 #include "train/support/json.h"
 #include "train/support/precision.h"
@@ -145,7 +146,7 @@ static Status load(const Bench *b, const char *name, Config *c)
         count++;
     }
     for (int i = 0; i < b->override_count; i++) all[count++] = b->overrides[i];
-    return config_load(c, one ? NULL : name, count, all);
+    return init_from_config(c, one ? NULL : name, count, all);
 }
 
 /* A name that is not a case is a file. The precision decides which program runs. */

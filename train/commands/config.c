@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "train/checkpoint/init_from.h"
 #include "train/commands/commands.h"
 #include "train/plan/warnings.h"
 #include "train/support/json.h"
@@ -157,7 +158,8 @@ static Status dump(int count, const char *const arguments[], bool json)
 {
     static Config c;
     const bool has_path = count && !strchr(arguments[0], '=');
-    TRY(config_load(&c, has_path ? arguments[0] : NULL, count - has_path, arguments + has_path));
+    TRY(init_from_config(&c, has_path ? arguments[0] : NULL, count - has_path,
+                         arguments + has_path));
     const WarningFacts facts = config_facts(&c);
     warnings_print(warnings_of_run, &facts);
     return json ? dump_json(&c) : config_write(&c, true, stdout);

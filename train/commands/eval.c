@@ -91,7 +91,8 @@ static void warn(const Args *w, const LoadedModel *t, const Dataset *d)
     const CheckpointInfo *info = &t->checkpoint.info;
     char path[PATH_MAX];
     const bool is_same = !strcmp(d->digest, info->dataset);
-    const EvalFacts f = {.is_untrained = checkpoint_is_untrained(info),
+    const EvalFacts f = {.is_untrained =
+                             checkpoint_is_untrained(info) && !*t->config->train.init_from,
                          .path = text_escape(d->path, path, sizeof path),
                          .is_given = w->data,
                          .is_train = !strcmp(w->split, "train"),

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
+#include "train/checkpoint/init_from.h"
 #include "train/commands/commands.h"
 #include "train/plan/leak.h"
 #include "train/plan/packing_report.h"
@@ -80,7 +81,7 @@ static Status test_leak(const Config *c, bool json)
 static Status read_config(Config *c, const char *const words[], int count, char *argv[])
 {
     const char *path = count && !strchr(words[0], '=') ? words[0] : NULL;
-    TRY(config_load(c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
+    TRY(init_from_config(c, path, count - (path ? 1 : 0), words + (path ? 1 : 0)));
     TRY(precision_switch(precision_number(c->train.precision), argv));
     threads_set((int)c->train.threads);
     return OK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "autograd/base/threads.h"
+#include "train/checkpoint/init_from.h"
 #include "train/commands/commands.h"
 #include "train/formats/huggingface.h"
 #include "train/plan/plan.h"
@@ -238,8 +239,8 @@ Status command_plan(const Command *self, int argc, char *argv[])
     if (path && !budget && huggingface_recognizes(path))
         return plan_huggingface(path, count - 1, words + 1, vocab_size, json);
     static Config c; /* large; and the only one */
-    TRY((budget ? config_load_common : config_load)(&c, path, count - (path ? 1 : 0),
-                                                    words + (path ? 1 : 0)));
+    TRY((budget ? config_load_common : init_from_config)(&c, path, count - (path ? 1 : 0),
+                                                         words + (path ? 1 : 0)));
     TRY(precision_switch(precision_number(c.train.precision), argv));
     threads_set((int)(threads ? threads : c.train.threads));
     if (!budget && (law || output)) return FAIL(E_ARG, "--law and --output are for --budget");

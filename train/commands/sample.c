@@ -153,7 +153,8 @@ static int64_t streams(const Args *w, const LoadedModel *t)
 static void warn(const Args *w, const LoadedModel *t)
 {
     const SamplerParams *p = &w->sampling.sampler;
-    SampleFacts f = {.is_untrained = checkpoint_is_untrained(&t->checkpoint.info),
+    SampleFacts f = {.is_untrained = checkpoint_is_untrained(&t->checkpoint.info) &&
+                                     !*t->config->train.init_from,
                      .vocab_size = t->model.vocab_size,
                      .context = t->model.config->context,
                      .count = w->count,

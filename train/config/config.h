@@ -22,6 +22,9 @@ CHOICES(Recompute, RECOMPUTE_CHOICES, recompute_text)
     AUTO(S, groups, 1, 1e6, \
          "groups of micro-batches whose gradients are summed independently, each on one thread; " \
          "at least as many as threads keep all busy; auto: microbatches, at most 16") \
+    TEXT(S, init_from,       "", \
+         "checkpoint, or run's folder, whose model and parameters a fresh run starts from, at step " \
+         "0 and with a new optimizer state; the section model is its", SETTING_ADDED) \
     INT (S, seed,             1337,     0, 4294967295, "seed of all random streams") \
     INT (S, eval_every,        250,     0,    1e12, \
          "steps between evaluations; 0: never", SETTING_MAY_CHANGE) \

@@ -7,6 +7,7 @@
 #include "autograd/base/text.h"
 #include "data/batch.h"
 #include "data/block.h"
+#include "train/checkpoint/init_from.h"
 #include "train/config/yaml.h"
 #include "train/plan/account.h"
 #include "train/plan/plan.h"
@@ -264,6 +265,7 @@ Status cell_make(CellMaker *m, Cell *cell)
     cell->trunk = -1;
     TRY(write_overrides(m, cell, false)); /* so that error messages can name the cell */
     TRY(apply_all(m, cell, c));
+    TRY(init_from_model(c, NULL));
     TRY(config_resolve(c));
     TRY(open_data(m, c->data.path, &data));
     TRY(plan_cell(m, cell, c, data));
@@ -274,6 +276,7 @@ Status cell_make(CellMaker *m, Cell *cell)
     if (r->budget) TRY(apply_number(c, "train", "steps", steps));
     if (m->spec->warmup_share >= 0)
         TRY(apply_number(c, "optim", "warmup", llround(m->spec->warmup_share * (double)steps)));
+    TRY(init_from_model(c, NULL));
     TRY(config_resolve(c));
     if (!c->train.steps) return FAIL(E_CONFIG, "train.steps = 0: there is nothing to train");
     if (!c->train.eval_every)

@@ -10,32 +10,37 @@
 
 typedef struct Softmax {
     Tensor *qkv, *qkv_bias; /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
-    Tensor *out, *out_bias; /* [C, C] */
+    Tensor *out, *out_bias; /* [C, heads head_width] */
     Rng drop_weights, drop_out;
 } Softmax;
 
 static int64_t kv_width_of(const GptConfig *c)
 {
-    return c->kv_heads * (c->width / c->heads);
+    return c->kv_heads * gpt_head_width(c);
+}
+
+static int64_t q_width_of(const GptConfig *c)
+{
+    return c->heads * gpt_head_width(c);
 }
 
 static void *init(Params *p, const char *prefix, const GptConfig *c, uint64_t seed)
 {
-    const int64_t kv_width = kv_width_of(c);
+    const int64_t q_width = q_width_of(c), kv_width = kv_width_of(c);
     Softmax *a = residual_layer(p, sizeof *a);
     if (!a) return NULL;
 
-    Tensor *q = width_hidden(p, prefix, "q.weight", c->width, c->width, GPT_STD, c);
+    Tensor *q = width_hidden(p, prefix, "q.weight", q_width, c->width, GPT_STD, c);
     width_hidden(p, prefix, "k.weight", kv_width, c->width, GPT_STD, c);
     Tensor *v = width_hidden(p, prefix, "v.weight", kv_width, c->width, GPT_STD, c);
     a->qkv = params_span(p, q, v);
-    if (c->bias) {
-        q = params_vector(p, prefix, "q.bias", c->width, 0);
+    if (c->bias || c->qkv_bias) {
+        q = params_vector(p, prefix, "q.bias", q_width, 0);
         params_vector(p, prefix, "k.bias", kv_width, 0);
         v = params_vector(p, prefix, "v.bias", kv_width, 0);
         a->qkv_bias = params_span(p, q, v);
     }
-    a->out = width_hidden(p, prefix, "out.weight", c->width, c->width, residual_std(c), c);
+    a->out = width_hidden(p, prefix, "out.weight", c->width, q_width, residual_std(c), c);
     if (c->bias) a->out_bias = params_vector(p, prefix, "out.bias", c->width, 0);
     a->drop_weights = residual_stream(seed, prefix, "weights");
     a->drop_out = residual_stream(seed, prefix, "out");
@@ -77,7 +82,7 @@ static Tensor *forward(const void *self, const AttentionCall *call)
     const GptConfig *c = g->config;
     const GptInput *in = call->in;
     Tape *t = call->tape;
-    const int64_t head_width = c->width / c->heads;
+    const int64_t head_width = gpt_head_width(c);
     const bool rotate = position_kind(c)->rotates;
 
     Tensor *qkv = ag_linear(t, call->x, a->qkv, a->qkv_bias, NULL), *q = qkv;
@@ -93,8 +98,8 @@ static Tensor *forward(const void *self, const AttentionCall *call)
     Attention attr = {.heads = c->heads,
                       .kv_heads = c->kv_heads,
                       .head_width = head_width,
-                      .k_column = c->width,
-                      .v_column = c->width + kv_width_of(c),
+                      .k_column = q_width_of(c),
+                      .v_column = q_width_of(c) + kv_width_of(c),
                       .scale = width_score_scale(c),
                       .slopes = g->slopes,
                       .rows = call->rows,

@@ -19,9 +19,14 @@ void gpt_resolve(GptConfig *c)
     if (!c->mlp_width) c->mlp_width = mlp_kind(c)->auto_width(c);
 }
 
+int64_t gpt_head_width(const GptConfig *c)
+{
+    return c->head_width ? c->head_width : c->width / c->heads;
+}
+
 Status gpt_check(const GptConfig *c)
 {
-    if (c->width % c->heads)
+    if (!c->head_width && c->width % c->heads)
         return FAIL(E_CONFIG, "model.heads = %lld does not divide model.width = %lld",
                     (long long)c->heads, (long long)c->width);
     if (c->heads % c->kv_heads)

@@ -36,7 +36,10 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
 #define GPT_SETTINGS(S, INT, REAL, BOOL, TEXT, CHOICE, AUTO) \
     INT (S, layers,              4,     1,    1024, "Transformer blocks (n_layer)") \
     INT (S, heads,               4,     1,    1024, \
-         "attention heads (n_head); must divide model.width") \
+         "attention heads (n_head); must divide model.width, unless head_width is set") \
+    INT (S, head_width,          0,     0,   65536, \
+         "width of an attention head; 0: width / heads. Queries are heads x head_width wide, which " \
+         "may differ from width", SETTING_ADDED) \
     INT (S, kv_heads,            0,     0,    1024, \
          "key/value heads (grouped-query attention); must divide model.heads; 0: as many as " \
          "heads") \
@@ -58,6 +61,9 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     BOOL(S, qk_norm,         false, \
          "QK-norm: RMSNorm of each query and key head, without a learned weight") \
     BOOL(S, bias,            true, "biases in linear layers and LayerNorm") \
+    BOOL(S, qkv_bias,       false, \
+         "biases in the projections to queries, keys and values although bias = false (Qwen2)", \
+         SETTING_ADDED) \
     BOOL(S, tied,            true, "weight tying: the output layer is the token embedding") \
     CHOICE(S, init, scaled, Init, INIT_CHOICES, \
          "initial std of the output projections of attention and MLP: 0.02 / sqrt(2 layers), " \
@@ -82,6 +88,9 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
 typedef struct GptConfig {
     SCHEMA_FIELDS(GPT_SETTINGS)
 } GptConfig;
+
+/* The width of an attention head, of its query and its key. */
+int64_t gpt_head_width(const GptConfig *c);
 
 /* Replaces 0 in kv_heads and mlp_width by the default. */
 void gpt_resolve(GptConfig *c);

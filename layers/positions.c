@@ -12,7 +12,10 @@ static void learned(Gpt *g, Params *p)
 
 static Status check_rope(const GptConfig *c)
 {
-    if (c->width / c->heads % 2 == 0) return OK;
+    if (gpt_head_width(c) % 2 == 0) return OK;
+    if (c->head_width)
+        return FAIL(E_CONFIG, "model.positions = rope needs an even model.head_width, not %lld",
+                    (long long)c->head_width);
     return FAIL(E_CONFIG,
                 "model.positions = rope needs an even head width; model.width / model.heads = "
                 "%lld / %lld = %lld",

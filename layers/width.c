@@ -14,7 +14,7 @@ double width_ratio(const GptConfig *c)
 
 double width_score_scale(const GptConfig *c)
 {
-    const double head_width = (double)(c->width / c->heads);
+    const double head_width = (double)gpt_head_width(c);
     switch (c->attention_scale) {
     case ATTENTION_SCALE_none: return 1;
     case ATTENTION_SCALE_linear: return 1 / head_width;

@@ -60,6 +60,7 @@ static void expect_close(const real *a, const real *b, const char *what, int64_t
 static const char *const kinds[][4] = {
     {"model.positions=learned"},
     {"model.positions=rope", "model.kv_heads=2"},
+    {"model.positions=rope", "model.kv_heads=2", "model.head_width=12"},
     {"model.positions=sinusoidal", "model.kv_heads=1"},
     {"model.positions=alibi", "model.heads=8", "model.kv_heads=2"},
     {"model.positions=none", "model.norm_place=post"},

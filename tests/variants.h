@@ -13,14 +13,14 @@
         "data.packing=best_fit"
 #define VARIANT_MASKED "data.document_mask=true", "data.objective=prefix"
 
-static const char *const variants[][16] = {
+static const char *const variants[][20] = {
     {VARIANT_BASE, "train.microbatches=1"},
     {VARIANT_BASE, "train.microbatches=3", "model.dropout=0.2", "model.tied=false"},
     {VARIANT_BASE, "train.microbatches=2", "model.dropout=0.2", VARIANT_MASKED,
      "model.norm_place=post"},
     {VARIANT_BASE, "train.microbatches=6", "model.dropout=0.2", VARIANT_MASKED,
      "model.norm_place=sandwich", "model.norm=rmsnorm", "model.mlp=swiglu", "model.positions=rope",
-     "model.qk_norm=true"},
+     "model.qk_norm=true", "model.head_width=16", "model.bias=false", "model.qkv_bias=true"},
     {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.norm_place=sandwich",
      "model.positions=alibi", "model.kv_heads=1"},
 };
@@ -31,7 +31,7 @@ static inline Status variant_load(Config *c, int i, const char *data, const char
                                   const char *recompute)
 {
     char path[PATH_MAX + 16];
-    const char *all[24] = {path, recompute, precision, "train.precision_fallback=true"};
+    const char *all[28] = {path, recompute, precision, "train.precision_fallback=true"};
     int count = 4;
     for (; variants[i][count - 4]; count++) all[count] = variants[i][count - 4];
     snprintf(path, sizeof path, "data.path=%s", data);

@@ -54,7 +54,7 @@ def gpt2(seed=1, width=24, layers=2, heads=4, context=32, vocab=257, inner=None,
 
 
 def llama(seed=1, width=32, layers=2, heads=4, kv_heads=2, context=64, vocab=257, inner=56, tied=False, bias=False,
-          **more):
+          qkv_bias=False, **more):
     r = np.random.default_rng(seed)
     n = lambda *shape: r.normal(0, 0.3, shape).astype(np.float32)
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": width,
@@ -62,9 +62,10 @@ def llama(seed=1, width=32, layers=2, heads=4, kv_heads=2, context=64, vocab=257
               "intermediate_size": inner, "max_position_embeddings": context, "vocab_size": vocab, "rms_norm_eps": 1e-5,
               "rope_theta": 10000.0, "rope_scaling": None, "hidden_act": "silu", "tie_word_embeddings": tied,
               "attention_bias": bias, "mlp_bias": bias, **more}
-    kv = width // heads * kv_heads
-    sizes = {"self_attn.q_proj": (width, width), "self_attn.k_proj": (kv, width), "self_attn.v_proj": (kv, width),
-             "self_attn.o_proj": (width, width), "mlp.gate_proj": (inner, width), "mlp.up_proj": (inner, width),
+    head = more.get("head_dim", width // heads)
+    q, kv = head * heads, head * kv_heads
+    sizes = {"self_attn.q_proj": (q, width), "self_attn.k_proj": (kv, width), "self_attn.v_proj": (kv, width),
+             "self_attn.o_proj": (width, q), "mlp.gate_proj": (inner, width), "mlp.up_proj": (inner, width),
              "mlp.down_proj": (width, inner)}
     t = {"model.embed_tokens.weight": n(vocab, width)}
     for i in range(layers):
@@ -72,7 +73,7 @@ def llama(seed=1, width=32, layers=2, heads=4, kv_heads=2, context=64, vocab=257
         t |= {p + "input_layernorm.weight": n(width), p + "post_attention_layernorm.weight": n(width)}
         for name, shape in sizes.items():
             t[p + name + ".weight"] = n(*shape)
-            if bias:
+            if bias or (qkv_bias and name[10:] in ("q_proj", "k_proj", "v_proj")):
                 t[p + name + ".bias"] = n(shape[0])
     t["model.norm.weight"] = n(width)
     if not tied:

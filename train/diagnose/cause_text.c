@@ -144,7 +144,7 @@ static void remedy_numeric(const Evidence *e, const Config *c, CauseText *t)
 
 static void remedy_optimizer(const Evidence *e, const Config *c, CauseText *t)
 {
-    const double head_width = (double)c->model.width / (double)c->model.heads;
+    const double head_width = (double)gpt_head_width(&c->model);
     const bool attention = e->sign[SIGN_attention] || !strcmp(e->flag, "attention");
     if (attention && !c->model.qk_norm)
         remedy(t, "model.qk_norm: true bounds attention logits (by %.3g here)",

@@ -45,9 +45,11 @@ static void put_model(GgufWriter *w, const ModelExport *e)
         if (kind_is_stated(MODEL_gguf, s)) put_setting(w, e->kind, s, c);
     snprintf(key, sizeof key, "%s.vocab_size", e->kind->architecture);
     gguf_put_u32(w, key, e->model->model.vocab_size);
+    snprintf(key, sizeof key, "%s.attention.value_length", e->kind->architecture);
+    if (c->model.head_width) gguf_put_u32(w, key, (uint32_t)c->model.head_width);
     if (c->model.positions != POSITIONS_rope) return;
     snprintf(key, sizeof key, "%s.rope.dimension_count", e->kind->architecture);
-    gguf_put_u32(w, key, c->model.width / c->model.heads);
+    gguf_put_u32(w, key, (uint32_t)gpt_head_width(&c->model));
 }
 
 /* llama.cpp's names for patterns that cut text into words. */

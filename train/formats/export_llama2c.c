@@ -16,6 +16,9 @@ static Status check(const ModelExport *e)
         return FAIL(E_ARG, "a llama2.c file has no way to express a model of kind %s",
                     e->kind->name);
     if (c->bias) return FAIL(E_ARG, "a llama2.c file has no way to express model.bias = true");
+    if (c->head_width)
+        return FAIL(E_ARG, "a llama2.c file has no way to express model.head_width = %lld",
+                    (long long)c->head_width);
     if (c->norm_eps != 1e-5)
         return FAIL(E_ARG, "a llama2.c file has no way to express model.norm_eps = %g; only 1e-05",
                     c->norm_eps);

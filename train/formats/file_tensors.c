@@ -40,8 +40,8 @@ static FileTensor *tensor_of(Builder *b, const char *name, const KindTensor *row
     FileTensor *last = f->count ? &f->list[f->count - 1] : NULL;
     if (last && !strcmp(last->name, name)) return last;
     last = &f->list[f->count++];
-    *last = (FileTensor){.layout = row->layouts[b->format],
-                         .head_width = f->config.width / f->config.heads};
+    *last =
+        (FileTensor){.layout = row->layouts[b->format], .head_width = gpt_head_width(&f->config)};
     if (!b->kind->pairs || b->format != MODEL_gguf) last->layout &= ~(unsigned)LAYOUT_ROTATED;
     snprintf(last->name, sizeof last->name, "%s", name);
     return last;

@@ -5,6 +5,7 @@ const KindSetting kind_llama_settings[] = {
     SETTING_KEY("layers", "num_hidden_layers", "%s.block_count"),
     SETTING_KEY("heads", "num_attention_heads", "%s.attention.head_count"),
     SETTING_OR("kv_heads", "num_key_value_heads", "%s.attention.head_count_kv", {"0", "0"}),
+    SETTING_OR("head_width", "head_dim", "%s.attention.key_length", {"0", "0"}),
     SETTING_KEY("width", "hidden_size", "%s.embedding_length"),
     SETTING_KEY("mlp_width", "intermediate_size", "%s.feed_forward_length"),
     SETTING_KEY("context", "max_position_embeddings", "%s.context_length"),

@@ -121,6 +121,8 @@ char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char
         return out;
     }
     config_value(c, key_of(s), out, size);
+    if (!strcmp(s->key, "head_width"))
+        snprintf(out, size, "%lld", (long long)gpt_head_width(&c->model));
     if (format == MODEL_huggingface && s->words && kind_word(s, out, word))
         snprintf(out, size, "%s", word);
     return out;
@@ -201,18 +203,20 @@ static const KindSetting head_width_keys[] = {
     {0},
 };
 
-/* What a file says about the width of heads, which Capstan computes. */
-static Status check_head_width(const Kind *k, const KindKeys *f, const GptConfig *c)
+/* What a file says about the width of heads must be one number. */
+static Status check_head_width(const Kind *k, const KindKeys *f, GptConfig *c)
 {
     char key[128], text[TEXT_MAX], shown[128];
+    if (c->heads < 1) return OK;                                 /* refused later */
+    if (c->head_width * c->heads == c->width) c->head_width = 0; /* computed */
     for (const KindSetting *s = head_width_keys; s->names[0] || s->names[1]; s++) {
         if (!s->names[f->format]) continue;
         kind_key(k, f->format, s, key, sizeof key);
         if (!f->find(f->file, key, text, sizeof text)) continue;
-        if (c->heads > 0 && strtod(text, NULL) * (double)c->heads == (double)c->width) continue;
-        return FAIL(E_DATA, "%s: %s = %s is not supported; expected width / heads = %lld / %lld",
-                    f->name, key, text_escape(text, shown, sizeof shown), (long long)c->width,
-                    (long long)c->heads);
+        if (strtod(text, NULL) == (double)gpt_head_width(c)) continue;
+        return FAIL(E_DATA, "%s: %s = %s is not supported; expected the width of a head, %lld",
+                    f->name, key, text_escape(text, shown, sizeof shown),
+                    (long long)gpt_head_width(c));
     }
     return OK;
 }

@@ -79,7 +79,7 @@ static int64_t unjudged(const Config *c)
     RULE(width_one, g->width == 1, \
          "model.width = 1: the normalization of a single number is a constant, so nothing can be " \
          "learned; expected at least 8") \
-    RULE(head_width_one, g->width > 1 && g->width == g->heads, \
+    RULE(head_width_one, g->width > 1 && gpt_head_width(g) == 1, \
          "model.heads = %lld leaves each head a single number of model.width = %lld; expected at " \
          "most %lld heads", N(g->heads), N(g->width), N(g->width > 8 ? g->width / 8 : 1)) \
     RULE(context_one, g->context == 1, \

@@ -228,7 +228,7 @@ Status study_scores(const Study *s, json_t **result)
     for (int w = 0; w < s->width_count; w++)
         for (int k = 0; k < SCALES && status == OK; k++) {
             status = run_one(s, k, w, c, &t->m[k][w]);
-            if (status == OK) t->head_width[w] = (double)(c->model.width / c->model.heads);
+            if (status == OK) t->head_width[w] = (double)gpt_head_width(&c->model);
         }
     if (status == OK) status = save_table(s, t);
     if (status == OK) status = draw_all(s, t);

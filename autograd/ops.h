@@ -24,6 +24,7 @@
     X(rmsnorm)       \
     X(rope)          \
     X(scale)         \
+    X(scale_heads)   \
     X(sum)
 
 #define ACTIVATION_CHOICES(X) \
@@ -163,6 +164,10 @@ Tensor *ag_rope(Tape *t, Tensor *x, const Rope *r);
 
 /* factor x: [...]. */
 Tensor *ag_scale(Tape *t, Tensor *x, double factor);
+
+/* The columns of each head of x [..., heads width] times a weight: q [width] for the first q_heads
+ * heads, k [width] for the others: [..., heads width]. E_SHAPE if these do not fit. */
+Tensor *ag_scale_heads(Tape *t, Tensor *x, Tensor *q, Tensor *k, int64_t q_heads);
 
 /* scale * sum of weights[i] * x[i] over all numbers of x [...]: []. weights: one for each number of
  * x; NULL: 1 each. With scale = 1 / count that is the mean. */

@@ -9,8 +9,9 @@
 #include "layers/width.h"
 
 typedef struct Softmax {
-    Tensor *qkv, *qkv_bias; /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
-    Tensor *out, *out_bias; /* [C, heads head_width] */
+    Tensor *qkv, *qkv_bias;  /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
+    Tensor *out, *out_bias;  /* [C, heads head_width] */
+    Tensor *q_norm, *k_norm; /* [head_width]; only with qk_norm_weight */
     Rng drop_weights, drop_out;
 } Softmax;
 
@@ -42,6 +43,10 @@ static void *init(Params *p, const char *prefix, const GptConfig *c, uint64_t se
     }
     a->out = width_hidden(p, prefix, "out.weight", c->width, q_width, residual_std(c), c);
     if (c->bias) a->out_bias = params_vector(p, prefix, "out.bias", c->width, 0);
+    if (c->qk_norm_weight) {
+        a->q_norm = params_vector(p, prefix, "q_norm.weight", gpt_head_width(c), 1);
+        a->k_norm = params_vector(p, prefix, "k_norm.weight", gpt_head_width(c), 1);
+    }
     a->drop_weights = residual_stream(seed, prefix, "weights");
     a->drop_out = residual_stream(seed, prefix, "out");
     return a;
@@ -75,6 +80,28 @@ static Tensor *append(const AttentionCall *call, const Tensor *k, int64_t k_colu
     return tape_wrap(call->tape, SHAPE(count, 2 * width), call->cache + first * 2 * width);
 }
 
+/* Queries and keys, side by side, as the scores take them: normalised, and turned to their
+ * positions. With a weight the norm comes first, since the weight of a column does not turn. */
+static Tensor *prepare(const Softmax *a, const AttentionCall *call, Tensor *qkv)
+{
+    const GptConfig *c = call->gpt->config;
+    const bool rotate = position_kind(c)->rotates;
+    Rope rope = {.heads = c->heads + c->kv_heads,
+                 .head_width = gpt_head_width(c),
+                 .normalize = c->qk_norm,
+                 .eps = c->norm_eps,
+                 .rotate = rotate && !a->q_norm,
+                 .theta = c->rope_theta,
+                 .positions = call->in->positions};
+    if (!rotate && !c->qk_norm) return qkv;
+    Tensor *q = ag_rope(call->tape, qkv, &rope);
+    if (!a->q_norm) return q;
+    q = ag_scale_heads(call->tape, q, a->q_norm, a->k_norm, c->heads);
+    rope.normalize = false;
+    rope.rotate = rotate;
+    return rotate ? ag_rope(call->tape, q, &rope) : q;
+}
+
 static Tensor *forward(const void *self, const AttentionCall *call)
 {
     const Softmax *a = self;
@@ -82,22 +109,10 @@ static Tensor *forward(const void *self, const AttentionCall *call)
     const GptConfig *c = g->config;
     const GptInput *in = call->in;
     Tape *t = call->tape;
-    const int64_t head_width = gpt_head_width(c);
-    const bool rotate = position_kind(c)->rotates;
-
-    Tensor *qkv = ag_linear(t, call->x, a->qkv, a->qkv_bias, NULL), *q = qkv;
-    if (rotate || c->qk_norm)
-        q = ag_rope(t, qkv,
-                    &(Rope){.heads = c->heads + c->kv_heads,
-                            .head_width = head_width,
-                            .normalize = c->qk_norm,
-                            .eps = c->norm_eps,
-                            .rotate = rotate,
-                            .theta = c->rope_theta,
-                            .positions = in->positions});
+    Tensor *qkv = ag_linear(t, call->x, a->qkv, a->qkv_bias, NULL), *q = prepare(a, call, qkv);
     Attention attr = {.heads = c->heads,
                       .kv_heads = c->kv_heads,
-                      .head_width = head_width,
+                      .head_width = gpt_head_width(c),
                       .k_column = q_width_of(c),
                       .v_column = q_width_of(c) + kv_width_of(c),
                       .scale = width_score_scale(c),

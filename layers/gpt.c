@@ -29,6 +29,8 @@ Status gpt_check(const GptConfig *c)
     if (!c->head_width && c->width % c->heads)
         return FAIL(E_CONFIG, "model.heads = %lld does not divide model.width = %lld",
                     (long long)c->heads, (long long)c->width);
+    if (c->qk_norm_weight && !c->qk_norm)
+        return FAIL(E_CONFIG, "model.qk_norm_weight = true needs model.qk_norm = true");
     if (c->heads % c->kv_heads)
         return FAIL(E_CONFIG, "model.kv_heads = %lld does not divide model.heads = %lld",
                     (long long)c->kv_heads, (long long)c->heads);

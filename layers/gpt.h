@@ -59,7 +59,10 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     CHOICE(S, positions, learned, Positions, POSITIONS_CHOICES, "position encoding") \
     REAL(S, rope_theta,      10000,     1,    1e12, "base of the RoPE frequencies") \
     BOOL(S, qk_norm,         false, \
-         "QK-norm: RMSNorm of each query and key head, without a learned weight") \
+         "QK-norm: RMSNorm of each query and key head") \
+    BOOL(S, qk_norm_weight,  false, \
+         "qk_norm with learned weights, one for all query heads and one for all key heads (Qwen3)", \
+         SETTING_ADDED) \
     BOOL(S, bias,            true, "biases in linear layers and LayerNorm") \
     BOOL(S, qkv_bias,       false, \
          "biases in the projections to queries, keys and values although bias = false (Qwen2)", \

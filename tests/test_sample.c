@@ -57,10 +57,11 @@ static void expect_close(const real *a, const real *b, const char *what, int64_t
                  what, (long long)place, worst);
 }
 
-static const char *const kinds[][4] = {
+static const char *const kinds[][5] = {
     {"model.positions=learned"},
     {"model.positions=rope", "model.kv_heads=2"},
     {"model.positions=rope", "model.kv_heads=2", "model.head_width=12"},
+    {"model.positions=rope", "model.kv_heads=2", "model.qk_norm=true", "model.qk_norm_weight=true"},
     {"model.positions=sinusoidal", "model.kv_heads=1"},
     {"model.positions=alibi", "model.heads=8", "model.kv_heads=2"},
     {"model.positions=none", "model.norm_place=post"},

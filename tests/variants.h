@@ -20,7 +20,8 @@ static const char *const variants[][20] = {
      "model.norm_place=post"},
     {VARIANT_BASE, "train.microbatches=6", "model.dropout=0.2", VARIANT_MASKED,
      "model.norm_place=sandwich", "model.norm=rmsnorm", "model.mlp=swiglu", "model.positions=rope",
-     "model.qk_norm=true", "model.head_width=16", "model.bias=false", "model.qkv_bias=true"},
+     "model.qk_norm=true", "model.head_width=16", "model.bias=false", "model.qkv_bias=true",
+     "model.qk_norm_weight=true"},
     {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.norm_place=sandwich",
      "model.positions=alibi", "model.kv_heads=1"},
 };

@@ -54,7 +54,7 @@ def gpt2(seed=1, width=24, layers=2, heads=4, context=32, vocab=257, inner=None,
 
 
 def llama(seed=1, width=32, layers=2, heads=4, kv_heads=2, context=64, vocab=257, inner=56, tied=False, bias=False,
-          qkv_bias=False, **more):
+          qkv_bias=False, qk_norm=False, **more):
     r = np.random.default_rng(seed)
     n = lambda *shape: r.normal(0, 0.3, shape).astype(np.float32)
     config = {"model_type": "llama", "architectures": ["LlamaForCausalLM"], "hidden_size": width,
@@ -75,6 +75,8 @@ def llama(seed=1, width=32, layers=2, heads=4, kv_heads=2, context=64, vocab=257
             t[p + name + ".weight"] = n(*shape)
             if bias or (qkv_bias and name[10:] in ("q_proj", "k_proj", "v_proj")):
                 t[p + name + ".bias"] = n(shape[0])
+        if qk_norm:
+            t |= {p + "self_attn.q_norm.weight": n(head), p + "self_attn.k_norm.weight": n(head)}
     t["model.norm.weight"] = n(width)
     if not tied:
         t["lm_head.weight"] = n(vocab, width)

@@ -119,7 +119,7 @@ static bool is_known(const Kind *kind, const char *key)
                                        "label2id"};
     const KindSetting *s;
     if (*key == '_' || strstr(key, "_token_id") || !strncmp(key, "summary_", 8)) return true;
-    if (kind == &kind_qwen2 && !strcmp(key, "sliding_window"))
+    if ((kind == &kind_qwen2 || kind == &kind_qwen3) && !strcmp(key, "sliding_window"))
         return true; /* use_sliding_window decides */
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(keys[i], key)) return true;

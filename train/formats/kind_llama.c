@@ -57,6 +57,8 @@ const KindTensor kind_llama_tensors[] = {
     ROTATED("attn.k.bias", "k_proj.bias", "attn_k.bias"),
     LINEAR("attn.v", "self_attn.v_proj", "attn_v"),
     LINEAR("attn.out", "self_attn.o_proj", "attn_output"),
+    BLOCK("attn.q_norm.weight", "self_attn.q_norm.weight", "attn_q_norm.weight"),
+    BLOCK("attn.k_norm.weight", "self_attn.k_norm.weight", "attn_k_norm.weight"),
     BLOCK("norm2.weight", "post_attention_layernorm.weight", "ffn_norm.weight"),
     LINEAR("mlp.gate", "mlp.gate_proj", "ffn_gate"),
     LINEAR("mlp.up", "mlp.up_proj", "ffn_up"),

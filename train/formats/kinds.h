@@ -68,7 +68,7 @@ typedef struct Kind {
     bool pairs;                 /* GGUF: RoPE turns columns 2 i and 2 i + 1, not i and i + half */
 } Kind;
 
-#define KIND_LIST(X) X(gpt2) X(llama) X(mistral) X(qwen2) X(gpt_neox)
+#define KIND_LIST(X) X(gpt2) X(llama) X(mistral) X(qwen2) X(qwen3) X(gpt_neox)
 
 #define X(name) extern const Kind kind_##name;
 KIND_LIST(X)

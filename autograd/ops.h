@@ -30,11 +30,12 @@
 #define ACTIVATION_CHOICES(X) \
     X(ACTIVATION, gelu)       \
     X(ACTIVATION, relu)       \
-    X(ACTIVATION, relu2) X(ACTIVATION, silu) X(ACTIVATION, swiglu) X(ACTIVATION, geglu)
+    X(ACTIVATION, relu2)      \
+    X(ACTIVATION, silu) X(ACTIVATION, swiglu) X(ACTIVATION, geglu) X(ACTIVATION, gelu_exact)
 
 CHOICES(Activation, ACTIVATION_CHOICES, activation_text)
 
-/* gelu (tanh form), relu, relu2 (relu squared), silu of each element of x [...]: [...]. swiglu,
+/* gelu (tanh form), gelu_exact (erf form), relu, relu2 (relu squared), silu of each element of x [...]: [...]. swiglu,
  * geglu: x [..., 2 n] holds gate and up side by side, result act(gate) * up [..., n]. E_SHAPE if 2
  * n is odd. */
 Tensor *ag_activation(Tape *t, Tensor *x, Activation kind);
@@ -155,6 +156,7 @@ typedef struct Rope {
     bool rotate;
     double theta;             /* base of the wavelengths: the longest is 2 pi theta positions */
     const int32_t *positions; /* [rows]; not read unless rotate */
+    int64_t rotated;          /* even: only the first columns of each head; 0: all */
 } Rope;
 
 /* Prepares queries and keys for attention: the first heads * head_width columns of x [rows, n],

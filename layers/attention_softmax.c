@@ -92,7 +92,8 @@ static Tensor *prepare(const Softmax *a, const AttentionCall *call, Tensor *qkv)
                  .eps = c->norm_eps,
                  .rotate = rotate && !a->q_norm,
                  .theta = c->rope_theta,
-                 .positions = call->in->positions};
+                 .positions = call->in->positions,
+                 .rotated = gpt_rotated(c)};
     if (!rotate && !c->qk_norm) return qkv;
     Tensor *q = ag_rope(call->tape, qkv, &rope);
     if (!a->q_norm) return q;

@@ -1,5 +1,6 @@
 #include "layers/gpt.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,11 +25,19 @@ int64_t gpt_head_width(const GptConfig *c)
     return c->head_width ? c->head_width : c->width / c->heads;
 }
 
+int64_t gpt_rotated(const GptConfig *c)
+{
+    return llround(c->rope_fraction * (double)gpt_head_width(c));
+}
+
 Status gpt_check(const GptConfig *c)
 {
     if (!c->head_width && c->width % c->heads)
         return FAIL(E_CONFIG, "model.heads = %lld does not divide model.width = %lld",
                     (long long)c->heads, (long long)c->width);
+    if (c->block != BLOCK_sequential && c->norm_place != NORM_PLACE_pre)
+        return FAIL(E_CONFIG, "model.block = %s needs model.norm_place = pre",
+                    block_text(c->block));
     if (c->qk_norm_weight && !c->qk_norm)
         return FAIL(E_CONFIG, "model.qk_norm_weight = true needs model.qk_norm = true");
     if (c->heads % c->kv_heads)

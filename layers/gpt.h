@@ -11,7 +11,8 @@
 #include "autograd/params.h"
 
 #define MLP_CHOICES(X) \
-    X(MLP, gelu) X(MLP, relu) X(MLP, relu2) X(MLP, silu) X(MLP, swiglu) X(MLP, geglu)
+    X(MLP, gelu)       \
+    X(MLP, relu) X(MLP, relu2) X(MLP, silu) X(MLP, swiglu) X(MLP, geglu) X(MLP, gelu_exact)
 #define NORM_CHOICES(X)            X(NORM, layernorm) X(NORM, rmsnorm)
 #define NORM_PLACE_CHOICES(X)      X(NORM_PLACE, pre) X(NORM_PLACE, post) X(NORM_PLACE, sandwich)
 #define INIT_CHOICES(X)            X(INIT, scaled) X(INIT, plain)
@@ -23,6 +24,9 @@
     X(ATTENTION_SCALE, auto)       \
     X(ATTENTION_SCALE, sqrt) X(ATTENTION_SCALE, linear) X(ATTENTION_SCALE, none)
 
+#define BLOCK_CHOICES(X) X(BLOCK, sequential) X(BLOCK, parallel) X(BLOCK, parallel2)
+
+CHOICES(BlockChoice, BLOCK_CHOICES, block_text)
 CHOICES(MlpChoice, MLP_CHOICES, mlp_text)
 CHOICES(NormChoice, NORM_CHOICES, norm_text)
 CHOICES(NormPlace, NORM_PLACE_CHOICES, norm_place_text)
@@ -58,6 +62,12 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     REAL(S, norm_eps,         1e-5, 1e-12,       1, "epsilon added to the variance") \
     CHOICE(S, positions, learned, Positions, POSITIONS_CHOICES, "position encoding") \
     REAL(S, rope_theta,      10000,     1,    1e12, "base of the RoPE frequencies") \
+    REAL(S, rope_fraction,       1,  1e-3,       1, \
+         "share of a head that RoPE rotates: its first columns (partial rotary; GPT-NeoX: 0.25)", \
+         SETTING_ADDED) \
+    CHOICE(S, block, sequential, BlockChoice, BLOCK_CHOICES, \
+         "attention, then MLP; or both from the same x: parallel, after one norm (GPT-J), or " \
+         "parallel2, each after its own (GPT-NeoX)", SETTING_ADDED) \
     BOOL(S, qk_norm,         false, \
          "QK-norm: RMSNorm of each query and key head") \
     BOOL(S, qk_norm_weight,  false, \
@@ -94,6 +104,9 @@ typedef struct GptConfig {
 
 /* The width of an attention head, of its query and its key. */
 int64_t gpt_head_width(const GptConfig *c);
+
+/* How many columns of a head RoPE rotates. */
+int64_t gpt_rotated(const GptConfig *c);
 
 /* Replaces 0 in kv_heads and mlp_width by the default. */
 void gpt_resolve(GptConfig *c);

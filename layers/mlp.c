@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 static const MlpKind *const kinds[] = {
-    [MLP_gelu] = &mlp_dense, [MLP_relu] = &mlp_dense,   [MLP_relu2] = &mlp_dense,
-    [MLP_silu] = &mlp_dense, [MLP_swiglu] = &mlp_dense, [MLP_geglu] = &mlp_dense,
+    [MLP_gelu] = &mlp_dense,       [MLP_relu] = &mlp_dense,   [MLP_relu2] = &mlp_dense,
+    [MLP_silu] = &mlp_dense,       [MLP_swiglu] = &mlp_dense, [MLP_geglu] = &mlp_dense,
+    [MLP_gelu_exact] = &mlp_dense,
 };
 
 const MlpKind *mlp_kind(const GptConfig *c)

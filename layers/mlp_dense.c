@@ -15,9 +15,13 @@ static const struct {
     Activation activation;
     bool is_gated;
 } forms[] = {
-    [MLP_gelu] = {ACTIVATION_gelu, false},    [MLP_relu] = {ACTIVATION_relu, false},
-    [MLP_relu2] = {ACTIVATION_relu2, false},  [MLP_silu] = {ACTIVATION_silu, false},
-    [MLP_swiglu] = {ACTIVATION_swiglu, true}, [MLP_geglu] = {ACTIVATION_geglu, true},
+    [MLP_gelu] = {ACTIVATION_gelu, false},
+    [MLP_relu] = {ACTIVATION_relu, false},
+    [MLP_relu2] = {ACTIVATION_relu2, false},
+    [MLP_silu] = {ACTIVATION_silu, false},
+    [MLP_swiglu] = {ACTIVATION_swiglu, true},
+    [MLP_geglu] = {ACTIVATION_geglu, true},
+    [MLP_gelu_exact] = {ACTIVATION_gelu_exact, false},
 };
 
 static void *init(Params *p, const char *prefix, const GptConfig *c, uint64_t seed)

@@ -12,7 +12,13 @@ static void learned(Gpt *g, Params *p)
 
 static Status check_rope(const GptConfig *c)
 {
-    if (gpt_head_width(c) % 2 == 0) return OK;
+    if (gpt_rotated(c) % 2 == 0 && gpt_rotated(c)) return OK;
+    if (c->rope_fraction != 1)
+        return FAIL(
+            E_CONFIG,
+            "model.rope_fraction = %g of a head width of %lld is %lld columns: RoPE needs an "
+            "even number",
+            c->rope_fraction, (long long)gpt_head_width(c), (long long)gpt_rotated(c));
     if (c->head_width)
         return FAIL(E_CONFIG, "model.positions = rope needs an even model.head_width, not %lld",
                     (long long)c->head_width);

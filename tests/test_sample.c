@@ -61,6 +61,8 @@ static const char *const kinds[][5] = {
     {"model.positions=learned"},
     {"model.positions=rope", "model.kv_heads=2"},
     {"model.positions=rope", "model.kv_heads=2", "model.head_width=12"},
+    {"model.positions=rope", "model.rope_fraction=0.25", "model.block=parallel2",
+     "model.mlp=gelu_exact"},
     {"model.positions=rope", "model.kv_heads=2", "model.qk_norm=true", "model.qk_norm_weight=true"},
     {"model.positions=sinusoidal", "model.kv_heads=1"},
     {"model.positions=alibi", "model.heads=8", "model.kv_heads=2"},

@@ -17,6 +17,7 @@ static const char *const plain[] = {"train.microbatches=3", "model.dropout=0.1",
                          *const again[] = {"train.microbatches=2", "model.dropout=0.1",
                                            "train.recompute=blocks", NULL},
                          *const scaled[] = {"model.parametrization=mup", "model.base_width=8",
+                                            "model.qk_norm=true", "model.qk_norm_weight=true",
                                             NULL},
                          *const *const models[] = {plain, other, again, scaled, NULL};
 

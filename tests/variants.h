@@ -1,4 +1,4 @@
-/* Five small models that between them use most settings of a model, for tests that train one of each:
+/* Seven small models that between them use most settings of a model, for tests that train one of each:
  * test_recompute.c, test_bf16.c and, in double, gradients64.c. */
 #ifndef TESTS_VARIANTS_H
 #define TESTS_VARIANTS_H
@@ -24,6 +24,10 @@ static const char *const variants[][20] = {
      "model.qk_norm_weight=true"},
     {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.norm_place=sandwich",
      "model.positions=alibi", "model.kv_heads=1"},
+    {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.block=parallel2",
+     "model.dropout=0.1", "model.mlp=gelu_exact", "model.positions=rope",
+     "model.rope_fraction=0.5"},
+    {VARIANT_BASE, "train.microbatches=3", "model.block=parallel"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 

@@ -3,6 +3,7 @@
  *     gelu, geglu    f = x s(2 u),  u = sqrt(2/pi) (x + 0.044715 x^3): the tanh form, since
  *                    s(2 u) = (1 + tanh u) / 2
  *                    f' = s + x s (1 - s) 2 u'
+ *     gelu_exact     f = x P(x),  f' = P(x) + x p(x): P and p the normal distribution, P by erf
  *     relu           f = max(0, x)
  *     relu2          f = max(0, x)^2,  f' = 2 max(0, x)
  *     silu, swiglu   f = x s(x),  f' = s (1 + x (1 - s))
@@ -12,6 +13,8 @@
  * gelu: Hendrycks & Gimpel 2016, arXiv:1606.08415, section 2. silu: Elfwing et al. 2017,
  * arXiv:1702.03118. relu2: So et al. 2021, arXiv:2109.08668. Gated: Shazeer 2020,
  * arXiv:2002.05202. */
+#include <math.h>
+
 #include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
@@ -23,6 +26,8 @@ typedef struct Attr {
 } Attr;
 
 static const real TWO_ROOT = (real)1.5957691216057308; /* 2 sqrt(2/pi) */
+static const double ROOT_HALF = 0.70710678118654752,
+                    DENSITY = 0.39894228040143268; /* 1 / sqrt(2 pi) */
 static const real CUBE = (real)0.044715;
 
 VECTOR_INLINE bool is_gated(Activation kind)
@@ -45,6 +50,10 @@ VECTOR_INLINE real value(Activation kind, real x, real *slope)
     case ACTIVATION_swiglu:
         s = vsigmoid(x);
         *slope = s * (1 + x * (1 - s));
+        return x * s;
+    case ACTIVATION_gelu_exact:
+        s = (real)(0.5 * erfc(-(double)x * ROOT_HALF));
+        *slope = s + x * (real)(exp(-0.5 * (double)x * (double)x) * DENSITY);
         return x * s;
     case ACTIVATION_relu:
         *slope = x > 0;

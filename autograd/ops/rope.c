@@ -4,7 +4,8 @@
  *     (y_i, y_j) = (xn_i c - xn_j d, xn_j c + xn_i d),
  *     c, d = cos, sin(p theta^(-2 i / head_width))
  *
- * with j = i + head_width / 2, at position p. R is orthogonal, so the mean in backward can be taken
+ * with j = i + head_width / 2, at position p; if fewer columns are rotated, their number stands for
+ * head_width, and the others stay. R is orthogonal, so the mean in backward can be taken
  * over y, and backward does not read x:
  *
  *     dL/dx = R(p)^-1 (s (g - y mean(g y))),    g = dL/dy
@@ -21,6 +22,11 @@
 #include "autograd/ops.h"
 
 enum { ANCHOR = 64 };
+
+static int64_t rotated_of(const Rope *a)
+{
+    return a->rotated ? a->rotated : a->head_width;
+}
 
 /* A worker's angles, and their change per position; arrays of head_width / 2. */
 typedef struct Waves {
@@ -45,9 +51,9 @@ static Status shape(Node *n)
     if (x.rank != 2 || x.dim[1] < width || width <= 0)
         return FAIL(E_SHAPE, "rope of %s with %lld heads of %lld: not [rows, %lld or more]",
                     shape_text(x), (long long)a->heads, (long long)a->head_width, (long long)width);
-    if (a->rotate && a->head_width % 2)
+    if (a->rotate && (rotated_of(a) % 2 || rotated_of(a) > a->head_width))
         return FAIL(E_SHAPE, "rope of %s: the head width %lld is odd", shape_text(x),
-                    (long long)a->head_width);
+                    (long long)rotated_of(a));
     n->out->shape = SHAPE(x.dim[0], width);
     if (a->normalize) n->keep_size = x.dim[0] * a->heads * (int64_t)sizeof(real);
     if (a->rotate)
@@ -62,8 +68,8 @@ static void prepare(const Node *n)
 {
     const Rope *a = n->attr;
     if (!a->rotate) return;
-    for (int64_t i = 0; i < a->head_width / 2; i++) {
-        double f = pow(a->theta, -2.0 * (double)i / (double)a->head_width);
+    for (int64_t i = 0; i < rotated_of(a) / 2; i++) {
+        double f = pow(a->theta, -2.0 * (double)i / (double)rotated_of(a));
         array(n, 0)[i] = f;
         array(n, 1)[i] = cos(f);
         array(n, 2)[i] = sin(f);
@@ -83,7 +89,7 @@ static Waves waves_begin(const Node *n, int worker)
         .sin = array(n, mine + 1),
         .c = (real *)array(n, mine + 2),
         .d = (real *)array(n, mine + 3),
-        .pairs = a->head_width / 2,
+        .pairs = rotated_of(a) / 2,
         .position = -1,
     };
 }
@@ -115,7 +121,8 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
 {
     const Node *n = context;
     const Rope *a = n->attr;
-    const int64_t width = a->head_width, half = width / 2, from = shape_last(n->in[0]->shape);
+    const int64_t width = a->head_width, from = shape_last(n->in[0]->shape),
+                  turned = a->rotate ? rotated_of(a) : 0, half = turned / 2;
     Waves w = waves_begin(n, worker);
     real *wide = op_bf16_buffer(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
 
@@ -130,14 +137,12 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
             if (a->normalize)
                 s = (real)(1 / sqrt((double)vector_dot(x, x, width) / (double)width + a->eps));
             if (a->normalize && n->record) ((real *)n->keep)[r * a->heads + h] = s;
-            if (a->rotate)
-                for (int64_t i = 0; i < half; i++) {
-                    real u = s * x[i], v = s * x[half + i];
-                    y[i] = u * c[i] - v * d[i];
-                    z[i] = v * c[i] + u * d[i];
-                }
-            else
-                for (int64_t i = 0; i < width; i++) y[i] = s * x[i];
+            for (int64_t i = 0; i < half; i++) {
+                real u = s * x[i], v = s * x[half + i];
+                y[i] = u * c[i] - v * d[i];
+                z[i] = v * c[i] + u * d[i];
+            }
+            for (int64_t i = turned; i < width; i++) y[i] = s * x[i];
             bf16_output_done(n->out, at, width, y);
         }
     }
@@ -163,7 +168,7 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const Node *n = context;
     const Rope *a = n->attr;
     const int64_t width = a->head_width, from = shape_last(n->in[0]->shape);
-    const int64_t covered = a->heads * width;
+    const int64_t covered = a->heads * width, turned = a->rotate ? rotated_of(a) : 0;
     const bool add = n->add[0];
     Waves w = waves_begin(n, worker);
     real *wide = op_bf16_buffer(n, 2 * width, worker);
@@ -183,11 +188,10 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
                 rotate_back(dx, y, g, &w, s, mean, true);
             else if (a->rotate)
                 rotate_back(dx, y, g, &w, s, mean, false);
-            else
-                for (int64_t i = 0; i < width; i++) {
-                    real p = s * (g[i] - y[i] * mean);
-                    dx[i] = add ? dx[i] + p : p;
-                }
+            for (int64_t i = turned; i < width; i++) {
+                real p = s * (g[i] - y[i] * mean);
+                dx[i] = add ? dx[i] + p : p;
+            }
         }
         if (!add)
             memset(n->din[0] + r * from + covered, 0, (size_t)(from - covered) * sizeof(real));
@@ -229,6 +233,17 @@ static const OpCase cases[] = {
              .eps = 1e-5,
              .rotate = true,
              .theta = 100,
+             POSITIONS},
+     0},
+    {"partly rotated",
+     {SHAPE_OF(6, 2 * 11)},
+     &(Rope){.heads = 2,
+             .head_width = 11,
+             .normalize = true,
+             .eps = 1e-3,
+             .rotate = true,
+             .theta = 100,
+             .rotated = 6,
              POSITIONS},
      0},
     {"neither", {SHAPE_OF(1, 3)}, &(Rope){.heads = 1, .head_width = 1}, 0},

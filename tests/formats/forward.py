@@ -2,6 +2,7 @@
 
     forward.py FOLDER TOKEN...        prints the logits after each token, a line each
 """
+import math
 import json
 import os
 import struct
@@ -47,7 +48,7 @@ def silu(x):
 
 
 ACTIVATIONS = {"gelu_new": gelu_new, "gelu_pytorch_tanh": gelu_new, "silu": silu, "relu": lambda x: np.maximum(x, 0),
-               "relu2": lambda x: np.maximum(x, 0) ** 2}
+               "relu2": lambda x: np.maximum(x, 0) ** 2, "gelu": lambda x: x * (1 + np.vectorize(math.erf)(x / 2**0.5)) / 2}
 
 
 def layernorm(x, w, b, eps):

@@ -79,9 +79,12 @@ def gpt_neox():
         p = f"layers.{i}."
         qkv = linear(norm(x, p + "input_layernorm"), p + "attention.query_key_value")
         q, k, v = (y.transpose(0, 1) for y in qkv.view(rows, c["num_attention_heads"], -1).chunk(3, -1))
-        x = x + linear(attention(rope(q), rope(k), v), p + "attention.dense")
-        h = ACTIVATIONS[c["hidden_act"]](linear(norm(x, p + "post_attention_layernorm"), p + "mlp.dense_h_to_4h"))
-        x = x + linear(h, p + "mlp.dense_4h_to_h")
+        turned = int(q.shape[-1] * c["rotary_pct"])
+        q, k = (torch.cat((rope(y[..., :turned]), y[..., turned:]), -1) for y in (q, k))
+        a = linear(attention(q, k, v), p + "attention.dense")
+        own = x if c["use_parallel_residual"] else x + a
+        h = ACTIVATIONS[c["hidden_act"]](linear(norm(own, p + "post_attention_layernorm"), p + "mlp.dense_h_to_4h"))
+        x = x + a + linear(h, p + "mlp.dense_4h_to_h")
     return norm(x, "final_layer_norm") @ t["embed_out.weight"].T
 
 

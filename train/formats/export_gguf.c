@@ -12,7 +12,7 @@ static void put_setting(GgufWriter *w, const Kind *k, const KindSetting *s, cons
 {
     char key[128], text[TEXT_MAX];
     kind_key(k, MODEL_gguf, s, key, sizeof key);
-    kind_value(MODEL_gguf, s, c, text, sizeof text);
+    kind_value(s, c, text, sizeof text);
     switch (kind_value_type(s)) {
     case TYPE_BOOL: gguf_put_bool(w, key, !strcmp(text, "true")); break;
     case TYPE_REAL: gguf_put_f32(w, key, strtod(text, NULL)); break;
@@ -42,14 +42,15 @@ static void put_model(GgufWriter *w, const ModelExport *e)
     gguf_put_u32(w, "general.file_type", dtype_file_type(e->type));
     gguf_put_u32(w, "general.quantization_version", 2);
     for (int i = 0; (s = kind_setting_at(e->kind, i)); i++)
-        if (kind_is_stated(MODEL_gguf, s)) put_setting(w, e->kind, s, c);
+        if (kind_is_stated(MODEL_gguf, s) && (!s->key || strcmp(s->key, "rope_fraction")))
+            put_setting(w, e->kind, s, c);
     snprintf(key, sizeof key, "%s.vocab_size", e->kind->architecture);
     gguf_put_u32(w, key, e->model->model.vocab_size);
     snprintf(key, sizeof key, "%s.attention.value_length", e->kind->architecture);
     if (c->model.head_width) gguf_put_u32(w, key, (uint32_t)c->model.head_width);
     if (c->model.positions != POSITIONS_rope) return;
     snprintf(key, sizeof key, "%s.rope.dimension_count", e->kind->architecture);
-    gguf_put_u32(w, key, (uint32_t)gpt_head_width(&c->model));
+    gguf_put_u32(w, key, (uint32_t)gpt_rotated(&c->model));
 }
 
 /* llama.cpp's names for patterns that cut text into words. */

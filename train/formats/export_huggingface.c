@@ -46,7 +46,7 @@ static json_t *config_of(const ModelExport *e)
                              "bos_token_id", end_of_text(e), "eos_token_id", end_of_text(e));
     for (int i = 0; (s = kind_setting_at(e->kind, i)); i++) {
         if (!kind_is_stated(MODEL_huggingface, s)) continue;
-        kind_value(MODEL_huggingface, s, c, text, sizeof text);
+        kind_value(s, c, text, sizeof text);
         json_object_set_new(json, s->names[MODEL_huggingface],
                             setting_value(kind_value_type(s), text));
     }

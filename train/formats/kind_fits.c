@@ -19,7 +19,7 @@ static bool can_say(const Kind *k, ModelFormat format, const Key *key, const Con
     char text[TEXT_MAX], word[64];
     config_value(c, key, text, sizeof text);
     if (s && format == MODEL_gguf && s->tensor) return true;
-    if (s && s->names[format]) return format == MODEL_gguf || !s->words || kind_word(s, text, word);
+    if (s && s->names[format]) return !s->words || kind_word(s, text, word);
     if (!strcmp(key->name, "kv_heads")) return c->model.kv_heads == c->model.heads;
     if (!strcmp(key->name, "attention_scale") && !strcmp(text, "sqrt")) return true;
     return !strcmp(text, s && s->value ? s->value : key->fallback);

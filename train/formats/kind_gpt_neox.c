@@ -1,4 +1,4 @@
-/* GPT-NeoX (Black et al. 2022): GPTNeoXForCausalLM of transformers, whose q, k and v alternate head by
+/* GPT-NeoX (Black et al. 2022), also Pythia: GPTNeoXForCausalLM of transformers, whose q, k and v alternate head by
  * head. */
 #include "train/formats/kinds.h"
 
@@ -13,15 +13,15 @@ static const KindSetting settings[] = {
     SETTING_OR("bias", "bias", "capstan.bias", {"true", "true"}),
     SETTING_OR("tied", "tie_word_embeddings", NULL, {"false"}, .value = "false"),
     SETTING_OR("mlp", "hidden_act", NULL, {"gelu"}, .value = "gelu",
-               .words = "gelu=gelu_new gelu=gelu_pytorch_tanh gelu=gelu_fast relu=relu relu2=relu2 "
-                        "silu=silu"),
+               .words =
+                   "gelu=gelu_new gelu=gelu_pytorch_tanh gelu=gelu_fast gelu_exact=gelu relu=relu "
+                   "relu2=relu2 silu=silu"),
+    SETTING_OR("block", "use_parallel_residual", "%s.use_parallel_residual", {"true", "true"},
+               .words = "parallel2=true sequential=false"),
+    SETTING_OR("rope_fraction", "rotary_pct", "%s.rope.dimension_count", {"0.25", "0"}),
     SETTING_ONLY("norm", "layernorm"),
     SETTING_ONLY("norm_place", "pre"),
     SETTING_ONLY("positions", "rope"),
-    {.names = {"use_parallel_residual", "%s.use_parallel_residual"},
-     .missing = {"true", "true"},
-     .value = "false"},
-    {.names = {"rotary_pct", NULL}, .missing = {"0.25", NULL}, .value = "1"},
     PROPERTY("attention_bias", NULL, "true"),
     PROPERTY("rope_scaling", "%s.rope.scaling.type", "none"),
     PROPERTY("quantization_config", NULL, "none"),

@@ -109,11 +109,12 @@ static const Key *key_of(const KindSetting *s)
 
 KeyType kind_value_type(const KindSetting *s)
 {
+    if (s->words && strstr(s->words, "=true")) return TYPE_BOOL;
     if (s->key) return key_of(s)->type;
     return !strcmp(s->value, "true") || !strcmp(s->value, "false") ? TYPE_BOOL : TYPE_REAL;
 }
 
-char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char *out, size_t size)
+char *kind_value(const KindSetting *s, const Config *c, char *out, size_t size)
 {
     char word[64];
     if (!s->key) {
@@ -123,8 +124,7 @@ char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char
     config_value(c, key_of(s), out, size);
     if (!strcmp(s->key, "head_width"))
         snprintf(out, size, "%lld", (long long)gpt_head_width(&c->model));
-    if (format == MODEL_huggingface && s->words && kind_word(s, out, word))
-        snprintf(out, size, "%s", word);
+    if (s->words && kind_word(s, out, word)) snprintf(out, size, "%s", word);
     return out;
 }
 
@@ -165,7 +165,7 @@ static Status set(const KindKeys *f, const KindSetting *s, const char *file_key,
     const Key *key = key_of(s);
     INVARIANT(key);
     text_escape(text, shown, sizeof shown);
-    if (s->words && f->format == MODEL_huggingface) {
+    if (s->words) {
         if (!choice_of(s, text, choice))
             return FAIL(E_DATA, "%s: %s = %s is not supported", f->name, file_key, shown);
         text = choice;
@@ -182,6 +182,14 @@ static Status set(const KindKeys *f, const KindSetting *s, const char *file_key,
     return OK;
 }
 
+/* GGUF says how many columns of a head are rotated; 0: all. */
+static void to_fraction(const GptConfig *c, char text[TEXT_MAX])
+{
+    const double count = strtod(text, NULL);
+    const bool is_part = c->heads > 0 && c->width >= c->heads && count > 0;
+    text_real(is_part ? count / (double)gpt_head_width(c) : 1, text);
+}
+
 static Status read_setting(const Kind *k, const KindKeys *f, const KindSetting *s, Config *c)
 {
     char key[128], text[TEXT_MAX];
@@ -192,6 +200,7 @@ static Status read_setting(const Kind *k, const KindKeys *f, const KindSetting *
     else if (!file_value(k, f, s, key, sizeof key, text))
         return FAIL(E_DATA, "%s: %s is missing", f->name, key);
     if (!s->key) return check_property(f, s, key, text);
+    if (f->format == MODEL_gguf && !strcmp(s->key, "rope_fraction")) to_fraction(&c->model, text);
     if (!in_file) return schema_set(key_of(s), c, text, "");
     return set(f, s, key, text, kind_setting(k, s->key) == s, c);
 }
@@ -213,10 +222,10 @@ static Status check_head_width(const Kind *k, const KindKeys *f, GptConfig *c)
         if (!s->names[f->format]) continue;
         kind_key(k, f->format, s, key, sizeof key);
         if (!f->find(f->file, key, text, sizeof text)) continue;
-        if (strtod(text, NULL) == (double)gpt_head_width(c)) continue;
+        const int64_t wanted = strstr(key, "rope.") ? gpt_rotated(c) : gpt_head_width(c);
+        if (strtod(text, NULL) == (double)wanted) continue;
         return FAIL(E_DATA, "%s: %s = %s is not supported; expected the width of a head, %lld",
-                    f->name, key, text_escape(text, shown, sizeof shown),
-                    (long long)gpt_head_width(c));
+                    f->name, key, text_escape(text, shown, sizeof shown), (long long)wanted);
     }
     return OK;
 }

@@ -104,7 +104,7 @@ Status kind_resolve(const char *name, Config *c);
 char *kind_key(const Kind *k, ModelFormat format, const KindSetting *s, char *out, size_t size);
 
 /* A row's value as the file says it; for a choice the file's word. */
-char *kind_value(ModelFormat format, const KindSetting *s, const Config *c, char *out, size_t size);
+char *kind_value(const KindSetting *s, const Config *c, char *out, size_t size);
 
 /* The file's word for a choice, the first of several; false: there is none. */
 bool kind_word(const KindSetting *s, const char *choice, char word[64]);

@@ -66,6 +66,7 @@ static double activation(Activation kind, double x)
     case ACTIVATION_swiglu: return x / (1 + exp(-x));
     case ACTIVATION_relu: return fmax(x, 0);
     case ACTIVATION_relu2: return fmax(x, 0) * fmax(x, 0);
+    case ACTIVATION_gelu_exact: return x / 2 * (1 + erf(x / sqrt(2)));
     }
     return NAN;
 }
@@ -74,7 +75,7 @@ Test(ops, activations_have_their_values)
 {
     Tensor *x = random_tensor(SHAPE(3, 40), 1);
     for (int i = 0; i < 40; i++) x->data[i] = (real)(i - 20);
-    for (Activation kind = ACTIVATION_gelu; kind <= ACTIVATION_geglu; kind++) {
+    for (Activation kind = ACTIVATION_gelu; kind <= ACTIVATION_gelu_exact; kind++) {
         const int64_t n = kind == ACTIVATION_swiglu || kind == ACTIVATION_geglu ? 20 : 40;
         Tensor *y = ag_activation(&tape, x, kind);
         cr_assert(y && shape_equal(y->shape, SHAPE(3, n)));
@@ -132,6 +133,34 @@ Test(ops, rope_turns_pairs_by_position)
                 cr_assert_float_eq(to[0], u * cos(angle) - v * sin(angle), 1e-6);
                 cr_assert_float_eq(to[10], v * cos(angle) + u * sin(angle), 1e-6);
             }
+}
+
+Test(ops, rope_leaves_the_columns_that_it_does_not_turn)
+{
+    const int32_t positions[] = {0, 1, 63, 64, 65, 1000003, 1, 130};
+    Rope part = {.heads = 2,
+                 .head_width = 20,
+                 .rotate = true,
+                 .theta = 500,
+                 .positions = positions,
+                 .rotated = 8},
+         whole = {
+             .heads = 1, .head_width = 8, .rotate = true, .theta = 500, .positions = positions};
+    Tensor *x = random_tensor(SHAPE(8, 40), 1), *first = random_tensor(SHAPE(8, 8), 1);
+    for (int r = 0; r < 8; r++) memcpy(first->data + r * 8, x->data + r * 40, 8 * sizeof(real));
+    Tensor *y = ag_rope(&tape, x, &part), *turned = ag_rope(&tape, first, &whole);
+    for (int r = 0; r < 8; r++) {
+        cr_assert(!memcmp(y->data + r * 40, turned->data + r * 8, 8 * sizeof(real)));
+        cr_assert(!memcmp(y->data + r * 40 + 8, x->data + r * 40 + 8, 12 * sizeof(real)));
+    }
+}
+
+Test(ops, heads_are_scaled_by_their_weights)
+{
+    Tensor *x = random_tensor(SHAPE(4, 15), 1), *q = random_tensor(SHAPE(5), 2),
+           *k = random_tensor(SHAPE(5), 3), *y = ag_scale_heads(&tape, x, q, k, 2);
+    for (int i = 0; i < 60; i++)
+        cr_assert_eq(y->data[i], x->data[i] * (i % 15 < 10 ? q : k)->data[i % 5]);
 }
 
 Test(ops, rope_normalises_each_head)
@@ -196,7 +225,7 @@ static const int32_t *positions_from;
 static Tensor *row_op(int which, Tensor *x)
 {
     Tensor *w = random_tensor(SHAPE(70), 5);
-    const Rope rope = {2, 34, true, 1e-5, true, 1e4, positions_from};
+    const Rope rope = {2, 34, true, 1e-5, true, 1e4, positions_from, 0};
     switch (which) {
     case 0: return ag_activation(&tape, x, ACTIVATION_gelu);
     case 1: return ag_activation(&tape, x, ACTIVATION_swiglu);
@@ -246,7 +275,7 @@ static void every_op(int threads, real grads[static 1 << 16], real *loss)
 
     tape_reset(&tape);
     tape_record(&tape, grads, written);
-    const Rope rope = {2, 34, true, 1e-5, true, 1e4, positions};
+    const Rope rope = {2, 34, true, 1e-5, true, 1e4, positions, 0};
     const Dropout drop = {rng_stream(1, "a"), 7, 0, 0.5};
     Tensor *x = ag_embedding(&tape, embed, place, tokens, positions, ROWS), *y = x;
     y = ag_layernorm(&tape, y, w, b, 1e-5);
@@ -298,6 +327,7 @@ Test(ops, shape_errors_name_the_shapes)
     EXPECT_FAIL(E_SHAPE, ag_layernorm(&tape, x, u, NULL, 1e-5), "layernorm", "[4, 6]", "[5]");
     EXPECT_FAIL(E_SHAPE, ag_layernorm(&tape, x, v, u, 1e-5), "layernorm", "[4, 6]", "[5]");
     EXPECT_FAIL(E_SHAPE, ag_rmsnorm(&tape, x, u, 1e-5), "rmsnorm", "[4, 6]", "[5]");
+    EXPECT_FAIL(E_SHAPE, ag_scale_heads(&tape, x, v, v, 2), "[4, 6]", "2 heads of queries");
     EXPECT_FAIL(E_SHAPE, ag_rope(&tape, x, &(Rope){.heads = 2, .head_width = 4}), "[4, 6]",
                 "2 heads of 4");
     EXPECT_FAIL(E_SHAPE, ag_rope(&tape, x, &(Rope){.heads = 2, .head_width = 3, .rotate = true}),

@@ -530,7 +530,7 @@ static double eventful(int64_t batch_index, double *norm)
 
 ParameterizedTestParameters(monitor, a_resumed_series_is_the_same)
 {
-    static int index[] = {0, 1, 2, 3, 4, 5};
+    static int index[] = {0, 1, 2, 3, 4, 5, 6};
     return cr_make_param_array(int, index, sizeof index / sizeof *index);
 }
 
@@ -543,17 +543,18 @@ ParameterizedTest(int *i, monitor, a_resumed_series_is_the_same)
         {"monitor.action=skip", "monitor.rule=ratio"},
         {"monitor.action=clip", "monitor.window=50"},
         {"monitor.action=rewind", "monitor.attempts=1000"},
+        {"monitor.action=skip", "monitor.skip_run=5"}, /* the baseline before is kept aside */
     };
     Monitor whole, part;
-    int64_t updates = 0, batch_index = 0;
-    OPEN(&whole, settings[*i][0], settings[*i][1], "monitor.skip_share=1", "monitor.skip_run=20");
+    int64_t updates = 0, batch_index = 0, kept = 0, returning = 0;
+    OPEN(&whole, "monitor.skip_share=1", "monitor.skip_run=20", settings[*i][0], settings[*i][1]);
     for (int n = 0; n < 400; n++) {
         /* A fresh one takes over at every step: each is resumed and goes on for one. */
         Monitor next;
         double norm;
         int64_t part_updates = updates, part_batch_index = batch_index;
-        OPEN(&next, settings[*i][0], settings[*i][1], "monitor.skip_share=1",
-             "monitor.skip_run=20");
+        OPEN(&next, "monitor.skip_share=1", "monitor.skip_run=20", settings[*i][0],
+             settings[*i][1]);
         copy(n ? &part : &whole, &next, false);
         part = next;
         const double loss = eventful(batch_index + 1, &norm);
@@ -567,9 +568,12 @@ ParameterizedTest(int *i, monitor, a_resumed_series_is_the_same)
         cr_assert_eq(memcmp(&f->loss_z, &g->loss_z, 2 * sizeof(double)), 0, "%d", n);
         cr_assert(whole.judgement.limit == part.judgement.limit);
         same_lists(&whole, &part, "resumed");
+        kept += whole.detector.old_loss.count > 0;
+        returning += whole.detector.returned > 0;
         if (v == VERDICT_STOP) batch_index++;
     }
     cr_assert_gt(whole.past.flagged, 5);
+    if (*i == 6) cr_assert(kept > 5 && returning > 5, "%d, %d", (int)kept, (int)returning);
 }
 
 Test(monitor, a_rewind_takes_back_windows_and_keeps_the_past)
@@ -620,6 +624,7 @@ Test(monitor, counts_that_cannot_be_are_refused)
     }
     check_stranger(&m, "monitor_past", 0, INT64_MIN);
     check_stranger(&m, "monitor_drops", 1, INT64_MAX);
+    check_stranger(&m, "monitor_returned", 0, -1);
 }
 
 Test(monitor, off_is_off)

@@ -35,9 +35,9 @@
 
 CHOICES(Activation, ACTIVATION_CHOICES, activation_text)
 
-/* gelu (tanh form), gelu_exact (erf form), relu, relu2 (relu squared), silu of each element of x [...]: [...]. swiglu,
- * geglu: x [..., 2 n] holds gate and up side by side, result act(gate) * up [..., n]. E_SHAPE if 2
- * n is odd. */
+/* gelu (tanh form), gelu_exact (erf form), relu, relu2 (relu squared), silu of each element of
+ * x [...]: [...]. swiglu, geglu: x [..., 2 n] holds gate and up side by side, result
+ * act(gate) * up [..., n]. E_SHAPE if 2 n is odd. */
 Tensor *ag_activation(Tape *t, Tensor *x, Activation kind);
 
 /* x + y, both [...]. E_SHAPE if they differ. */

@@ -49,6 +49,7 @@ Status gpt_check(const GptConfig *c)
 
 void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed)
 {
+    if (vocab_size < c->vocab_size) vocab_size = c->vocab_size;
     *g = (Gpt){.config = c, .vocab_size = vocab_size};
     g->embed = params_matrix(p, "embed", "weight", vocab_size, c->width, c->embed_std);
     if (position_kind(c)->init) position_kind(c)->init(g, p);

@@ -78,6 +78,9 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
          "biases in the projections to queries, keys and values although bias = false (Qwen2)", \
          SETTING_ADDED) \
     BOOL(S, tied,            true, "weight tying: the output layer is the token embedding") \
+    INT (S, vocab_size,          0,     0, 16777216, \
+         "rows of the token embedding, at least; 0, or fewer than the data has tokens: as many as " \
+         "it has. Rows beyond them are no targets (padding)", SETTING_ADDED) \
     CHOICE(S, init, scaled, Init, INIT_CHOICES, \
          "initial std of the output projections of attention and MLP: 0.02 / sqrt(2 layers), " \
          "or plain 0.02 as for all other matrices") \
@@ -185,7 +188,8 @@ typedef struct GptInput {
 } GptInput;
 
 /* Declares the parameters of a model (their names: layers/README.md) and fills g, which borrows c.
- * Faults are kept in p, and params_alloc() returns them. seed: of dropout. */
+ * vocab_size: of the data; g->vocab_size is c->vocab_size if that is more. Faults are kept in p,
+ * and params_alloc() returns them. seed: of dropout. */
 void gpt_init(Gpt *g, Params *p, const GptConfig *c, int64_t vocab_size, uint64_t seed);
 
 /* [R, C]: the last hidden layer, normalized, divided by width_ratio(): ready for the output

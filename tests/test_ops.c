@@ -331,7 +331,7 @@ Test(ops, shape_errors_name_the_shapes)
     EXPECT_FAIL(E_SHAPE, ag_rope(&tape, x, &(Rope){.heads = 2, .head_width = 4}), "[4, 6]",
                 "2 heads of 4");
     EXPECT_FAIL(E_SHAPE, ag_rope(&tape, x, &(Rope){.heads = 2, .head_width = 3, .rotate = true}),
-                "head width 3 is odd");
+                "3 columns of a head of 3");
 }
 
 Test(ops, embedding_errors_name_token_and_table)

@@ -79,7 +79,7 @@ static void print_summary(Session *s)
     session_print(s,
                   "%s: %lld parameters, vocabulary %lld, %lld training tokens; %lld sequences of "
                   "%lld in %lld micro-batches (%lld groups) on %d threads (%s, %s)",
-                  s->folder, (long long)r->params.count, (long long)r->dataset.vocab_size,
+                  s->folder, (long long)r->params.count, (long long)r->model.vocab_size,
                   (long long)r->dataset.train.count, (long long)c->train.batch,
                   (long long)c->model.context, (long long)c->train.microbatches,
                   (long long)c->train.groups, threads_count(), model_core(&r->params),
@@ -87,7 +87,7 @@ static void print_summary(Session *s)
     if (cores_warning()) session_print(s, "warning: %s", cores_warning());
     if (!r->step && s->init_step < 0)
         session_print(s, "an untrained model starts near a loss of ln(vocabulary) = %.3f",
-                      log((double)r->dataset.vocab_size));
+                      log((double)r->model.vocab_size));
 }
 
 /* Notes a previous process that did not shut down cleanly. */

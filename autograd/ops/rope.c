@@ -52,8 +52,9 @@ static Status shape(Node *n)
         return FAIL(E_SHAPE, "rope of %s with %lld heads of %lld: not [rows, %lld or more]",
                     shape_text(x), (long long)a->heads, (long long)a->head_width, (long long)width);
     if (a->rotate && (rotated_of(a) % 2 || rotated_of(a) > a->head_width))
-        return FAIL(E_SHAPE, "rope of %s: the head width %lld is odd", shape_text(x),
-                    (long long)rotated_of(a));
+        return FAIL(E_SHAPE,
+                    "rope of %s: %lld columns of a head of %lld cannot be rotated in pairs",
+                    shape_text(x), (long long)rotated_of(a), (long long)a->head_width);
     n->out->shape = SHAPE(x.dim[0], width);
     if (a->normalize) n->keep_size = x.dim[0] * a->heads * (int64_t)sizeof(real);
     if (a->rotate)

@@ -60,7 +60,10 @@ static Status take_from_file(Config *c)
     Config *model = malloc(sizeof *model);
     Status status = model ? open_checkpoint(c, &reader) : FAIL(E_NOMEM, "a config");
     if (status == OK) status = checkpoint_config(&reader, 0, NULL, model);
-    if (status == OK) status = take_all(c, model);
+    if (status == OK) {
+        model->model.vocab_size = reader.info.vocab_size;
+        status = take_all(c, model);
+    }
     if (model) checkpoint_close(&reader);
     free(model);
     return status;

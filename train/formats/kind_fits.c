@@ -4,10 +4,11 @@
 
 #include "train/formats/kinds.h"
 
-/* Settings that change no number of a trained model. */
+/* Settings that change no number of a trained model, or that its tensors show. */
 static bool is_for_training(const char *key)
 {
-    static const char *const keys[] = {"init", "base_width", "embed_std", "head_std", "dropout"};
+    static const char *const keys[] = {"init",     "base_width", "embed_std",
+                                       "head_std", "dropout",    "vocab_size"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(keys[i], key)) return true;
     return false;

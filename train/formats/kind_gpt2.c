@@ -12,8 +12,10 @@ static const KindSetting settings[] = {
     SETTING_OR("bias", "bias", "capstan.bias", {"true", "true"}),
     SETTING_OR("tied", "tie_word_embeddings", NULL, {"true"}, .tensor = "output.weight",
                .if_present = "false", .if_absent = "true"),
-    SETTING_OR("mlp", "activation_function", NULL, {"gelu_new"}, .value = "gelu",
-               .words = "gelu=gelu_new gelu=gelu_pytorch_tanh relu=relu relu2=relu2 silu=silu"),
+    SETTING_OR(
+        "mlp", "activation_function", NULL, {"gelu_new"}, .value = "gelu",
+        .words =
+            "gelu=gelu_new gelu=gelu_pytorch_tanh gelu_exact=gelu relu=relu relu2=relu2 silu=silu"),
     SETTING_ONLY("norm", "layernorm"),
     SETTING_ONLY("norm_place", "pre"),
     SETTING_ONLY("positions", "learned"),

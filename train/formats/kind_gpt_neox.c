@@ -1,5 +1,5 @@
-/* GPT-NeoX (Black et al. 2022), also Pythia: GPTNeoXForCausalLM of transformers, whose q, k and v alternate head by
- * head. */
+/* GPT-NeoX (Black et al. 2022), also Pythia: GPTNeoXForCausalLM of transformers, whose q, k and v
+ * alternate head by head. */
 #include "train/formats/kinds.h"
 
 static const KindSetting settings[] = {

@@ -1,5 +1,6 @@
 #include "train/formats/kinds.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,14 @@ KeyType kind_value_type(const KindSetting *s)
     return !strcmp(s->value, "true") || !strcmp(s->value, "false") ? TYPE_BOOL : TYPE_REAL;
 }
 
+/* Hugging Face's programs multiply it by the width of a head, and truncate. */
+static double fraction_of(const GptConfig *c)
+{
+    const double width = (double)gpt_head_width(c), count = (double)gpt_rotated(c);
+    const double fraction = count / width;
+    return trunc(fraction * width) < count ? nextafter(fraction, 1) : fraction;
+}
+
 char *kind_value(const KindSetting *s, const Config *c, char *out, size_t size)
 {
     char word[64];
@@ -124,6 +133,7 @@ char *kind_value(const KindSetting *s, const Config *c, char *out, size_t size)
     config_value(c, key_of(s), out, size);
     if (!strcmp(s->key, "head_width"))
         snprintf(out, size, "%lld", (long long)gpt_head_width(&c->model));
+    if (!strcmp(s->key, "rope_fraction")) text_real(fraction_of(&c->model), out);
     if (s->words && kind_word(s, out, word)) snprintf(out, size, "%s", word);
     return out;
 }
@@ -182,12 +192,17 @@ static Status set(const KindKeys *f, const KindSetting *s, const char *file_key,
     return OK;
 }
 
-/* GGUF says how many columns of a head are rotated; 0: all. */
-static void to_fraction(const GptConfig *c, char text[TEXT_MAX])
+/* GGUF says how many columns of a head are rotated, 0: all; Hugging Face their share of a head,
+ * truncated to whole columns. */
+static void to_fraction(const GptConfig *c, ModelFormat format, char text[TEXT_MAX])
 {
-    const double count = strtod(text, NULL);
-    const bool is_part = c->heads > 0 && c->width >= c->heads && count > 0;
-    text_real(is_part ? count / (double)gpt_head_width(c) : 1, text);
+    char *end;
+    const double number = strtod(text, &end);
+    if (format == MODEL_huggingface && (*end || !(number > 0 && number <= 1))) return;
+    if (c->heads < 1 || gpt_head_width(c) < 1) return; /* refused later */
+    const double width = (double)gpt_head_width(c);
+    const double count = format == MODEL_gguf ? number : trunc(number * width);
+    text_real(count > 0 ? count / width : 1, text);
 }
 
 static Status read_setting(const Kind *k, const KindKeys *f, const KindSetting *s, Config *c)
@@ -200,7 +215,7 @@ static Status read_setting(const Kind *k, const KindKeys *f, const KindSetting *
     else if (!file_value(k, f, s, key, sizeof key, text))
         return FAIL(E_DATA, "%s: %s is missing", f->name, key);
     if (!s->key) return check_property(f, s, key, text);
-    if (f->format == MODEL_gguf && !strcmp(s->key, "rope_fraction")) to_fraction(&c->model, text);
+    if (!strcmp(s->key, "rope_fraction")) to_fraction(&c->model, f->format, text);
     if (!in_file) return schema_set(key_of(s), c, text, "");
     return set(f, s, key, text, kind_setting(k, s->key) == s, c);
 }

@@ -87,8 +87,9 @@ static void total(Plan *p)
 Status plan_make(Plan *p, const Config *c, int64_t vocab_size)
 {
     Gpt model;
-    *p = (Plan){.config = c, .vocab_size = vocab_size};
+    *p = (Plan){.config = c};
     gpt_init(&model, &p->params, &c->model, vocab_size, 0);
+    p->vocab_size = model.vocab_size;
     TRY(p->params.status);
     TRY(account_params(&model, &p->params, &p->account));
     p->parameters = p->account.params;

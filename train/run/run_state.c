@@ -32,7 +32,7 @@ Status run_state_open(RunState *s, const Run *r)
     s->checkpoint = (Checkpoint){.info = {.step = r->step,
                                           .batch_index = r->batch_index,
                                           .tokens = r->tokens,
-                                          .vocab_size = r->dataset.vocab_size,
+                                          .vocab_size = r->model.vocab_size,
                                           .config = s->text,
                                           .config_size = (int64_t)size,
                                           .tokenizer = r->dataset.tokenizer,

@@ -186,7 +186,7 @@ static Status plan_cell(CellMaker *m, Cell *cell, const Config *c, const CellDat
     INVARIANT(known); /* spec_read() takes no others */
     Status status = plan_make(&p, c, data->vocab_size);
     cell->memory = p.total_size;
-    cell->vocab_size = data->vocab_size;
+    cell->vocab_size = p.vocab_size;
     plan_close(&p);
     TRY(status);
     TRY(account_model(&c->model, data->vocab_size, &account));

@@ -65,14 +65,20 @@ int64_t batch_target_bytes(const Batch *b, const Tokenizer *t)
 static Status open_packs(Batches *b)
 {
     const Split *s = b->split;
-    b->is_packed = true;
     TRY(packs_make(&b->packs, s, packer_of(b->config->packing), b->context, b->config->pack_depth));
     b->windows = b->packs.count;
     if (!b->windows) return FAIL(E_CONFIG, "%s of %s has no document", s->name, b->dataset->path);
-    if (b->dataset->tokenizer) {
-        TRY(dataset_touch(b->dataset, s, s->count - 1, s->count));
-        b->end_of_text = split_token(s, s->count - 1);
-    }
+    return OK;
+}
+
+static Status find_ends(Batches *b)
+{
+    const Split *s = b->split;
+    const bool matters = b->is_packed || b->dataset->begin_of_text >= 0;
+    if (!matters || !b->dataset->tokenizer || !s->count) return OK;
+    TRY(dataset_touch(b->dataset, s, s->count - 1, s->count));
+    b->end_of_text = b->begin_of_text = split_token(s, s->count - 1);
+    if (b->dataset->begin_of_text >= 0) b->begin_of_text = b->dataset->begin_of_text;
     return OK;
 }
 
@@ -85,7 +91,9 @@ Status batches_open(Batches *b, const Dataset *d, const Split *split, const Data
                    .context = context,
                    .sequences = sequences,
                    .seed = seed};
-    if (!uses_windows(c)) return open_packs(b);
+    b->is_packed = !uses_windows(c);
+    TRY(find_ends(b));
+    if (b->is_packed) return open_packs(b);
     if (split->count < context + 1)
         return FAIL(E_CONFIG,
                     "model.context = %lld needs %lld consecutive tokens; %s of %s has only %lld",
@@ -169,6 +177,14 @@ void batch_weigh(Batch *out, int64_t row, int64_t rows)
     out->weight_sum += (double)weight * (double)losses;
 }
 
+/* The token that the next one is predicted from: begin-of-text stands for the end of the document
+ * before. */
+static int32_t input_at(const Batches *b, int64_t i)
+{
+    const int32_t token = split_token(b->split, i);
+    return token == b->end_of_text ? b->begin_of_text : token;
+}
+
 /* Fills sequence s of out with the window that begins at token p; rows past the end are empty. */
 static Status fill_window(const Batches *b, int64_t p, int64_t s, Batch *out)
 {
@@ -189,7 +205,7 @@ static Status fill_window(const Batches *b, int64_t p, int64_t s, Batch *out)
                                   : INT64_MAX;
         }
         const bool has_loss = is_real && p + i + 1 != end;
-        out->inputs[first + i] = is_real ? split_token(split, p + i) : 0;
+        out->inputs[first + i] = is_real ? input_at(b, p + i) : 0;
         out->targets[first + i] = has_loss ? split_token(split, p + i + 1) : -1;
         out->origins[first + i] = has_loss ? p + i + 1 : -1;
         out->positions[first + i] = position++;

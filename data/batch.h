@@ -100,8 +100,10 @@ typedef struct Batches {
     uint64_t seed;
     int64_t windows; /* per epoch: (count - 1) / context, or the number of packs */
     bool is_packed;
-    Packs packs;         /* if is_packed: a function of the split and the config */
-    int32_t end_of_text; /* last token of a document; 0 in raw token files, which do not tell */
+    Packs packs; /* if is_packed: a function of the split and the config */
+    /* Last token of a document, and the input before its first one; both 0 in raw token files,
+     * which do not tell. */
+    int32_t end_of_text, begin_of_text;
 } Batches;
 
 /* Close b whatever this returns. E_CONFIG: the split is shorter than a window of context + 1

@@ -32,7 +32,7 @@ static Status fill_chunk(const Batches *b, const PackChunk *p, int64_t epoch, in
     for (int64_t i = 0; i < length; i++, row++) {
         const bool has_loss = i >= prompt;
         const int64_t past = i < seen ? seen : i + 1;
-        out->inputs[row] = i || is_later ? split_token(split, p->begin + i - 1) : b->end_of_text;
+        out->inputs[row] = i || is_later ? split_token(split, p->begin + i - 1) : b->begin_of_text;
         out->targets[row] = has_loss ? split_token(split, p->begin + i) : -1;
         out->origins[row] = has_loss ? p->begin + i : -1;
         out->positions[row] = (int32_t)(at + i);

@@ -87,6 +87,18 @@ static Status open_split(Dataset *d, Split *s, Chunks *chunks, int *turn)
     return chunks->sound ? OK : FAIL(E_NOMEM, "%lld bytes", (long long)chunks->count);
 }
 
+static Status read_begin(Dataset *d, H5Reader *r)
+{
+    const void *token;
+    int64_t count;
+    if (!h5_has(r, "/begin_of_text")) return OK;
+    TRY(h5_find_list(r, "/begin_of_text", NUMBER_U32, &count, &token));
+    if (count == 1) memcpy(&d->begin_of_text, token, sizeof d->begin_of_text);
+    if (count == 1 && d->begin_of_text >= 0 && d->begin_of_text < d->vocab_size) return OK;
+    return FAIL(E_DATA, "%s: /begin_of_text: expected one token below vocab_size %lld", r->path,
+                (long long)d->vocab_size);
+}
+
 static Status open_h5(Dataset *d, const char *path)
 {
     H5Reader *r = &d->state->reader;
@@ -100,6 +112,7 @@ static Status open_h5(Dataset *d, const char *path)
     if (d->vocab_size < 1 || d->vocab_size > INT32_MAX || chunk_size != CHUNK_SIZE)
         return FAIL(E_DATA, "%s: vocab_size %lld, chunk_size %lld", r->path,
                     (long long)d->vocab_size, (long long)chunk_size);
+    TRY(read_begin(d, r));
     d->train.token_size = d->val.token_size = d->vocab_size > 65536 ? 4 : 2;
     TRY(open_split(d, &d->train, &d->state->train, &turn));
     TRY(open_split(d, &d->val, &d->state->val, &turn));
@@ -123,7 +136,10 @@ static Status check_exists(const char *path)
 
 Status dataset_open(Dataset *d, const char *path)
 {
-    *d = (Dataset){.train.name = "train", .val.name = "val", .format = "capstan"};
+    *d = (Dataset){.train.name = "train",
+                   .val.name = "val",
+                   .format = "capstan",
+                   .begin_of_text = -1};
     d->state = arena_zero(&d->arena, sizeof *d->state);
     d->path = arena_text(&d->arena, path);
     if (!d->state || !d->path) return FAIL(E_NOMEM, "a dataset");

@@ -7,6 +7,8 @@
  * their names, if there are any. data/README.md says which files belong together and how uint32
  * is distinguished. Writes dataset.h5 as a stream: memory does not grow with the text.
  *
+ * /begin_of_text (uint32 [1]) is there only if it is not end-of-text.
+ *
  * dataset.h5 is HDF5 behind a user block of 4096 bytes (data/block.h). The digest there covers
  * everything but the tokens and is checked at open; /train/chunks and /val/chunks (uint64) are
  * the XXH3-64 of each MiB of tokens, checked at first use. So damage is found before it is used,
@@ -46,6 +48,7 @@ typedef struct Dataset {
     char *path;
     Split train, val;
     int64_t vocab_size;
+    int32_t begin_of_text; /* what a document's first token is predicted from; -1: end-of-text */
     char digest[33];       /* hexadecimal XXH3-128 of train's, then val's tokens as stored */
     const char *format;    /* "capstan"; "nanoGPT", "llm.c": a token file */
     const char *tokenizer; /* its description, tokenizer_size bytes; NULL for token files */
@@ -101,6 +104,8 @@ Status dataset_writer_open(DatasetWriter **w, const char *path, int64_t vocab_si
  * of more than `count` tokens. */
 Status dataset_writer_add(DatasetWriter *w, bool to_val, const int32_t *tokens, int64_t count,
                           int64_t prefix, bool more);
+/* See Dataset.begin_of_text; -1 unless it is called. */
+void dataset_writer_begin_of_text(DatasetWriter *w, int32_t token);
 /* Puts the file at path; once. */
 Status dataset_writer_finish(DatasetWriter *w, const char *tokenizer, int64_t tokenizer_size);
 void dataset_writer_close(DatasetWriter *w);

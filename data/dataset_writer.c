@@ -19,6 +19,7 @@ struct DatasetWriter {
     Arena arena;
     char *path;
     int64_t vocab_size;
+    int32_t begin_of_text;
     int token_size;
     bool mid_document, mid_to_val;
     Half train, val;
@@ -49,6 +50,7 @@ static Status begin(DatasetWriter **out, const char *path, int64_t vocab_size)
     }
     *out = w;
     w->vocab_size = vocab_size;
+    w->begin_of_text = -1;
     w->token_size = vocab_size > SMALL_TOKENS ? 4 : 2;
     w->path = arena_text(&w->arena, path);
     if (!w->path) return FAIL(E_NOMEM, "a path");
@@ -171,12 +173,19 @@ static Status write_file(const DatasetWriter *w, H5Writer *out, const char *toke
     h5_put_group(out, "/train");
     h5_put_group(out, "/val");
     h5_put(out, "/tokenizer", NUMBER_U8, SHAPE(tokenizer_size), tokenizer);
+    if (w->begin_of_text >= 0)
+        h5_put(out, "/begin_of_text", NUMBER_U32, SHAPE(1), &w->begin_of_text);
     put_lists(out, "/train", &w->train);
     put_lists(out, "/val", &w->val);
     /* Last, so that the structure in memory comes before the tokens. */
     h5_put_spool(out, "/train/tokens", type, w->train.count, &w->train.tokens, true);
     h5_put_spool(out, "/val/tokens", type, w->val.count, &w->val.tokens, true);
     return h5_write(out, w->path);
+}
+
+void dataset_writer_begin_of_text(DatasetWriter *w, int32_t token)
+{
+    w->begin_of_text = token;
 }
 
 Status dataset_writer_finish(DatasetWriter *w, const char *tokenizer, int64_t tokenizer_size)

@@ -37,7 +37,7 @@ typedef struct Work {
     int64_t document, val_left; /* current document; validation documents not yet chosen */
     int64_t cut;                /* training tokens of a single document; 0: documents stay whole */
     int64_t written, length;    /* tokens of text so far; of this document so far */
-    bool in_document, to_val;
+    bool in_document, to_val, has_text; /* has_text: some of the document's text was encoded */
 } Work;
 
 typedef Status (*ChunkWork)(Work *w, const TextChunk *chunk);
@@ -105,13 +105,16 @@ static bool hold(Work *w, const char *text, int64_t size, const TextPlace *place
 static Status encode_text(Work *w, const TextPlace *place, const char *text, int64_t size,
                           int64_t *count)
 {
-    const int64_t room = size + 1; /* end-of-text may follow */
+    const int64_t room = tokenizer_room(w->tokenizer, size) + 1; /* end-of-text may follow */
+    TextPlace from = *place;
+    from.continues = w->has_text;
+    w->has_text |= size > 0;
     if (room > w->room) {
         w->room = room > 2 * w->room ? room : 2 * w->room;
         w->tokens = arena_take(&w->arena, w->room * (int64_t)sizeof *w->tokens);
         if (!w->tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)w->room);
     }
-    return tokenizer_encode_at(w->tokenizer, place, text, size, w->tokens, w->room, count);
+    return tokenizer_encode_at(w->tokenizer, &from, text, size, w->tokens, w->room, count);
 }
 
 /* Encodes a chunk up to the point where tokens depend on the next chunk; holds back the rest. */
@@ -148,6 +151,7 @@ static Status count_tokens(Work *w, const TextChunk *chunk)
 {
     int64_t count;
     TRY(encode(w, chunk, &count));
+    w->has_text &= !chunk->ends_document;
     w->token_count += count;
     return OK;
 }
@@ -191,6 +195,7 @@ static Status write_chunk(Work *w, const TextChunk *chunk)
     if (!w->in_document) w->to_val = choose_for_val(w);
     w->in_document = true;
     TRY(encode(w, chunk, &count));
+    w->has_text &= !chunk->ends_document;
     if (count && w->written < w->cut) {
         head = count < w->cut - w->written ? count : w->cut - w->written;
         TRY(add(w, w->tokens, head, chunk->is_prompt));
@@ -282,6 +287,8 @@ static Status run(Work *w)
     TRY(plan_val(w));
     w->summary->vocab_size = tokenizer_vocab_size(w->tokenizer);
     TRY(dataset_writer_open(&w->writer, p->output, w->summary->vocab_size));
+    if (tokenizer_begin_of_text(w->tokenizer) != tokenizer_end_of_text(w->tokenizer))
+        dataset_writer_begin_of_text(w->writer, tokenizer_begin_of_text(w->tokenizer));
     TRY(each_chunk(w, "writing", write_chunk));
     if (w->document != w->document_count || (w->cut && w->written != w->token_count))
         return FAIL(E_DATA, "%s%s: changed while it was read", p->texts.paths[0],

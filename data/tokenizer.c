@@ -37,7 +37,10 @@ static Status read_description(Tokenizer *t, Arena *a, const json_t *description
     if (!t->kind)
         return FAIL(E_DATA, "%s: %sunknown tokenizer type \"%s\"; expected one of: %s", name,
                     model ? "model: " : "", text_escape(type, shown, sizeof shown), known);
-    return t->kind->read(t, a, description, name);
+    t->begin_of_text = -1;
+    TRY(t->kind->read(t, a, description, name));
+    if (t->begin_of_text < 0) t->begin_of_text = t->end_of_text;
+    return OK;
 }
 
 static Status parse_json(Arena *a, const char *text, int64_t size, const char *name,
@@ -181,6 +184,16 @@ int32_t tokenizer_end_of_text(const Tokenizer *t)
     return t->end_of_text;
 }
 
+int32_t tokenizer_begin_of_text(const Tokenizer *t)
+{
+    return t->begin_of_text;
+}
+
+int64_t tokenizer_room(const Tokenizer *t, int64_t size)
+{
+    return t->kind->room ? t->kind->room(t, size) : size;
+}
+
 void text_place_advance(TextPlace *p, const char *text, int64_t size)
 {
     const char *line = text, *end = text + size;
@@ -200,7 +213,7 @@ void text_place_advance(TextPlace *p, const char *text, int64_t size)
 Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const char *text,
                            int64_t size, int32_t *out, int64_t room, int64_t *count)
 {
-    if (room < size)
+    if (room < tokenizer_room(t, size))
         return FAIL(E_ARG, "room for %lld tokens is too little for %lld bytes", (long long)room,
                     (long long)size);
     return t->kind->encode(t, place, (const unsigned char *)text, size, out, count);
@@ -263,6 +276,7 @@ Status tokenizer_encode_marked(const Tokenizer *t, const TextPlace *from, const 
         if (special) out[(*count)++] = special->token;
         const int64_t next = end + (special ? special->size : 0);
         text_place_advance(&place, text + begin, next - begin);
+        place.continues = true;
         begin = next;
     }
     return OK;

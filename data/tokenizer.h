@@ -5,6 +5,8 @@
 #ifndef DATA_TOKENIZER_H
 #define DATA_TOKENIZER_H
 
+#include <stdbool.h>
+
 #include "autograd/base/arena.h"
 #include "autograd/base/error.h"
 
@@ -37,11 +39,16 @@ const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char", "bpe", "wordp
 int64_t tokenizer_vocab_size(const Tokenizer *t);
 int32_t tokenizer_end_of_text(const Tokenizer *t);
 
+/* The token before the first one of a document and of a prompt: end-of-text, unless the tokenizer
+ * names another one for it (<s> of Llama 2). Datasets do not contain it. */
+int32_t tokenizer_begin_of_text(const Tokenizer *t);
+
 /* Where in a file a text begins, for messages. {0}: unknown; messages then count from the text's
  * start. */
 typedef struct TextPlace {
     const char *name;
     int64_t byte, line, column; /* each from 0; columns are characters */
+    bool continues;             /* other text of the same document is before it */
 } TextPlace;
 
 /* Moves p past `size` bytes of text. A byte that is not UTF-8 counts as a column. */
@@ -57,9 +64,12 @@ typedef struct CharSet {
 Status char_set_add(CharSet *s, const TextPlace *place, const char *text, int64_t size);
 Status char_set_tokenizer(const CharSet *s, Arena *a, Tokenizer **out);
 
-/* Encodes `size` bytes into *count tokens at out [room]; size tokens are always enough. E_DATA
- * names the first character that the tokenizer lacks, with line, column and byte. Text never
- * becomes end-of-text. */
+/* As many tokens as `size` bytes of text can become at most, in any of the functions below. */
+int64_t tokenizer_room(const Tokenizer *t, int64_t size);
+
+/* Encodes `size` bytes into *count tokens at out [room], see tokenizer_room(). E_DATA names the
+ * first character that the tokenizer lacks, with line, column and byte. Text never becomes
+ * end-of-text. */
 Status tokenizer_encode(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
                         int64_t room, int64_t *count);
 Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const char *text,

@@ -116,7 +116,7 @@ Test(tokenizer, char_says_what_it_lacks_and_where)
     refuses(t, "a\0b", 3, "U+0000");
     refuses(t, "\x1B", 1, "U+001B '\\x1B'"); /* nothing that a terminal obeys */
 
-    TextPlace place = {"corpus.txt", 0, 0, 0};
+    TextPlace place = {"corpus.txt", 0, 0, 0, false};
     text_place_advance(&place, "ab\n\u00E9\xFF", 6);
     cr_assert_eq(tokenizer_encode_at(t, &place, "ax", 2, tokens, 8, &count), E_DATA);
     cr_assert(strstr(error_message(), "corpus.txt:2:4 (byte 7): "), "%s", error_message());

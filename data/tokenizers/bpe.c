@@ -80,5 +80,12 @@ static Status describe(const Tokenizer *t, Arena *a, json_t **description)
     return m->from_ranks ? bpe_describe_ranks(t, a, description) : OK;
 }
 
-const TokenizerKind tokenizer_kind_bpe = {"bpe", "BPE",   read_model, encode,
-                                          bytes, settled, describe};
+const TokenizerKind tokenizer_kind_bpe = {
+    .name = "bpe",
+    .model = "BPE",
+    .read = read_model,
+    .encode = encode,
+    .bytes = bytes,
+    .settled = settled,
+    .describe = describe,
+};

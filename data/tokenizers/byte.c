@@ -35,4 +35,9 @@ static const char *bytes(const Tokenizer *t, int32_t token, int64_t *size)
     return (const char *)every[token];
 }
 
-const TokenizerKind tokenizer_kind_byte = {"byte", NULL, read_nothing, encode, bytes, NULL, NULL};
+const TokenizerKind tokenizer_kind_byte = {
+    .name = "byte",
+    .read = read_nothing,
+    .encode = encode,
+    .bytes = bytes,
+};

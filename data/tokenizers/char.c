@@ -151,5 +151,9 @@ static const char *bytes(const Tokenizer *t, int32_t token, int64_t *size)
     return s->utf8[token];
 }
 
-const TokenizerKind tokenizer_kind_char = {"char", NULL, read_characters, encode, bytes,
-                                           NULL,   NULL};
+const TokenizerKind tokenizer_kind_char = {
+    .name = "char",
+    .read = read_characters,
+    .encode = encode,
+    .bytes = bytes,
+};

@@ -17,7 +17,10 @@ typedef struct TokenizerKind {
      * description, a untrusted JSON object; name: the file, for messages. */
     Status (*read)(Tokenizer *t, Arena *a, const json_t *description, const char *name);
 
-    /* As tokenizer_encode_at(); out has room for size tokens. */
+    /* As tokenizer_room(); NULL: size. */
+    int64_t (*room)(const Tokenizer *t, int64_t size);
+
+    /* As tokenizer_encode_at(); out has that room. */
     Status (*encode)(const Tokenizer *t, const TextPlace *place, const unsigned char *text,
                      int64_t size, int32_t *out, int64_t *count);
 
@@ -44,8 +47,8 @@ struct Tokenizer {
     const char *text;
     int64_t text_size;
     int64_t vocab_size;
-    int32_t end_of_text;
-    const Special *specials; /* end-of-text among them, if it has a text */
+    int32_t end_of_text, begin_of_text; /* begin_of_text is -1 before read: end_of_text */
+    const Special *specials;            /* end-of-text among them, if it has a text */
     int64_t special_count;
     const unsigned char *marks; /* [vocab_size]: 1 for special tokens; NULL: none */
     const void *state;          /* private to the kind */

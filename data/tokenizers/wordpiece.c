@@ -159,5 +159,11 @@ static Status settled(const Tokenizer *t, const unsigned char *text, int64_t siz
     return OK;
 }
 
-const TokenizerKind tokenizer_kind_wordpiece = {"wordpiece", "WordPiece", read_model, encode,
-                                                bytes,       settled,     NULL};
+const TokenizerKind tokenizer_kind_wordpiece = {
+    .name = "wordpiece",
+    .model = "WordPiece",
+    .read = read_model,
+    .encode = encode,
+    .bytes = bytes,
+    .settled = settled,
+};

@@ -106,14 +106,16 @@ Status tokenizer_apply_encode(TokenizerArgs *q)
     int64_t size = text ? (int64_t)strlen(text) : 0, count;
     TRY(tokenizer_apply_open(q, &t));
     if (!text) TRY(read_text(q, &text, &size));
-    const TextPlace place = {q->text ? "--text" : q->input ? q->input : "standard input", 0, 0, 0};
-    int32_t *tokens = arena_take(&q->arena, (size + 1) * (int64_t)sizeof *tokens);
-    if (!tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)size);
+    const char *from = q->text ? "--text" : q->input ? q->input : "standard input";
+    const TextPlace place = {.name = from};
+    const int64_t room = tokenizer_room(t, size);
+    int32_t *tokens = arena_take(&q->arena, (room + 1) * (int64_t)sizeof *tokens);
+    if (!tokens) return FAIL(E_NOMEM, "%lld tokens", (long long)room);
     const double start = clock_seconds();
     if (q->special)
-        TRY(tokenizer_encode_marked(t, &place, text, size, tokens, size, &count));
+        TRY(tokenizer_encode_marked(t, &place, text, size, tokens, room, &count));
     else
-        TRY(tokenizer_encode_at(t, &place, text, size, tokens, size, &count));
+        TRY(tokenizer_encode_at(t, &place, text, size, tokens, room, &count));
     return print_tokens(q, tokens, count, size, clock_seconds() - start);
 }
 

@@ -75,7 +75,8 @@ static Status encode(const Tokenizer *t, const char *prompt, int64_t vocab_size,
     const int64_t size = (int64_t)strlen(prompt);
     *count = 0;
     if (!t) TRY(read_numbers(prompt, vocab_size, out, count));
-    if (t && size && tokenizer_encode(t, prompt, size, out, size, count) != OK) {
+    const int64_t room = t ? tokenizer_room(t, size) : 0;
+    if (t && size && tokenizer_encode(t, prompt, size, out, room, count) != OK) {
         char why[512];
         snprintf(why, sizeof why, "%s", error_message());
         return FAIL(E_ARG, "cannot encode the prompt: %s", why);
@@ -101,10 +102,16 @@ typedef struct Streams {
     int64_t active_count;
 } Streams;
 
+static int64_t prompt_room(const Tokenizer *t, const char *prompt)
+{
+    const int64_t size = (int64_t)strlen(prompt);
+    return t ? tokenizer_room(t, size) : size;
+}
+
 Status sample_prompt_length(const Tokenizer *t, int64_t vocab_size, const char *prompt,
                             int64_t *count)
 {
-    int32_t *tokens = malloc((strlen(prompt) + 1) * sizeof *tokens);
+    int32_t *tokens = malloc((size_t)(prompt_room(t, prompt) + 1) * sizeof *tokens);
     const Status status =
         tokens ? encode(t, prompt, vocab_size, tokens, count) : FAIL(E_NOMEM, "a prompt");
     free(tokens);
@@ -115,13 +122,12 @@ Status sample_prompt_length(const Tokenizer *t, int64_t vocab_size, const char *
 static Status read_prompt(Streams *s, const char *prompt, Arena *a, const real **logits)
 {
     const Tokenizer *t = s->all->writer.tokenizer;
-    const int64_t size = (int64_t)strlen(prompt);
-    const int32_t end = t ? tokenizer_end_of_text(t) : -1;
-    int32_t *tokens = arena_take(a, (size + 1) * (int64_t)sizeof *tokens), *read = tokens;
+    const int64_t room = prompt_room(t, prompt) + 1;
+    int32_t *tokens = arena_take(a, room * (int64_t)sizeof *tokens), *read = tokens;
     int64_t count;
 
     if (!tokens) return FAIL(E_NOMEM, "sample");
-    tokens[0] = end < 0 ? 0 : end;
+    tokens[0] = t ? tokenizer_begin_of_text(t) : 0;
     TRY(encode(t, prompt, s->decoder->model->vocab_size, tokens + 1, &count));
     for (int64_t k = 0; k < s->count; k++) {
         for (int64_t i = 1; s->how->with_prompt && i <= count; i++)

@@ -379,9 +379,9 @@ Test(sample, begins_as_a_document_does)
         if (i == 1) c.packing = PACKING_best_fit;
         if (i == 2) c.objective = OBJECTIVE_prefix;
         if (i == 3) c.prefix_attention = PREFIX_ATTENTION_causal;
-        sampling_as_trained(&s, &c);
-        cr_assert_eq(s.in_document, i > 0);
-        cr_assert_eq(s.bidirectional_prompt, i == 2);
+        s.form = prompt_form(&c);
+        cr_assert_eq(s.form.in_document, i > 0);
+        cr_assert_eq(s.form.bidirectional, i == 2);
         cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
         if (i == 2)
             cr_assert_eq(decoder_read_prompt(&d, tokens, 3, &logits), OK);
@@ -508,11 +508,10 @@ static void draw(const SamplerParams *c, double share[4])
     Candidate scratch[4];
     memset(share, 0, 4 * sizeof *share);
     for (int i = 0; i < DRAWS; i++) {
-        int32_t token;
-        cr_assert_eq(sampler_choose(logits, 4, c, rng_uniform(rng, (uint64_t)i, 0), scratch,
-                                    &token),
+        Sampled next;
+        cr_assert_eq(sampler_choose(logits, 4, c, rng_uniform(rng, (uint64_t)i, 0), scratch, &next),
                      OK);
-        share[token] += 1.0 / DRAWS;
+        share[next.token] += 1.0 / DRAWS;
     }
 }
 
@@ -555,14 +554,20 @@ static int likelier_first(const void *a, const void *b)
 Test(choose, keeps_the_likeliest_of_many)
 {
     enum { COUNT = 1000, DRAWS = 20000 };
-    static const SamplerParams all[] = {{0.7, 0, 1},    {0.7, 40, 1},  {0.7, 0, 0.6},
-                                        {1.5, 0, 0.99}, {1, 500, 0.5}, {1, COUNT, 0.75},
-                                        {2, 1, 1},      {1e-9, 0, 0.9}};
+    static const struct {
+        double temperature;
+        int64_t top_k;
+        double top_p;
+    } all[] = {{0.7, 0, 1},   {0.7, 40, 1},     {0.7, 0, 0.6}, {1.5, 0, 0.99},
+               {1, 500, 0.5}, {1, COUNT, 0.75}, {2, 1, 1},     {1e-9, 0, 0.9}};
     static real logits[COUNT];
     static Candidate scratch[COUNT];
     static double sorted[COUNT], seen[COUNT];
     for (int n = 0; n < 2 * (int)(sizeof all / sizeof *all); n++) {
-        const SamplerParams *c = all + n / 2;
+        const SamplerParams params = {.temperature = all[n / 2].temperature,
+                                      .top_k = all[n / 2].top_k,
+                                      .top_p = all[n / 2].top_p},
+                            *c = &params;
         const double spread = n % 2 ? 4 : 0.01;
         double sum = 0, part = 0, shift = 0;
         int64_t kept = 0;
@@ -577,9 +582,9 @@ Test(choose, keeps_the_likeliest_of_many)
         while (kept < most && (c->top_p == 1 || part < c->top_p * sum))
             part += exp((sorted[kept++] - sorted[0]) / c->temperature);
         for (int i = 0; i < DRAWS; i++) {
-            int32_t token;
-            cr_assert_eq(sampler_choose(logits, COUNT, c, (i + 0.5) / DRAWS, scratch, &token), OK);
-            seen[token] += 1.0 / DRAWS;
+            Sampled next;
+            cr_assert_eq(sampler_choose(logits, COUNT, c, (i + 0.5) / DRAWS, scratch, &next), OK);
+            seen[next.token] += 1.0 / DRAWS;
         }
         for (int i = 0; i < COUNT; i++) {
             /* One more or less by rounding, where the share is cut. */
@@ -598,7 +603,156 @@ Test(choose, refuses_what_is_no_number)
 {
     const real logits[2] = {0, (real)NAN};
     Candidate scratch[2];
-    int32_t token;
-    cr_expect_eq(sampler_choose(logits, 2, &(SamplerParams){.top_p = 1}, 0, scratch, &token),
+    Sampled next;
+    cr_expect_eq(sampler_choose(logits, 2, &(SamplerParams){.top_p = 1}, 0, scratch, &next),
                  E_NUMERIC);
+}
+
+/* Stages that are on but change nothing, and a stop string that does not come, leave every bit. */
+Test(sample, stages_without_effect_change_nothing)
+{
+    static Model m;
+    const LogitBias nothing = {7, 0};
+    Sampling s = {.tokens = 60, .seed = 3, .sampler = {.temperature = 1, .top_p = 0.9}};
+    open_model(&m, 0, NULL);
+    char *plain = sample(&m, &s, "ab", 0, NULL);
+    s.logits = (LogitParams){.biases = &nothing, .bias_count = 1, .no_repeat_ngram = 1000};
+    s.stops = (const char *const[]){"ab\xE2\x82\xAC\x01\x02\x03"};
+    s.stop_count = 1;
+    char *staged = sample(&m, &s, "ab", 0, NULL);
+    cr_expect_str_eq(plain, staged);
+    free(plain), free(staged);
+    params_free(&m.params);
+}
+
+/* Many with penalties are what each is alone. */
+Test(sample, stages_belong_to_a_stream)
+{
+    enum { COUNT = 5 };
+    static Model m;
+    static Arena arena;
+    Tokenizer *byte;
+    Decoder d;
+    FILE *out[COUNT];
+    char *text[COUNT];
+    size_t size[COUNT];
+    const Sampling s = {.tokens = 40,
+                        .seed = 3,
+                        .logits = {.repetition_penalty = 1.5,
+                                   .frequency_penalty = 0.3,
+                                   .no_repeat_ngram = 2},
+                        .sampler = {.temperature = 1, .top_p = 1, .min_p = 0.01}};
+    open_model(&m, 0, NULL);
+    cr_assert_eq(tokenizer_byte(&arena, &byte), OK);
+    cr_assert_eq(decoder_open(&d, &m.gpt, COUNT), OK);
+    for (int i = 0; i < COUNT; i++) out[i] = open_memstream(&text[i], &size[i]);
+    cr_assert_eq(sample_write(&d, byte, &s, "ab", 0, COUNT, out, NULL), OK, "%s", error_message());
+    for (int i = 0; i < COUNT; i++) {
+        fclose(out[i]);
+        char *one = sample(&m, &s, "ab", i, NULL);
+        cr_expect_str_eq(text[i], one, "%d", i);
+        free(one);
+        free(text[i]);
+    }
+    decoder_close(&d);
+    params_free(&m.params);
+}
+
+/* The model's log-probabilities, against a full pass; and, greedy, those of what was sampled. */
+Test(sample, log_probabilities_are_the_models)
+{
+    static Model m;
+    static Arena kept;
+    SampleResult made;
+    Tape t = {0};
+    int32_t tokens[CONTEXT] = {'a', 'b'};
+    const LogitBias bias = {'x', -5};
+    Sampling s = {.tokens = 12,
+                  .seed = 5,
+                  .logits = {.biases = &bias, .bias_count = 1, .repetition_penalty = 1.2},
+                  .sampler = {.temperature = 0.7, .top_p = 0.8},
+                  .log_probs = &kept,
+                  .top = 3};
+    open_model(&m, 0, NULL);
+    free(sample(&m, &s, "ab", 0, &made));
+    cr_assert_eq(made.log_probs.count, made.tokens + made.ended);
+    for (int64_t i = 0; i < made.log_probs.count; i++) {
+        const TokenLogProb *one = made.log_probs.all + i;
+        const real *logits;
+        full_pass(&m, &t, tokens, i + 2, &logits);
+        const double sum = log_sum_exp(logits, VOCAB);
+        cr_expect_float_eq(one->log_prob, (double)logits[one->token] - sum, 1e-4);
+        int64_t better = 0;
+        for (int k = 0; k < VOCAB; k++)
+            better += (double)logits[k] - sum > one->top[2].log_prob + 1e-4;
+        cr_expect_leq(better, 2);
+        cr_expect(one->top[0].log_prob >= one->top[1].log_prob &&
+                  one->top[1].log_prob >= one->top[2].log_prob);
+        cr_expect(one->sampling <= 1e-6 && one->sampling > -20);
+        tokens[i + 2] = one->token;
+    }
+    s.sampler.temperature = 0;
+    s.logits = (LogitParams){0};
+    free(sample(&m, &s, "ab", 0, &made));
+    for (int64_t i = 0; i < made.log_probs.count; i++) {
+        const TokenLogProb *one = made.log_probs.all + i;
+        cr_expect_eq(one->sampling, 0);
+        cr_expect_eq(one->top[0].token, one->token);
+        cr_expect_eq(one->top[0].log_prob, one->log_prob);
+    }
+    tape_free(&t);
+    arena_free(&kept);
+    params_free(&m.params);
+}
+
+/* A stop string is cut from the text wherever it is, but not from the prompt; what was held back
+ * comes at the end. */
+Test(sample, stop_strings_end_a_text)
+{
+    static Model m;
+    SampleResult made;
+    Sampling s = {.tokens = 30, .with_prompt = true, .sampler = {.top_p = 1}};
+    const LogitBias letters[] = {{'a', 1000}, {'b', 990}, {'c', 980}, {'d', 970}, {'e', 960}};
+    open_model(&m, 0, NULL);
+    /* No token twice: a, b, c, d, e, whatever the model. */
+    s.logits = (LogitParams){.biases = letters, .bias_count = 5, .no_repeat_ngram = 1};
+    s.tokens = 5;
+    static const struct {
+        const char *stops[2], *text;
+        int64_t tokens;
+    } cases[] = {{{"cd", "x"}, "<>ab", 4},    {{"a", "cd"}, "<>", 1},
+                 {{"ef", "f"}, "<>abcde", 5}, {{">a", "<>"}, "<>abcde", 5},
+                 {{"bcd", "cd"}, "<>a", 4},   {{"abcde", "e"}, "<>", 5}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        s.stops = cases[i].stops;
+        s.stop_count = 2;
+        char *text = sample(&m, &s, "<>", 0, &made);
+        cr_expect_str_eq(text, cases[i].text, "%zu: %s", i, text);
+        cr_expect_eq(made.tokens, cases[i].tokens, "%zu", i);
+        cr_expect_eq(made.stopped, strcmp(cases[i].text, "<>abcde") != 0, "%zu", i);
+        free(text);
+    }
+    params_free(&m.params);
+}
+
+Test(sample, refuses_stop_strings_that_cannot_be)
+{
+    static Model m;
+    static Arena arena;
+    Tokenizer *byte;
+    Decoder d;
+    Sampling s = {.tokens = 3,
+                  .sampler = {.top_p = 1},
+                  .stops = (const char *const[]){"a", ""},
+                  .stop_count = 2};
+    open_model(&m, 0, NULL);
+    cr_assert_eq(tokenizer_byte(&arena, &byte), OK);
+    cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK);
+    cr_expect_eq(sample_write(&d, byte, &s, "", 0, 1, &stdout, NULL), E_ARG);
+    cr_expect(strstr(error_message(), "empty"), "%s", error_message());
+    s.stop_count = 1;
+    cr_expect_eq(sample_write(&d, NULL, &s, "1 2", 0, 1, &stdout, NULL), E_ARG);
+    cr_expect(strstr(error_message(), "tokenizer"), "%s", error_message());
+    decoder_close(&d);
+    params_free(&m.params);
 }

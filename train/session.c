@@ -39,7 +39,7 @@ Status session_sample(Session *s, int64_t tokens)
                     .seed = (uint64_t)c->seed,
                     .with_prompt = tokens > 0,
                     .stop = s->stop};
-    sampling_as_trained(&how, &s->config->data);
+    how.form = prompt_form(&s->config->data);
     return sample_write(&s->decoder, s->tokenizer, &how, c->sample_prompt, s->run.step, 1,
                         &s->options->out, NULL);
 }

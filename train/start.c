@@ -130,8 +130,8 @@ static WarningFacts facts(const Session *s, const Config *c)
     f.lacks_val = !r->has_val;
     f.val_lacks_loss = r->val_lacks_loss;
     if (c->train.sample_every) /* the prompt is checked already */
-        sample_prompt_length(s->tokenizer, r->dataset.vocab_size, c->train.sample_prompt,
-                             &f.prompt_tokens);
+        prompt_length(s->tokenizer, r->dataset.vocab_size, c->train.sample_prompt,
+                      &f.prompt_tokens);
     return f;
 }
 

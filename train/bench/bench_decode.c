@@ -66,10 +66,12 @@ static Status write_tokens(Sampler *s, int64_t streams, int64_t steps, double *s
     const double begin = clock_seconds();
     for (int64_t i = 0; i < steps; i++) {
         TRY(decoder_step(&s->decoder, all, tokens, streams, &logits));
-        for (int64_t k = 0; k < streams; k++)
+        for (int64_t k = 0; k < streams; k++) {
+            Sampled next;
             TRY(sampler_choose(logits + k * vocab_size, vocab_size, &params,
-                               rng_uniform(s->rng, (uint64_t)i, (uint64_t)k), s->scratch,
-                               &tokens[k]));
+                               rng_uniform(s->rng, (uint64_t)i, (uint64_t)k), s->scratch, &next));
+            tokens[k] = next.token;
+        }
     }
     *seconds = clock_seconds() - begin;
     return OK;

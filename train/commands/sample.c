@@ -19,7 +19,10 @@
 typedef struct Args {
     const char *checkpoint, *prompt;
     int64_t count;
+    int64_t top; /* --logprobs; negative: not given */
     bool interactive, json;
+    const char *biases[OPTION_VALUES_MAX], *stops[OPTION_VALUES_MAX];
+    int bias_count, stop_count;
     Sampling sampling;
 } Args;
 
@@ -76,14 +79,39 @@ static Status print_group(const Args *w, const LoadedModel *t, Decoder *d, Group
     return status;
 }
 
+static json_t *json_log_probs(const LogProbs *l, int64_t top_count)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; list && i < l->count; i++) {
+        const TokenLogProb *one = l->all + i;
+        json_t *top = json_array();
+        for (int64_t k = 0; top && k < top_count; k++)
+            json_array_append_new(top, json_pack("[I, f]", (json_int_t)one->top[k].token,
+                                                 one->top[k].log_prob));
+        json_array_append_new(list, json_pack("{s:I, s:f, s:f, s:o}", "id", (json_int_t)one->token,
+                                              "logprob", one->log_prob, "sampling_logprob",
+                                              one->sampling, "top", top));
+    }
+    return list;
+}
+
+static json_t *json_sample(const Args *w, const char *text, size_t size, const SampleResult *made)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < made->log_probs.count; i++) sum += made->log_probs.all[i].log_prob;
+    json_t *all = json_pack("{s:o, s:I, s:b, s:s, s:f}", "text", json_stringn(text, size), "tokens",
+                            (json_int_t)made->tokens, "end_of_text", (int)made->ended, "finish",
+                            made->ended || made->stopped ? "stop" : "length", "logprob", sum);
+    if (all && w->top >= 0)
+        json_object_set_new(all, "logprobs", json_log_probs(&made->log_probs, w->top));
+    return all;
+}
+
 static Status append_group(const Args *w, const LoadedModel *t, Decoder *d, Group *g, json_t *list)
 {
     TRY(group_write(g, w, t, d));
     for (int64_t i = 0; i < g->count; i++)
-        json_array_append_new(list, json_pack("{s:o, s:I, s:b}", "text",
-                                              json_stringn(g->text[i], g->size[i]), "tokens",
-                                              (json_int_t)g->made[i].tokens, "end_of_text",
-                                              (int)g->made[i].ended));
+        json_array_append_new(list, json_sample(w, g->text[i], g->size[i], g->made + i));
     return OK;
 }
 
@@ -161,8 +189,29 @@ static void warn(const Args *w, const LoadedModel *t)
                      .temperature = p->temperature,
                      .top_p = p->top_p,
                      .top_k = p->top_k};
-    if (sample_prompt_length(t->tokenizer, f.vocab_size, w->prompt, &f.prompt_tokens) == OK)
+    if (prompt_length(t->tokenizer, f.vocab_size, w->prompt, &f.prompt_tokens) == OK)
         warnings_print(warnings_of_sample, &f);
+}
+
+/* Checks what depends on the model. a: for what the arguments become, and for results. */
+static Status fit_model(Args *w, const LoadedModel *t, Arena *a)
+{
+    const int64_t vocab_size = t->model.vocab_size;
+    LogitParams *p = &w->sampling.logits;
+    LogitBias *biases = arena_take(a, (w->bias_count + 1) * (int64_t)sizeof *biases);
+    if (!biases) return FAIL(E_NOMEM, "sample");
+    for (int i = 0; i < w->bias_count; i++)
+        TRY(logit_bias_read(w->biases[i], vocab_size, biases + i));
+    p->biases = biases;
+    p->bias_count = w->bias_count;
+    w->sampling.stops = w->stops;
+    w->sampling.stop_count = w->stop_count;
+    if (w->top > vocab_size)
+        return FAIL(E_ARG, "--logprobs %lld: the vocabulary has %lld tokens", (long long)w->top,
+                    (long long)vocab_size);
+    if (w->json) w->sampling.log_probs = a;
+    w->sampling.top = w->top > 0 ? w->top : 0;
+    return OK;
 }
 
 static Status sample(const Args *w, const LoadedModel *t)
@@ -181,6 +230,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
 {
     Args w = {.prompt = "",
               .count = 1,
+              .top = -1,
               .sampling = {.tokens = 500,
                            .with_prompt = true,
                            .seed = 1,
@@ -188,6 +238,8 @@ Status command_sample(const Command *self, int argc, char *argv[])
     int64_t seed = 1, threads = 0;
     bool helped;
     int count;
+    SamplerParams *sampler = &w.sampling.sampler;
+    LogitParams *logits = &w.sampling.logits;
     const Option options[] = {
         OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5|RUN",
                     "checkpoint to sample from; of a run's folder, its best.h5 or latest.h5",
@@ -203,6 +255,27 @@ Status command_sample(const Command *self, int argc, char *argv[])
         OPTION_REAL(
             "--top-p", &w.sampling.sampler.top_p, "P", 1e-9, 1,
             "nucleus sampling: from the most likely tokens with total probability P (default: 1)"),
+        OPTION_REAL("--min-p", &sampler->min_p, "P", 0, 1,
+                    "from tokens at least P times as likely as the most likely one; 0: from all "
+                    "(default)"),
+        OPTION_REAL("--typical-p", &sampler->typical_p, "P", 1e-9, 1,
+                    "locally typical sampling: from the tokens whose information is closest to the "
+                    "entropy, with total probability P; 1: from all (default)"),
+        OPTION_REAL("--repetition-penalty", &logits->repetition_penalty, "R", 1e-3, 1e3,
+                    "divide the positive logits of tokens in prompt and text by R and multiply the "
+                    "negative ones; 1: off (default)"),
+        OPTION_REAL("--presence-penalty", &logits->presence_penalty, "X", -1e3, 1e3,
+                    "subtract X from the logits of tokens in the new text (default: 0)"),
+        OPTION_REAL("--frequency-penalty", &logits->frequency_penalty, "X", -1e3, 1e3,
+                    "subtract X for each time that a token is in the new text (default: 0)"),
+        OPTION_INT("--no-repeat-ngram", &logits->no_repeat_ngram, "N", 0, 1e9,
+                   "never write N tokens that are in prompt and text already; 0: off (default)"),
+        OPTION_TEXTS("--logit-bias", w.biases, &w.bias_count, "ID=VALUE",
+                     "add VALUE to the logit of a token; -inf: never this token"),
+        OPTION_TEXTS("--stop", w.stops, &w.stop_count, "STRING",
+                     "end a text where it would contain STRING; the prompt is not searched"),
+        OPTION_INT("--logprobs", &w.top, "N", 0, 1e9,
+                   "with --json: the log-probability of each token, and the N most likely ones"),
         OPTION_INT("--seed", &seed, "S", 0, 9e18,
                    "random seed; the same seed gives the same text (default: 1)"),
         OPTION_INT("--count", &w.count, "N", 1, 1e9, "number of samples (default: 1)"),
@@ -215,6 +288,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
     TRY(options_read(self, options, argc, argv, NULL, 0, &count, &helped));
     if (helped) return OK;
     if (!w.checkpoint) return FAIL(E_ARG, "capstan sample needs --checkpoint F");
+    if (w.top >= 0 && !w.json) return FAIL(E_ARG, "--logprobs needs --json");
     if (w.interactive && (w.json || *w.prompt || w.count != 1))
         return FAIL(E_ARG, "--interactive goes with none of --prompt, --count and --json");
     threads_set((int)threads);
@@ -223,13 +297,16 @@ Status command_sample(const Command *self, int argc, char *argv[])
     LoadedModel t;
     char found[CHECKPOINT_PATH_MAX];
     TRY(options_find_checkpoint(&w.checkpoint, found));
+    Arena arena = {0};
     Status status = loaded_model_open(&t, w.checkpoint, argv);
     w.sampling.stop = interrupt_watch(NULL, false);
+    if (status == OK) status = fit_model(&w, &t, &arena);
     if (status == OK) {
-        sampling_as_trained(&w.sampling, &t.config->data);
+        w.sampling.form = prompt_form(&t.config->data);
         warn(&w, &t);
         status = sample(&w, &t);
     }
     loaded_model_close(&t);
+    arena_free(&arena);
     return status;
 }

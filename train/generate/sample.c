@@ -1,147 +1,78 @@
 #include "train/generate/sample.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "autograd/base/rng.h"
-#include "autograd/base/text.h"
-
-/* Turns the tokens of one sample into text. */
-typedef struct Writer {
-    const Tokenizer *tokenizer;
-    FILE *out;
-    unsigned char held[4]; /* bytes of an incomplete character */
-    int count;
-    bool begun;
-} Writer;
-
-static void write_held(Writer *w, bool last)
-{
-    while (w->count) {
-        int length = text_utf8_length(w->held, (size_t)w->count);
-        if (!length && !last) return;
-        if (length > 0)
-            text_show(w->out, (const char *)w->held, (size_t)length);
-        else {
-            fputs("\xEF\xBF\xBD", w->out);
-            length = length ? 1 : w->count;
-        }
-        w->count -= length;
-        memmove(w->held, w->held + length, (size_t)w->count);
-    }
-}
-
-static void write_token(Writer *w, int32_t token)
-{
-    if (w->tokenizer) {
-        int64_t size;
-        const char *bytes = tokenizer_bytes(w->tokenizer, token, &size);
-        for (int64_t i = 0; i < size; i++) {
-            w->held[w->count++] = (unsigned char)bytes[i];
-            write_held(w, false);
-        }
-    } else
-        fprintf(w->out, w->begun ? " %d" : "%d", (int)token);
-    w->begun = true;
-}
-
-static Status flush(const Writer *w)
-{
-    if (fflush(w->out) || ferror(w->out)) return FAIL(E_IO, "sample: %s", strerror(errno));
-    return OK;
-}
-
-/* "12 7 9" */
-static Status read_numbers(const char *text, int64_t vocab_size, int32_t *out, int64_t *count)
-{
-    for (const char *at = text; at += strspn(at, " \t\r\n"), *at;) {
-        char *end;
-        long token = strtol(at, &end, 10);
-        if (end == at || token < 0 || token >= vocab_size)
-            return FAIL(E_ARG,
-                        "prompt \"%s\": this model has no tokenizer; expected token numbers from 0 "
-                        "to %lld, separated by spaces",
-                        text, (long long)vocab_size - 1);
-        out[(*count)++] = (int32_t)token;
-        at = end;
-    }
-    return OK;
-}
-
-static Status encode(const Tokenizer *t, const char *prompt, int64_t vocab_size, int32_t *out,
-                     int64_t *count)
-{
-    const int64_t size = (int64_t)strlen(prompt);
-    *count = 0;
-    if (!t) TRY(read_numbers(prompt, vocab_size, out, count));
-    const int64_t room = t ? tokenizer_room(t, size) : 0;
-    if (t && size && tokenizer_encode(t, prompt, size, out, room, count) != OK) {
-        char why[512];
-        snprintf(why, sizeof why, "%s", error_message());
-        return FAIL(E_ARG, "cannot encode the prompt: %s", why);
-    }
-    return OK;
-}
+#include "train/generate/prompt.h"
+#include "train/generate/text_writer.h"
 
 /* One of the samples that are generated together. */
 typedef struct Stream {
-    Writer writer;
+    TextWriter writer;
+    TokenHistory history; /* only if a logit stage is on */
     int64_t number;
     SampleResult result;
 } Stream;
 
 typedef struct Streams {
     Decoder *decoder;
+    const Tokenizer *tokenizer;
     const Sampling *how;
+    Arena *arena;
+    StopStrings stops;
     Stream *all;
     int64_t count;
     Candidate *scratch;
+    real *changed; /* [vocab_size]: logits after the stages; NULL: none is on */
     int32_t *active,
         *tokens; /* [active_count]: streams that have not ended, the next token of each */
     int64_t active_count;
 } Streams;
 
-static int64_t prompt_room(const Tokenizer *t, const char *prompt)
+static int32_t end_of_text(const Streams *s)
 {
-    const int64_t size = (int64_t)strlen(prompt);
-    return t ? tokenizer_room(t, size) : size;
+    return s->tokenizer ? tokenizer_end_of_text(s->tokenizer) : -1;
 }
 
-Status sample_prompt_length(const Tokenizer *t, int64_t vocab_size, const char *prompt,
-                            int64_t *count)
+/* Writes the prompt, and enters it in the streams' histories. */
+static Status begin_streams(Streams *s, const int32_t *tokens, int64_t count)
 {
-    int32_t *tokens = malloc((size_t)(prompt_room(t, prompt) + 1) * sizeof *tokens);
-    const Status status =
-        tokens ? encode(t, prompt, vocab_size, tokens, count) : FAIL(E_NOMEM, "a prompt");
-    free(tokens);
-    return status;
+    for (int64_t k = 0; k < s->count; k++) {
+        Stream *one = s->all + k;
+        if (s->changed)
+            TRY(token_history_open(&one->history, s->arena, s->decoder->model->vocab_size,
+                                   end_of_text(s), tokens, count));
+        for (int64_t i = 0; s->how->with_prompt && i < count; i++)
+            text_writer_prompt(&one->writer, tokens[i]);
+        TRY(text_writer_flush(&one->writer));
+    }
+    return OK;
 }
 
 /* Reads the prompt, once for all streams. */
-static Status read_prompt(Streams *s, const char *prompt, Arena *a, const real **logits)
+static Status read_prompt(Streams *s, const char *text, const real **logits)
 {
-    const Tokenizer *t = s->all->writer.tokenizer;
-    const int64_t room = prompt_room(t, prompt) + 1;
-    int32_t *tokens = arena_take(a, room * (int64_t)sizeof *tokens), *read = tokens;
-    int64_t count;
-
-    if (!tokens) return FAIL(E_NOMEM, "sample");
-    tokens[0] = t ? tokenizer_begin_of_text(t) : 0;
-    TRY(encode(t, prompt, s->decoder->model->vocab_size, tokens + 1, &count));
-    for (int64_t k = 0; k < s->count; k++) {
-        for (int64_t i = 1; s->how->with_prompt && i <= count; i++)
-            write_token(&s->all[k].writer, tokens[i]);
-        TRY(flush(&s->all[k].writer));
-    }
-    if (s->how->in_document || !count)
-        count++;
-    else
-        read++;
-    decoder_restart(s->decoder);
-    TRY(s->how->bidirectional_prompt ? decoder_read_prompt(s->decoder, read, count, logits)
-                                     : decoder_read(s->decoder, read, count, logits));
+    Prompt p;
+    TRY(prompt_open(&p, s->arena, s->tokenizer, s->decoder->model->vocab_size, text));
+    TRY(begin_streams(s, p.tokens, p.count));
+    TRY(prompt_read(&p, s->decoder, &s->how->form, logits));
     decoder_split(s->decoder, s->count);
+    return OK;
+}
+
+/* Samples a stream's next token from its logits. */
+static Status sample_next(Streams *s, Stream *one, const real *logits, double uniform,
+                          int32_t *token)
+{
+    const int64_t vocab_size = s->decoder->model->vocab_size;
+    const Sampling *how = s->how;
+    Sampled next;
+    if (s->changed) TRY(logit_stages_apply(&how->logits, &one->history, logits, s->changed));
+    TRY(sampler_choose(s->changed ? s->changed : logits, vocab_size, &how->sampler, uniform,
+                       s->scratch, &next));
+    if (s->changed) TRY(token_history_add(&one->history, next.token));
+    if (how->log_probs)
+        TRY(log_probs_add(&one->result.log_probs, how->log_probs, logits, vocab_size, how->top,
+                          next.token, next.probability));
+    *token = next.token;
     return OK;
 }
 
@@ -154,35 +85,43 @@ static Status write_next(Streams *s, const real *logits, int64_t rows, int64_t i
     s->active_count = 0;
     for (int64_t k = 0; k < before; k++) {
         Stream *one = s->all + s->active[k];
-        const Tokenizer *t = one->writer.tokenizer;
-        int32_t token;
-        TRY(sampler_choose(logits + (rows > 1 ? k : 0) * vocab_size, vocab_size, &s->how->sampler,
-                           rng_uniform(rng, (uint64_t)i, (uint64_t)one->number), s->scratch,
-                           &token));
-        one->result.ended = token == (t ? tokenizer_end_of_text(t) : -1);
+        int32_t token = 0;
+        TRY(sample_next(s, one, logits + (rows > 1 ? k : 0) * vocab_size,
+                        rng_uniform(rng, (uint64_t)i, (uint64_t)one->number), &token));
+        one->result.ended = token == end_of_text(s);
         if (one->result.ended) continue;
         one->result.tokens++;
-        write_token(&one->writer, token);
-        TRY(flush(&one->writer));
+        TRY(text_writer_add(&one->writer, token, &one->result.stopped));
+        if (one->result.stopped) continue;
         s->active[s->active_count] = s->active[k];
         s->tokens[s->active_count++] = token;
     }
     return OK;
 }
 
-static Status write_samples(Streams *s, const char *prompt, Arena *a)
+static Status take_scratch(Streams *s)
 {
-    const int64_t index = s->count * (int64_t)sizeof(int32_t);
+    const int64_t index = s->count * (int64_t)sizeof(int32_t),
+                  vocab_size = s->decoder->model->vocab_size;
+    const bool has_stages = logit_stages_are_on(&s->how->logits);
+    s->scratch = arena_take(s->arena, vocab_size * (int64_t)sizeof *s->scratch);
+    s->active = arena_take(s->arena, index);
+    s->tokens = arena_take(s->arena, index);
+    if (has_stages) s->changed = arena_take(s->arena, vocab_size * (int64_t)sizeof *s->changed);
+    if (!s->scratch || !s->active || !s->tokens || (has_stages && !s->changed))
+        return FAIL(E_NOMEM, "sample");
+    return OK;
+}
+
+static Status write_samples(Streams *s, const char *prompt)
+{
     const real *logits;
-    s->scratch = arena_take(a, s->decoder->model->vocab_size * (int64_t)sizeof *s->scratch);
-    s->active = arena_take(a, index);
-    s->tokens = arena_take(a, index);
-    if (!s->scratch || !s->active || !s->tokens) return FAIL(E_NOMEM, "sample");
+    TRY(take_scratch(s));
     while (s->active_count < s->count) {
         s->active[s->active_count] = (int32_t)s->active_count;
         s->active_count++;
     }
-    TRY(read_prompt(s, prompt, a, &logits));
+    TRY(read_prompt(s, prompt, &logits));
     for (int64_t i = 0, rows = 1; i < s->how->tokens; i++) {
         TRY(write_next(s, logits, rows, i));
         if (!s->active_count) break;
@@ -194,31 +133,42 @@ static Status write_samples(Streams *s, const char *prompt, Arena *a)
     return OK;
 }
 
-void sampling_as_trained(Sampling *s, const DataConfig *c)
+/* first: the number of the first stream. */
+static Status open_streams(Streams *s, int64_t first, FILE *const out[])
 {
-    s->in_document = packer_of(c->packing) != NULL;
-    s->bidirectional_prompt =
-        c->objective == OBJECTIVE_prefix && c->prefix_attention == PREFIX_ATTENTION_bidirectional;
+    const Sampling *how = s->how;
+    s->all = arena_zero(s->arena, s->count * (int64_t)sizeof *s->all);
+    if (!s->all) return FAIL(E_NOMEM, "sample");
+    if (how->stop_count && !s->tokenizer)
+        return FAIL(E_ARG, "a stop string needs a model with a tokenizer; this one writes numbers");
+    TRY(stop_strings_open(&s->stops, s->arena, how->stops, how->stop_count));
+    for (int64_t i = 0; i < s->count; i++) {
+        s->all[i].number = first + i;
+        TRY(text_writer_open(&s->all[i].writer, s->arena, s->tokenizer, &s->stops, out[i]));
+    }
+    return OK;
+}
+
+/* Writes what the streams held back. */
+static Status end_streams(Streams *s, Status status)
+{
+    for (int64_t i = 0; i < s->count; i++) {
+        text_writer_end(&s->all[i].writer);
+        if (status == OK) status = text_writer_flush(&s->all[i].writer);
+    }
+    return status;
 }
 
 Status sample_write(Decoder *d, const Tokenizer *t, const Sampling *s, const char *prompt,
                     int64_t first, int64_t count, FILE *const out[], SampleResult results[])
 {
     Arena a = {0};
-    Streams all = {.decoder = d,
-                   .how = s,
-                   .all = arena_zero(&a, count * (int64_t)sizeof *all.all),
-                   .count = count};
+    Streams all = {.decoder = d, .tokenizer = t, .how = s, .arena = &a, .count = count};
     INVARIANT(count >= 1 && count <= d->cache.streams);
-    if (!all.all) return FAIL(E_NOMEM, "sample");
-    for (int64_t i = 0; i < count; i++)
-        all.all[i] = (Stream){.writer = {.tokenizer = t, .out = out[i]}, .number = first + i};
-    Status status = write_samples(&all, prompt, &a);
-    for (int64_t i = 0; i < count; i++) {
-        if (results) results[i] = all.all[i].result;
-        write_held(&all.all[i].writer, true);
-        if (status == OK) status = flush(&all.all[i].writer);
-    }
+    Status status = open_streams(&all, first, out);
+    if (status == OK) status = end_streams(&all, write_samples(&all, prompt));
+    for (int64_t i = 0; results && i < count; i++)
+        results[i] = all.all ? all.all[i].result : (SampleResult){0};
     arena_free(&a);
     return status;
 }

@@ -1,6 +1,7 @@
 #include "train/generate/sampler.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "autograd/kernels/vector.h"
@@ -77,13 +78,14 @@ static int64_t find(const real *weight, int64_t count, double left)
     return found;
 }
 
-static int32_t sample_all(const Logits *l, double uniform)
+/* *sum: of all weights. */
+static int32_t sample_all(const Logits *l, double uniform, double *sum)
 {
     real weight[BLOCK];
-    double sum = 0;
     int64_t last = 0; /* the last block with a weight above 0 */
-    for (int64_t i = 0; i < l->count; i += BLOCK) sum += weigh(l, i, block_at(l, i), weight);
-    double left = uniform * sum;
+    *sum = 0;
+    for (int64_t i = 0; i < l->count; i += BLOCK) *sum += weigh(l, i, block_at(l, i), weight);
+    double left = uniform * *sum;
     for (int64_t i = 0; i < l->count; i += BLOCK) {
         const double here = weigh(l, i, block_at(l, i), weight);
         if (here > 0) last = i;
@@ -131,6 +133,11 @@ static int64_t gather(const Logits *l, const SamplerParams *c, Candidate *kept, 
     return behind;
 }
 
+static bool has_typical_p(const SamplerParams *c)
+{
+    return c->typical_p > 0 && c->typical_p < 1;
+}
+
 /* Applies top_k and top_p. Returns the number of tokens kept, with their weights in kept. */
 static int64_t apply_limits(const Logits *l, const SamplerParams *c, Candidate *kept)
 {
@@ -152,11 +159,27 @@ static int64_t apply_limits(const Logits *l, const SamplerParams *c, Candidate *
     return count;
 }
 
-static int32_t sample_kept(const Candidate *kept, int64_t count, double uniform)
+static int64_t keep_all(const Logits *l, Candidate *kept)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < count; i++) sum += kept[i].weight;
-    double left = uniform * sum;
+    for (int64_t i = 0; i < l->count; i++)
+        kept[i] = (Candidate){l->x[i], vexp((l->x[i] - l->max) * l->inverse), (int32_t)i};
+    return l->count;
+}
+
+static int64_t apply_all_limits(const Logits *l, const SamplerParams *c, Candidate *kept)
+{
+    int64_t count = c->top_k || c->top_p < 1 ? apply_limits(l, c, kept) : keep_all(l, kept);
+    if (c->min_p > 0) count = limit_min_p(c->min_p, kept, count);
+    if (has_typical_p(c)) count = limit_typical_p(c->typical_p, kept, count);
+    return count;
+}
+
+/* *sum: of their weights. */
+static int32_t sample_kept(const Candidate *kept, int64_t count, double uniform, double *sum)
+{
+    *sum = 0;
+    for (int64_t i = 0; i < count; i++) *sum += kept[i].weight;
+    double left = uniform * *sum;
     int32_t token = kept[0].token;
     for (int64_t i = 0; i < count; i++) {
         if (kept[i].weight > 0) token = kept[i].token;
@@ -167,23 +190,26 @@ static int32_t sample_kept(const Candidate *kept, int64_t count, double uniform)
 }
 
 Status sampler_choose(const real *logits, int64_t count, const SamplerParams *c, double uniform,
-                      Candidate *scratch, int32_t *token)
+                      Candidate *scratch, Sampled *out)
 {
     enum { INVERSE_MAX = 1 << 30 };
     Logits l = {.x = logits, .count = count};
+    double sum;
     if (!find_max(logits, count, &l.max)) {
         int64_t i = 0;
         while (isfinite(logits[i])) i++;
         return FAIL(E_NUMERIC, "the logit of token %lld is %g", (long long)i, (double)logits[i]);
     }
+    *out = (Sampled){.probability = 1};
     if (c->temperature == 0) {
-        for (*token = 0; logits[*token] < l.max;) ++*token;
+        while (logits[out->token] < l.max) out->token++;
         return OK;
     }
     l.inverse = c->temperature * INVERSE_MAX > 1 ? (real)(1 / c->temperature) : INVERSE_MAX;
-    if (c->top_k || c->top_p < 1)
-        *token = sample_kept(scratch, apply_limits(&l, c, scratch), uniform);
+    if (c->top_k || c->top_p < 1 || c->min_p > 0 || has_typical_p(c))
+        out->token = sample_kept(scratch, apply_all_limits(&l, c, scratch), uniform, &sum);
     else
-        *token = sample_all(&l, uniform);
+        out->token = sample_all(&l, uniform, &sum);
+    out->probability = (double)vexp((logits[out->token] - l.max) * l.inverse) / sum;
     return OK;
 }

@@ -25,7 +25,7 @@ static Status write_texts(ReportData *r, const LoadedModel *t, const ReportOptio
                          .tokens = o->tokens,
                          .seed = 1};
     int64_t open = 0;
-    sampling_as_trained(&sampling, &t->config->data);
+    sampling.form = prompt_form(&t->config->data);
     Status status = decoder_open(&d, &t->model, o->samples);
     for (; open < o->samples && status == OK; open++) {
         out[open] = open_memstream(&text[open], &size[open]);

@@ -11,6 +11,7 @@
 #include "autograd/base/rng.h"
 #include "data/dataset.h"
 #include "data/files.h"
+#include "data/tokenizer_file.h"
 
 enum { SHOW_EVERY = 8 << 20 };
 
@@ -238,7 +239,7 @@ static Status read_tokenizer(Work *w, const char *path)
     if (access(path, F_OK))
         return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a tokenizer file", path,
                     strerror(errno));
-    TRY(source_read_all(&w->arena, path, TOKENIZER_TEXT_MAX, SOURCE_TEXT, &text, &size));
+    TRY(tokenizer_file_read(&w->arena, path, &text, &size));
     return tokenizer_parse(&w->arena, text, size, path, &w->tokenizer);
 }
 

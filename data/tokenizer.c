@@ -6,6 +6,7 @@
 
 #include "autograd/base/text.h"
 #include "data/tokenizers/kind.h"
+#include "data/tokenizers/llama2c.h"
 #include "data/tokenizers/pretokenize.h"
 #include "data/tokenizers/ranks.h"
 
@@ -31,6 +32,10 @@ static Status read_description(Tokenizer *t, Arena *a, const json_t *description
     for (int i = 0; i < KINDS; i++) {
         const char *is = model ? kinds[i]->model : kinds[i]->name;
         if (!is) continue;
+        if (kinds[i]->takes && model) {
+            if (!strcmp(type, is) && kinds[i]->takes(description)) t->kind = kinds[i];
+            continue;
+        }
         strcat(strcat(known, *known ? ", " : ""), is);
         if (!strcmp(type, is)) t->kind = kinds[i];
     }
@@ -39,7 +44,8 @@ static Status read_description(Tokenizer *t, Arena *a, const json_t *description
                     model ? "model: " : "", text_escape(type, shown, sizeof shown), known);
     t->begin_of_text = -1;
     TRY(t->kind->read(t, a, description, name));
-    if (t->begin_of_text < 0) t->begin_of_text = t->end_of_text;
+    t->begins = t->begin_of_text >= 0;
+    if (!t->begins) t->begin_of_text = t->end_of_text;
     return OK;
 }
 
@@ -64,6 +70,16 @@ static Status parse_json(Arena *a, const char *text, int64_t size, const char *n
     Status status = read_description(t, a, description, name);
     json_decref(description);
     if (status == OK) *out = t;
+    return status;
+}
+
+static Status parse_description(Arena *a, json_t *description, const char *name, Tokenizer **out)
+{
+    char *json = description ? json_dumps(description, JSON_COMPACT) : NULL;
+    const Status status = json ? parse_json(a, json, (int64_t)strlen(json), name, out)
+                               : FAIL(E_NOMEM, "%s: no memory for a tokenizer", name);
+    free(json);
+    json_decref(description);
     return status;
 }
 
@@ -109,12 +125,15 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
     json_t *description =
         json_pack("{s:s, s:s, s:{s:I}, s:s%}", "type", "bpe", "pattern", pattern, "special",
                   "<|endoftext|>", end_of_text, "ranks", text, (size_t)size);
-    char *json = description ? json_dumps(description, JSON_COMPACT) : NULL;
-    status = json ? parse_json(a, json, (int64_t)strlen(json), name, out)
-                  : FAIL(E_NOMEM, "%s: no memory for a tokenizer", name);
-    free(json);
-    json_decref(description);
-    return status;
+    return parse_description(a, description, name, out);
+}
+
+static Status parse_llama2c(Arena *a, const char *text, int64_t size, const char *name,
+                            Tokenizer **out)
+{
+    json_t *description;
+    TRY(llama2c_tokenizer_describe(text, size, name, &description));
+    return parse_description(a, description, name, out);
 }
 
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out)
@@ -122,6 +141,7 @@ Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *nam
     if (size > TOKENIZER_TEXT_MAX)
         return FAIL(E_DATA, "%s: %lld bytes; a tokenizer file has 1 to %d", name, (long long)size,
                     TOKENIZER_TEXT_MAX);
+    if (llama2c_tokenizer_looks_so(text, size)) return parse_llama2c(a, text, size, name, out);
     return ranks_look_so(text, size) ? tokenizer_ranks(a, text, size, name, NULL, out)
                                      : parse_json(a, text, size, name, out);
 }
@@ -187,6 +207,16 @@ int32_t tokenizer_end_of_text(const Tokenizer *t)
 int32_t tokenizer_begin_of_text(const Tokenizer *t)
 {
     return t->begin_of_text;
+}
+
+bool tokenizer_leading_blank(const Tokenizer *t)
+{
+    return t->leading_blank;
+}
+
+bool tokenizer_begins(const Tokenizer *t)
+{
+    return t->begins;
 }
 
 int64_t tokenizer_room(const Tokenizer *t, int64_t size)
@@ -276,7 +306,7 @@ Status tokenizer_encode_marked(const Tokenizer *t, const TextPlace *from, const 
         if (special) out[(*count)++] = special->token;
         const int64_t next = end + (special ? special->size : 0);
         text_place_advance(&place, text + begin, next - begin);
-        place.continues = true;
+        place.continues = !t->blank_after_special;
         begin = next;
     }
     return OK;

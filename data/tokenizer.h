@@ -19,8 +19,9 @@ Status tokenizer_byte(Arena *a, Tokenizer **out);
 /* code_points: ascending, no surrogates, at most 0x10FFFF. */
 Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Tokenizer **out);
 
-/* text [size]: from tokenizer_text(), or a tokenizer.json of Hugging Face (BPE as in GPT-2,
- * WordPiece as in BERT), or a rank file of tiktoken, recognised by its number of ranks. name:
+/* text [size]: from tokenizer_text(), or a tokenizer.json of Hugging Face (BPE as in GPT-2 or as in
+ * SentencePiece, WordPiece as in BERT), or a rank file of tiktoken, recognised by its number of
+ * ranks, or a tokenizer file of llama2.c. name:
  * the file, for messages. E_DATA names the part that is not supported. Lives in a. */
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out);
 
@@ -35,7 +36,8 @@ const char *tokenizer_text(const Tokenizer *t, int64_t *size);
  * tokenizer that was read from one gives the same text. */
 Status tokenizer_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size);
 
-const char *tokenizer_kind(const Tokenizer *t); /* "byte", "char", "bpe", "wordpiece" */
+const char *
+tokenizer_kind(const Tokenizer *t); /* "byte", "char", "bpe", "sentencepiece", "wordpiece" */
 int64_t tokenizer_vocab_size(const Tokenizer *t);
 int32_t tokenizer_end_of_text(const Tokenizer *t);
 
@@ -50,6 +52,9 @@ typedef struct TextPlace {
     int64_t byte, line, column; /* each from 0; columns are characters */
     bool continues;             /* other text of the same document is before it */
 } TextPlace;
+
+/* Whether the tokenizer's file says that a text begins with begin-of-text. */
+bool tokenizer_begins(const Tokenizer *t);
 
 /* Moves p past `size` bytes of text. A byte that is not UTF-8 counts as a column. */
 void text_place_advance(TextPlace *p, const char *text, int64_t size);
@@ -86,6 +91,9 @@ Status tokenizer_settled(const Tokenizer *t, const char *text, int64_t size, int
 /* Special tokens, which only tokenizer_encode_marked() makes: the text of the i-th. */
 int64_t tokenizer_special_count(const Tokenizer *t);
 const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token);
+
+/* Whether the tokens of a text begin with a blank that is not part of it. */
+bool tokenizer_leading_blank(const Tokenizer *t);
 
 /* The bytes of a token (borrowed, *size of them); none for end-of-text and for numbers that are
  * no token. */

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "data/tokenizers/kind.h"
+#include "data/tokenizers/merge.h"
 
 /* Limits on token numbers and on numbers without a token, so that a small file cannot claim much
  * memory. */
@@ -36,6 +37,9 @@ Status huggingface_check(const json_t *description, const char *name);
  * [vocab_size] with the tokens' texts, borrowed from the description; NULL: no such token. */
 Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description, const char *name,
                               const char ***texts);
+
+/* Reads model.merges, ["A B", ...] or [["A", "B"], ...]. */
+Status huggingface_merges(Merges *m, Arena *a, const json_t *model, const char *name);
 
 /* The special token that ends a text, "<|endoftext|>" or another of its names; -1: none. */
 int32_t special_end_of_text(const Special *specials, int64_t count);

@@ -7,11 +7,15 @@
 
 #include "data/tokenizer.h"
 
-#define TOKENIZER_LIST(X) X(byte) X(char) X(bpe) X(wordpiece)
+#define TOKENIZER_LIST(X) X(byte) X(char) X(bpe) X(sentencepiece) X(wordpiece)
 
 typedef struct TokenizerKind {
     const char *name;  /* "type" of the description */
     const char *model; /* "type" of the model in a tokenizer.json; NULL: has no tokenizer.json */
+
+    /* Whether it is the one for a tokenizer.json with that model, rather than a kind before it in
+     * the list; NULL: yes. */
+    bool (*takes)(const json_t *description);
 
     /* Fills vocab_size, end_of_text, state and, if there are any, specials of t from the
      * description, a untrusted JSON object; name: the file, for messages. */
@@ -48,7 +52,10 @@ struct Tokenizer {
     int64_t text_size;
     int64_t vocab_size;
     int32_t end_of_text, begin_of_text; /* begin_of_text is -1 before read: end_of_text */
-    const Special *specials;            /* end-of-text among them, if it has a text */
+    bool begins;                        /* begin_of_text was set by read */
+    bool leading_blank;       /* the tokens of a text begin with a blank that is not part of it */
+    bool blank_after_special; /* so do those of a text after a special token */
+    const Special *specials;  /* end-of-text among them, if it has a text */
     int64_t special_count;
     const unsigned char *marks; /* [vocab_size]: 1 for special tokens; NULL: none */
     const void *state;          /* private to the kind */

@@ -96,6 +96,7 @@ static Status read_model(Tokenizer *t, Arena *a, const json_t *description, cons
     const char **texts;
     if (!w) return FAIL(E_NOMEM, "%s: a WordPiece tokenizer", name);
     t->state = w;
+    t->leading_blank = true;
     TRY(read_rules(w, description, name));
     TRY(huggingface_vocabulary(t, a, description, name, &texts));
     TRY(read_limits(w, json_object_get(description, "model"), name));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
+#include "data/tokenizer_file.h"
 #include "train/support/clock.h"
 #include "train/support/json.h"
 
@@ -26,9 +27,7 @@ Status tokenizer_apply_open(TokenizerArgs *q, Tokenizer **t)
     if (!q->tokenizer)
         return FAIL(E_ARG, "--tokenizer is missing: a tokenizer.json, a rank file, or byte");
     const bool is_byte = !strcmp(q->tokenizer, "byte");
-    if (!is_byte)
-        TRY(source_read_all(&q->arena, q->tokenizer, TOKENIZER_TEXT_MAX, SOURCE_TEXT, &text,
-                            &size));
+    if (!is_byte) TRY(tokenizer_file_read(&q->arena, q->tokenizer, &text, &size));
     if (q->pattern && (is_byte || *text == '{'))
         return FAIL(E_ARG, "--pattern is for rank files, and %s is not one", q->tokenizer);
     if (is_byte) return tokenizer_byte(&q->arena, t);
@@ -153,8 +152,7 @@ static Status write_decoded(TokenizerArgs *q, FILE *out)
         text = end;
         const char *bytes = tokenizer_bytes(t, (int32_t)token, &size);
         if (token == tokenizer_end_of_text(t)) bytes = end_of_text(t, &size);
-        if (i == 0 && size && *bytes == ' ' && !strcmp(tokenizer_kind(t), "wordpiece"))
-            bytes++, size--; /* the blank between words */
+        if (i == 0 && size && *bytes == ' ' && tokenizer_leading_blank(t)) bytes++, size--;
         fwrite(bytes, 1, (size_t)size, out);
     }
     return OK;

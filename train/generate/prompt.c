@@ -49,6 +49,7 @@ Status prompt_open(Prompt *p, Arena *a, const Tokenizer *t, int64_t vocab_size, 
     if (!tokens) return FAIL(E_NOMEM, "a prompt");
     *tokens = t ? tokenizer_begin_of_text(t) : 0;
     p->tokens = tokens + 1;
+    p->begins = t && tokenizer_begins(t);
     return encode(t, text, vocab_size, p->tokens, &p->count);
 }
 
@@ -64,7 +65,7 @@ Status prompt_length(const Tokenizer *t, int64_t vocab_size, const char *text, i
 
 Status prompt_read(const Prompt *p, Decoder *d, const PromptForm *form, const real **logits)
 {
-    const bool begins = form->in_document || !p->count;
+    const bool begins = form->in_document || p->begins || !p->count;
     const int32_t *tokens = p->tokens - begins;
     const int64_t count = p->count + begins;
     decoder_restart(d);

@@ -19,6 +19,7 @@ PromptForm prompt_form(const DataConfig *c);
 typedef struct Prompt {
     int32_t *tokens; /* [count]; tokens[-1] begins a text: tokenizer_begin_of_text(), or token 0 */
     int64_t count;
+    bool begins; /* the tokenizer says that a text begins with one */
 } Prompt;
 
 /* t is NULL if the model was trained on a raw token file: text is then token numbers with spaces

@@ -42,6 +42,7 @@ static Status begin_streams(Streams *s, const int32_t *tokens, int64_t count)
                                    end_of_text(s), tokens, count));
         for (int64_t i = 0; s->how->with_prompt && i < count; i++)
             text_writer_prompt(&one->writer, tokens[i]);
+        if (count) one->writer.drops_blank = false;
         TRY(text_writer_flush(&one->writer));
     }
     return OK;

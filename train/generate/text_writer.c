@@ -8,7 +8,7 @@
 Status text_writer_open(TextWriter *w, Arena *a, const Tokenizer *t, const StopStrings *stops,
                         FILE *out)
 {
-    *w = (TextWriter){.tokenizer = t, .out = out};
+    *w = (TextWriter){.tokenizer = t, .out = out, .drops_blank = t && tokenizer_leading_blank(t)};
     return stop_finder_open(&w->stops, a, stops);
 }
 
@@ -42,6 +42,16 @@ static void write_number(TextWriter *w, int32_t token)
     w->begun = true;
 }
 
+/* The bytes of a token, without a blank that is not part of the text. */
+static const char *bytes_of(TextWriter *w, int32_t token, int64_t *size)
+{
+    const char *bytes = tokenizer_bytes(w->tokenizer, token, size);
+    const bool drops = w->drops_blank && *size && *bytes == ' ';
+    w->drops_blank = false;
+    *size -= drops;
+    return bytes + drops;
+}
+
 void text_writer_prompt(TextWriter *w, int32_t token)
 {
     int64_t size;
@@ -49,7 +59,7 @@ void text_writer_prompt(TextWriter *w, int32_t token)
         write_number(w, token);
         return;
     }
-    const char *bytes = tokenizer_bytes(w->tokenizer, token, &size);
+    const char *bytes = bytes_of(w, token, &size);
     write_bytes(w, bytes, size);
 }
 
@@ -70,7 +80,7 @@ Status text_writer_add(TextWriter *w, int32_t token, bool *stopped)
     *stopped = false;
     if (w->tokenizer) {
         int64_t size;
-        const char *bytes = tokenizer_bytes(w->tokenizer, token, &size);
+        const char *bytes = bytes_of(w, token, &size);
         *stopped = write_to_stop(w, bytes, size);
     } else
         write_number(w, token);

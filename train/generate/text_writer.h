@@ -17,6 +17,7 @@ typedef struct TextWriter {
     unsigned char held[4]; /* bytes of an incomplete character */
     int count;
     bool begun;
+    bool drops_blank; /* the next token begins a text: see tokenizer_leading_blank() */
 } TextWriter;
 
 /* stops may be empty. */

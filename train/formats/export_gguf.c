@@ -62,19 +62,37 @@ static Status pattern_name(const Vocabulary *v, const char **name)
                        "for");
 }
 
-static Status put_vocabulary(GgufWriter *w, const Vocabulary *v, const Tokenizer *t)
+static void put_scores(GgufWriter *w, const Vocabulary *v)
+{
+    gguf_put_text(w, "tokenizer.ggml.model", "llama");
+    gguf_put_text(w, "tokenizer.ggml.pre", "default");
+    gguf_put_f32s(w, "tokenizer.ggml.scores", v->scores, v->count);
+    gguf_put_bool(w, "tokenizer.ggml.add_space_prefix", v->adds_blank);
+}
+
+static Status put_merges(GgufWriter *w, const Vocabulary *v)
 {
     const char *pattern;
-    const int32_t end = tokenizer_end_of_text(t);
     TRY(pattern_name(v, &pattern));
     gguf_put_text(w, "tokenizer.ggml.model", "gpt2");
     gguf_put_text(w, "tokenizer.ggml.pre", pattern);
+    gguf_put_texts(w, "tokenizer.ggml.merges", v->merges, v->merge_count);
+    return OK;
+}
+
+static Status put_vocabulary(GgufWriter *w, const Vocabulary *v, const Tokenizer *t)
+{
+    if (v->scores)
+        put_scores(w, v);
+    else
+        TRY(put_merges(w, v));
     gguf_put_texts(w, "tokenizer.ggml.tokens", v->texts, v->count);
     gguf_put_i32s(w, "tokenizer.ggml.token_type", v->types, v->count);
-    gguf_put_texts(w, "tokenizer.ggml.merges", v->merges, v->merge_count);
-    gguf_put_u32(w, "tokenizer.ggml.bos_token_id", end);
-    gguf_put_u32(w, "tokenizer.ggml.eos_token_id", end);
-    gguf_put_bool(w, "tokenizer.ggml.add_bos_token", false);
+    for (int64_t i = 0; i < v->count; i++)
+        if (v->types[i] == TOKEN_UNKNOWN) gguf_put_u32(w, "tokenizer.ggml.unknown_token_id", i);
+    gguf_put_u32(w, "tokenizer.ggml.bos_token_id", tokenizer_begin_of_text(t));
+    gguf_put_u32(w, "tokenizer.ggml.eos_token_id", tokenizer_end_of_text(t));
+    gguf_put_bool(w, "tokenizer.ggml.add_bos_token", tokenizer_begins(t));
     return OK;
 }
 

@@ -34,6 +34,12 @@ static json_t *end_of_text(const ModelExport *e)
     return t ? json_integer(tokenizer_end_of_text(t)) : json_null();
 }
 
+static json_t *begin_of_text(const ModelExport *e)
+{
+    const Tokenizer *t = e->model->tokenizer;
+    return t ? json_integer(tokenizer_begin_of_text(t)) : json_null();
+}
+
 static json_t *config_of(const ModelExport *e)
 {
     static const char *const types[] = {"float32", "float16", "bfloat16"};
@@ -43,7 +49,7 @@ static json_t *config_of(const ModelExport *e)
     json_t *json = json_pack("{s:[s], s:s, s:s, s:I, s:o, s:o}", "architectures",
                              e->kind->class_name, "model_type", e->kind->name, "torch_dtype",
                              types[e->type], "vocab_size", (json_int_t)e->model->model.vocab_size,
-                             "bos_token_id", end_of_text(e), "eos_token_id", end_of_text(e));
+                             "bos_token_id", begin_of_text(e), "eos_token_id", end_of_text(e));
     for (int i = 0; (s = kind_setting_at(e->kind, i)); i++) {
         if (!kind_is_stated(MODEL_huggingface, s)) continue;
         kind_value(s, c, text, sizeof text);
@@ -60,7 +66,7 @@ static json_t *tokenizer_config(const ModelExport *e)
     const char *text = tokenizer_text(t, &size), *end = vocabulary_end(t);
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:I, s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
-                  "bos_token", end, "eos_token", end, "model_max_length",
+                  "bos_token", vocabulary_begin(t), "eos_token", end, "model_max_length",
                   (json_int_t)e->model->config->model.context, "clean_up_tokenization_spaces", 0);
     if (!strcmp(tokenizer_kind(t), "byte") || !strcmp(tokenizer_kind(t), "char"))
         json_object_set_new(json, "capstan_tokenizer", json_stringn(text, (size_t)size));
@@ -104,7 +110,7 @@ static Status save_all(ModelExport *e, const char *folder)
     TRY(save_json(e, folder, "config.json", config_of(e)));
     TRY(save_json(e, folder, "generation_config.json",
                   json_pack("{s:b, s:o, s:o}", "_from_model_config", 1, "bos_token_id",
-                            end_of_text(e), "eos_token_id", end_of_text(e))));
+                            begin_of_text(e), "eos_token_id", end_of_text(e))));
     return safetensors_write(e, path);
 }
 

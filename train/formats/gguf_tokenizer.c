@@ -25,7 +25,10 @@ static Status parse(const Gguf *g, json_t *json, Arena *a, Tokenizer **out)
 {
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
-    if (!text) return FAIL(E_DATA, "%s: tokenizer.ggml.tokens: a token is not UTF-8", g->name);
+    if (!text)
+        return FAIL(E_DATA,
+                    "%s: tokenizer.ggml.tokens: a token is not UTF-8, or a score not finite",
+                    g->name);
     const Status status = tokenizer_parse(a, text, (int64_t)strlen(text), g->name, out);
     free(text);
     return status;
@@ -45,8 +48,67 @@ static Status read_bpe(const Gguf *g, Arena *a, Tokenizer **out)
     if (!texts || !merges)
         return FAIL(E_DATA, "%s: tokenizer.ggml.tokens or .merges is missing", g->name);
     TRY(read_types(g, a, count, &types));
-    const Vocabulary v = {count, texts, types, merges, merge_count, NULL, false};
+    const Vocabulary v = {.count = count,
+                          .texts = texts,
+                          .types = types,
+                          .merges = merges,
+                          .merge_count = merge_count};
     return parse(g, vocabulary_json(&v), a, out);
+}
+
+static Status read_scores(const Gguf *g, int64_t count, const unsigned char **scores)
+{
+    const GgufPair *p = gguf_find(g, "tokenizer.ggml.scores");
+    if (!p || p->type != GGUF_list || p->item != GGUF_f32 || p->count != count)
+        return FAIL(E_DATA, "%s: tokenizer.ggml.scores: expected %lld numbers of type f32", g->name,
+                    (long long)count);
+    *scores = p->value;
+    return OK;
+}
+
+static json_t *pieces_of(const char *const *texts, const unsigned char *scores,
+                         const int32_t *types, int64_t count)
+{
+    json_t *list = json_array();
+    for (int64_t i = 0; i < count; i++) {
+        float score;
+        memcpy(&score, scores + i * (int64_t)sizeof score, sizeof score);
+        json_array_append_new(list, json_pack("[s, f, i]", texts[i], (double)score, types[i]));
+    }
+    if ((int64_t)json_array_size(list) == count) return list;
+    json_decref(list); /* a score is not finite, or a text is not UTF-8 */
+    return NULL;
+}
+
+static bool flag(const Gguf *g, const char *key, bool fallback)
+{
+    const GgufPair *p = gguf_find(g, key);
+    return p && p->type == GGUF_bool ? *p->value != 0 : fallback;
+}
+
+/* The SentencePiece-like vocabularies of llama.cpp, which begin a text with a blank and begin-of-text
+ * unless the file says otherwise. */
+static Status read_pieces(const Gguf *g, Arena *a, Tokenizer **out)
+{
+    const char **texts;
+    const unsigned char *scores = NULL;
+    int32_t *types;
+    int64_t count, begin = 1, end = 2;
+    TRY(gguf_texts(g, "tokenizer.ggml.tokens", a, &texts, &count));
+    if (!texts) return FAIL(E_DATA, "%s: tokenizer.ggml.tokens is missing", g->name);
+    TRY(read_scores(g, count, &scores));
+    TRY(read_types(g, a, count, &types));
+    gguf_int(g, "tokenizer.ggml.bos_token_id", &begin);
+    gguf_int(g, "tokenizer.ggml.eos_token_id", &end);
+    json_t *pieces = pieces_of(texts, scores, types, count);
+    if (!pieces) return parse(g, NULL, a, out);
+    json_t *json = json_pack("{s:s, s:I, s:b, s:b, s:o}", "type", "sentencepiece", "end_of_text",
+                             (json_int_t)end, "add_prefix",
+                             (int)flag(g, "tokenizer.ggml.add_space_prefix", true), "escape", 1,
+                             "pieces", pieces);
+    if (flag(g, "tokenizer.ggml.add_bos_token", true))
+        json_object_set_new(json, "begin", json_integer(begin));
+    return parse(g, json, a, out);
 }
 
 Status gguf_tokenizer(const Gguf *g, Arena *a, Tokenizer **out)
@@ -58,8 +120,10 @@ Status gguf_tokenizer(const Gguf *g, Arena *a, Tokenizer **out)
     if (own) return tokenizer_parse(a, own, (int64_t)strlen(own), g->name, out);
     if (!model || !strcmp(model, "no_vocab") || !strcmp(model, "none")) return OK;
     if (!strcmp(model, "gpt2")) return read_bpe(g, a, out);
-    return FAIL(E_DATA,
-                "%s: tokenizer.ggml.model = %s is not supported; expected gpt2 (--tokenizer FILE "
-                "names another tokenizer)",
-                g->name, text_escape(model, shown, sizeof shown));
+    if (!strcmp(model, "llama")) return read_pieces(g, a, out);
+    return FAIL(
+        E_DATA,
+        "%s: tokenizer.ggml.model = %s is not supported; expected gpt2 or llama (--tokenizer FILE "
+        "names another tokenizer)",
+        g->name, text_escape(model, shown, sizeof shown));
 }

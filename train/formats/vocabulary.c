@@ -6,18 +6,29 @@
 #include <string.h>
 
 #include "data/tokenizers/byte_letters.h"
+#include "train/formats/vocabulary_sentencepiece.h"
 
 /* Tokenizers that name no token for it have this one. */
 #define END_OF_TEXT "<|endoftext|>"
 
-const char *vocabulary_end(const Tokenizer *t)
+static const char *special_text(const Tokenizer *t, int32_t wanted)
 {
     int32_t token;
     for (int64_t i = 0; i < tokenizer_special_count(t); i++) {
         const char *text = tokenizer_special(t, i, &token);
-        if (token == tokenizer_end_of_text(t)) return text;
+        if (token == wanted) return text;
     }
     return END_OF_TEXT;
+}
+
+const char *vocabulary_end(const Tokenizer *t)
+{
+    return special_text(t, tokenizer_end_of_text(t));
+}
+
+const char *vocabulary_begin(const Tokenizer *t)
+{
+    return special_text(t, tokenizer_begin_of_text(t));
 }
 
 static Status out_of_memory(int64_t count)
@@ -173,6 +184,8 @@ Status vocabulary_open(Vocabulary *v, Arena *a, const Tokenizer *t, int64_t voca
         TRY(take_bpe(v, a, t));
     else if (!strcmp(kind, "byte") || !strcmp(kind, "char"))
         TRY(take_bytes(v, a, t));
+    else if (!strcmp(kind, "sentencepiece"))
+        TRY(vocabulary_take_pieces(v, a, t));
     else
         return FAIL(E_ARG, "a tokenizer of kind %s cannot be exported with a model", kind);
     if (!strcmp(kind, "char")) TRY(take_merges(v, a, t));

@@ -19,15 +19,17 @@ typedef enum TokenType {
 
 typedef struct Vocabulary {
     int64_t count;
-    const char **texts; /* [count]: bytes as ByteLevel letters; unique */
+    const char **texts; /* [count]: bytes as ByteLevel letters, or blanks as U+2581; unique */
     int32_t *types;     /* [count] of TokenType */
     const char **merges;
     int64_t merge_count;
     const char *regex; /* how text is cut into words; NULL: as GPT-2 */
     bool ignore_merges;
+    float *scores;   /* [count]: SentencePiece-like, without merges; NULL: byte-level */
+    bool adds_blank; /* SentencePiece-like: one before each text */
 } Vocabulary;
 
-/* Byte-level tokenizers: byte, char, bpe. Tokens up to vocab_size that the tokenizer lacks become
+/* Tokenizers of kind byte, char, bpe (byte-level) and sentencepiece. Tokens up to vocab_size that the tokenizer lacks become
  * [PAD_i]. Lives in a. E_ARG: another kind. */
 Status vocabulary_open(Vocabulary *v, Arena *a, const Tokenizer *t, int64_t vocab_size);
 
@@ -37,7 +39,8 @@ json_t *vocabulary_json(const Vocabulary *v);
 /* A tokenizer.json for any kind, in a. E_ARG: a kind that has none. */
 Status vocabulary_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size);
 
-/* The text of end-of-text. */
+/* The texts of begin-of-text and end-of-text. */
+const char *vocabulary_begin(const Tokenizer *t);
 const char *vocabulary_end(const Tokenizer *t);
 
 #endif

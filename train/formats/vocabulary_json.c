@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/formats/vocabulary.h"
+#include "train/formats/vocabulary_sentencepiece.h"
 
 static json_t *added_token(int64_t id, const char *text, bool special)
 {
@@ -74,6 +74,22 @@ static Status byte_json(const Tokenizer *t, Arena *a, json_t **json)
     return OK;
 }
 
+/* A vocabulary of scores; a tokenizer that comes from a tokenizer.json still is one. */
+static Status scores_json(const Tokenizer *t, Arena *a, json_t **json)
+{
+    Vocabulary v;
+    TRY(vocabulary_open(&v, a, t, tokenizer_vocab_size(t)));
+    return vocabulary_pieces_json(&v, t, json);
+}
+
+static bool has_scores(const Tokenizer *t)
+{
+    int64_t size;
+    const char *text = tokenizer_text(t, &size);
+    static const char own[] = "{\"type\":\"sentencepiece\"";
+    return size >= (int64_t)sizeof own && !strncmp(text, own, sizeof own - 1);
+}
+
 Status vocabulary_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size)
 {
     json_t *json = NULL;
@@ -82,6 +98,8 @@ Status vocabulary_huggingface(const Tokenizer *t, Arena *a, const char **text, i
         TRY(byte_json(t, a, &json));
     else if (!strcmp(kind, "char"))
         json = char_json(t);
+    else if (has_scores(t))
+        TRY(scores_json(t, a, &json));
     else
         return tokenizer_huggingface(t, a, text, size);
     char *dump = json ? json_dumps(json, 0) : NULL;

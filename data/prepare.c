@@ -240,12 +240,14 @@ static Status read_tokenizer(Work *w, const char *path)
         return FAIL(E_ARG, "--tokenizer %s: %s; expected byte, char, or a tokenizer file", path,
                     strerror(errno));
     TRY(tokenizer_file_read(&w->arena, path, &text, &size));
-    return tokenizer_parse(&w->arena, text, size, path, &w->tokenizer);
+    return tokenizer_parse_with_end(&w->arena, text, size, path, w->p->end_of_text, &w->tokenizer);
 }
 
 static Status choose_tokenizer(Work *w)
 {
     const char *name = w->p->tokenizer;
+    if (w->p->end_of_text && (!strcmp(name, "byte") || !strcmp(name, "char")))
+        return FAIL(E_ARG, "--end-of-text is for a tokenizer.json, not for %s", name);
     if (!strcmp(name, "byte")) return tokenizer_byte(&w->arena, &w->tokenizer);
     if (strcmp(name, "char")) return read_tokenizer(w, name);
     w->characters = arena_zero(&w->arena, sizeof *w->characters);

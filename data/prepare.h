@@ -9,7 +9,8 @@
 
 typedef struct Prepare {
     Texts texts;
-    const char *tokenizer; /* "byte", "char" (one token per distinct character), or a file */
+    const char *end_of_text; /* see tokenizer_parse_with_end(); for a file */
+    const char *tokenizer;   /* "byte", "char" (one token per distinct character), or a file */
     const char *output;
     double val;         /* share of the validation split, in [0, 1) */
     uint64_t seed;      /* selects the documents of the validation split */

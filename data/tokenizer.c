@@ -1,10 +1,12 @@
 #include "data/tokenizer.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "autograd/base/text.h"
+#include "data/tokenizers/huggingface.h"
 #include "data/tokenizers/kind.h"
 #include "data/tokenizers/llama2c.h"
 #include "data/tokenizers/pretokenize.h"
@@ -146,6 +148,39 @@ Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *nam
                                      : parse_json(a, text, size, name, out);
 }
 
+static bool ends_with(const Tokenizer *t, const char *end)
+{
+    for (int64_t i = 0; i < t->special_count; i++)
+        if (t->specials[i].token == t->end_of_text) return !strcmp(t->specials[i].text, end);
+    return false;
+}
+
+/* The text of an object with one more key. */
+static char *with_key(Arena *a, const char *object, int64_t size, const char *key,
+                      const char *value)
+{
+    json_t *pair = json_pack("{s:s}", key, value);
+    char *json = pair ? json_dumps(pair, JSON_COMPACT) : NULL, *out = NULL;
+    if (json && (out = arena_take(a, size + (int64_t)strlen(json) + 2)))
+        sprintf(out, "%.*s,%.*s", (int)strlen(json) - 1, json, (int)size - 1, object + 1);
+    free(json);
+    json_decref(pair);
+    return out;
+}
+
+Status tokenizer_parse_with_end(Arena *a, const char *text, int64_t size, const char *name,
+                                const char *end, Tokenizer **out)
+{
+    const int64_t blank = (int64_t)strspn(text, " \t\r\n");
+    if (!end) return tokenizer_parse(a, text, size, name, out);
+    if (blank >= size || text[blank] != '{')
+        return FAIL(E_ARG, "%s: only a tokenizer.json can be given another end-of-text", name);
+    if (tokenizer_parse(a, text, size, name, out) == OK && ends_with(*out, end)) return OK;
+    const char *chosen = with_key(a, text + blank, size - blank, HUGGINGFACE_END, end);
+    if (!chosen) return FAIL(E_NOMEM, "%s: no memory for a tokenizer", name);
+    return tokenizer_parse(a, chosen, (int64_t)strlen(chosen), name, out);
+}
+
 Status tokenizer_byte(Arena *a, Tokenizer **out)
 {
     static const char text[] = "{\"type\":\"byte\"}";
@@ -172,6 +207,16 @@ const char *tokenizer_text(const Tokenizer *t, int64_t *size)
     return t->text;
 }
 
+/* The description without the key that is Capstan's own; NULL: it is not there. */
+static json_t *without_end(const Tokenizer *t)
+{
+    json_t *json = json_loadb(t->text, (size_t)t->text_size, 0, NULL);
+    if (json_object_get(json, HUGGINGFACE_END) && !json_object_del(json, HUGGINGFACE_END))
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
 Status tokenizer_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size)
 {
     json_t *description = NULL;
@@ -180,6 +225,7 @@ Status tokenizer_huggingface(const Tokenizer *t, Arena *a, const char **text, in
     if (!t->kind->model)
         return FAIL(E_ARG, "a %s tokenizer cannot be written as a tokenizer.json", t->kind->name);
     if (t->kind->describe) TRY(t->kind->describe(t, a, &description));
+    if (!description) description = without_end(t);
     if (!description) return OK;
     char *json = json_dumps(description, JSON_INDENT(1));
     json_decref(description);

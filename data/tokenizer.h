@@ -25,6 +25,11 @@ Status tokenizer_char(Arena *a, const uint32_t *code_points, int64_t count, Toke
  * the file, for messages. E_DATA names the part that is not supported. Lives in a. */
 Status tokenizer_parse(Arena *a, const char *text, int64_t size, const char *name, Tokenizer **out);
 
+/* The same, but end-of-text is the special token with the text `end` of a tokenizer.json; NULL: as
+ * tokenizer_parse() finds it. E_ARG: another kind of file. */
+Status tokenizer_parse_with_end(Arena *a, const char *text, int64_t size, const char *name,
+                                const char *end, Tokenizer **out);
+
 /* Any rank file. pattern: how text is cut into words, "gpt2", "cl100k" or "o200k" (E_ARG:
  * another); NULL: recognised by the number of ranks. For unknown files end-of-text is the token
  * after the last rank. */

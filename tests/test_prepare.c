@@ -45,8 +45,11 @@ static void put(int i, const char *text)
 
 static Prepare settings(int files, Format format, const char *tokenizer, double val)
 {
-    return (Prepare){
-        {.paths = inputs, .path_count = files, .format = format}, tokenizer, output, val, 1, false};
+    return (Prepare){.texts = {.paths = inputs, .path_count = files, .format = format},
+                     .tokenizer = tokenizer,
+                     .output = output,
+                     .val = val,
+                     .seed = 1};
 }
 
 static void run(const Prepare *p, PrepareSummary *s, Dataset *d)

@@ -148,6 +148,7 @@ Status bpe_read_huggingface(Tokenizer *t, BpeModel *m, Arena *a, const json_t *d
     TRY(check_model(description, name));
     TRY(read_pattern(json_object_get(description, "pre_tokenizer"), name, &m->pattern));
     TRY(huggingface_vocabulary(t, a, description, name, &texts));
+    TRY(huggingface_begin(t, description, name));
     TRY(read_tokens(t, m, a, texts, name));
     if (m->lacks_bytes && json_is_string(json_object_get(model, "unk_token")))
         return PART_FAIL(name, "model.unk_token",

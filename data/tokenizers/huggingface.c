@@ -6,8 +6,8 @@
 
 #include "autograd/base/text.h"
 
-static const char *const ends[] = {"<|endoftext|>", "<|end_of_text|>", "</s>",
-                                   "<eos>",         "[EOS]",           "[SEP]"};
+static const char *const ends[] = {"<|endoftext|>", "<|end_of_text|>", "</s>",  "<eos>",
+                                   "<|eot_id|>",    "<|im_end|>",      "[EOS]", "[SEP]"};
 
 enum { ENDS = sizeof ends / sizeof *ends };
 
@@ -66,6 +66,37 @@ static Status check_post_processor(const json_t *part, const char *name, int dep
 Status huggingface_check(const json_t *description, const char *name)
 {
     return check_post_processor(json_object_get(description, "post_processor"), name, 0);
+}
+
+static const json_t *template_of(const json_t *part, int depth)
+{
+    const json_t *list = json_object_get(part, "processors"), *found = NULL;
+    if (!strcmp(part_type(part), "TemplateProcessing")) return part;
+    for (size_t i = 0; !found && depth < 5 && i < json_array_size(list); i++)
+        found = template_of(json_array_get(list, i), depth + 1);
+    return found;
+}
+
+Status huggingface_begin(Tokenizer *t, const json_t *description, const char *name)
+{
+    const json_t *part = template_of(json_object_get(description, "post_processor"), 0),
+                 *single = json_object_get(part, "single");
+    for (size_t i = 0; i < json_array_size(single); i++) {
+        const json_t *special = json_object_get(json_array_get(single, i), "SpecialToken");
+        if (!special) return OK; /* the text itself */
+        const char *id = json_string_value(json_object_get(special, "id"));
+        const json_t *ids =
+            json_object_get(json_object_get(json_object_get(part, "special_tokens"), id ? id : ""),
+                            "ids");
+        const json_int_t token = json_integer_value(json_array_get(ids, 0));
+        if (i || json_array_size(ids) != 1)
+            return PART_FAIL(name, "post_processor", "expected at most one token before a text");
+        if (token < 0 || token >= t->vocab_size || !is_special(t, (int32_t)token))
+            return PART_FAIL(name, "post_processor", "token %lld is not a special token",
+                             (long long)token);
+        t->begin_of_text = (int32_t)token;
+    }
+    return OK;
 }
 
 /* The largest token number. */
@@ -158,6 +189,23 @@ bool is_special(const Tokenizer *t, int32_t token)
     return t->marks && t->marks[token];
 }
 
+static Status find_end(Tokenizer *t, const json_t *description, const char *name)
+{
+    char shown[64];
+    const char *wanted = json_string_value(json_object_get(description, HUGGINGFACE_END));
+    t->end_of_text = wanted ? -1 : special_end_of_text(t->specials, t->special_count);
+    for (int64_t i = 0; wanted && i < t->special_count; i++)
+        if (!strcmp(t->specials[i].text, wanted)) t->end_of_text = t->specials[i].token;
+    if (t->end_of_text >= 0) return OK;
+    if (wanted)
+        return PART_FAIL(name, "added_tokens",
+                         "no special token is \"%s\", which should end a text",
+                         text_escape(wanted, shown, sizeof shown));
+    return PART_FAIL(name, "added_tokens",
+                     "no token ends a text: expected one of <|endoftext|>, <|end_of_text|>, </s>, "
+                     "<eos>, <|eot_id|>, <|im_end|>, [EOS], [SEP]; --end-of-text names another");
+}
+
 Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description, const char *name,
                               const char ***texts)
 {
@@ -188,10 +236,5 @@ Status huggingface_vocabulary(Tokenizer *t, Arena *a, const json_t *description,
     }
     TRY(read_added(t, a, vocab, added, name, *texts));
     TRY(specials_mark(t, a));
-    t->end_of_text = special_end_of_text(t->specials, t->special_count);
-    if (t->end_of_text < 0)
-        return PART_FAIL(name, "added_tokens",
-                         "no token ends a text: expected one of <|endoftext|>, "
-                         "<|end_of_text|>, </s>, <eos>, [EOS], [SEP]");
-    return OK;
+    return find_end(t, description, name);
 }

@@ -29,9 +29,16 @@ Status part_must_be_null(const json_t *holder, const char *key, const char *name
 bool part_bool(const json_t *part, const char *key, bool fallback);
 
 /* E_DATA: an unsupported post-processor. Truncation and padding are left aside: a dataset has
- * documents of any length. The tokens that a post-processor
- * adds around a text are ignored: documents end in end-of-text, and nothing else is inserted. */
+ * documents of any length. */
 Status huggingface_check(const json_t *description, const char *name);
+
+/* Sets begin_of_text if a TemplateProcessing puts a token before a text; what follows the text is
+ * left aside: documents end in end-of-text. E_DATA: several tokens, or one that is not there. */
+Status huggingface_begin(Tokenizer *t, const json_t *description, const char *name);
+
+/* The key by which a tokenizer.json that Capstan stores names another end-of-text than the usual
+ * ones. */
+#define HUGGINGFACE_END "capstan_end_of_text"
 
 /* Fills vocab_size, specials and end_of_text of t from model.vocab and added_tokens, and *texts
  * [vocab_size] with the tokens' texts, borrowed from the description; NULL: no such token. */

@@ -197,6 +197,16 @@ static Status settled(const Tokenizer *t, const unsigned char *text, int64_t siz
     return OK;
 }
 
+static Status describe(const Tokenizer *t, Arena *a, json_t **description)
+{
+    const SentencePiece *m = t->state;
+    (void)a;
+    *description = NULL;
+    if (!m->has_scores) return OK;
+    return FAIL(E_ARG, "a vocabulary of scores cannot be written as a tokenizer.json by itself; "
+                       "capstan export does so, with a model");
+}
+
 const TokenizerKind tokenizer_kind_sentencepiece = {
     .name = "sentencepiece",
     .model = "BPE",
@@ -206,4 +216,5 @@ const TokenizerKind tokenizer_kind_sentencepiece = {
     .encode = encode,
     .bytes = bytes,
     .settled = settled,
+    .describe = describe,
 };

@@ -28,9 +28,10 @@ typedef struct SentencePiece {
     bool fuses_unknown;
     Merges merges;
     BlankRule blank;
-    bool escapes;  /* U+2581 in a text is a blank */
-    bool splits;   /* each blank begins a word; merges stay inside words */
-    bool is_local; /* no token has a blank after another character: a blank can begin a word */
+    bool has_scores; /* merges come from scores */
+    bool escapes;    /* U+2581 in a text is a blank */
+    bool splits;     /* each blank begins a word; merges stay inside words */
+    bool is_local;   /* no token has a blank after another character: a blank can begin a word */
 } SentencePiece;
 
 /* Gives token i its bytes (borrowed). is_text: text can become it. E_NOMEM. */

@@ -137,8 +137,8 @@ static Status check_model(const json_t *model, const char *name)
     return part_must_be_null(model, "dropout", name);
 }
 
-static Status read_pieces(Tokenizer *t, SentencePiece *m, Arena *a, const json_t *model,
-                          const char *const *texts, const char *name)
+static Status read_list(Tokenizer *t, SentencePiece *m, Arena *a, const json_t *model,
+                        const char *const *texts, const char *name)
 {
     const bool has_bytes = part_bool(model, "byte_fallback", false);
     const char *unknown = text_of(model, "unk_token");
@@ -174,6 +174,7 @@ Status sentencepiece_read_huggingface(Tokenizer *t, SentencePiece *m, Arena *a,
     TRY(read_pre_tokenizer(t, m, json_object_get(description, "pre_tokenizer"), name));
     TRY(check_decoder(m, json_object_get(description, "decoder"), name));
     TRY(huggingface_vocabulary(t, a, description, name, &texts));
-    TRY(read_pieces(t, m, a, model, texts, name));
+    TRY(huggingface_begin(t, description, name));
+    TRY(read_list(t, m, a, model, texts, name));
     return huggingface_merges(&m->merges, a, model, name);
 }

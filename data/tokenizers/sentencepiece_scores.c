@@ -10,9 +10,9 @@
 /* Types of tokens as GGUF numbers them. */
 enum { NORMAL = 1, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE };
 
-enum { PIECE_MAX = 1024 };
+enum { TOKEN_MAX = 1024 };
 
-static bool is_piece(const json_t *one)
+static bool is_entry(const json_t *one)
 {
     const json_t *type = json_array_get(one, 2);
     return json_is_string(json_array_get(one, 0)) && json_is_number(json_array_get(one, 1)) &&
@@ -31,17 +31,17 @@ static const char *text_of(const json_t *pieces, int64_t i)
     return json_string_value(json_array_get(json_array_get(pieces, (size_t)i), 0));
 }
 
-static Status read_piece(Tokenizer *t, SentencePiece *m, Arena *a, const json_t *pieces, int32_t i,
-                         const char *name)
+static Status read_token_of(Tokenizer *t, SentencePiece *m, Arena *a, const json_t *pieces,
+                            int32_t i, const char *name)
 {
     const int type = type_of(pieces, i), byte = sentencepiece_byte(text_of(pieces, i));
     int64_t size = (int64_t)strlen(text_of(pieces, i));
     char *text = m->escapes ? sentencepiece_unescape(a, text_of(pieces, i), &size)
                             : (char *)arena_text(a, text_of(pieces, i));
     if (!text) return FAIL(E_NOMEM, "%s: tokens", name);
-    if (size > PIECE_MAX)
+    if (size > TOKEN_MAX)
         return PART_FAIL(name, "pieces", "token %d has %lld bytes; expected at most %d", i,
-                         (long long)size, PIECE_MAX);
+                         (long long)size, TOKEN_MAX);
     if (type == UNKNOWN) m->unknown = i;
     if (size && (type == CONTROL || type == UNKNOWN))
         ((Special *)t->specials)[t->special_count++] = (Special){text, size, i};
@@ -55,19 +55,19 @@ static Status read_piece(Tokenizer *t, SentencePiece *m, Arena *a, const json_t 
     return sentencepiece_add(m, i, text, size, size && (type == NORMAL || type == USER_DEFINED));
 }
 
-static Status read_pieces(Tokenizer *t, SentencePiece *m, Arena *a, const json_t *pieces,
-                          const char *name)
+static Status read_list(Tokenizer *t, SentencePiece *m, Arena *a, const json_t *pieces,
+                        const char *name)
 {
     t->specials = arena_take(a, t->vocab_size * (int64_t)sizeof *t->specials);
     m->pieces = arena_zero(a, t->vocab_size * (int64_t)sizeof *m->pieces);
     if (!t->specials || !m->pieces || !words_open(&m->texts, a, t->vocab_size))
         return FAIL(E_NOMEM, "%s: tokens", name);
     for (int64_t i = 0; i < t->vocab_size; i++) {
-        if (!is_piece(json_array_get(pieces, (size_t)i)))
+        if (!is_entry(json_array_get(pieces, (size_t)i)))
             return PART_FAIL(name, "pieces",
                              "entry %lld: expected [text, score] or [text, score, type]",
                              (long long)i);
-        TRY(read_piece(t, m, a, pieces, (int32_t)i, name));
+        TRY(read_token_of(t, m, a, pieces, (int32_t)i, name));
     }
     return OK;
 }
@@ -151,13 +151,14 @@ Status sentencepiece_read_scores(Tokenizer *t, SentencePiece *m, Arena *a,
     if (!count || count > VOCABULARY_MAX)
         return PART_FAIL(name, "pieces", "expected 1 to %d tokens", VOCABULARY_MAX);
     t->vocab_size = (int64_t)count;
+    m->has_scores = true;
     m->escapes = part_bool(description, "escape", true);
     m->blank = part_bool(description, "add_prefix", true) ? BLANK_always : BLANK_never;
     t->blank_after_special = m->blank != BLANK_never;
     TRY(read_token(description, "end_of_text", t, name, &t->end_of_text));
     if (json_object_get(description, "begin"))
         TRY(read_token(description, "begin", t, name, &t->begin_of_text));
-    TRY(read_pieces(t, m, a, pieces, name));
+    TRY(read_list(t, m, a, pieces, name));
     TRY(specials_mark(t, a));
     return rank(t, m, a, pieces, name);
 }

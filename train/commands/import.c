@@ -8,7 +8,7 @@
 #include "train/support/json.h"
 
 typedef struct Args {
-    const char *input, *output, *tokenizer;
+    const char *input, *output, *tokenizer, *end_of_text;
     bool json;
 } Args;
 
@@ -59,6 +59,10 @@ Status command_import(const Command *c, int argc, char *argv[])
                     .required = IN_EVERY_USAGE),
         OPTION_PATH("--tokenizer", &a.tokenizer, "FILE",
                     "tokenizer file, byte, or none (default: the model's own)"),
+        OPTION_TEXT(
+            "--end-of-text", &a.end_of_text, "TOKEN",
+            "text of the special token that ends a text (default: eos_token of the folder's "
+            "tokenizer_config.json, else <|endoftext|>, </s> or the like)"),
         OPTION_JSON(&a.json),
         {0},
     };
@@ -66,7 +70,7 @@ Status command_import(const Command *c, int argc, char *argv[])
     if (helped) return OK;
     if (!a.input) return FAIL(E_ARG, "--input is missing: the model to import");
     if (!a.output) return FAIL(E_ARG, "--output is missing: the checkpoint to write");
-    Status status = model_source_open(&source, a.input, a.tokenizer);
+    Status status = model_source_open(&source, a.input, a.tokenizer, a.end_of_text);
     if (status == OK) status = model_import(&source, a.output, &parameters);
     if (status == OK) warn(&a, &source);
     if (status == OK) status = print(&a, &source, parameters);

@@ -31,6 +31,9 @@ Status command_prepare(const Command *c, int argc, char *argv[])
                     "\"completion\"}; tsv: prompt TAB completion (default: text)"),
         OPTION_TEXT("--tokenizer", &p.tokenizer, "NAME",
                     "byte, char, or a tokenizer file (default: byte)"),
+        OPTION_TEXT("--end-of-text", &p.end_of_text, "TOKEN",
+                    "text of the special token that ends a document (default: of a tokenizer.json "
+                    "<|endoftext|>, </s> or the like)"),
         OPTION_REAL("--val", &p.val, "SHARE", 0, 0,
                     "share of documents for validation, at least one document (default: 0.1)"),
         OPTION_INT("--seed", &seed, "N", 0, 9e18,

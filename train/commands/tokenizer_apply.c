@@ -30,9 +30,13 @@ Status tokenizer_apply_open(TokenizerArgs *q, Tokenizer **t)
     if (!is_byte) TRY(tokenizer_file_read(&q->arena, q->tokenizer, &text, &size));
     if (q->pattern && (is_byte || *text == '{'))
         return FAIL(E_ARG, "--pattern is for rank files, and %s is not one", q->tokenizer);
+    if (q->end_of_text && (is_byte || q->pattern))
+        return FAIL(E_ARG, "--end-of-text is for a tokenizer.json, and %s is not one",
+                    q->tokenizer);
     if (is_byte) return tokenizer_byte(&q->arena, t);
-    return q->pattern ? tokenizer_ranks(&q->arena, text, size, q->tokenizer, q->pattern, t)
-                      : tokenizer_parse(&q->arena, text, size, q->tokenizer, t);
+    return q->pattern
+               ? tokenizer_ranks(&q->arena, text, size, q->tokenizer, q->pattern, t)
+               : tokenizer_parse_with_end(&q->arena, text, size, q->tokenizer, q->end_of_text, t);
 }
 
 /* The parts of a tokenizer.json that change no token of a text. */

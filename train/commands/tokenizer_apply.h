@@ -7,7 +7,7 @@
 
 /* The options of all actions; NULL: not given. */
 typedef struct TokenizerArgs {
-    const char *tokenizer, *pattern, *input, *output, *text;
+    const char *tokenizer, *pattern, *end_of_text, *input, *output, *text;
     bool special, count, json;
     TokenizerTrain training;
     Arena arena;

@@ -68,7 +68,7 @@ static json_t *tokenizer_config(const ModelExport *e)
         json_pack("{s:s, s:s, s:s, s:I, s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
                   "bos_token", vocabulary_begin(t), "eos_token", end, "model_max_length",
                   (json_int_t)e->model->config->model.context, "clean_up_tokenization_spaces", 0);
-    if (!strcmp(tokenizer_kind(t), "byte") || !strcmp(tokenizer_kind(t), "char"))
+    if (vocabulary_is_own(t))
         json_object_set_new(json, "capstan_tokenizer", json_stringn(text, (size_t)size));
     return json;
 }

@@ -66,8 +66,8 @@ static Status read_scores(const Gguf *g, int64_t count, const unsigned char **sc
     return OK;
 }
 
-static json_t *pieces_of(const char *const *texts, const unsigned char *scores,
-                         const int32_t *types, int64_t count)
+static json_t *scored_list(const char *const *texts, const unsigned char *scores,
+                           const int32_t *types, int64_t count)
 {
     json_t *list = json_array();
     for (int64_t i = 0; i < count; i++) {
@@ -88,7 +88,7 @@ static bool flag(const Gguf *g, const char *key, bool fallback)
 
 /* The SentencePiece-like vocabularies of llama.cpp, which begin a text with a blank and begin-of-text
  * unless the file says otherwise. */
-static Status read_pieces(const Gguf *g, Arena *a, Tokenizer **out)
+static Status read_sentencepiece(const Gguf *g, Arena *a, Tokenizer **out)
 {
     const char **texts;
     const unsigned char *scores = NULL;
@@ -100,7 +100,7 @@ static Status read_pieces(const Gguf *g, Arena *a, Tokenizer **out)
     TRY(read_types(g, a, count, &types));
     gguf_int(g, "tokenizer.ggml.bos_token_id", &begin);
     gguf_int(g, "tokenizer.ggml.eos_token_id", &end);
-    json_t *pieces = pieces_of(texts, scores, types, count);
+    json_t *pieces = scored_list(texts, scores, types, count);
     if (!pieces) return parse(g, NULL, a, out);
     json_t *json = json_pack("{s:s, s:I, s:b, s:b, s:o}", "type", "sentencepiece", "end_of_text",
                              (json_int_t)end, "add_prefix",
@@ -120,7 +120,7 @@ Status gguf_tokenizer(const Gguf *g, Arena *a, Tokenizer **out)
     if (own) return tokenizer_parse(a, own, (int64_t)strlen(own), g->name, out);
     if (!model || !strcmp(model, "no_vocab") || !strcmp(model, "none")) return OK;
     if (!strcmp(model, "gpt2")) return read_bpe(g, a, out);
-    if (!strcmp(model, "llama")) return read_pieces(g, a, out);
+    if (!strcmp(model, "llama")) return read_sentencepiece(g, a, out);
     return FAIL(
         E_DATA,
         "%s: tokenizer.ggml.model = %s is not supported; expected gpt2 or llama (--tokenizer FILE "

@@ -77,6 +77,28 @@ Status huggingface_own_tokenizer(const char *folder, Arena *a, const char **text
     return status;
 }
 
+/* A token in tokenizer_config.json: a text, or an object with one. */
+static const char *token_text(const json_t *token)
+{
+    const char *content = json_string_value(json_object_get(token, "content"));
+    return content ? content : json_string_value(token);
+}
+
+Status huggingface_end_of_text(const char *folder, Arena *a, const char **text)
+{
+    char path[PATH_MAX];
+    json_t *json;
+    *text = NULL;
+    TRY(huggingface_path(folder, "tokenizer_config.json", path));
+    if (!exists(path)) return OK;
+    TRY(huggingface_json(path, &json));
+    const char *end = token_text(json_object_get(json, "eos_token"));
+    if (end) *text = arena_text(a, end);
+    const Status status = end && !*text ? FAIL(E_NOMEM, "%s", path) : OK;
+    json_decref(json);
+    return status;
+}
+
 /* A file name without folders: an index may not lead to files elsewhere. */
 static bool is_plain(const char *name)
 {

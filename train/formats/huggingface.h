@@ -25,6 +25,9 @@ Status huggingface_weights(Weights *w, const char *folder);
  * tokenizer.json says it otherwise: copied to a; NULL: there is none. E_DATA. */
 Status huggingface_own_tokenizer(const char *folder, Arena *a, const char **text);
 
+/* The text of eos_token in a folder's tokenizer_config.json, in a; NULL: there is none. */
+Status huggingface_end_of_text(const char *folder, Arena *a, const char **text);
+
 /* Whether path is a folder, or a config.json. */
 bool huggingface_recognizes(const char *path);
 

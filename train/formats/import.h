@@ -18,6 +18,7 @@ typedef struct ModelSource {
     /* The file that holds the tokenizer, or the tokenizer itself, in weights.arena; both NULL:
      * none. */
     const char *tokenizer_path;
+    const char *tokenizer_end; /* its eos_token; NULL: the file does not say */
     Tokenizer *tokenizer;
     bool wants_tokenizer; /* nobody has given another one */
     Arena arena;          /* of the tokenizer */
@@ -26,7 +27,8 @@ typedef struct ModelSource {
 /* Opens whatever is at path: the table of formats is in import_source.c. tokenizer: a file, "byte" or
  * "none"; NULL: the model's own. Close in any case. E_DATA: what is damaged, or what Capstan's
  * models do not have, by name. */
-Status model_source_open(ModelSource *s, const char *path, const char *tokenizer);
+Status model_source_open(ModelSource *s, const char *path, const char *tokenizer,
+                         const char *end_of_text);
 void model_source_close(ModelSource *s);
 
 /* Writes a checkpoint of step 0 with the source's parameters. *parameters: their number. E_DATA: a

@@ -20,8 +20,9 @@ static Status find_tokenizer(ModelSource *s, const char *folder)
     TRY(huggingface_own_tokenizer(folder, &s->arena, &own));
     if (own) return tokenizer_parse(&s->arena, own, (int64_t)strlen(own), s->name, &s->tokenizer);
     TRY(huggingface_path(folder, "tokenizer.json", path));
-    if (!access(path, F_OK)) s->tokenizer_path = arena_text(&s->arena, path);
-    return OK;
+    if (access(path, F_OK)) return OK;
+    s->tokenizer_path = arena_text(&s->arena, path);
+    return huggingface_end_of_text(folder, &s->arena, &s->tokenizer_end);
 }
 
 static Status refuse_adapter(const ModelSource *s, const char *folder)
@@ -119,16 +120,16 @@ static Status open_file(ModelSource *s, const char *path)
                 name);
 }
 
-static Status read_tokenizer(ModelSource *s, const char *path)
+static Status read_tokenizer(ModelSource *s, const char *path, const char *end)
 {
     char *text;
     int64_t size;
     TRY(source_read_all(&s->arena, path, TOKENIZER_TEXT_MAX, SOURCE_BYTES, &text, &size));
     TRY(weights_refuse(path, (const unsigned char *)text, size));
-    return tokenizer_parse(&s->arena, text, size, path, &s->tokenizer);
+    return tokenizer_parse_with_end(&s->arena, text, size, path, end, &s->tokenizer);
 }
 
-static Status choose_tokenizer(ModelSource *s, const char *given)
+static Status choose_tokenizer(ModelSource *s, const char *given, const char *end)
 {
     char name[PATH_MAX];
     if (given && !strcmp(given, "none")) {
@@ -138,14 +139,18 @@ static Status choose_tokenizer(ModelSource *s, const char *given)
     if (given && !strcmp(given, "byte"))
         TRY(tokenizer_byte(&s->arena, &s->tokenizer));
     else if (given || (s->tokenizer_path && !s->tokenizer))
-        TRY(read_tokenizer(s, given ? given : s->tokenizer_path));
+        TRY(read_tokenizer(s, given ? given : s->tokenizer_path,
+                           end || given ? end : s->tokenizer_end));
+    else if (end)
+        return FAIL(E_ARG, "--end-of-text %s: only with a tokenizer.json", end);
     if (!s->tokenizer || tokenizer_vocab_size(s->tokenizer) <= s->vocab_size) return OK;
     return FAIL(E_DATA, "%s: its tokenizer has %lld tokens, the model only %lld",
                 text_escape(given ? given : s->what, name, sizeof name),
                 (long long)tokenizer_vocab_size(s->tokenizer), (long long)s->vocab_size);
 }
 
-Status model_source_open(ModelSource *s, const char *path, const char *tokenizer)
+Status model_source_open(ModelSource *s, const char *path, const char *tokenizer,
+                         const char *end_of_text)
 {
     char name[PATH_MAX];
     *s = (ModelSource){.what = "", .wants_tokenizer = !tokenizer};
@@ -154,7 +159,7 @@ Status model_source_open(ModelSource *s, const char *path, const char *tokenizer
     TRY(huggingface_recognizes(path) ? open_huggingface(s, path) : open_file(s, path));
     TRY(kind_resolve(s->name, &s->config));
     TRY(weights_sort(&s->weights));
-    return choose_tokenizer(s, tokenizer);
+    return choose_tokenizer(s, tokenizer, end_of_text);
 }
 
 void model_source_close(ModelSource *s)

@@ -185,7 +185,7 @@ Status vocabulary_open(Vocabulary *v, Arena *a, const Tokenizer *t, int64_t voca
     else if (!strcmp(kind, "byte") || !strcmp(kind, "char"))
         TRY(take_bytes(v, a, t));
     else if (!strcmp(kind, "sentencepiece"))
-        TRY(vocabulary_take_pieces(v, a, t));
+        TRY(vocabulary_take_sentencepiece(v, a, t));
     else
         return FAIL(E_ARG, "a tokenizer of kind %s cannot be exported with a model", kind);
     if (!strcmp(kind, "char")) TRY(take_merges(v, a, t));

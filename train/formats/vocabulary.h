@@ -36,6 +36,9 @@ Status vocabulary_open(Vocabulary *v, Arena *a, const Tokenizer *t, int64_t voca
 /* The object of a tokenizer.json, a byte-level BPE. NULL: out of memory, or a text is not UTF-8. */
 json_t *vocabulary_json(const Vocabulary *v);
 
+/* Whether the tokenizer's own text is no tokenizer.json: byte, char, and pieces with scores. */
+bool vocabulary_is_own(const Tokenizer *t);
+
 /* A tokenizer.json for any kind, in a. E_ARG: a kind that has none. */
 Status vocabulary_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size);
 

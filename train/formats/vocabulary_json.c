@@ -79,15 +79,16 @@ static Status scores_json(const Tokenizer *t, Arena *a, json_t **json)
 {
     Vocabulary v;
     TRY(vocabulary_open(&v, a, t, tokenizer_vocab_size(t)));
-    return vocabulary_pieces_json(&v, t, json);
+    return vocabulary_sentencepiece_json(&v, t, json);
 }
 
-static bool has_scores(const Tokenizer *t)
+bool vocabulary_is_own(const Tokenizer *t)
 {
     int64_t size;
-    const char *text = tokenizer_text(t, &size);
-    static const char own[] = "{\"type\":\"sentencepiece\"";
-    return size >= (int64_t)sizeof own && !strncmp(text, own, sizeof own - 1);
+    static const char pieces[] = "{\"type\":\"sentencepiece\"";
+    const char *text = tokenizer_text(t, &size), *kind = tokenizer_kind(t);
+    return !strcmp(kind, "byte") || !strcmp(kind, "char") ||
+           (size >= (int64_t)sizeof pieces && !strncmp(text, pieces, sizeof pieces - 1));
 }
 
 Status vocabulary_huggingface(const Tokenizer *t, Arena *a, const char **text, int64_t *size)
@@ -98,7 +99,7 @@ Status vocabulary_huggingface(const Tokenizer *t, Arena *a, const char **text, i
         TRY(byte_json(t, a, &json));
     else if (!strcmp(kind, "char"))
         json = char_json(t);
-    else if (has_scores(t))
+    else if (vocabulary_is_own(t))
         TRY(scores_json(t, a, &json));
     else
         return tokenizer_huggingface(t, a, text, size);

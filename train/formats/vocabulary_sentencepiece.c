@@ -173,7 +173,7 @@ static Status check_bytes(const Vocabulary *v)
 }
 
 /* The tokenizer has read this text before: all numbers in it are in range. */
-Status vocabulary_take_pieces(Vocabulary *v, Arena *a, const Tokenizer *t)
+Status vocabulary_take_sentencepiece(Vocabulary *v, Arena *a, const Tokenizer *t)
 {
     int64_t size;
     const char *text = tokenizer_text(t, &size);
@@ -264,7 +264,7 @@ static json_t *decoder(const Vocabulary *v)
     return json_pack("{s:s, s:o}", "type", "Sequence", "decoders", list);
 }
 
-/* What stands before a text. */
+/* The token that begins a text. */
 static json_t *post_processor(const Vocabulary *v, const Tokenizer *t)
 {
     const int32_t begin = tokenizer_begin_of_text(t);
@@ -293,7 +293,7 @@ static json_t *model(const Vocabulary *v, json_t *merges)
                      "vocab", vocab, "merges", merges);
 }
 
-Status vocabulary_pieces_json(const Vocabulary *v, const Tokenizer *t, json_t **out)
+Status vocabulary_sentencepiece_json(const Vocabulary *v, const Tokenizer *t, json_t **out)
 {
     json_t *map = map_texts(v), *merges = json_array();
     Scored *scored = malloc((size_t)v->count * sizeof *scored);

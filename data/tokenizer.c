@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
+#include "data/tokenizers/added_tokens.h"
 #include "data/tokenizers/huggingface.h"
 #include "data/tokenizers/kind.h"
 #include "data/tokenizers/llama2c.h"
@@ -107,7 +108,8 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
     int64_t largest;
     Pattern known;
     if (pattern && !pattern_of_name(pattern, &known))
-        return FAIL(E_ARG, "--pattern %s: expected gpt2, cl100k or o200k", pattern);
+        return FAIL(E_ARG, "--pattern %s: expected gpt2, gpt2_digits, cl100k, o200k or qwen2",
+                    pattern);
     Status status = ranks_read(&words, &scratch, text, size, name, &largest);
     const int64_t count = words.used;
     arena_free(&scratch);
@@ -122,7 +124,7 @@ Status tokenizer_ranks(Arena *a, const char *text, int64_t size, const char *nam
         return FAIL(E_DATA,
                     "%s: a rank file with %lld ranks, which is not one of OpenAI's, and rank files "
                     "lack the pattern that cuts text into words: convert it with capstan tokenizer "
-                    "convert --pattern gpt2|cl100k|o200k",
+                    "convert --pattern NAME",
                     name, (long long)count);
     json_t *description =
         json_pack("{s:s, s:s, s:{s:I}, s:s%}", "type", "bpe", "pattern", pattern, "special",
@@ -267,6 +269,7 @@ bool tokenizer_begins(const Tokenizer *t)
 
 int64_t tokenizer_room(const Tokenizer *t, int64_t size)
 {
+    size = normalizer_room(&t->normalizer, size);
     return t->kind->room ? t->kind->room(t, size) : size;
 }
 
@@ -286,13 +289,96 @@ void text_place_advance(TextPlace *p, const char *text, int64_t size)
     p->byte += size;
 }
 
-Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const char *text,
-                           int64_t size, int32_t *out, int64_t room, int64_t *count)
+/* A text that is being encoded. */
+typedef struct Encoding {
+    const Tokenizer *t;
+    AddedFinder raw, normalized; /* what is found in a text, and in normalized text */
+    bool finds_raw, finds_normalized;
+    Arena arena; /* of normalized text */
+    TextPlace place;
+    int32_t *out;
+    int64_t count;
+} Encoding;
+
+static Status add_model_tokens(Encoding *e, const unsigned char *text, int64_t size)
 {
+    int64_t added;
+    TRY(e->t->kind->encode(e->t, &e->place, text, size, e->out + e->count, &added));
+    e->count += added;
+    return OK;
+}
+
+static void add_token(Encoding *e, int32_t token)
+{
+    e->out[e->count++] = token;
+    e->place.continues = !e->t->blank_after_special;
+}
+
+/* moves: normalization has changed nothing, so that places can be counted. */
+static Status add_normalized(Encoding *e, const unsigned char *text, int64_t size, bool moves)
+{
+    AddedMatch m;
+    int64_t at = 0;
+    for (; e->finds_normalized && added_find(&e->normalized, text, size, at, &m); at = m.end) {
+        if (m.begin > at) TRY(add_model_tokens(e, text + at, m.begin - at));
+        add_token(e, m.token->token);
+        if (moves) text_place_advance(&e->place, (const char *)text + at, m.end - at);
+    }
+    return at < size ? add_model_tokens(e, text + at, size - at) : OK;
+}
+
+static Status add_text(Encoding *e, const unsigned char *text, int64_t size)
+{
+    const unsigned char *normalized;
+    int64_t length;
+    const TextPlace place = e->place;
+    if (!size) return OK;
+    TRY(normalizer_apply(&e->t->normalizer, &e->arena, text, size, &normalized, &length));
+    TRY(add_normalized(e, normalized, length, normalized == text));
+    e->place = place;
+    text_place_advance(&e->place, (const char *)text, size);
+    return OK;
+}
+
+static Status encode_all(Encoding *e, const unsigned char *text, int64_t size)
+{
+    AddedMatch m;
+    int64_t at = 0;
+    for (; e->finds_raw && added_find(&e->raw, text, size, at, &m); at = m.end) {
+        TRY(add_text(e, text + at, m.begin - at));
+        add_token(e, m.token->token);
+        text_place_advance(&e->place, (const char *)text + m.begin, m.end - m.begin);
+    }
+    return add_text(e, text + at, size - at);
+}
+
+static Status encode(const Tokenizer *t, bool special, const TextPlace *place, const char *text,
+                     int64_t size, int32_t *out, int64_t room, int64_t *count)
+{
+    Encoding e = {.t = t, .place = *place, .out = out};
     if (room < tokenizer_room(t, size))
         return FAIL(E_ARG, "room for %lld tokens is too little for %lld bytes", (long long)room,
                     (long long)size);
-    return t->kind->encode(t, place, (const unsigned char *)text, size, out, count);
+    e.finds_raw = added_finder_open(&e.raw, t, special, false);
+    e.finds_normalized = added_finder_open(&e.normalized, t, false, true);
+    if (!e.finds_raw && !e.finds_normalized && !t->normalizer.count)
+        return t->kind->encode(t, place, (const unsigned char *)text, size, out, count);
+    const Status status = encode_all(&e, (const unsigned char *)text, size);
+    arena_free(&e.arena);
+    *count = e.count;
+    return status;
+}
+
+Status tokenizer_encode_at(const Tokenizer *t, const TextPlace *place, const char *text,
+                           int64_t size, int32_t *out, int64_t room, int64_t *count)
+{
+    return encode(t, false, place, text, size, out, room, count);
+}
+
+Status tokenizer_encode_marked(const Tokenizer *t, const TextPlace *place, const char *text,
+                               int64_t size, int32_t *out, int64_t room, int64_t *count)
+{
+    return encode(t, true, place, text, size, out, room, count);
 }
 
 Status tokenizer_encode(const Tokenizer *t, const char *text, int64_t size, int32_t *out,
@@ -319,47 +405,34 @@ const char *tokenizer_special(const Tokenizer *t, int64_t i, int32_t *token)
     return t->specials[i].text;
 }
 
-/* Finds the first text of a special token from *at on, the longest of several at one offset, and
- * moves *at there. NULL: none, and *at is size. */
-static const Special *find_special(const Tokenizer *t, const char *text, int64_t size, int64_t *at)
+/* The last place where an ASCII letter is before a blank: neither joins what is around it in any
+ * normal form, and a pre-token begins there. */
+static int64_t last_word(const unsigned char *text, int64_t size)
 {
-    bool begins[256] = {false};
-    const Special *end = t->special_count ? t->specials + t->special_count : NULL;
-    for (const Special *s = t->specials; s < end; s++) begins[(unsigned char)*s->text] = true;
-    for (; *at < size; ++*at) {
-        const Special *best = NULL;
-        if (!begins[(unsigned char)text[*at]]) continue;
-        for (const Special *s = t->specials; s < end; s++)
-            if (s->size <= size - *at && !memcmp(text + *at, s->text, (size_t)s->size) &&
-                !(best && best->size >= s->size))
-                best = s;
-        if (best) return best;
-    }
-    return NULL;
+    for (int64_t i = size - 1; i > 0; i--)
+        if (text[i] == ' ' && (text[i - 1] | 0x20) >= 'a' && (text[i - 1] | 0x20) <= 'z') return i;
+    return 0;
 }
 
-Status tokenizer_encode_marked(const Tokenizer *t, const TextPlace *from, const char *text,
-                               int64_t size, int32_t *out, int64_t room, int64_t *count)
+/* Before `end`. */
+static Status last_cut(const Tokenizer *t, const unsigned char *text, int64_t end, int64_t *cut)
 {
-    TextPlace place = *from;
-    *count = 0;
-    for (int64_t begin = 0; begin < size;) {
-        int64_t end = begin, added;
-        const Special *special = find_special(t, text, size, &end);
-        TRY(tokenizer_encode_at(t, &place, text + begin, end - begin, out + *count, room - *count,
-                                &added));
-        *count += added;
-        if (special) out[(*count)++] = special->token;
-        const int64_t next = end + (special ? special->size : 0);
-        text_place_advance(&place, text + begin, next - begin);
-        place.continues = !t->blank_after_special;
-        begin = next;
-    }
+    *cut = end;
+    if (t->normalizer.count)
+        *cut = last_word(text, end);
+    else if (t->kind->settled)
+        TRY(t->kind->settled(t, text, end, cut));
     return OK;
 }
 
 Status tokenizer_settled(const Tokenizer *t, const char *text, int64_t size, int64_t *settled)
 {
-    *settled = size;
-    return t->kind->settled ? t->kind->settled(t, (const unsigned char *)text, size, settled) : OK;
+    const unsigned char *bytes = (const unsigned char *)text;
+    TRY(last_cut(t, bytes, size, settled));
+    while (*settled && t->added_count && added_touches(t, bytes, size, *settled)) {
+        const int64_t end = *settled;
+        TRY(last_cut(t, bytes, end, settled));
+        if (*settled >= end) *settled = 0;
+    }
+    return OK;
 }

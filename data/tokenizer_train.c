@@ -83,8 +83,9 @@ const Special *trainer_specials(const Trainer *t, int64_t first)
 {
     Special *specials = arena_take(t->arena, t->special_count * (int64_t)sizeof *specials);
     for (int i = 0; specials && i < t->special_count; i++)
-        specials[i] =
-            (Special){t->specials[i], (int64_t)strlen(t->specials[i]), (int32_t)(first + i)};
+        specials[i] = (Special){.text = t->specials[i],
+                                .size = (int64_t)strlen(t->specials[i]),
+                                .token = (int32_t)(first + i)};
     return specials;
 }
 
@@ -113,7 +114,7 @@ static Status check_specials(const Trainer *t)
             if (!strcmp(text, t->specials[k]))
                 return FAIL(E_ARG, "special token \"%s\" is given twice",
                             text_escape(text, shown, sizeof shown));
-        specials[i] = (Special){text, size, i};
+        specials[i] = (Special){.text = text, .size = size, .token = i};
     }
     if (special_end_of_text(specials, t->special_count) < 0)
         return FAIL(E_ARG, "no special token ends a text: one must be <|endoftext|>, "

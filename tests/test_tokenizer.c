@@ -142,8 +142,8 @@ Test(tokenizer, malformed_descriptions_are_refused)
         {"7", "JSON object"},
         {"{}", "a \"type\""},
         {"{\"type\":3}", "a \"type\""},
-        {"{\"type\":\"bite\"}",
-         "unknown tokenizer type \"bite\"; expected one of: byte, char, bpe, wordpiece"},
+        {"{\"type\":\"bite\"}", "unknown tokenizer type \"bite\"; expected one of: byte, char, "
+                                "bpe, sentencepiece, wordpiece"},
         {"{\"type\":\"\\u001b[2J\"}", "\"\\x1B[2J\""},
         {"{\"type\":\"byte\",\"type\":\"byte\"}", "duplicate"},
         {"{\"type\":\"char\"}", "\"characters\""},

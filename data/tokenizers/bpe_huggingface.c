@@ -9,45 +9,51 @@
 
 enum { WORD_MAX = 256 };
 
-/* Reads the pattern of a pre-tokenizer. */
+/* Digits, each by itself, before GPT-2's pattern. */
+static bool cuts_digits(const json_t *part)
+{
+    return !strcmp(part_type(part), "Digits") && part_bool(part, "individual_digits", false);
+}
+
+static Status read_split(const json_t *split, const char *name, Pattern *pattern)
+{
+    const char *where = "pre_tokenizer",
+               *behavior = json_string_value(json_object_get(split, "behavior")),
+               *regex =
+                   json_string_value(json_object_get(json_object_get(split, "pattern"), "Regex"));
+    if (!behavior || strcmp(behavior, "Isolated") || part_bool(split, "invert", false))
+        return PART_FAIL(name, where, "Split must be Isolated and not inverted");
+    if (!regex || !pattern_of_text(regex, pattern))
+        return PART_FAIL(name, where,
+                         "the Split's pattern is none of GPT-2's, cl100k's (Llama 3), o200k's and "
+                         "Qwen 2's");
+    return OK;
+}
+
+/* Reads the pattern of a pre-tokenizer: ByteLevel, or a Sequence of Split or Digits and it. */
 static Status read_pattern(const json_t *part, const char *name, Pattern *pattern)
 {
-    const char *type = part_type(part), *where = "pre_tokenizer";
+    const char *where = "pre_tokenizer";
     char shown[64];
-    const json_t *list = json_object_get(part, "pretokenizers"), *split = NULL;
-    if (!strcmp(type, "Sequence") && json_array_size(list) == 2) {
-        split = json_array_get(list, 0);
+    const json_t *list = json_object_get(part, "pretokenizers"), *first = NULL;
+    if (!strcmp(part_type(part), "Sequence") && json_array_size(list) == 2) {
+        first = json_array_get(list, 0);
         part = json_array_get(list, 1);
-        if (strcmp(part_type(split), "Split"))
-            return PART_FAIL(name, where, "a Sequence that begins with type %s is not supported",
-                             text_escape(part_type(split), shown, sizeof shown));
-        type = part_type(part);
     }
-    if (strcmp(type, "ByteLevel"))
+    const bool has_split = !strcmp(part_type(first), "Split");
+    if (strcmp(part_type(part), "ByteLevel") || (first && !has_split && !cuts_digits(first)))
         return PART_FAIL(name, where,
-                         "type %s is not supported; expected ByteLevel, or a Sequence of Split and "
-                         "ByteLevel",
-                         text_escape(type, shown, sizeof shown));
+                         "type %s is not supported; expected ByteLevel, or a Sequence of Split, or "
+                         "of Digits with individual_digits, and ByteLevel",
+                         text_escape(part_type(first ? first : part), shown, sizeof shown));
     if (part_bool(part, "add_prefix_space", true))
         return PART_FAIL(name, where,
                          "add_prefix_space: true is not supported: it changes the text");
-    const bool use_regex = part_bool(part, "use_regex", true);
-    *pattern = PATTERN_gpt2;
-    if (!split)
-        return use_regex
-                   ? OK
-                   : PART_FAIL(name, where, "use_regex: false without Split is not supported");
-    const char *behavior = json_string_value(json_object_get(split, "behavior"));
-    const char *regex =
-        json_string_value(json_object_get(json_object_get(split, "pattern"), "Regex"));
-    if (use_regex || !behavior || strcmp(behavior, "Isolated") || part_bool(split, "invert", false))
-        return PART_FAIL(name, where,
-                         "Split must be Isolated, not inverted, and before a ByteLevel "
-                         "with use_regex: false");
-    if (!regex || !pattern_of_text(regex, pattern))
-        return PART_FAIL(name, where,
-                         "the Split's pattern is none of GPT-2's, cl100k's and o200k's");
-    return OK;
+    if (part_bool(part, "use_regex", true) == has_split)
+        return PART_FAIL(name, where, "ByteLevel needs use_regex: %s %s Split",
+                         has_split ? "false" : "true", has_split ? "after" : "without");
+    *pattern = first ? PATTERN_gpt2_digits : PATTERN_gpt2;
+    return has_split ? read_split(first, name, pattern) : OK;
 }
 
 static Status check_model(const json_t *description, const char *name)
@@ -56,7 +62,6 @@ static Status check_model(const json_t *description, const char *name)
     char shown[64], part[64];
     const json_t *model = json_object_get(description, "model");
     TRY(huggingface_check(description, name));
-    TRY(part_must_be_null(description, "normalizer", name));
     const char *decoder = part_type(json_object_get(description, "decoder"));
     if (strcmp(decoder, "ByteLevel") && strcmp(decoder, "null"))
         return PART_FAIL(name, "decoder", "type %s is not supported; expected ByteLevel",
@@ -146,6 +151,7 @@ Status bpe_read_huggingface(Tokenizer *t, BpeModel *m, Arena *a, const json_t *d
     const json_t *model = json_object_get(description, "model");
     const char **texts;
     TRY(check_model(description, name));
+    TRY(normalizer_read(&t->normalizer, json_object_get(description, "normalizer"), name));
     TRY(read_pattern(json_object_get(description, "pre_tokenizer"), name, &m->pattern));
     TRY(huggingface_vocabulary(t, a, description, name, &texts));
     TRY(huggingface_begin(t, description, name));

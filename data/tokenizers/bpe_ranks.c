@@ -21,7 +21,8 @@ static Status read_specials(Tokenizer *t, BpeModel *m, Arena *a, const json_t *l
             return PART_FAIL(name, "special", "expected texts and numbers that no rank has");
         char *copy = arena_text(a, text);
         if (!copy) return FAIL(E_NOMEM, "%s: special tokens", name);
-        specials[t->special_count++] = (Special){copy, (int64_t)strlen(copy), id};
+        specials[t->special_count++] =
+            (Special){.text = copy, .size = (int64_t)strlen(copy), .token = id};
         m->tokens[id] = (TokenBytes){(unsigned char *)copy, (int64_t)strlen(copy)};
     }
     t->end_of_text = special_end_of_text(specials, t->special_count);
@@ -60,7 +61,7 @@ Status bpe_read_ranks(Tokenizer *t, BpeModel *m, Arena *a, const json_t *descrip
     json_t *number;
     int64_t largest;
     if (!pattern || !pattern_of_name(pattern, &m->pattern))
-        return PART_FAIL(name, "pattern", "expected gpt2, cl100k or o200k");
+        return PART_FAIL(name, "pattern", "expected gpt2, gpt2_digits, cl100k, o200k or qwen2");
     if (!json_is_string(ranks) || !json_is_object(special))
         return FAIL(E_DATA, "%s: expected \"ranks\", a text, and \"special\", an object", name);
     TRY(ranks_read(&m->words, a, json_string_value(ranks), (int64_t)json_string_length(ranks), name,

@@ -106,7 +106,7 @@ Status train_bpe(Trainer *t, json_t **description)
     Pattern pattern;
     WordTable words;
     if (!t->p->pattern || !pattern_of_name(t->p->pattern, &pattern))
-        return FAIL(E_ARG, "--pattern %s: expected gpt2, cl100k or o200k",
+        return FAIL(E_ARG, "--pattern %s: expected gpt2, gpt2_digits, cl100k, o200k or qwen2",
                     t->p->pattern ? t->p->pattern : "");
     TRY(prepare_tokens(t));
     TRY(trainer_count(t, &(Count){.count = count, .settled = settled, .context = &pattern},

@@ -126,33 +126,44 @@ static Status find_vocab_size(const json_t *vocab, const json_t *added, const ch
     return OK;
 }
 
-static Status read_added(Tokenizer *t, Arena *a, const json_t *vocab, const json_t *added,
+static Status read_added_token(Arena *a, const json_t *one, const char *part, const char *name,
+                               Special *added)
+{
+    const json_t *content = json_object_get(one, "content");
+    const char *text = json_string_value(content);
+    if (!text || !*text) return PART_FAIL(name, part, "expected a text \"content\"");
+    *added = (Special){.text = arena_text(a, text),
+                       .size = (int64_t)json_string_length(content),
+                       .token = (int32_t)json_integer_value(json_object_get(one, "id")),
+                       .single_word = part_bool(one, "single_word", false),
+                       .lstrip = part_bool(one, "lstrip", false),
+                       .rstrip = part_bool(one, "rstrip", false)};
+    if (!added->text) return FAIL(E_NOMEM, "%s: added tokens", name);
+    if (!part_bool(one, "special", false)) added->normalized = part_bool(one, "normalized", true);
+    return OK;
+}
+
+static Status read_added(Tokenizer *t, Arena *a, const json_t *vocab, const json_t *list,
                          const char *name, const char **texts)
 {
-    const size_t count = json_array_size(added);
-    Special *specials = arena_take(a, (int64_t)(count * sizeof *specials));
-    if (!specials) return FAIL(E_NOMEM, "%s: %zu added tokens", name, count);
+    const size_t count = json_array_size(list);
+    Special *specials = arena_take(a, (int64_t)(count * sizeof *specials)),
+            *added = arena_take(a, (int64_t)(count * sizeof *added));
+    if (!specials || !added) return FAIL(E_NOMEM, "%s: %zu added tokens", name, count);
     for (size_t i = 0; i < count; i++) {
         char part[64];
-        const json_t *one = json_array_get(added, i), *content = json_object_get(one, "content");
-        const int32_t id = (int32_t)json_integer_value(json_object_get(one, "id"));
-        const char *text = json_string_value(content);
+        const json_t *one = json_array_get(list, i);
+        const bool is_special = part_bool(one, "special", false);
+        Special *to = is_special ? &specials[t->special_count++] : &added[t->added_count++];
         snprintf(part, sizeof part, "added_tokens[%zu]", i);
-        if (!text || !*text) return PART_FAIL(name, part, "expected a text \"content\"");
-        if (!part_bool(one, "special", false))
-            return PART_FAIL(name, part, "added tokens that are not \"special\" are not supported");
-        if (part_bool(one, "single_word", false) || part_bool(one, "lstrip", false) ||
-            part_bool(one, "rstrip", false))
-            return PART_FAIL(name, part, "single_word, lstrip and rstrip are not supported");
-        const json_t *number = json_object_get(vocab, text);
-        if (number ? json_integer_value(number) != id : texts[id] != NULL)
-            return PART_FAIL(name, part, "token %d has another text in model.vocab", (int)id);
-        texts[id] = text;
-        specials[i] = (Special){arena_text(a, text), (int64_t)json_string_length(content), id};
-        if (!specials[i].text) return FAIL(E_NOMEM, "%s: added tokens", name);
+        TRY(read_added_token(a, one, part, name, to));
+        const json_t *number = json_object_get(vocab, to->text);
+        if (number ? json_integer_value(number) != to->token : texts[to->token] != NULL)
+            return PART_FAIL(name, part, "token %d has another text in model.vocab", to->token);
+        texts[to->token] = to->text;
     }
     t->specials = specials;
-    t->special_count = (int64_t)count;
+    t->added = added;
     return OK;
 }
 
@@ -180,6 +191,7 @@ Status specials_mark(Tokenizer *t, Arena *a)
     unsigned char *marks = arena_zero(a, t->vocab_size);
     if (!marks) return FAIL(E_NOMEM, "%lld tokens", (long long)t->vocab_size);
     for (int64_t i = 0; i < t->special_count; i++) marks[t->specials[i].token] = 1;
+    for (int64_t i = 0; i < t->added_count; i++) marks[t->added[i].token] = 1;
     t->marks = marks;
     return OK;
 }

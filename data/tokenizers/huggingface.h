@@ -51,7 +51,7 @@ Status huggingface_merges(Merges *m, Arena *a, const json_t *model, const char *
 /* The special token that ends a text, "<|endoftext|>" or another of its names; -1: none. */
 int32_t special_end_of_text(const Special *specials, int64_t count);
 json_t *specials_describe(const Special *specials, int64_t count); /* as added_tokens */
-Status specials_mark(Tokenizer *t, Arena *a); /* once vocab_size and specials are there */
-bool is_special(const Tokenizer *t, int32_t token);
+Status specials_mark(Tokenizer *t, Arena *a);       /* once vocab_size and specials are there */
+bool is_special(const Tokenizer *t, int32_t token); /* or added */
 
 #endif

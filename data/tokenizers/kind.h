@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "data/tokenizer.h"
+#include "data/tokenizers/normalizer.h"
 
 #define TOKENIZER_LIST(X) X(byte) X(char) X(bpe) X(sentencepiece) X(wordpiece)
 
@@ -39,11 +40,15 @@ typedef struct TokenizerKind {
     Status (*describe)(const Tokenizer *t, Arena *a, json_t **description);
 } TokenizerKind;
 
-/* A special token: ordinary text never becomes one. */
+/* A special token: ordinary text never becomes one; or an added one that is not special: it does
+ * wherever its text is. */
 typedef struct Special {
     const char *text;
     int64_t size; /* of text */
     int32_t token;
+    bool normalized;     /* sought in normalized text */
+    bool single_word;    /* only if no word goes on beside it */
+    bool lstrip, rstrip; /* takes the white space before and after it with it */
 } Special;
 
 struct Tokenizer {
@@ -57,7 +62,10 @@ struct Tokenizer {
     bool blank_after_special; /* so do those of a text after a special token */
     const Special *specials;  /* end-of-text among them, if it has a text */
     int64_t special_count;
-    const unsigned char *marks; /* [vocab_size]: 1 for special tokens; NULL: none */
+    const Special *added; /* not special */
+    int64_t added_count;
+    Normalizer normalizer;
+    const unsigned char *marks; /* [vocab_size]: 1 for special and added tokens; NULL: none */
     const void *state;          /* private to the kind */
 };
 

@@ -37,6 +37,17 @@ static const struct {
                         "\\s+(?!\\S)|\\s+",
                         SHORT "|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}{1,3}+| ?[^" SPACE
                               "\\p{L}\\p{N}]++[\\r\\n]*+|" SPACES "*[\\r\\n]++" TAIL},
+    [PATTERN_qwen2] = {"qwen2",
+                       "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|"
+                       "\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|"
+                       "\\s+(?!\\S)|\\s+",
+                       SHORT "|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}++|\\p{N}| ?[^" SPACE
+                             "\\p{L}\\p{N}]++[\\r\\n]*+|" SPACES "*[\\r\\n]++" TAIL},
+    [PATTERN_gpt2_digits] = {"gpt2_digits",
+                             "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+|"
+                             "\\s+(?![^\\s\\p{N}])|\\s+",
+                             " ?\\p{L}++|'(?:[stmd]|re|ve|ll)|\\p{N}| ?[^" SPACE
+                             "\\p{L}\\p{N}]++|" SPACES "+(?![^" SPACE "\\p{N}])|" SPACES "+"},
     [PATTERN_o200k] = {"o200k",
                        "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*"
                        "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|"

@@ -10,8 +10,9 @@
 
 #include "autograd/base/error.h"
 
-/* The patterns of GPT-2, of cl100k (GPT-3.5, GPT-4) and of o200k (GPT-4o). */
-#define PATTERN_LIST(X) X(gpt2) X(cl100k) X(o200k)
+/* The patterns of GPT-2, of cl100k (GPT-3.5, GPT-4, also Llama 3), of o200k (GPT-4o) and of Qwen 2;
+ * gpt2_digits is that of GPT-2 after each digit was cut off (SmolLM). */
+#define PATTERN_LIST(X) X(gpt2) X(cl100k) X(o200k) X(qwen2) X(gpt2_digits)
 
 #define X(name) PATTERN_##name,
 typedef enum Pattern { PATTERN_LIST(X) PATTERNS } Pattern;

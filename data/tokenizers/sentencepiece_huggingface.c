@@ -163,6 +163,18 @@ static Status read_list(Tokenizer *t, SentencePiece *m, Arena *a, const json_t *
     return OK;
 }
 
+/* In normalized text their own texts would get blanks, too. */
+static Status check_added(const Tokenizer *t, const json_t *normalizer, const char *name)
+{
+    for (int64_t i = 0; normalizer && !json_is_null(normalizer) && i < t->added_count; i++)
+        if (t->added[i].normalized)
+            return PART_FAIL(name, "added_tokens",
+                             "token %d is sought in normalized text, which is not supported here; "
+                             "expected normalized: false",
+                             t->added[i].token);
+    return OK;
+}
+
 Status sentencepiece_read_huggingface(Tokenizer *t, SentencePiece *m, Arena *a,
                                       const json_t *description, const char *name)
 {
@@ -175,6 +187,7 @@ Status sentencepiece_read_huggingface(Tokenizer *t, SentencePiece *m, Arena *a,
     TRY(check_decoder(m, json_object_get(description, "decoder"), name));
     TRY(huggingface_vocabulary(t, a, description, name, &texts));
     TRY(huggingface_begin(t, description, name));
+    TRY(check_added(t, json_object_get(description, "normalizer"), name));
     TRY(read_list(t, m, a, model, texts, name));
     return huggingface_merges(&m->merges, a, model, name);
 }

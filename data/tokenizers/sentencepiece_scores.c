@@ -44,7 +44,8 @@ static Status read_token_of(Tokenizer *t, SentencePiece *m, Arena *a, const json
                          (long long)size, TOKEN_MAX);
     if (type == UNKNOWN) m->unknown = i;
     if (size && (type == CONTROL || type == UNKNOWN))
-        ((Special *)t->specials)[t->special_count++] = (Special){text, size, i};
+        ((Special *)t->specials)[t->special_count++] =
+            (Special){.text = text, .size = size, .token = i};
     if (type == BYTE) {
         if (byte < 0 || m->byte[byte] >= 0)
             return PART_FAIL(name, "pieces", "token %d is no byte, or one that is there before", i);

@@ -98,8 +98,90 @@ async function checkSentencePiece(texts) {
       '--marked');
 }
 
+const pattern = {
+  'Llama 3': "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+  'Qwen': "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+};
+const byteLevel = use_regex => ({ type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex });
+const split = regex => ({ type: 'Sequence',
+  pretokenizers: [{ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false }, byteLevel(false)] });
+const digits = { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, byteLevel(true)] };
+
+// A token of its own: after all others, or one of the vocabulary.
+const added = (json, content, flags = {}) => {
+  const ids = [...Object.values(json.model.vocab), ...json.added_tokens.map(one => one.id)];
+  json.added_tokens.push({ ...special(json.model.vocab[content] ?? Math.max(...ids) + 1, content), special: false, ...flags });
+};
+
+const kept = {};
+function trained(change, ...more) {
+  if (!kept[more]) {
+    run('train', '--vocab-size', 3000, '--input', 'corpus', '--output', 'trained.json', ...more);
+    kept[more] = fs.readFileSync('trained.json');
+  }
+  const json = JSON.parse(kept[more]);
+  change(json);
+  return json;
+}
+
+async function checkByteLevel(texts) {
+  fs.writeFileSync('corpus', plain() + texts.slice(0, 10).join('\n'));
+  for (const [name, regex] of Object.entries(pattern))
+    for (const ignore_merges of [false, true])
+      await same(`${name}, ignore_merges ${ignore_merges}`,
+        trained(json => { json.pre_tokenizer = split(regex); json.model.ignore_merges = ignore_merges; }), texts);
+  await same('SmolLM', trained(json => { json.pre_tokenizer = digits; }), texts);
+  await same('SmolLM, trained with its pattern', trained(() => {}, '--pattern', 'gpt2_digits'), texts);
+  await same('Qwen, trained with its pattern', trained(() => {}, '--pattern', 'qwen2'), texts);
+  await same('Llama 3, begins a text', trained(json => {
+    const end = json.added_tokens[0];
+    json.post_processor = { type: 'Sequence', processors: [byteLevel(true), { type: 'TemplateProcessing',
+      single: [{ SpecialToken: { id: end.content, type_id: 0 } }, { Sequence: { id: 'A', type_id: 0 } }],
+      pair: [{ Sequence: { id: 'A', type_id: 0 } }, { Sequence: { id: 'B', type_id: 1 } }],
+      special_tokens: { [end.content]: { id: end.content, ids: [end.id], tokens: [end.content] } } }] };
+    json.truncation = { direction: 'Right', max_length: 1 << 30, strategy: 'LongestFirst', stride: 0 };
+  }), texts);
+}
+
+// The reference has Unicode 9 to 15 in its parts; here are characters that did not change.
+async function checkNormalizers(texts) {
+  const parts = ['NFC', 'NFD', 'NFKC', 'NFKD', 'Lowercase'].map(type => ({ type }));
+  const lists = [[parts[4], parts[0]], [parts[3], parts[4]], [parts[1], parts[4], parts[2]]]
+    .map(normalizers => ({ type: 'Sequence', normalizers }));
+  const more = ['\ufdfa', '\u0958\u0344\u0390', 'A\u030a \u212b \u00c5', '\u1100\u1161\u11a8 \uac01', 'ÀÈ́ÎÕ ẞ İI ΑΣ Ⱥ',
+    'x\u0301\u0323 \u0323\u0301', 'e' + '\u0301'.repeat(50), '① ㎏ ﬃ ½ ｱ゙'];
+  for (const normalizer of parts.concat(lists)) {
+    const name = normalizer.normalizers ? normalizer.normalizers.map(one => one.type).join(', ') : normalizer.type;
+    await same(`${name}`, trained(json => { json.normalizer = normalizer; }), texts.concat(more));
+  }
+}
+
+async function checkAdded(texts) {
+  const marks = ['<tool>', 'a<tool>b', ' <tool> ', '<tool><tool>', '<too', 'x  <tool>\n\n y', '<tool_call><tool', 'word<tool>word <tool> é<tool>é',
+    '_<tool>', '1<tool>', '\u3000<tool>\u00a0z', '    if x:\n\t\treturn', '<TOOL> <Tool>', 'ⓐ<tool> \u200d<tool>', '<tool>\u0301'];
+  const flags = [{}, { lstrip: true }, { rstrip: true }, { single_word: true }, { lstrip: true, rstrip: true, single_word: true },
+    { normalized: true }, { normalized: true, lstrip: true }, { normalized: true, single_word: true }];
+  for (const normalizer of [null, { type: 'NFC' }, { type: 'Lowercase' }])
+    for (const flag of flags) {
+      const json = trained(one => { one.normalizer = normalizer; });
+      added(json, '<tool>', flag);
+      added(json, '<tool_call>', { normalized: false });
+      for (let n = 2; n < 8; n++) added(json, ' '.repeat(n), flag.normalized ? { normalized: true } : {});
+      await same(`added, ${normalizer?.type}, ${JSON.stringify(flag)}`, json, marks.concat(texts.slice(0, 10)));
+      const mixed = marks.map(text => text.replace('<tool>', '<tool><|endoftext|> '));
+      await same(`added and special, ${normalizer?.type}, ${JSON.stringify(flag)}`, json, mixed, '--marked');
+    }
+  for (const flag of [{ lstrip: true }, { rstrip: true }, { single_word: true }]) {
+    const json = trained(one => Object.assign(one.added_tokens[0], flag));
+    await same(`special, ${JSON.stringify(flag)}`, json, marks.map(text => text.replace(/<tool>/g, '<|endoftext|>')), '--marked');
+  }
+}
+
 (async () => {
   const texts = awkward().map(text => text.slice(0, 30000)).concat(['', ' ', 'x', ' x', '  x', 'x ', BLANK, `a${BLANK} b ${BLANK}`]);
   await checkSentencePiece(texts);
+  await checkByteLevel(texts);
+  await checkNormalizers(texts);
+  await checkAdded(texts);
   finish();
 })();

@@ -15,9 +15,10 @@ static Status open_checkpoint(const Config *c, CheckpointReader *r)
 }
 
 /* Settings of the model that training may change. */
-static bool is_free(const Key *k)
+static bool is_free(const Key *k, const Config *model)
 {
-    return !strcmp(k->name, "dropout");
+    const bool has_table = model->model.positions == POSITIONS_learned;
+    return !strcmp(k->name, "dropout") || (!strcmp(k->name, "context") && !has_table);
 }
 
 static bool is_same(const Config *a, const Config *b, const Key *k, char first[TEXT_MAX],
@@ -32,7 +33,7 @@ static Status take(Config *c, const Config *resolved, const Config *model, const
     char own[TEXT_MAX], theirs[TEXT_MAX];
     const char *origin = c->origin[k - config_keys];
     const bool is_set = strcmp(origin, "default") != 0;
-    if (strcmp(k->section, "model") || (is_set && is_free(k))) return OK;
+    if (strcmp(k->section, "model") || (is_set && is_free(k, model))) return OK;
     if (is_same(resolved, model, k, own, theirs) && is_set) return OK;
     if (is_set)
         return FAIL(E_CONFIG,

@@ -34,6 +34,7 @@ static Status export(const Args *a, LoadedModel *m, char *argv[])
     TRY(loaded_model_open(m, a->checkpoint, argv));
     TRY(file_make_parents(a->output));
     Status status = model_export(&e, a->format);
+    if (status == OK && e.note) fprintf(stderr, "capstan: %s\n", e.note);
     if (status == OK) status = print(a, &e);
     model_export_close(&e);
     return status;

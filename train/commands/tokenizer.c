@@ -175,8 +175,9 @@ static Status run(const Command *c, TokenizerArgs *q, int argc, char *argv[])
         OPTION_TEXT("--kind", &p->kind, "KIND", "bpe or wordpiece (default: bpe)",
                     .usage = IN_USAGE(0)),
         OPTION_TEXT("--pattern", &q->pattern, "NAME",
-                    "how BPE splits text into words: gpt2, cl100k or o200k, for training or for a "
-                    "rank file (default: gpt2)"),
+                    "how BPE splits text into words: gpt2, gpt2_digits (SmolLM), cl100k (also "
+                    "Llama 3), o200k "
+                    "or qwen2, for training or for a rank file (default: gpt2)"),
         OPTION_TEXTS("--special", specials, &p->special_count, "TOKEN",
                      "special tokens (default: <|endoftext|>; wordpiece: BERT's five)",
                      .usage = IN_USAGE(0)),

@@ -13,7 +13,8 @@ typedef struct ModelExport {
     Dtype type; /* of matrices */
     const Kind *kind;
     FileTensors tensors;
-    int64_t size; /* bytes written */
+    int64_t size;     /* bytes written */
+    const char *note; /* what a reader of the file does otherwise; NULL: nothing */
 } ModelExport;
 
 /* Writes the model to a path, completely or not at all. format: "gguf", "huggingface" or "llama2c".

@@ -53,13 +53,16 @@ static void put_model(GgufWriter *w, const ModelExport *e)
     gguf_put_u32(w, key, (uint32_t)gpt_rotated(&c->model));
 }
 
-/* llama.cpp's names for patterns that cut text into words. */
-static Status pattern_name(const Vocabulary *v, const char **name)
+/* What llama.cpp does not do to a text and to added tokens. Nor does it NFC; most text has that form. */
+static Status check_rules(const Vocabulary *v)
 {
-    *name = "gpt-2";
-    if (!v->regex) return OK;
-    return FAIL(E_ARG, "the tokenizer cuts text into words by a pattern that llama.cpp has no name "
-                       "for");
+    if (v->strips)
+        return FAIL(E_ARG, "a GGUF file has no way to express lstrip, rstrip and single_word of "
+                           "added tokens");
+    if (v->normalizer && strcmp(v->normalizer, "NFC"))
+        return FAIL(E_ARG, "a GGUF file has no way to express the tokenizer's normalizer %s",
+                    v->normalizer);
+    return OK;
 }
 
 static void put_scores(GgufWriter *w, const Vocabulary *v)
@@ -70,22 +73,25 @@ static void put_scores(GgufWriter *w, const Vocabulary *v)
     gguf_put_bool(w, "tokenizer.ggml.add_space_prefix", v->adds_blank);
 }
 
-static Status put_merges(GgufWriter *w, const Vocabulary *v)
+static Status put_merges(GgufWriter *w, ModelExport *e, const Vocabulary *v)
 {
     const char *pattern;
-    TRY(pattern_name(v, &pattern));
+    TRY(check_rules(v));
+    if (v->normalizer)
+        e->note = "llama.cpp does not normalize text (NFC), which the tokenizer does";
+    TRY(vocabulary_pattern_name(v, &pattern));
     gguf_put_text(w, "tokenizer.ggml.model", "gpt2");
     gguf_put_text(w, "tokenizer.ggml.pre", pattern);
     gguf_put_texts(w, "tokenizer.ggml.merges", v->merges, v->merge_count);
     return OK;
 }
 
-static Status put_vocabulary(GgufWriter *w, const Vocabulary *v, const Tokenizer *t)
+static Status put_vocabulary(GgufWriter *w, ModelExport *e, const Vocabulary *v, const Tokenizer *t)
 {
     if (v->scores)
         put_scores(w, v);
     else
-        TRY(put_merges(w, v));
+        TRY(put_merges(w, e, v));
     gguf_put_texts(w, "tokenizer.ggml.tokens", v->texts, v->count);
     gguf_put_i32s(w, "tokenizer.ggml.token_type", v->types, v->count);
     for (int64_t i = 0; i < v->count; i++)
@@ -96,7 +102,7 @@ static Status put_vocabulary(GgufWriter *w, const Vocabulary *v, const Tokenizer
     return OK;
 }
 
-static Status put_tokenizer(GgufWriter *w, const ModelExport *e)
+static Status put_tokenizer(GgufWriter *w, ModelExport *e)
 {
     Arena arena = {0};
     Vocabulary v;
@@ -106,7 +112,7 @@ static Status put_tokenizer(GgufWriter *w, const ModelExport *e)
         return OK;
     }
     Status status = vocabulary_open(&v, &arena, t, e->model->model.vocab_size);
-    if (status == OK) status = put_vocabulary(w, &v, t);
+    if (status == OK) status = put_vocabulary(w, e, &v, t);
     arena_free(&arena);
     return status;
 }

@@ -1,11 +1,14 @@
 /* A model as a file of llama2.c, version 0. Its program knows only RMSNorm epsilon 1e-5 and RoPE base
  * 10000. */
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "data/tokenizers/sentencepiece.h"
 #include "train/formats/export.h"
 #include "train/formats/llama2c.h"
+#include "train/formats/vocabulary.h"
 
 static Status check(const ModelExport *e)
 {
@@ -26,7 +29,7 @@ static Status check(const ModelExport *e)
         return FAIL(E_ARG,
                     "a llama2.c file has no way to express model.rope_theta = %g; only 10000",
                     c->rope_theta);
-    if (e->model->tokenizer)
+    if (e->model->tokenizer && strcmp(tokenizer_kind(e->model->tokenizer), "sentencepiece"))
         return FAIL(E_ARG, "llama2.c has no tokenizer like one of kind %s",
                     tokenizer_kind(e->model->tokenizer));
     return OK;
@@ -83,6 +86,58 @@ static Status write_file(ModelExport *e, Draft *d, const Llama2c *h)
     return draft_finish(d);
 }
 
+/* llama2.c begins a text with token 1, and finds the token of a byte at 3 + byte. */
+static Status check_tokenizer(const Vocabulary *v, const Tokenizer *t)
+{
+    bool fits = tokenizer_begins(t) && tokenizer_begin_of_text(t) == 1 && v->adds_blank;
+    for (int64_t b = 0; b < 256; b++)
+        fits &= v->count > b + 3 && v->types[b + 3] == TOKEN_BYTE &&
+                sentencepiece_byte(v->texts[b + 3]) == b;
+    return fits ? OK
+                : FAIL(E_ARG,
+                       "llama2.c has no tokenizer like this one: texts begin with token 1 and "
+                       "a blank there, and bytes are tokens 3 to 258");
+}
+
+static Status write_tokens(const Vocabulary *v, Arena *a, Draft *d)
+{
+    int32_t longest = 0;
+    for (int64_t i = 0; i < v->count; i++) {
+        int64_t size;
+        const char *text = v->texts[i] = sentencepiece_unescape(a, v->texts[i], &size);
+        if (!text) return FAIL(E_NOMEM, "tokens");
+        if (size > longest) longest = (int32_t)size;
+    }
+    TRY(draft_write(d, &longest, sizeof longest));
+    for (int64_t i = 0; i < v->count; i++) {
+        const int32_t size = (int32_t)strlen(v->texts[i]);
+        TRY(draft_write(d, &v->scores[i], sizeof *v->scores));
+        TRY(draft_write(d, &size, sizeof size));
+        TRY(draft_write(d, v->texts[i], size));
+    }
+    return draft_finish(d);
+}
+
+/* Beside the model: its name with .tokenizer.bin. */
+static Status write_tokenizer(const ModelExport *e, Draft *d)
+{
+    const Tokenizer *t = e->model->tokenizer;
+    const size_t length = strlen(e->output);
+    const bool has_end = length > 4 && !strcmp(e->output + length - 4, ".bin");
+    char path[PATH_MAX];
+    Arena arena = {0};
+    Vocabulary v;
+    snprintf(path, sizeof path, "%.*s.tokenizer.bin", (int)(has_end ? length - 4 : length),
+             e->output);
+    Status status = vocabulary_open(&v, &arena, t, e->model->model.vocab_size);
+    if (status == OK) status = check_tokenizer(&v, t);
+    if (status == OK) status = draft_open(d, path, 0);
+    if (status == OK) status = write_tokens(&v, &arena, d);
+    arena_free(&arena);
+    draft_close(d);
+    return status;
+}
+
 Status export_llama2c(ModelExport *e)
 {
     static Draft d; /* large; and the only one */
@@ -97,6 +152,7 @@ Status export_llama2c(ModelExport *e)
                        .tied = c->tied};
     TRY(export_open(e, MODEL_gguf));
     TRY(check(e));
+    if (e->model->tokenizer) TRY(write_tokenizer(e, &d));
     const Status status = write_file(e, &d, &h);
     draft_close(&d);
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "autograd/base/text.h"
+#include "data/tokenizers/huggingface.h"
 #include "train/formats/vocabulary.h"
 
 static Status read_types(const Gguf *g, Arena *a, int64_t count, int32_t **types)
@@ -34,26 +35,56 @@ static Status parse(const Gguf *g, json_t *json, Arena *a, Tokenizer **out)
     return status;
 }
 
+static bool flag(const Gguf *g, const char *key, bool fallback)
+{
+    const GgufPair *p = gguf_find(g, key);
+    return p && p->type == GGUF_bool ? *p->value != 0 : fallback;
+}
+
+static const char *control_text(const Gguf *g, const Vocabulary *v, const char *key)
+{
+    int64_t token;
+    if (!gguf_int(g, key, &token) || token < 0 || token >= v->count) return NULL;
+    return v->types[token] == TOKEN_CONTROL ? v->texts[token] : NULL;
+}
+
+/* The tokens that end and begin a text. */
+static void set_ends(const Gguf *g, const Vocabulary *v, json_t *json)
+{
+    int64_t token;
+    const char *end = control_text(g, v, "tokenizer.ggml.eos_token_id"),
+               *begin = control_text(g, v, "tokenizer.ggml.bos_token_id");
+    if (end) json_object_set_new(json, HUGGINGFACE_END, json_string(end));
+    if (!begin || !flag(g, "tokenizer.ggml.add_bos_token", false)) return;
+    gguf_int(g, "tokenizer.ggml.bos_token_id", &token);
+    json_object_set_new(json, "post_processor", vocabulary_template(begin, token));
+}
+
 static Status read_bpe(const Gguf *g, Arena *a, Tokenizer **out)
 {
     const char *pre = gguf_text(g, "tokenizer.ggml.pre", a), **texts, **merges;
     char shown[64];
     int32_t *types;
     int64_t count, merge_count;
-    if (!pre || strcmp(pre, "gpt-2"))
-        return FAIL(E_DATA, "%s: tokenizer.ggml.pre = %s is not supported; expected gpt-2", g->name,
-                    text_escape(pre ? pre : "", shown, sizeof shown));
+    Vocabulary v = {0};
+    if (!pre || !vocabulary_pattern(&v, pre))
+        return FAIL(E_DATA,
+                    "%s: tokenizer.ggml.pre = %s is not supported; expected gpt-2, smollm, dbrx, "
+                    "llama-bpe, qwen2 or gpt-4o",
+                    g->name, text_escape(pre ? pre : "", shown, sizeof shown));
     TRY(gguf_texts(g, "tokenizer.ggml.tokens", a, &texts, &count));
     TRY(gguf_texts(g, "tokenizer.ggml.merges", a, &merges, &merge_count));
     if (!texts || !merges)
         return FAIL(E_DATA, "%s: tokenizer.ggml.tokens or .merges is missing", g->name);
     TRY(read_types(g, a, count, &types));
-    const Vocabulary v = {.count = count,
-                          .texts = texts,
-                          .types = types,
-                          .merges = merges,
-                          .merge_count = merge_count};
-    return parse(g, vocabulary_json(&v), a, out);
+    v.count = count;
+    v.texts = texts;
+    v.types = types;
+    v.merges = merges;
+    v.merge_count = merge_count;
+    json_t *json = vocabulary_json(&v);
+    if (json) set_ends(g, &v, json);
+    return parse(g, json, a, out);
 }
 
 static Status read_scores(const Gguf *g, int64_t count, const unsigned char **scores)
@@ -78,12 +109,6 @@ static json_t *scored_list(const char *const *texts, const unsigned char *scores
     if ((int64_t)json_array_size(list) == count) return list;
     json_decref(list); /* a score is not finite, or a text is not UTF-8 */
     return NULL;
-}
-
-static bool flag(const Gguf *g, const char *key, bool fallback)
-{
-    const GgufPair *p = gguf_find(g, key);
-    return p && p->type == GGUF_bool ? *p->value != 0 : fallback;
 }
 
 /* The SentencePiece-like vocabularies of llama.cpp, which begin a text with a blank and begin-of-text

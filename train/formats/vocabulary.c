@@ -134,6 +134,33 @@ static const char *regex_of(Arena *a, const json_t *json)
     return regex ? arena_text(a, regex) : NULL;
 }
 
+static bool cuts_digits(const json_t *json)
+{
+    const json_t *list = json_object_get(json_object_get(json, "pre_tokenizer"), "pretokenizers");
+    const char *type = json_string_value(json_object_get(json_array_get(list, 0), "type"));
+    return type && !strcmp(type, "Digits");
+}
+
+static const char *normalizer_of(Arena *a, const json_t *json)
+{
+    const json_t *part = json_object_get(json, "normalizer"),
+                 *list = json_object_get(part, "normalizers");
+    const char *type = json_string_value(json_object_get(part, "type"));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        type = json_string_value(json_object_get(json_array_get(list, i), "type"));
+        if (type && strcmp(type, "NFC")) break;
+    }
+    return type ? arena_text(a, type) : NULL;
+}
+
+static bool strips(const json_t *added)
+{
+    static const char *const flags[] = {"lstrip", "rstrip", "single_word"};
+    for (size_t i = 0; i < 3; i++)
+        if (json_is_true(json_object_get(added, flags[i]))) return true;
+    return false;
+}
+
 /* BPE: what its tokenizer.json says. */
 static Status take_json(Vocabulary *v, Arena *a, const json_t *json)
 {
@@ -153,6 +180,7 @@ static Status take_json(Vocabulary *v, Arena *a, const json_t *json)
         v->texts[number] = arena_text(a, json_string_value(json_object_get(one, "content")));
         v->types[number] =
             json_is_true(json_object_get(one, "special")) ? TOKEN_CONTROL : TOKEN_USER;
+        v->strips |= strips(one);
     }
     v->merges = arena_take(a, (int64_t)((json_array_size(merges) + 1) * sizeof *v->merges));
     if (!v->merges) return out_of_memory(v->count);
@@ -160,6 +188,8 @@ static Status take_json(Vocabulary *v, Arena *a, const json_t *json)
         if (!(v->merges[v->merge_count++] = merge_text(a, json_array_get(merges, i))))
             return out_of_memory(v->count);
     v->regex = regex_of(a, json);
+    v->digits = cuts_digits(json);
+    v->normalizer = normalizer_of(a, json);
     v->ignore_merges = json_is_true(json_object_get(model, "ignore_merges"));
     return OK;
 }

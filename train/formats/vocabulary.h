@@ -23,7 +23,10 @@ typedef struct Vocabulary {
     int32_t *types;     /* [count] of TokenType */
     const char **merges;
     int64_t merge_count;
-    const char *regex; /* how text is cut into words; NULL: as GPT-2 */
+    const char *regex;      /* how text is cut into words; NULL: as GPT-2 */
+    bool digits;            /* each digit by itself, then as GPT-2 */
+    const char *normalizer; /* its type; NULL: none. Of a Sequence, the first that is not NFC */
+    bool strips;            /* an added token takes white space with it, or is only a whole word */
     bool ignore_merges;
     float *scores;   /* [count]: SentencePiece-like, without merges; NULL: byte-level */
     bool adds_blank; /* SentencePiece-like: one before each text */
@@ -32,6 +35,15 @@ typedef struct Vocabulary {
 /* Tokenizers of kind byte, char, bpe (byte-level) and sentencepiece. Tokens up to vocab_size that the tokenizer lacks become
  * [PAD_i]. Lives in a. E_ARG: another kind. */
 Status vocabulary_open(Vocabulary *v, Arena *a, const Tokenizer *t, int64_t vocab_size);
+
+/* llama.cpp's name for how text is cut into words: *name, borrowed. E_ARG: it has none. */
+Status vocabulary_pattern_name(const Vocabulary *v, const char **name);
+
+/* The other way round: fills regex, digits and ignore_merges. False: unknown. */
+bool vocabulary_pattern(Vocabulary *v, const char *name);
+
+/* A post-processor that puts a token before each text. */
+json_t *vocabulary_template(const char *begin, int64_t token);
 
 /* The object of a tokenizer.json, a byte-level BPE. NULL: out of memory, or a text is not UTF-8. */
 json_t *vocabulary_json(const Vocabulary *v);

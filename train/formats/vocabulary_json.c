@@ -11,14 +11,15 @@ static json_t *added_token(int64_t id, const char *text, bool special)
                      (int)special);
 }
 
-static json_t *byte_level(void)
+static json_t *byte_level(bool use_regex)
 {
     return json_pack("{s:s, s:b, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0,
-                     "trim_offsets", 1, "use_regex", 1);
+                     "trim_offsets", 1, "use_regex", (int)use_regex);
 }
 
 /* Takes everything. parts: the pre-tokenizer, post-processor and decoder. */
-static json_t *bpe_json(json_t *added, json_t *const parts[3], json_t *vocab, json_t *merges)
+static json_t *bpe_json(json_t *added, json_t *const parts[3], json_t *vocab, json_t *merges,
+                        bool ignore_merges)
 {
     return json_pack(
         "{s:s, s:n, s:n, s:o, s:n, s:o, s:o, s:o, s:{s:s, s:n, s:n, s:n, s:n, s:b, s:b, "
@@ -26,13 +27,38 @@ static json_t *bpe_json(json_t *added, json_t *const parts[3], json_t *vocab, js
         "version", "1.0", "truncation", "padding", "added_tokens", added, "normalizer",
         "pre_tokenizer", parts[0], "post_processor", parts[1], "decoder", parts[2], "model", "type",
         "BPE", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
-        "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", 0, "vocab", vocab, "merges", merges);
+        "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", (int)ignore_merges, "vocab", vocab,
+        "merges", merges);
+}
+
+static json_t *pre_tokenizer(const Vocabulary *v)
+{
+    json_t *first = NULL;
+    if (v->digits) first = json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1);
+    if (v->regex)
+        first = json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", v->regex,
+                          "behavior", "Isolated", "invert", 0);
+    if (!first) return byte_level(true);
+    return json_pack("{s:s, s:[o, o]}", "type", "Sequence", "pretokenizers", first,
+                     byte_level(!v->regex));
+}
+
+json_t *vocabulary_template(const char *begin, int64_t token)
+{
+    const json_int_t id = token;
+    return json_pack("{s:s, s:[{s:{s:s, s:i}}, {s:{s:s, s:i}}], s:[{s:{s:s, s:i}}, {s:{s:s, s:i}}, "
+                     "{s:{s:s, s:i}}], s:{s:{s:s, s:[I], s:[s]}}}",
+                     "type", "TemplateProcessing", "single", "SpecialToken", "id", begin, "type_id",
+                     0, "Sequence", "id", "A", "type_id", 0, "pair", "SpecialToken", "id", begin,
+                     "type_id", 0, "Sequence", "id", "A", "type_id", 0, "Sequence", "id", "B",
+                     "type_id", 1, "special_tokens", begin, "id", begin, "ids", id, "tokens",
+                     begin);
 }
 
 json_t *vocabulary_json(const Vocabulary *v)
 {
     json_t *vocab = json_object(), *merges = json_array(), *added = json_array();
-    json_t *const parts[3] = {byte_level(), byte_level(), byte_level()};
+    json_t *const parts[3] = {pre_tokenizer(v), byte_level(true), byte_level(true)};
     int failed = 0;
     for (int64_t i = 0; i < v->count; i++) {
         if (v->types[i] == TOKEN_UNUSED) continue;
@@ -43,7 +69,7 @@ json_t *vocabulary_json(const Vocabulary *v)
     }
     for (int64_t i = 0; i < v->merge_count; i++)
         failed |= json_array_append_new(merges, json_string(v->merges[i]));
-    json_t *json = bpe_json(added, parts, vocab, merges);
+    json_t *json = bpe_json(added, parts, vocab, merges, v->ignore_merges);
     if (!failed) return json;
     json_decref(json);
     return NULL;
@@ -63,7 +89,7 @@ static json_t *char_json(const Tokenizer *t)
                             json_integer(i));
     }
     json_array_append_new(added, added_token(tokenizer_end_of_text(t), vocabulary_end(t), true));
-    return bpe_json(added, parts, vocab, json_array());
+    return bpe_json(added, parts, vocab, json_array(), false);
 }
 
 static Status byte_json(const Tokenizer *t, Arena *a, json_t **json)

@@ -268,14 +268,7 @@ static json_t *decoder(const Vocabulary *v)
 static json_t *post_processor(const Vocabulary *v, const Tokenizer *t)
 {
     const int32_t begin = tokenizer_begin_of_text(t);
-    if (!tokenizer_begins(t)) return json_null();
-    return json_pack("{s:s, s:[{s:{s:s, s:i}}, {s:{s:s, s:i}}], s:[{s:{s:s, s:i}}, {s:{s:s, s:i}}, "
-                     "{s:{s:s, s:i}}], s:{s:{s:s, s:[i], s:[s]}}}",
-                     "type", "TemplateProcessing", "single", "SpecialToken", "id", v->texts[begin],
-                     "type_id", 0, "Sequence", "id", "A", "type_id", 0, "pair", "SpecialToken",
-                     "id", v->texts[begin], "type_id", 0, "Sequence", "id", "A", "type_id", 0,
-                     "Sequence", "id", "B", "type_id", 1, "special_tokens", v->texts[begin], "id",
-                     v->texts[begin], "ids", (int)begin, "tokens", v->texts[begin]);
+    return tokenizer_begins(t) ? vocabulary_template(v->texts[begin], begin) : json_null();
 }
 
 static json_t *model(const Vocabulary *v, json_t *merges)

@@ -95,6 +95,10 @@ typedef struct Attention {
     /* [heads]: ALiBi, adds -slope |i - j|; the last query is at the last key. NULL: none. */
     const double *slopes;
     AttentionRows rows;
+    /* [kv_heads]: sliding windows. Row i of a segment sees, of the keys that `rows` gives it, those
+     * less than this many positions away: w keys of the past, its own included, and where it sees
+     * ahead as many there. The last query is at the last key. 0: no window. NULL: none at all. */
+    const int64_t *windows;
     Dropout dropout; /* of the weights */
     AttentionStats stats;
 } Attention;

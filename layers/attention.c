@@ -17,21 +17,19 @@ void attention_init(AttentionLayer *a, Params *p, const char *prefix, const GptC
 {
     a->kind = attention_kind(c, layer);
     snprintf(a->scope, sizeof a->scope, "%s", prefix);
-    a->self = a->kind->init(p, prefix, c, seed);
-}
-
-/* The keys that rows see in a layer: the same in all layers so far. */
-static AttentionRows rows_of(const GptInput *in, int64_t layer)
-{
-    (void)layer;
-    return in->attention;
+    a->self = a->kind->init(p, prefix, c, layer, seed);
 }
 
 Tensor *attention_forward(const AttentionLayer *a, const Gpt *g, Tape *t, Tensor *x,
                           Tensor *residual, const GptInput *in, int64_t layer)
 {
-    AttentionCall call = {
-        .gpt = g, .tape = t, .x = x, .residual = residual, .in = in, .rows = rows_of(in, layer)};
+    AttentionCall call = {.gpt = g,
+                          .tape = t,
+                          .x = x,
+                          .residual = residual,
+                          .in = in,
+                          .rows = in->attention,
+                          .layer = layer};
     if (in->stats) call.stats = in->stats[layer];
     if (in->cache) call.cache = cache_layer(g->config, in->cache, layer);
     tape_scope(t, a->scope);

@@ -14,20 +14,21 @@ typedef struct AttentionCall {
     const GptInput *in;
     AttentionRows rows;   /* the keys that each row sees in this layer */
     AttentionStats stats; /* fields that are not NULL are filled */
-    real *cache;          /* this layer's part of in->cache: cache_layer(); NULL: none */
+    int64_t layer;
+    real *cache; /* this layer's part of in->cache: cache_layer(); NULL: none */
 } AttentionCall;
 
 struct AttentionKind {
     /* Declares the parameters under prefix ("blocks.3.attn") and returns the layer's own data, in
      * p's arena; NULL after a fault, which p holds. seed: of dropout. */
-    void *(*init)(Params *p, const char *prefix, const GptConfig *c, uint64_t seed);
+    void *(*init)(Params *p, const char *prefix, const GptConfig *c, int64_t layer, uint64_t seed);
 
     /* [R, C]. self: what init returned. */
     Tensor *(*forward)(const void *self, const AttentionCall *call);
 
-    /* Numbers in the KV cache that one stream of `tokens` tokens takes in one layer. The first
+    /* Numbers in the KV cache that one stream of `tokens` tokens takes in a layer. The first
      * cache_count(n) numbers of a stream must be all that its first n tokens need. */
-    int64_t (*cache_count)(const GptConfig *c, int64_t tokens);
+    int64_t (*cache_count)(const GptConfig *c, int64_t layer, int64_t tokens);
 };
 
 /* Softmax over the keys that a row sees, grouped queries (attention_softmax.c). */

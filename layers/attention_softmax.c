@@ -1,17 +1,18 @@
 /* Self-attention: projections to q, k and v, softmax(scale q k^T) v in each head, output projection
  * (Vaswani et al. 2017, section 3.2; grouped queries: Ainslie et al. 2023, arXiv:2305.13245). */
-#include <string.h>
-
 #include "layers/attention.h"
-#include "layers/cache.h"
+#include "layers/attention_cache.h"
 #include "layers/positions.h"
 #include "layers/residual.h"
 #include "layers/width.h"
+#include "layers/windows.h"
 
 typedef struct Softmax {
     Tensor *qkv, *qkv_bias;  /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
     Tensor *out, *out_bias;  /* [C, heads head_width] */
     Tensor *q_norm, *k_norm; /* [head_width]; only with qk_norm_weight */
+    int64_t *windows;        /* [kv_heads]; NULL: every head sees all keys */
+    double theta;            /* of RoPE */
     Rng drop_weights, drop_out;
 } Softmax;
 
@@ -25,7 +26,16 @@ static int64_t q_width_of(const GptConfig *c)
     return c->heads * gpt_head_width(c);
 }
 
-static void *init(Params *p, const char *prefix, const GptConfig *c, uint64_t seed)
+static void windows_init(Softmax *a, Params *p, const GptConfig *c, int64_t layer)
+{
+    a->theta = c->rope_theta;
+    if (!windows_any(c, layer)) return;
+    if (c->windows_theta > 0) a->theta = c->windows_theta;
+    a->windows = residual_layer(p, c->kv_heads * (int64_t)sizeof *a->windows);
+    for (int64_t h = 0; a->windows && h < c->kv_heads; h++) a->windows[h] = windows_of(c, layer, h);
+}
+
+static void *init(Params *p, const char *prefix, const GptConfig *c, int64_t layer, uint64_t seed)
 {
     const int64_t q_width = q_width_of(c), kv_width = kv_width_of(c);
     Softmax *a = residual_layer(p, sizeof *a);
@@ -47,37 +57,10 @@ static void *init(Params *p, const char *prefix, const GptConfig *c, uint64_t se
         a->q_norm = params_vector(p, prefix, "q_norm.weight", gpt_head_width(c), 1);
         a->k_norm = params_vector(p, prefix, "k_norm.weight", gpt_head_width(c), 1);
     }
+    windows_init(a, p, c, layer);
     a->drop_weights = residual_stream(seed, prefix, "weights");
     a->drop_out = residual_stream(seed, prefix, "out");
     return a;
-}
-
-/* A token's key, then its value. */
-static int64_t cache_numbers(const GptConfig *c, int64_t tokens)
-{
-    return tokens * 2 * kv_width_of(c);
-}
-
-/* Appends the input's keys (columns of k) and values (of v) to their streams. Returns [rows, 2
- * kv_width]: the rows of the one stream that was read, or, for several streams, of all of them,
- * capacity rows each. */
-static Tensor *append(const AttentionCall *call, const Tensor *k, int64_t k_column, const Tensor *v,
-                      int64_t v_column)
-{
-    const GptCache *cache = call->in->cache;
-    const AttentionRows *rows = &call->rows;
-    const int64_t width = kv_width_of(call->gpt->config), size = width * (int64_t)sizeof(real);
-    for (int64_t s = 0; s < rows->segments; s++) {
-        real *to = call->cache + (cache->stream[s] * cache->capacity + cache->length) * 2 * width;
-        for (int64_t i = rows->queries[s]; i < rows->queries[s + 1]; i++, to += 2 * width) {
-            memcpy(to, k->data + i * shape_last(k->shape) + k_column, (size_t)size);
-            memcpy(to + width, v->data + i * shape_last(v->shape) + v_column, (size_t)size);
-        }
-    }
-    const int64_t first = rows->segments > 1 ? 0 : cache->stream[0] * cache->capacity,
-                  count = rows->segments > 1 ? cache->streams * cache->capacity
-                                             : cache->length + call->in->rows;
-    return tape_wrap(call->tape, SHAPE(count, 2 * width), call->cache + first * 2 * width);
 }
 
 /* Queries and keys, side by side, as the scores take them: normalised, and turned to their
@@ -91,7 +74,7 @@ static Tensor *prepare(const Softmax *a, const AttentionCall *call, Tensor *qkv)
                  .normalize = c->qk_norm,
                  .eps = c->norm_eps,
                  .rotate = rotate && !a->q_norm,
-                 .theta = c->rope_theta,
+                 .theta = a->theta,
                  .positions = call->in->positions,
                  .rotated = gpt_rotated(c)};
     if (!rotate && !c->qk_norm) return qkv;
@@ -119,11 +102,12 @@ static Tensor *forward(const void *self, const AttentionCall *call)
                       .scale = width_score_scale(c),
                       .slopes = g->slopes,
                       .rows = call->rows,
+                      .windows = a->windows,
                       .dropout = residual_dropout(g, in, a->drop_weights),
                       .stats = call->stats};
     Tensor *k = q, *v = qkv;
     if (call->cache && q && qkv) {
-        k = v = append(call, q, attr.k_column, qkv, attr.v_column);
+        k = v = attention_cache_append(call, q, attr.k_column, qkv, attr.v_column, &attr.rows);
         attr.k_column = 0;
         attr.v_column = kv_width_of(c);
     }
@@ -131,4 +115,4 @@ static Tensor *forward(const void *self, const AttentionCall *call)
     return residual_linear(g, t, mixed, a->out, a->out_bias, call->residual, in, a->drop_out);
 }
 
-const AttentionKind attention_softmax = {init, forward, cache_numbers};
+const AttentionKind attention_softmax = {init, forward, attention_cache_count};

@@ -8,7 +8,7 @@
 static int64_t count_below(const GptConfig *c, int64_t layers, int64_t tokens)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i < layers; i++) count += attention_kind(c, i)->cache_count(c, tokens);
+    for (int64_t i = 0; i < layers; i++) count += attention_kind(c, i)->cache_count(c, i, tokens);
     return count;
 }
 
@@ -27,8 +27,8 @@ void cache_split(const GptConfig *c, GptCache *cache, int64_t streams)
     INVARIANT(streams <= cache->streams);
     for (int64_t i = 0; i < c->layers; i++) {
         const AttentionKind *kind = attention_kind(c, i);
-        const int64_t stride = kind->cache_count(c, cache->capacity),
-                      used = kind->cache_count(c, cache->length);
+        const int64_t stride = kind->cache_count(c, i, cache->capacity),
+                      used = kind->cache_count(c, i, cache->length);
         real *first = cache_layer(c, cache, i);
         for (int64_t k = 1; k < streams; k++)
             memcpy(first + k * stride, first, (size_t)used * sizeof *first);

@@ -13,6 +13,7 @@
 #include "layers/positions.h"
 #include "layers/residual.h"
 #include "layers/width.h"
+#include "layers/windows.h"
 
 void gpt_resolve(GptConfig *c)
 {
@@ -43,6 +44,7 @@ Status gpt_check(const GptConfig *c)
     if (c->heads % c->kv_heads)
         return FAIL(E_CONFIG, "model.kv_heads = %lld does not divide model.heads = %lld",
                     (long long)c->kv_heads, (long long)c->heads);
+    TRY(windows_check(c));
     const PositionKind *kind = position_kind(c);
     return kind->check ? kind->check(c) : OK;
 }

@@ -92,6 +92,11 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     CHOICE(S, attention_scale, auto, AttentionScale, ATTENTION_SCALE_CHOICES, \
          "divisor of the attention scores: sqrt(head width), head width (linear) or 1 (none); " \
          "auto: sqrt, or linear with muP") \
+    TEXT(S, windows, "full", \
+         "sliding windows: keys that a row sees, its own included. full, or a number: 64; by layer, " \
+         "repeated: 64,64,full; by key head, repeated: 8/full", SETTING_ADDED) \
+    REAL(S, windows_theta,       0,     0,    1e12, \
+         "rope_theta of the layers that have a window; 0: rope_theta", SETTING_ADDED) \
     REAL(S, embed_std,        0.02,  1e-6,      10, \
          "initial std of the token embedding; 1, with tied = false, is another guard against " \
          "loss spikes") \

@@ -114,6 +114,23 @@ Test(packed_model, packed_equals_unpacked)
         }
 }
 
+Test(packed_model, packed_equals_unpacked_in_windows)
+{
+    static double full[TOKENS], alone[TOKENS], packed[TOKENS];
+    for (int p = 0; p < 4; p++)
+        for (int o = 0; o < 3; o++) {
+            losses_of(SETTINGS(positions[p], prompts[o], sees[o]), full);
+            losses_of(SETTINGS("data.pack_depth=1", "model.windows=5,2/full", positions[p],
+                               prompts[o], sees[o]),
+                      alone);
+            losses_of(SETTINGS("model.windows=5,2/full", positions[p], prompts[o], sees[o]),
+                      packed);
+            cr_expect_lt(difference(packed, alone), 50 * CLOSE, "%s %s: %g", positions[p], sees[o],
+                         difference(packed, alone));
+            cr_expect_gt(difference(full, alone), 1e-4, "the windows change something");
+        }
+}
+
 #ifndef CAPSTAN_DOUBLE
 /* In bfloat16 too: a product's sums may be taken in another order where there are more rows, and then the rounding
  * of one of its numbers may fall the other way, by BF16_ROUNDING of it. What that does to the loss of a document is

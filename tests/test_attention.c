@@ -15,10 +15,11 @@
 enum { HEADS = 4, KV = 2, WIDTH = 20, WIDEST = 37, SEGMENTS = 4, ROWS_MAX = 320 };
 enum { COLUMNS = (HEADS + KV) * WIDTH + KV * WIDEST, OUT_MAX = HEADS * WIDEST };
 #define OUT (HEADS * value)
-enum { CAUSAL, PREFIX, WINDOW, DROPOUT, KINDS };
+enum { CAUSAL, PREFIX, WINDOW, DROPOUT, SLIDING, SLIDING_PREFIX, KINDS };
 
 static const int lengths[SEGMENTS] = {70, 3, 41, 130};
 static const double slopes[HEADS] = {.5, .25, .125, .0625};
+static const int64_t windows[KV] = {21, 5};
 static Tape tape;
 static bool low;          /* rows are bfloat16 */
 static int value = WIDTH; /* width of a head's values */
@@ -49,7 +50,22 @@ typedef struct Run {
 static void interval(int kind, int i, int32_t *first, int32_t *end)
 {
     *first = kind == WINDOW && i > 20 ? i - 20 : 0;
-    *end = kind == PREFIX && i < 13 ? 13 : i + 1;
+    *end = (kind == PREFIX || kind == SLIDING_PREFIX) && i < 13 ? 13 : i + 1;
+}
+
+static bool slides(int kind)
+{
+    return kind == SLIDING || kind == SLIDING_PREFIX;
+}
+
+/* The same, within the window of head h. */
+static void head_interval(int kind, int i, int h, int32_t *first, int32_t *end)
+{
+    const int32_t window = (int32_t)windows[h * KV / HEADS];
+    interval(kind, i, first, end);
+    if (!slides(kind)) return;
+    while (i - *first >= window) ++*first;
+    while (*end - 1 - i >= window) --*end;
 }
 
 /* A row's numbers depend on its segment and its place there alone. */
@@ -79,9 +95,10 @@ static Attention attributes(int kind, Run *r)
     a.value_width = value == WIDTH ? 0 : value;
     a.k_column = HEADS * WIDTH;
     a.v_column = (HEADS + KV) * WIDTH;
-    a.slopes = kind == WINDOW ? slopes : NULL;
+    a.slopes = kind == WINDOW || slides(kind) ? slopes : NULL;
+    a.windows = slides(kind) ? windows : NULL;
     a.rows = (AttentionRows){r->segments, r->begin, r->begin, r->first, r->end, NULL};
-    if (kind == CAUSAL || kind == DROPOUT) a.rows.first = a.rows.end = NULL;
+    if (kind == CAUSAL || kind == DROPOUT || kind == SLIDING) a.rows.first = a.rows.end = NULL;
     if (kind == DROPOUT) a.dropout = (Dropout){rng_stream(3, "drop"), 5, r->first_row, .25};
     if (!r->silent) a.stats = (AttentionStats){r->max_logit, r->entropy, &r->seeing};
     return a;
@@ -318,11 +335,11 @@ static double row_by_loops(int kind, const Run *r, int begin, int i, int h, doub
                *v = x + (HEADS + KV) * WIDTH + h * KV / HEADS * value;
     double max = -INFINITY, sum = 0, score[ROWS_MAX];
     int32_t first, end;
-    interval(kind, i, &first, &end);
+    head_interval(kind, i, h, &first, &end);
     for (int j = first; j < end; j++) {
         score[j] = 0;
         for (int c = 0; c < WIDTH; c++) score[j] += .3 * (double)q[c] * k[j * COLUMNS + c];
-        if (kind == WINDOW) score[j] -= slopes[h] * abs(i - j);
+        if (kind == WINDOW || slides(kind)) score[j] -= slopes[h] * abs(i - j);
         max = fmax(max, score[j]);
     }
     for (int j = first; j < end; j++) sum += exp(score[j] - max);

@@ -13,8 +13,8 @@
 #include "autograd/kernels/bf16.h"
 
 /* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other
- * keys; CROSS: any number of keys. */
-enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, KINDS };
+ * keys; CROSS: any number of keys. SLIDING: as CAUSAL, in a window. */
+enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, SLIDING, KINDS };
 
 typedef struct Sizes {
     int queries, keys, width, values, group; /* width of a head in q and k, values: in v and y */
@@ -101,8 +101,9 @@ static Case open_case(int kind, Sizes s)
                           .dq = {c.dq, c.step},
                           .dk = {c.dk, c.step},
                           .dv = {c.dv, c.step},
-                          .first = kind == CAUSAL ? NULL : c.first,
-                          .end = kind == CAUSAL ? NULL : c.end,
+                          .first = kind == CAUSAL || kind == SLIDING ? NULL : c.first,
+                          .end = kind == CAUSAL || kind == SLIDING ? NULL : c.end,
+                          .window = kind == SLIDING ? 41 : 0,
                           .scale = .3,
                           .slopes = kind == WINDOW || kind == CROSS ? c.slopes : NULL,
                           .log_sum = c.log_sum,

@@ -144,6 +144,16 @@ static const struct {
     {"data:\n  path: a\x01\n", "a.yaml:2:10: control characters are not allowed"},
     {"model:\n  heads: 5\n  width: 128\n", "a.yaml:2:10: model.heads = 5 does not divide model.width = 128 (model.width: a.yaml:3:10)"},
     {"model:\n  kv_heads: 3\n", "a.yaml:2:13: model.kv_heads = 3 does not divide model.heads = 4 (model.heads: default)"},
+    {"model:\n  windows: 64,,full\n", "a.yaml:2:12: model.windows = 64,,full: \"\" should be full or 1 to 64 keys (model.context)"},
+    {"model:\n  windows: 0\n", "model.windows = 0: \"0\" should be full or 1 to 64 keys"},
+    {"model:\n  windows: 65, full\n", "model.windows = 65, full: \"65\" should be full or 1 to 64 keys"},
+    {"model:\n  windows: 99999999999999999999\n", "should be full or 1 to 64 keys"},
+    {"model:\n  windows: -1\n", "\"-1\" should be full or 1 to 64 keys"},
+    {"model:\n  windows: half\n", "\"half\" should be full or 1 to 64 keys"},
+    {"model:\n  windows: 8/\n", "\"\" should be full or 1 to 64 keys"},
+    {"model:\n  windows: 8/16\n  heads: 3\n  width: 96\n", "model.windows = 8/16: the 2 windows of \"8/16\" do not divide the 3 key heads (model.kv_heads)"},
+    {"model:\n  windows_theta: 100\n  positions: rope\n", "model.windows_theta = 100 needs a layer with a window (model.windows)"},
+    {"model:\n  windows_theta: 100\n  windows: 8\n", "model.windows_theta = 100 needs model.positions = rope"},
     {"model:\n  positions: rope\n  width: 12\n", "model.positions = rope needs an even head width"},
     {"model:\n  positions: sinusoidal\n  width: 9\n  heads: 3\n", "model.positions = sinusoidal needs an even model.width"},
     {"optim:\n  lr: 1e-4\n  min_lr: 2e-4\n", "a.yaml:3:11: optim.min_lr = 0.0002 is above optim.lr = 0.0001"},
@@ -514,6 +524,8 @@ Test(config, what_is_written_reads_back)
             random_text(rng, &at, c.origin[i]);
         }
         c.model.qk_norm_weight &= c.model.qk_norm;
+        strcpy(c.model.windows, "1,full");
+        if (c.model.positions != POSITIONS_rope) c.model.windows_theta = 0;
         if (c.model.norm_place != NORM_PLACE_pre) c.model.block = BLOCK_sequential;
         if (c.model.positions == POSITIONS_rope) c.model.rope_fraction = 0.5;
         if (c.optim.decay_steps == 0) c.optim.decay_steps = 1;

@@ -11,7 +11,7 @@
 #include "train/config/config.h"
 #include "train/generate/sample.h"
 
-enum { VOCAB = 257, CONTEXT = 24 };
+enum { VOCAB = 257, CONTEXT = 44 };
 
 typedef struct Model {
     Config config;
@@ -22,7 +22,7 @@ typedef struct Model {
 /* A small model with numbers large enough that its logits differ. */
 static void open_model(Model *m, int count, const char *const overrides[])
 {
-    const char *all[16] = {"model.layers=2", "model.heads=4", "model.width=32", "model.context=24"};
+    const char *all[16] = {"model.layers=2", "model.heads=4", "model.width=32", "model.context=44"};
     for (int i = 0; i < count; i++) all[4 + i] = overrides[i];
     cr_assert_eq(config_load(&m->config, NULL, 4 + count, all), OK, "%s", error_message());
     gpt_init(&m->gpt, &m->params, &m->config.model, VOCAB, 1);
@@ -67,6 +67,8 @@ static const char *const kinds[][5] = {
     {"model.positions=sinusoidal", "model.kv_heads=1"},
     {"model.positions=alibi", "model.heads=8", "model.kv_heads=2"},
     {"model.positions=none", "model.norm_place=post"},
+    {"model.positions=rope", "model.kv_heads=2", "model.windows=3,9/5,full"},
+    {"model.positions=alibi", "model.windows=7"},
     {"model.positions=rope", "model.qk_norm=true", "model.norm=rmsnorm", "model.mlp=swiglu"},
     {"model.positions=alibi", "model.qk_norm=true", "model.norm_place=sandwich",
      "model.tied=false"},
@@ -228,7 +230,7 @@ ParameterizedTest(int *which, decode, streams_are_as_alone)
                 int left = 0;
                 for (int32_t stream = 0; stream < count; stream++) {
                     const int own = count > 1 ? stream : k;
-                    if (count > 1 && own * 5 % STREAMS < i / 6 - 1) continue;
+                    if (count > 1 && own * 5 % STREAMS < i / 9 - 1) continue;
                     active[left] = stream;
                     next[left++] = (i * 37 + own * 11) % VOCAB;
                 }

@@ -1,4 +1,4 @@
-/* Seven small models that between them use most settings of a model, for tests that train one of each:
+/* Eight small models that between them use most settings of a model, for tests that train one of each:
  * test_recompute.c, test_bf16.c and, in double, gradients64.c. */
 #ifndef TESTS_VARIANTS_H
 #define TESTS_VARIANTS_H
@@ -28,6 +28,8 @@ static const char *const variants[][20] = {
      "model.dropout=0.1", "model.mlp=gelu_exact", "model.positions=rope",
      "model.rope_fraction=0.5"},
     {VARIANT_BASE, "train.microbatches=3", "model.block=parallel"},
+    {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.positions=rope",
+     "model.windows=7,3/full", "model.windows_theta=100", "model.dropout=0.1"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 

@@ -39,6 +39,7 @@ typedef struct AttentionUnit {
     AttentionMatrix dy, dq, dk, dv;                     /* for backward; data NULL: not wanted */
     bool add_q, add_k, add_v;   /* dq, dk, dv hold sums to add to, not garbage */
     const int32_t *first, *end; /* [queries]: the keys that a row sees; NULL: causal */
+    int64_t window; /* a row sees only keys less than `window` positions away; 0: no window */
     double scale;
     const double *slopes; /* [group] or NULL */
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */

@@ -97,8 +97,10 @@ static Tile tile_at(const AttentionUnit *u, int64_t head, int64_t row)
         if (see.first >= see.end) t.has_empty = true;
         t.strip[i / STRIP] = join(t.strip[i / STRIP], see);
     }
-    for (int64_t i = 0; !u->first && i < t.rows; i += STRIP)
-        t.strip[i / STRIP] = seen(u, row + (i + STRIP < t.rows ? i + STRIP : t.rows) - 1);
+    for (int64_t i = 0; !u->first && i < t.rows; i += STRIP) {
+        const Interval last = seen(u, row + (i + STRIP < t.rows ? i + STRIP : t.rows) - 1);
+        t.strip[i / STRIP] = (Interval){seen(u, row + i).first, last.end};
+    }
     for (int i = 0; i < STRIPS; i++) t.all = join(t.all, t.strip[i]);
     return t;
 }

@@ -20,8 +20,13 @@ typedef struct Interval {
 /* The keys that a row sees. */
 static inline Interval seen(const AttentionUnit *u, int64_t row)
 {
-    if (!u->first) return (Interval){0, u->keys - u->queries + row + 1};
-    return (Interval){u->first[row], u->end[row]};
+    const int64_t own = u->keys - u->queries + row;
+    Interval x = {0, own + 1};
+    if (u->first) x = (Interval){u->first[row], u->end[row]};
+    if (!u->window) return x;
+    if (x.first <= own - u->window) x.first = own - u->window + 1;
+    if (x.end > own + u->window) x.end = own + u->window;
+    return x;
 }
 
 #endif

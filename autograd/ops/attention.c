@@ -142,6 +142,9 @@ static Status shape(Node *n)
                     (long long)a->head_width, (long long)a->value_width);
     if (!(a->dropout.rate >= 0 && a->dropout.rate < 1))
         return FAIL(E_ARG, "attention: dropout %g: not in [0, 1)", a->dropout.rate);
+    for (int64_t h = 0; a->windows && h < a->kv_heads; h++)
+        if (a->windows[h] < 0)
+            return FAIL(E_ARG, "attention: a window of %lld keys", (long long)a->windows[h]);
     TRY(check_columns(n));
     TRY(check_rows(n));
     const int64_t rows = n->in[Q]->shape.dim[0];
@@ -223,6 +226,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .y_bf16 = matrix_bf16(n->out, query, head * value),
         .first = r->first ? r->first + query : NULL,
         .end = r->end ? r->end + query : NULL,
+        .window = a->windows ? a->windows[kv] : 0,
         .scale = a->scale,
         .slopes = a->slopes ? a->slopes + head : NULL,
         .log_sum = n->record ? (real *)n->keep + head * rows + query : NULL,
@@ -276,6 +280,33 @@ static void units(const void *context, int64_t begin, int64_t end, int worker)
         else
             attention_bf16_forward(p->version, now);
     }
+}
+
+/* The pairs of query and key in rows [0, rows) of causal attention with `before` keys before the
+ * first row. */
+static double causal_pairs(double rows, double before, double window)
+{
+    const double growing = window <= 0 || window >= before + rows ? rows
+                           : window > before                      ? window - before
+                                                                  : 0;
+    return growing * (before + (growing + 1) / 2) + (rows - growing) * window;
+}
+
+/* The same in one segment, for one key head. */
+static double pairs_of(const AttentionRows *r, int64_t s, int64_t window)
+{
+    const int64_t begin = r->queries[s], rows = r->queries[s + 1] - begin,
+                  before = keys_of(r, s) - rows;
+    if (!r->first) return causal_pairs((double)rows, (double)before, (double)window);
+    double pairs = 0;
+    for (int64_t i = 0; i < rows; i++) {
+        int64_t first = r->first[begin + i], end = r->end[begin + i];
+        const int64_t own = before + i;
+        if (window && first <= own - window) first = own - window + 1;
+        if (window && end > own + window) end = own + window;
+        if (end > first) pairs += (double)(end - first);
+    }
+    return pairs;
 }
 
 static int64_t rows_that_see(const AttentionRows *r)
@@ -347,17 +378,12 @@ static void backward(const Node *n)
 static void count_work(const Node *n, bool in_backward, OpWork *w)
 {
     const Attention *a = n->attr;
-    const AttentionRows *rows = &a->rows;
-    double pairs = 0;
-    for (int64_t s = 0; s < rows->segments; s++) {
-        const int64_t begin = rows->queries[s], end = rows->queries[s + 1];
-        const double queries = (double)(end - begin), before = (double)keys_of(rows, s) - queries;
-        if (!rows->first) pairs += queries * (before + (queries + 1) / 2);
-        for (int64_t i = begin; rows->first && i < end; i++)
-            if (rows->end[i] > rows->first[i]) pairs += rows->end[i] - rows->first[i];
-    }
-    w->operations =
-        (in_backward ? 4 : 2) * pairs * (double)(a->heads * (a->head_width + width_of(a, V)));
+    const int64_t group = a->heads / a->kv_heads;
+    double pairs = 0; /* of all heads */
+    for (int64_t s = 0; s < a->rows.segments; s++)
+        for (int64_t h = 0; h < a->kv_heads; h++)
+            pairs += (double)group * pairs_of(&a->rows, s, a->windows ? a->windows[h] : 0);
+    w->operations = (in_backward ? 4 : 2) * pairs * (double)(a->head_width + width_of(a, V));
 }
 
 #define INTS(...) ((const int32_t[]){__VA_ARGS__})
@@ -374,6 +400,7 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
     }
 #define HEADS(heads_, kv_heads_, width_) \
     .heads = heads_, .kv_heads = kv_heads_, .head_width = width_, .scale = .5
+#define WINDOWS(...) ((const int64_t[]){__VA_ARGS__})
 #define SLOPES       \
     (const double[]) \
     {                \
@@ -410,6 +437,19 @@ static const OpCase cases[] = {
      .attr = &(Attention){HEADS(2, 2, 2), .slopes = SLOPES,
                           .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 1, 2, 3),
                                    INTS(1, 2, 3, 4, 5, 6), NULL}}},
+    {"sliding window", SHAPES(6, 6, 2, 2, 2),
+     .attr = &(Attention){HEADS(2, 2, 2), THREE, .windows = WINDOWS(2, 0)}},
+    {"sliding window, prefix, slopes, dropout", SHAPES(6, 6, 2, 1, 2),
+     .attr = &(Attention){HEADS(2, 1, 2), .windows = WINDOWS(2), .slopes = SLOPES,
+                          .dropout = {.rate = .3},
+                          .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 0, 0, 0),
+                                   INTS(4, 4, 4, 4, 5, 6), NULL}}},
+    {"sliding window, fewer queries", SHAPES(3, 7, 2, 2, 2),
+     .attr = &(Attention){HEADS(2, 2, 2), ONE(3, 7), .windows = WINDOWS(3, 1)}},
+    {"sliding window, one query", SHAPES(1, 37, 2, 1, 3),
+     .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 37), .windows = WINDOWS(20), .slopes = SLOPES}},
+    {"sliding window, tiles", SHAPES(74, 74, 1, 1, 2),
+     .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70, .windows = WINDOWS(9)}},
     {"dropout", SHAPES(6, 6, 2, 2, 2),
      .attr = &(Attention){HEADS(2, 2, 2), THREE, .dropout = {.rate = .4, .step = 3}}},
     {"tiles", SHAPES(74, 74, 1, 1, 2), .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70}},

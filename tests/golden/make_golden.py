@@ -28,6 +28,7 @@ DEFAULTS = {
     "model.mlp": "gelu", "model.mlp_width": 96, "model.norm": "layernorm", "model.norm_place": "pre",
     "model.positions": "learned", "model.rope_theta": 10000, "model.qk_norm": False,
     "model.bias": True, "model.tied": True,
+    "model.windows": "full", "model.windows_theta": 0,
     "optim.lr": 1e-2, "optim.beta1": 0.9, "optim.beta2": 0.95, "optim.eps": 1e-8,
     "optim.weight_decay": 0.1, "optim.clip": 1.0, "optim.schedule": "cosine", "optim.warmup": 3,
     "optim.min_lr": 1e-3, "train.steps": 10, "train.batch": 4,
@@ -62,6 +63,10 @@ CASES = {
     "mqa": {**ONE, "model.kv_heads": 1},
     "gqa": {**ONE, "model.kv_heads": 2},
     "one_head": {**ONE, "model.heads": 1, "model.kv_heads": 1},
+    "windows": {**ONE, "model.windows": 5},
+    "windows_alibi": {**ONE, "model.windows": "1,7/3", "model.positions": "alibi"},
+    "windows_llama": {**LLAMA, "model.windows": "4/full,full", "model.windows_theta": 50},
+    "windows_documents": {**ONE, "model.windows": "2,6", "data.document_mask": True},
     "z_loss": {**ONE, "train.z_loss": 0.01},
     "label_smoothing": {**ONE, "train.label_smoothing": 0.1},
     "z_loss_and_smoothing": {**LLAMA, **ONE, "train.z_loss": 0.01, "train.label_smoothing": 0.1},
@@ -180,6 +185,14 @@ def rotate(x, theta):
     return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
+def windows(c, layer):
+    """The window of each key head of a layer, in tokens; more than there are: full."""
+    layers = str(c["model.windows"]).split(",")
+    heads = layers[layer % len(layers)].split("/")
+    one = [10**6 if x == "full" else int(x) for x in heads]
+    return one * (c["model.kv_heads"] // len(one))
+
+
 def logits(c, p, x):
     batch, length = x.shape
     width, heads = c["model.width"], c["model.heads"]
@@ -197,18 +210,21 @@ def logits(c, p, x):
         y = h @ p[name + ".weight"].T
         return y + p[name + ".bias"] if name + ".bias" in p else y
 
-    def attention(b, h):
+    def attention(b, h, seen):
         q, k, v = (linear(f"{b}attn.{s}", h).view(batch, length, -1, head).transpose(1, 2) for s in "qkv")
         if c["model.qk_norm"]:
             q, k = (y / torch.sqrt((y * y).mean(-1, keepdim=True) + 1e-5) for y in (q, k))
         if c["model.positions"] == "rope":
-            q, k = rotate(q, c["model.rope_theta"]), rotate(k, c["model.rope_theta"])
+            theta = c["model.windows_theta"] if min(seen) < 10**6 and c["model.windows_theta"] else c["model.rope_theta"]
+            q, k = rotate(q, theta), rotate(k, theta)
         k, v = (y.repeat_interleave(heads // c["model.kv_heads"], dim=1) for y in (k, v))
         scores = q @ k.transpose(-1, -2) / math.sqrt(head)
         i, j = torch.arange(length)[:, None], torch.arange(length)[None, :]
         if c["model.positions"] == "alibi":
             scores = scores - torch.tensor(slopes(heads), dtype=x_type)[:, None, None] * (i - j).abs()
         scores = scores.masked_fill(j > i, float("-inf"))
+        reach = torch.tensor(seen).repeat_interleave(heads // c["model.kv_heads"])[:, None, None]
+        scores = scores.masked_fill(i - j >= reach, float("-inf"))
         y = torch.softmax(scores, dim=-1) @ v
         return linear(b + "attn.out", y.transpose(1, 2).reshape(batch, length, width))
 
@@ -231,15 +247,15 @@ def logits(c, p, x):
         table[:, 0::2], table[:, 1::2] = torch.sin(angle), torch.cos(angle)
         h = h + table.to(x_type)
     for n in range(c["model.layers"]):
-        b = f"blocks.{n}."
+        b, seen = f"blocks.{n}.", windows(c, n)
         if c["model.norm_place"] == "pre":
-            h = h + attention(b, norm(b + "norm1", h))
+            h = h + attention(b, norm(b + "norm1", h), seen)
             h = h + mlp(b, norm(b + "norm2", h))
         elif c["model.norm_place"] == "post":
-            h = norm(b + "norm1", h + attention(b, h))
+            h = norm(b + "norm1", h + attention(b, h, seen))
             h = norm(b + "norm2", h + mlp(b, h))
         else:
-            h = h + norm(b + "norm1_out", attention(b, norm(b + "norm1", h)))
+            h = h + norm(b + "norm1_out", attention(b, norm(b + "norm1", h), seen))
             h = h + norm(b + "norm2_out", mlp(b, norm(b + "norm2", h)))
     if c["model.norm_place"] != "post":
         h = norm("norm", h)

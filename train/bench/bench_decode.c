@@ -26,6 +26,14 @@ typedef struct Sampler {
     Rng rng;
 } Sampler;
 
+/* Mean size of the KV cache, in numbers, while `tokens` tokens are read one by one. */
+static double mean_cache(const GptConfig *c, int64_t tokens)
+{
+    double sum = 0;
+    for (int64_t i = 1; i <= tokens; i++) sum += (double)cache_count(c, i);
+    return sum / (double)tokens;
+}
+
 static Status sampler_open(Sampler *s, const Config *c, int64_t vocab_size)
 {
     const int64_t context = c->model.context;
@@ -144,7 +152,7 @@ Status bench_decode_run(const Config *c, int64_t vocab_size, const BenchOptions 
         const double weights = (double)(account.params - account.params_lookup);
         out->streams = s.decoder.cache.streams;
         out->bytes = (config_bf16(c) ? sizeof(bf16) : sizeof(real)) * weights +
-                     sizeof(real) * (double)cache_count(&c->model, 1) * (double)out->tokens / 2;
+                     sizeof(real) * mean_cache(&c->model, out->tokens);
         status = measure(&s, o, out);
         out->prompt_work = flops / (double)context * out->prompt_rate;
     }

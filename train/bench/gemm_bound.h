@@ -31,6 +31,7 @@ typedef struct BoundProduct {
 typedef struct BoundAttention {
     int64_t heads, kv_heads, head_width, value_width;
     int64_t segments, context; /* each segment has `context` queries and keys */
+    int64_t window;            /* a query sees the last `window` keys; 0: all */
     int64_t count;
     real *qkv, *y; /* [count][rows, q k v side by side], [count][rows, heads value_width] */
     bf16 *qkv_bf16, *y_bf16; /* the same, but each head's rows side by side; or NULL */

@@ -18,6 +18,12 @@ static int64_t columns_of(const BoundAttention *a)
     return (a->heads + a->kv_heads) * a->head_width + a->kv_heads * a->value_width;
 }
 
+/* The first key that the queries from i on see. */
+static int64_t first_key(const BoundAttention *a, int64_t i)
+{
+    return a->window && i >= a->window ? i - a->window + 1 : 0;
+}
+
 /* One segment and one key head, of one attention. */
 typedef struct Unit {
     const GemmBound *b;
@@ -42,17 +48,17 @@ static void attend(const Unit *u)
     for (int64_t head = u->kv_head * group; head < (u->kv_head + 1) * group; head++)
         for (int64_t i = 0; i < a->context; i += a->query_block) {
             const int64_t left = a->context - i, m = left < a->query_block ? left : a->query_block,
-                          n = i + m;
+                          from = first_key(a, i), n = i + m - from, at = from * ld;
             const real *q = all + i * ld + head * dk;
             real *y = a->y + (u->index * rows_of(a) + row + i) * ldy + head * dv;
             if (!u->backward) {
-                gemm(GEMM_NT, m, n, dk, q, ld, k, ld, p, n, false);
-                gemm(GEMM_NN, m, dv, n, p, n, v, ld, y, ldy, false);
+                gemm(GEMM_NT, m, n, dk, q, ld, k + at, ld, p, n, false);
+                gemm(GEMM_NN, m, dv, n, p, n, v + at, ld, y, ldy, false);
             } else { /* y is used as its own gradient */
-                gemm(GEMM_NT, m, n, dv, y, ldy, v, ld, dp, n, false);
-                gemm(GEMM_NN, m, dk, n, dp, n, k, ld, dall + i * ld + head * dk, ld, false);
-                gemm(GEMM_TN, n, dv, m, p, n, y, ldy, dvalues, ld, false);
-                gemm(GEMM_TN, n, dk, m, dp, n, q, ld, dkeys, ld, false);
+                gemm(GEMM_NT, m, n, dv, y, ldy, v + at, ld, dp, n, false);
+                gemm(GEMM_NN, m, dk, n, dp, n, k + at, ld, dall + i * ld + head * dk, ld, false);
+                gemm(GEMM_TN, n, dv, m, p, n, y, ldy, dvalues + at, ld, false);
+                gemm(GEMM_TN, n, dk, m, dp, n, q, ld, dkeys + at, ld, false);
             }
         }
 }
@@ -82,16 +88,17 @@ static void attend_bf16(const Unit *u)
     for (int64_t head = u->kv_head * group; head < (u->kv_head + 1) * group; head++)
         for (int64_t i = 0; i < a->context; i += a->query_block) {
             const int64_t left = a->context - i, m = left < a->query_block ? left : a->query_block,
-                          n = i + m, first = (u->segment * a->heads + head) * a->context + i;
+                          from = first_key(a, i), n = i + m - from,
+                          first = (u->segment * a->heads + head) * a->context + i;
             const bf16 *q = all + first * dk, *dy = a->y_bf16 + y + first * dv;
             if (!u->backward) {
-                product(GEMM_NT, m, n, dk, q, k, NULL, p);
-                product(GEMM_NN, m, dv, n, p, v, a->y + y + first * dv, NULL);
+                product(GEMM_NT, m, n, dk, q, k + from * dk, NULL, p);
+                product(GEMM_NN, m, dv, n, p, v + from * dv, a->y + y + first * dv, NULL);
             } else {
-                product(GEMM_NT, m, n, dv, dy, v, NULL, p);
-                product(GEMM_NN, m, dk, n, p, k, dall + first * dk, NULL);
-                product(GEMM_NN, n, dv, m, p, dy, dall + values, NULL);
-                product(GEMM_NN, n, dk, m, p, q, dall + keys, NULL);
+                product(GEMM_NT, m, n, dv, dy, v + from * dv, NULL, p);
+                product(GEMM_NN, m, dk, n, p, k + from * dk, dall + first * dk, NULL);
+                product(GEMM_NN, n, dv, m, p, dy, dall + values + from * dv, NULL);
+                product(GEMM_NN, n, dk, m, p, q, dall + keys + from * dk, NULL);
             }
         }
 }

@@ -20,6 +20,17 @@ static void name_of(const char *scope, char name[BOUND_NAME_MAX])
     snprintf(name, BOUND_NAME_MAX, "%s", scope + length);
 }
 
+/* The longest window of the key heads; 0: one sees all keys. */
+static int64_t window_of(const Attention *a)
+{
+    int64_t longest = 0;
+    for (int64_t h = 0; a->windows && h < a->kv_heads; h++) {
+        if (!a->windows[h]) return 0;
+        if (a->windows[h] > longest) longest = a->windows[h];
+    }
+    return longest;
+}
+
 static Found find(const Node *n, const OpWork *work)
 {
     Found f = {.is_product = work->matrix.rank == 2, .is_attention = n->op == &op_attention};
@@ -39,6 +50,7 @@ static Found find(const Node *n, const OpWork *work)
                                        .value_width = shape_last(n->out->shape) / a->heads,
                                        .segments = a->rows.segments,
                                        .context = a->rows.keys[1] - a->rows.keys[0],
+                                       .window = window_of(a),
                                        .flops = work->operations};
     }
     return f;
@@ -80,7 +92,7 @@ static BoundAttention *add_attention(GemmBound *b, const BoundAttention *a)
         BoundAttention *one = &b->attentions[i];
         if (one->heads == a->heads && one->kv_heads == a->kv_heads &&
             one->head_width == a->head_width && one->value_width == a->value_width &&
-            one->context == a->context)
+            one->context == a->context && one->flops == a->flops)
             return one;
     }
     if (b->attention_count == BOUND_ATTENTIONS_MAX) return NULL;

@@ -66,10 +66,13 @@ static Status add_node(Scores *s, const Node *n)
     for (int64_t seg = 0; seg < r->segments; seg++)
         for (int64_t i = r->queries[seg]; i < r->queries[seg + 1]; i++)
             for (int64_t h = 0; h < a->heads; h++) {
-                const int64_t first = r->keys[seg] + (r->first ? r->first[i] : 0),
-                              end = r->first ? r->keys[seg] + r->end[i]
-                                             : r->keys[seg] + i - r->queries[seg] + 1,
-                              head = h * a->kv_heads / a->heads;
+                const int64_t head = h * a->kv_heads / a->heads, at = r->keys[seg],
+                              own = at + i - r->queries[seg],
+                              window = a->windows ? a->windows[head] : 0;
+                int64_t first = at + (r->first ? r->first[i] : 0),
+                        end = r->first ? at + r->end[i] : own + 1;
+                if (window && first <= own - window) first = own - window + 1;
+                if (window && end > own + window) end = own + window;
                 add_row(s, a, q->data + i * q->shape.dim[1] + a->q_column + h * a->head_width, k,
                         a->k_column + head * a->head_width, first, end < first ? first : end, work);
             }

@@ -60,10 +60,11 @@ def rmsnorm(x, w, eps):
     return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps) * w
 
 
-def attention(q, k, v):  # [heads, rows, head width]
+def attention(q, k, v, window=None):  # [heads, rows, head width]
     scores = q @ k.transpose(0, 2, 1) / np.sqrt(q.shape[-1])
     rows = scores.shape[-1]
-    scores = np.where(np.tril(np.ones((rows, rows), bool)), scores, -np.inf)
+    i, j = np.arange(rows)[:, None], np.arange(rows)
+    scores = np.where((j <= i) & (j > i - (window or rows)), scores, -np.inf)  # transformers: sliding_window_overlay
     p = np.exp(scores - scores.max(-1, keepdims=True))
     return (p / p.sum(-1, keepdims=True) @ v).transpose(1, 0, 2).reshape(rows, -1)
 
@@ -94,6 +95,16 @@ def gpt2(c, t, ids):
     return x @ t.get("lm_head.weight", t["wte.weight"]).T
 
 
+def window_of(c, layer):  # Qwen2Config, MistralConfig of transformers
+    if c["model_type"] == "mistral":
+        return c.get("sliding_window", 4096)
+    if not c.get("use_sliding_window"):
+        return None
+    types = c.get("layer_types") or ["full_attention" if i < c.get("max_window_layers", 28) else "sliding_attention"
+                                     for i in range(c["num_hidden_layers"])]
+    return c.get("sliding_window", 4096) if types[layer] == "sliding_attention" else None
+
+
 def llama(c, t, ids):
     eps, H = c["rms_norm_eps"], c["num_attention_heads"]
     KV = c.get("num_key_value_heads") or H
@@ -109,7 +120,7 @@ def llama(c, t, ids):
             q, k = rmsnorm(q, w("self_attn.q_norm.weight"), eps), rmsnorm(k, w("self_attn.k_norm.weight"), eps)
         q, k = rope(q, theta, q.shape[-1]), rope(k, theta, k.shape[-1])
         k, v = (np.repeat(y, H // KV, 0) for y in (k, v))
-        x = x + linear(attention(q, k, v), "self_attn.o_proj")
+        x = x + linear(attention(q, k, v, window_of(c, i)), "self_attn.o_proj")
         h = rmsnorm(x, w("post_attention_layernorm.weight"), eps)
         x = x + linear(act(linear(h, "mlp.gate_proj")) * linear(h, "mlp.up_proj"), "mlp.down_proj")
     x = rmsnorm(x, t["model.norm.weight"], eps)

@@ -10,6 +10,7 @@
 
 #include "autograd/base/text.h"
 #include "train/formats/huggingface.h"
+#include "train/formats/huggingface_windows.h"
 #include "train/formats/safetensors_write.h"
 #include "train/formats/vocabulary.h"
 
@@ -52,6 +53,10 @@ static json_t *config_of(const ModelExport *e)
                              "bos_token_id", begin_of_text(e), "eos_token_id", end_of_text(e));
     for (int i = 0; (s = kind_setting_at(e->kind, i)); i++) {
         if (!kind_is_stated(MODEL_huggingface, s)) continue;
+        if (s->key && !strcmp(s->key, "windows")) {
+            huggingface_put_windows(json, e->kind, &c->model);
+            continue;
+        }
         kind_value(s, c, text, sizeof text);
         json_object_set_new(json, s->names[MODEL_huggingface],
                             setting_value(kind_value_type(s), text));

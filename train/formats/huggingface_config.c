@@ -4,6 +4,7 @@
 
 #include "autograd/base/text.h"
 #include "train/formats/huggingface.h"
+#include "train/formats/huggingface_windows.h"
 
 /* The kind of scaling of RoPE that an object names: "llama3"; "default" is none. */
 static const char *scaling_of(const json_t *object)
@@ -49,6 +50,10 @@ static bool find(const void *file, const char *key, char *out, size_t size)
         if (!json_is_object(value)) value = rope;
         if (!json_is_object(value)) return false;
         snprintf(out, size, "%s", scaling_of(value));
+        return true;
+    }
+    if (!strcmp(key, "sliding_window")) {
+        huggingface_windows(file, out, size);
         return true;
     }
     if (!value || json_is_null(value)) value = json_object_get(rope, key);
@@ -115,12 +120,12 @@ static bool is_known(const Kind *kind, const char *key)
                                        "is_llama_config",
                                        "tokenizer_class",
                                        "max_window_layers",
+                                       "use_sliding_window",
+                                       "layer_types",
                                        "id2label",
                                        "label2id"};
     const KindSetting *s;
     if (*key == '_' || strstr(key, "_token_id") || !strncmp(key, "summary_", 8)) return true;
-    if ((kind == &kind_qwen2 || kind == &kind_qwen3) && !strcmp(key, "sliding_window"))
-        return true; /* use_sliding_window decides */
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
         if (!strcmp(keys[i], key)) return true;
     for (int i = 0; (s = kind_setting_at(kind, i)); i++)

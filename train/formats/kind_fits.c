@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "train/formats/huggingface_windows.h"
 #include "train/formats/kinds.h"
 
 /* Settings that change no number of a trained model, or that its tensors show. */
@@ -20,6 +21,8 @@ static bool can_say(const Kind *k, ModelFormat format, const Key *key, const Con
     char text[TEXT_MAX], word[64];
     config_value(c, key, text, sizeof text);
     if (s && format == MODEL_gguf && s->tensor) return true;
+    if (s && s->names[format] && !strcmp(key->name, "windows"))
+        return huggingface_has_windows(k, &c->model);
     if (s && s->names[format]) return !s->words || kind_word(s, text, word);
     if (!strcmp(key->name, "kv_heads")) return c->model.kv_heads == c->model.heads;
     if (!strcmp(key->name, "attention_scale") && !strcmp(text, "sqrt")) return true;

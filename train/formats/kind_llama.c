@@ -23,7 +23,6 @@ const KindSetting kind_llama_settings[] = {
     PROPERTY("num_local_experts", "%s.expert_count", "0"),
     PROPERTY("num_experts", NULL, "0"),
     PROPERTY("rope_interleaved", NULL, "false"),
-    PROPERTY("layer_types", NULL, "full_attention"),
     PROPERTY("attn_logit_softcapping", "%s.attn_logit_softcapping", "none"),
     PROPERTY("final_logit_softcapping", "%s.final_logit_softcapping", "none"),
     PROPERTY("quantization_config", NULL, "none"),
@@ -73,6 +72,7 @@ const char *const kind_llama_ignored[] = {"model.layers.*.self_attn.rotary_emb.i
                                           "model.rotary_emb.inv_freq", NULL};
 
 static const KindSetting settings[] = {
+    PROPERTY("layer_types", NULL, "full_attention"),
     SETTING_OR("bias", "attention_bias", NULL, {"false"}, .tensor = "blk.0.attn_q.bias",
                .if_present = "true", .if_absent = "false"),
     SETTING_OR("bias", "mlp_bias", NULL, {"false"}, .tensor = "blk.0.ffn_up.bias",

@@ -3,7 +3,7 @@
 
 static const KindSetting settings[] = {
     SETTING_ONLY("bias", "false"),
-    PROPERTY("sliding_window", NULL, "none"),
+    SETTING_OR("windows", "sliding_window", NULL, {NULL}),
     {0},
 };
 

@@ -6,7 +6,7 @@ static const KindSetting settings[] = {
     SETTING_ONLY("bias", "false"),
     SETTING_ONLY("qkv_bias", "true"),
     SETTING_OR("head_width", "head_dim", NULL, {"0"}), /* llama.cpp has width / heads */
-    PROPERTY("use_sliding_window", NULL, "false"),
+    SETTING_OR("windows", "sliding_window", NULL, {NULL}),
     {0},
 };
 

@@ -7,7 +7,7 @@ static const KindSetting settings[] = {
     SETTING_ONLY("qk_norm", "true"),
     SETTING_ONLY("qk_norm_weight", "true"),
     PROPERTY("attention_bias", NULL, "false"),
-    PROPERTY("use_sliding_window", NULL, "false"),
+    SETTING_OR("windows", "sliding_window", NULL, {NULL}),
     {0},
 };
 

@@ -21,6 +21,7 @@ static Tensor *declare(Params *p, const char *prefix, const char *name, Param li
 
     *new = like;
     new->rate = 1;
+    new->has_v = true;
     int length = *prefix ? snprintf(new->name, sizeof new->name, "%s.%s", prefix, name)
                          : snprintf(new->name, sizeof new->name, "%s", name);
     if (length >= PARAM_NAME_MAX)
@@ -104,6 +105,14 @@ int64_t params_named(const Params *p)
     return count;
 }
 
+int64_t params_count_v(const Params *p)
+{
+    int64_t count = 0;
+    for (const Param *one = p->first; one; one = one->next)
+        if (one->has_v) count += shape_count(one->tensor.shape);
+    return count;
+}
+
 const Param *params_at(const Params *p, int64_t index)
 {
     const Param *one = p->first;
@@ -111,15 +120,25 @@ const Param *params_at(const Params *p, int64_t index)
     return one;
 }
 
+static void take_state(Params *p)
+{
+    const int64_t size = p->count * (int64_t)sizeof(real), count_v = params_count_v(p);
+    int64_t offset = 0;
+    p->grad = take(p, size);
+    p->m = take(p, size);
+    if (count_v) p->v = take(p, count_v * (int64_t)sizeof(real));
+    if (p->scratch_count) p->scratch = take(p, p->scratch_count * (int64_t)sizeof(real));
+    for (Param *one = p->first; one; one = one->next) {
+        one->v_offset = offset;
+        if (one->has_v) offset += shape_count(one->tensor.shape);
+    }
+}
+
 Status params_alloc(Params *p, bool for_training)
 {
     const int64_t size = p->count * (int64_t)sizeof(real);
     p->value = take(p, size);
-    if (for_training) {
-        p->grad = take(p, size);
-        p->m = take(p, size);
-        p->v = take(p, size);
-    }
+    if (for_training) take_state(p);
     if (p->status) return p->status;
     for (Param *one = p->first; one; one = one->next)
         one->tensor.data = p->value + one->tensor.offset;

@@ -15,11 +15,13 @@ typedef struct Param Param;
 struct Param {
     char name[PARAM_NAME_MAX]; /* "blocks.3.mlp.up.weight": in the checkpoint, and of its stream */
     Tensor tensor;
-    real std;     /* initial values are drawn from N(0, std^2); if std is 0, */
-    real fill;    /* all are this */
-    bool decay;   /* whether weight decay applies: to every parameter of rank 2 */
-    double rate;  /* factor of the learning rate, but not of weight decay: 1 */
-    bool spanned; /* ops use it only through a span */
+    real std;         /* initial values are drawn from N(0, std^2); if std is 0, */
+    real fill;        /* all are this */
+    bool decay;       /* whether weight decay applies: to every parameter of rank 2 */
+    double rate;      /* factor of the learning rate, but not of weight decay: 1 */
+    bool spanned;     /* ops use it only through a span */
+    bool has_v;       /* whether the optimizer keeps a second moment of it: true */
+    int64_t v_offset; /* where that begins in Params.v */
     Param *next;
 };
 
@@ -39,6 +41,8 @@ typedef struct Params {
     int tensors;                /* parameters and spans: how many flags Tape.written has */
     real *value, *grad, *m, *v; /* the last three NULL if not for training */
     bf16 *bf16;                 /* value in bfloat16; NULL: not wanted */
+    real *scratch;              /* of the optimizer: what it needs within a step */
+    int64_t scratch_count;
     Status status;
 } Params;
 
@@ -59,12 +63,14 @@ Tensor *params_span(Params *p, Tensor *first, Tensor *last);
 /* A constant table that lives as long as the parameters. Zero; its data is there at once. */
 Tensor *params_constant(Params *p, Shape shape);
 
-int64_t params_named(const Params *p); /* how many parameters there are */
+int64_t params_named(const Params *p);   /* how many parameters there are */
+int64_t params_count_v(const Params *p); /* numbers of those with has_v */
 
 /* The parameter that holds number `index` of value. */
 const Param *params_at(const Params *p, int64_t index);
 
-/* for_training: grad, m, v as well; m and v are zero. E_ARG if two have one name, E_NOMEM. */
+/* for_training: grad, m, v and scratch as well; they are zero. v holds the parameters with has_v
+ * alone, in the order declared. E_ARG if two have one name, E_NOMEM. */
 Status params_alloc(Params *p, bool for_training);
 
 /* After params_alloc(): adds a bfloat16 copy of value, for tapes with Tape.bf16. E_NOMEM. */

@@ -11,6 +11,8 @@
  *     output layer, tied or not              1              1                logits / m
  *     attention                                                              scores: q k / head width
  *
+ * Lion as AdamW. With Muon, matrices of blocks learn at muon_lr at every width (optim/muon.h).
+ *
  * The widths of MLP and keys are assumed to grow with model.width. Weight decay is lr weight_decay
  * for every matrix; it does not follow the matrix's own learning rate (section B.3 there, and the
  * authors' package, which scales weight_decay by m for this). AdamW's eps is not scaled: it is far

@@ -3,72 +3,9 @@
 #include <math.h>
 
 #include "autograd/base/threads.h"
-#include "autograd/kernels/squares.h"
 #include "autograd/kernels/vector.h"
 #include "optim/param_chunks.h"
-
-void optim_resolve(OptimConfig *c, int64_t steps)
-{
-    if (c->min_lr == -1) c->min_lr = c->lr / 10;
-    if (c->decay_steps == 0) c->decay_steps = steps;
-    if (!(c->warmup_share > 0)) return;
-    c->warmup = llround(c->warmup_share * (double)steps);
-    c->resolved_share = c->warmup_share;
-    c->warmup_share = 0;
-}
-
-Status optim_check(const OptimConfig *c)
-{
-    if (c->min_lr < 0)
-        return FAIL(E_CONFIG,
-                    "optim.min_lr = %g: expected a number from 0 to optim.lr = %g, or -1 for a "
-                    "tenth of it",
-                    c->min_lr, c->lr);
-    if (c->min_lr > c->lr)
-        return FAIL(E_CONFIG, "optim.min_lr = %g is above optim.lr = %g: it must be 0 to %g",
-                    c->min_lr, c->lr, c->lr);
-    return OK;
-}
-
-typedef struct Squares {
-    const real *x;
-    ParamChunk *chunks;
-} Squares;
-
-static void square_chunk(const void *context, int64_t begin, int64_t end, int worker)
-{
-    const Squares *s = context;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++) {
-        ParamChunk *one = &s->chunks[i];
-        one->sum[0] = squares_sum(s->x + one->begin, one->end - one->begin);
-    }
-}
-
-double grad_norm(const Params *p, double *norms)
-{
-    ParamChunk chunks[CHUNKS_AT_ONCE];
-    ParamChunkCursor at = {.param = p->first};
-    double total = 0;
-    for (int count; (count = param_chunks_next(&at, false, chunks)) > 0;) {
-        threads_range(count, 1, square_chunk, &(Squares){p->grad, chunks});
-        for (int i = 0; i < count; i++) {
-            const ParamChunk *one = &chunks[i];
-            total += one->sum[0];
-            if (!norms) continue;
-            if (one->begin == one->param->tensor.offset) norms[one->number] = 0;
-            norms[one->number] += one->sum[0];
-        }
-    }
-    for (int64_t i = 0; norms && i < at.number; i++) norms[i] = sqrt(norms[i]);
-    return sqrt(total);
-}
-
-double clip_scale(double norm, double limit)
-{
-    const double scale = limit / (norm + 1e-6);
-    return limit > 0 && scale < 1 ? scale : 1;
-}
+#include "optim/penalties.h"
 
 /* The constants of one parameter's update. */
 typedef struct Update {
@@ -76,6 +13,8 @@ typedef struct Update {
     real keep; /* 1 - lr * weight decay; 1 for parameters without decay */
     real scale, beta1, beta2, rest1, rest2, root_bias2, eps;
     real size; /* of the step: step times the parameter's rate */
+    Penalties penalties;
+    int64_t v_shift; /* from a number's index to that of its v */
     double step;
 } Update;
 
@@ -83,25 +22,27 @@ enum { VALUE, CHANGE, RATIO }; /* ParamChunk.sum: of squares of these */
 
 /* The parts of an update: both at once, or one after the other if the moments determine the step's
  * size. */
-enum { MOMENTS = 1, STEP = 2, SUMS = 4 };
+enum { MOMENTS = 1, STEP = 2, SUMS = 4, PENALTIES = 8 };
 
 /* Computes in the order of PyTorch's single-tensor AdamW. sums are real, which suffices for a
  * block. */
-VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int what, real sums[3])
+VECTOR_INLINE void update_as(const Update *u, int64_t begin, int64_t end, int what, real sums[3])
 {
     const Update c = *u;
     real *restrict value = c.params->value, *restrict m = c.params->m, *restrict v = c.params->v;
     const real *restrict grad = c.params->grad;
+    const int64_t v_shift = c.v_shift;
     real values = 0, changes = 0, ratios = 0;
 #pragma omp simd reduction(+ : values, changes, ratios)
     for (int64_t i = begin; i < end; i++) {
-        real mean = m[i], square = v[i], g = 0;
+        real mean = m[i], square = v[i + v_shift], g = 0;
         if (what & MOMENTS) {
             g = grad[i] * c.scale;
+            if (what & PENALTIES) g += c.penalties.l2 * value[i];
             mean = m[i] * c.beta1 + c.rest1 * g;
-            square = v[i] * c.beta2 + c.rest2 * g * g;
+            square = square * c.beta2 + c.rest2 * g * g;
             m[i] = mean;
-            v[i] = square;
+            v[i + v_shift] = square;
         }
 #ifdef CAPSTAN_DOUBLE
         const real root = sqrt(square) / c.root_bias2;
@@ -113,7 +54,9 @@ VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int 
             ratios += ratio * ratio;
         }
         if (what & STEP) {
-            const real before = value[i], after = before * c.keep - c.size * mean / (root + c.eps);
+            const real before = value[i];
+            real after = before * c.keep - c.size * mean / (root + c.eps);
+            if (what & PENALTIES) after = penalties_shrink(after, c.penalties.l1);
             value[i] = after;
             if (what & SUMS) {
                 values += before * before;
@@ -124,6 +67,15 @@ VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int 
     sums[VALUE] = values;
     sums[CHANGE] = changes;
     sums[RATIO] = ratios;
+}
+
+/* A loop of its own for penalties, so that others do not pay for them. */
+VECTOR_INLINE void update_part(const Update *u, int64_t begin, int64_t end, int what, real sums[3])
+{
+    if (u->penalties.l1 > 0 || u->penalties.l2 > 0)
+        update_as(u, begin, end, what | PENALTIES, sums);
+    else
+        update_as(u, begin, end, what, sums);
 }
 
 VECTOR_INLINE void update_sums(const Update *u, ParamChunk *one, int what)
@@ -177,8 +129,11 @@ static void update_chunks(const void *context, int64_t begin, int64_t end, int w
     (void)worker;
     for (int64_t i = begin; i < end; i++) {
         Update u = *t->update;
-        if (!t->chunks[i].param->decay) u.keep = 1;
-        u.size = (real)(u.step * t->chunks[i].param->rate);
+        const Param *param = t->chunks[i].param;
+        if (!param->has_v) continue;
+        if (!param->decay) u.keep = 1, u.penalties = (Penalties){0};
+        u.size = (real)(u.step * param->rate);
+        u.v_shift = param->v_offset - param->tensor.offset;
         t->part(&u, &t->chunks[i]);
     }
 }
@@ -238,21 +193,12 @@ void adamw_step(Params *p, const OptimConfig *c, double lr, double grad_scale, i
         .rest2 = (real)(1 - c->beta2),
         .root_bias2 = (real)sqrt(bias2),
         .eps = (real)c->eps,
+        .penalties = penalties_of(c, lr),
         .step = lr / bias1,
     };
-    UpdateStats *s = stats;
-    for (const Param *one = p->first; stats && one; one = one->next, s++)
-        s->value = s->update = s->rms = 0;
     if (c->update_clip)
         clipped_step(&u, lr * c->weight_decay, lr / bias1, stats);
     else
         run_part(&u, stats ? update_with_sums : update, &(ParamChunkCursor){.param = p->first},
                  false, stats);
-    params_update_bf16(p);
-    s = stats;
-    for (const Param *one = p->first; stats && one; one = one->next, s++) {
-        s->value = sqrt(s->value);
-        s->update = sqrt(s->update);
-        s->rms = root_mean(one, s->rms);
-    }
 }

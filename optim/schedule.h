@@ -2,7 +2,7 @@
 #ifndef OPTIM_SCHEDULE_H
 #define OPTIM_SCHEDULE_H
 
-#include "optim/adamw.h"
+#include "optim/optim.h"
 
 /* step: from 1. c is resolved. Formulas and sources: schedule.c. */
 double learning_rate(const OptimConfig *c, int64_t step);

@@ -528,6 +528,7 @@ Test(config, what_is_written_reads_back)
         if (c.model.positions != POSITIONS_rope) c.model.windows_theta = 0;
         if (c.model.norm_place != NORM_PLACE_pre) c.model.block = BLOCK_sequential;
         if (c.model.positions == POSITIONS_rope) c.model.rope_fraction = 0.5;
+        if (c.optim.optimizer == OPTIMIZER_lion) c.optim.update_clip = false;
         if (c.optim.decay_steps == 0) c.optim.decay_steps = 1;
         c.optim.warmup_share = 0; /* as in every resolved config */
         c.optim.lr = rng_uniform(rng, at++, 0) * 1e-3;

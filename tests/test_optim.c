@@ -68,7 +68,7 @@ Test(adamw, agrees_with_pytorch)
         for (int i = 0; i < 6; i++) p.grad[35 + i] = (real)(fill(i, 29, 23 * step) * 3);
         const double norm = grad_norm(&p, NULL);
         cr_assert_float_eq(norm, golden[step - 1].norm, 20 * near);
-        adamw_step(&p, &c, 1e-2 / step, clip_scale(norm, 1), step, NULL);
+        optim_step(&p, &c, 1e-2 / step, clip_scale(norm, 1), step, NULL);
         const double *want = golden[step - 1].values;
         const double got[] = {matrix->data[0], matrix->data[2 * 7 + 3], matrix->data[34],
                               vector->data[0], vector->data[5]};
@@ -101,12 +101,12 @@ Test(adamw, gives_the_same_bits_on_any_number_of_threads)
     const size_t size = (size_t)one.count * sizeof(real);
     threads_set(1);
     const double norm = grad_norm(&one, NULL);
-    for (int step = 1; step <= 2; step++) adamw_step(&one, &c, 1e-3, 0.5, step, NULL);
+    for (int step = 1; step <= 2; step++) optim_step(&one, &c, 1e-3, 0.5, step, NULL);
     for (int threads = 2; threads <= 4; threads++) {
         large(&more);
         threads_set(threads);
         cr_assert_eq(grad_norm(&more, NULL), norm);
-        for (int step = 1; step <= 2; step++) adamw_step(&more, &c, 1e-3, 0.5, step, NULL);
+        for (int step = 1; step <= 2; step++) optim_step(&more, &c, 1e-3, 0.5, step, NULL);
         cr_assert_eq(memcmp(one.value, more.value, size), 0);
         cr_assert_eq(memcmp(one.m, more.m, size), 0);
         cr_assert_eq(memcmp(one.v, more.v, size), 0);
@@ -122,7 +122,7 @@ Test(adamw, decays_matrices_only)
     large(&p);
     large(&before);
     memset(p.grad, 0, (size_t)p.count * sizeof(real));
-    adamw_step(&p, &c, 0.5, 1, 1, NULL);
+    optim_step(&p, &c, 0.5, 1, 1, NULL);
     for (const Param *one = p.first; one; one = one->next)
         for (int64_t i = 0; i < shape_count(one->tensor.shape); i++) {
             const int64_t at = one->tensor.offset + i;

@@ -2,6 +2,8 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "autograd/base/threads.h"
 #include "train/plan/plan.h"
@@ -106,6 +108,35 @@ ParameterizedTest(int *which, plan, estimates_the_memory_of_activations)
               1e-6 * estimate, 1e-6 * truth);
     probe_close(&probe);
     plan_close(&p);
+}
+
+/* What is taken for parameters, less what AdamW takes. */
+Test(plan, knows_the_memory_of_optimizers)
+{
+    static Config c;
+    int64_t taken[3], planned[3];
+    for (int o = 0; o < 3; o++) {
+        char optimizer[32];
+        snprintf(optimizer, sizeof optimizer, "optim.optimizer=%s", optimizer_text((Optimizer)o));
+        const char *const overrides[] = {"model.layers=2", "model.width=32", "model.context=16",
+                                         "train.batch=2", optimizer};
+        Plan p;
+        Probe probe;
+        load(&c, 5, overrides);
+        threads_set(2);
+        cr_assert_eq(plan_make(&p, &c, 50), OK, "%s", error_message());
+        cr_assert_eq(probe_open(&probe, &c, 50), OK, "%s", error_message());
+        taken[o] = probe.params.arena.taken;
+        planned[o] = p.optimizer_size;
+        cr_expect_eq(p.total_size, p.value_size + p.gradient_size + p.optimizer_size +
+                                       p.activation_size + p.image_size);
+        probe_close(&probe);
+        plan_close(&p);
+    }
+    for (int o = 1; o < 3; o++)
+        cr_expect_leq(llabs(taken[o] - taken[0] - (planned[o] - planned[0])), 128, "%s: %lld, %lld",
+                      optimizer_text((Optimizer)o), (long long)(taken[o] - taken[0]),
+                      (long long)(planned[o] - planned[0]));
 }
 
 Test(plan, measures_and_leaves_the_rest_as_it_was)

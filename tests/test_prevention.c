@@ -191,10 +191,10 @@ Test(prevention, beta2_says_how_long_a_spike_is_remembered)
         params_vector(&p, "", "a", 1, 0);
         MUST(params_alloc(&p, true));
         p.grad[0] = 1000;
-        adamw_step(&p, &c, 1e-3, 1, 1, NULL);
+        optim_step(&p, &c, 1e-3, 1, 1, NULL);
         const double spike = p.v[0];
         p.grad[0] = 0;
-        for (int64_t i = 0; i < half; i++) adamw_step(&p, &c, 1e-3, 1, i + 2, NULL);
+        for (int64_t i = 0; i < half; i++) optim_step(&p, &c, 1e-3, 1, i + 2, NULL);
         cr_assert(fabs((double)p.v[0] / spike - 0.5) < 0.03, "beta2 %g: %g", beta2[k],
                   (double)p.v[0] / spike);
         params_free(&p);

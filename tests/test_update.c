@@ -6,7 +6,7 @@
 
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
-#include "optim/adamw.h"
+#include "optim/optim.h"
 
 enum { NAMED = 4 };
 
@@ -55,7 +55,7 @@ Test(update_clip, agrees_with_the_paper)
     for (int step = 1; step <= 5; step++) {
         for (int i = 0; i < 35; i++) p.grad[i] = (real)(fill(i, 13, 17 * step) * pow(3, step));
         for (int i = 0; i < 6; i++) p.grad[35 + i] = (real)(fill(i, 29, 23 * step) / pow(3, step));
-        adamw_step(&p, &clipped, 1e-2 / step, 1, step, s);
+        optim_step(&p, &clipped, 1e-2 / step, 1, step, s);
         for (int k = 0; k < 2; k++) {
             expect(s[k].rms, golden[step - 1][k][0], step, "RMS_t");
             expect(s[k].value, golden[step - 1][k][1], step, "length");
@@ -96,7 +96,7 @@ static double train(Params *p, const OptimConfig *c, double *norms, UpdateStats 
     for (int step = 1; step <= 3; step++) {
         gradient(p, step);
         norm = grad_norm(p, norms);
-        adamw_step(p, c, 1e-3, 0.5, step, stats);
+        optim_step(p, c, 1e-3, 0.5, step, stats);
     }
     return norm;
 }
@@ -148,7 +148,7 @@ Test(telemetry, is_what_its_names_say)
     train(&p, &plain, NULL, NULL);
     gradient(&p, 4);
     const double norm = grad_norm(&p, norms);
-    adamw_step(&p, &plain, 1e-3, 0.5, 4, stats);
+    optim_step(&p, &plain, 1e-3, 0.5, 4, stats);
     int k = 0;
     for (const Param *one = p.first; one; one = one->next, k++) {
         const int64_t first = one->tensor.offset, count = shape_count(one->tensor.shape);
@@ -179,7 +179,7 @@ Test(telemetry, of_nothing_is_nothing)
     UpdateStats stats[NAMED];
     large(&p);
     cr_assert_eq(grad_norm(&p, norms), 0);
-    adamw_step(&p, &(OptimConfig){.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8}, 1e-3, 1, 1, stats);
+    optim_step(&p, &(OptimConfig){.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8}, 1e-3, 1, 1, stats);
     for (int k = 0; k < NAMED; k++) {
         cr_assert_eq(norms[k], 0);
         cr_assert_eq(stats[k].update, 0);
@@ -222,7 +222,7 @@ ParameterizedTest(int *index, telemetry, first_huge_gradient)
             const double size = step == spikes[*index].step ? 1000 : 1;
             for (int64_t i = 0; i < COUNT; i++) p.grad[i] = (real)((step + i) % 2 ? size : -size);
             if (size > 1) memset(p.value, 0, COUNT * sizeof(real)); /* so that a change is exact */
-            adamw_step(&p, &c, 0.01, 1, step, &s);
+            optim_step(&p, &c, 0.01, 1, step, &s);
         }
         const double got = s.update / 0.01 / sqrt(COUNT);
         cr_assert(got <= longest * 1.002 && got > longest * 0.99, "%g: not %g", got, longest);

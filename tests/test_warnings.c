@@ -75,6 +75,8 @@ static const RunCase runs[] = {
     ON("no_decay", "optim.min_lr = optim.lr = 0.001", "optim.min_lr=1e-3"),
     ON("late_decay", "optim.decay_steps = 9000", "optim.decay_steps=9000"),
     ON("early_decay", "optim.min_lr = 0 is reached", "optim.decay_steps=500", "optim.min_lr=0"),
+    ON("unused_muon", "optim.muon_lr has no effect with optim.optimizer = adamw", "optim.muon_lr=0.01"),
+    ON("unused_eps", "no effect with optim.optimizer = lion", "optim.optimizer=lion", "optim.eps=1e-9"),
     ON("unused_cooldown", "optim.cooldown has no effect with optim.schedule = cosine", "optim.cooldown=0.5"),
     ON("no_steps", "train.steps = 0", "train.steps=0"),
     {"past_end", {NULL}, "--stop-after 3000", {.stop_after = 3000}},

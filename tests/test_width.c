@@ -95,7 +95,7 @@ Test(mup, a_rate_is_of_the_step_and_not_of_the_decay)
         params_rate(&p, params_matrix(&p, "", "b", 3, 5, 0.02), 0.125);
         MUST(params_alloc(&p, true));
         for (int i = 0; i < 30; i++) p.value[i] = 2, p.grad[i] = (real)(i % 2 ? 3e-3 : -4e-5);
-        adamw_step(&p, &c, 0.01, 1, 1, NULL);
+        optim_step(&p, &c, 0.01, 1, 1, NULL);
         for (int i = 0; i < 30; i++)
             cr_expect_float_eq((double)p.value[i],
                                2 * (1 - 0.01 * 0.5) -

@@ -9,9 +9,9 @@
 #include "autograd/base/text.h"
 #include "train/checkpoint/checkpoint_format.h"
 
-enum { GROUPS = 3, NAME_MAX_LONG = PARAM_NAME_MAX + 32, HEAD = 64 };
+enum { NAME_MAX_LONG = PARAM_NAME_MAX + 32, HEAD = 64 };
 
-static const char *const group_names[GROUPS] = {"/model", "/optim/m", "/optim/v"};
+const char *const checkpoint_groups[GROUPS] = {"/model", "/optim/m", "/optim/v"};
 
 /* The first one that recognizes a file reads it; the last one reads, or refuses, the rest. */
 static const CheckpointFormat *const formats[] = {&checkpoint_h5};
@@ -50,14 +50,21 @@ int64_t checkpoint_size(int64_t parameters, bool with_optimizer)
     return parameters * (int64_t)sizeof(real) * (with_optimizer ? GROUPS : 1);
 }
 
-/* The memory blocks of the groups; returns their number. */
-static int blocks_of(const Params *p, bool with_optimizer, real *blocks[GROUPS])
+real *checkpoint_numbers(const Params *p, const Param *one, int group)
 {
-    blocks[0] = p->value;
-    blocks[1] = p->m;
-    blocks[2] = p->v;
-    return with_optimizer ? GROUPS : 1;
+    if (group == GROUP_V) return one->has_v ? p->v + one->v_offset : NULL;
+    return (group == GROUP_M ? p->m : p->value) + one->tensor.offset;
 }
+
+static bool has_array(const Param *one, int group)
+{
+    return group != GROUP_V || one->has_v;
+}
+
+/* Moments that only one side has. */
+#define OTHER_OPTIMIZER                                                                      \
+    ", whose optim.optimizer is another one: resume with that one, or begin a run from its " \
+    "parameters with train.init_from"
 
 static Status find(const CheckpointReader *r, const char *name, const Param *p,
                    CheckpointArray *out)
@@ -65,8 +72,9 @@ static Status find(const CheckpointReader *r, const char *name, const Param *p,
     bool found;
     TRY(r->format->find(r, name, &found, out));
     if (!found)
-        return FAIL(E_FORMAT, "%s: %s %s is in the model and not in the checkpoint", r->path, name,
-                    shape_text(p->tensor.shape));
+        return FAIL(E_FORMAT, "%s: %s %s is in the model and not in the checkpoint%s", r->path,
+                    name, shape_text(p->tensor.shape),
+                    strncmp(name, "/optim/", 7) ? "" : OTHER_OPTIMIZER);
     if (!shape_equal(out->shape, p->tensor.shape))
         return FAIL(E_FORMAT, "%s: %s is %s in the model and %s in the checkpoint", r->path, name,
                     shape_text(p->tensor.shape), shape_text(out->shape));
@@ -77,18 +85,23 @@ static Status find(const CheckpointReader *r, const char *name, const Param *p,
 }
 
 /* E_FORMAT with the first array of a group that the model does not have. */
-static Status check_surplus(const CheckpointReader *r, const char *group, const Params *p)
+static Status check_surplus(const CheckpointReader *r, int group, const Params *p)
 {
     const CheckpointFormat *format = r->format;
+    const char *prefix = checkpoint_groups[group];
     int64_t count = 0;
-    for (const char *name = NULL; (name = format->next(r, group, name));) count++;
-    if (count == params_named(p)) return OK; /* all of the model's are there: none is left over */
-    for (const char *name = NULL; (name = format->next(r, group, name));) {
+    for (const char *name = NULL; (name = format->next(r, prefix, name));) count++;
+    for (const Param *one = p->first; one; one = one->next) count -= has_array(one, group);
+    if (count == 0) return OK; /* all of the model's are there: none is left over */
+    for (const char *name = NULL; (name = format->next(r, prefix, name));) {
         const Param *one = p->first;
         while (one && strcmp(one->name, name)) one = one->next;
         if (!one)
             return FAIL(E_FORMAT, "%s: %s/%s is in the checkpoint and not in the model", r->path,
-                        group, name);
+                        prefix, name);
+        if (!has_array(one, group))
+            return FAIL(E_FORMAT, "%s: %s/%s is in the checkpoint%s", r->path, prefix, name,
+                        OTHER_OPTIMIZER);
     }
     return OK;
 }
@@ -106,17 +119,16 @@ static Status copy_array(const CheckpointReader *r, const char *name, const Chec
 /* Visits every array: checks it or copies it. */
 static Status each_array(const CheckpointReader *r, const Params *p, bool with_optimizer, bool copy)
 {
-    real *blocks[GROUPS];
     char name[NAME_MAX_LONG];
-    const int groups = blocks_of(p, with_optimizer, blocks);
-    for (int g = 0; g < groups; g++) {
+    for (int g = 0; g < (with_optimizer ? GROUPS : 1); g++) {
         for (const Param *one = p->first; one; one = one->next) {
             CheckpointArray array = {0};
-            snprintf(name, sizeof name, "%s/%s", group_names[g], one->name);
+            if (!has_array(one, g)) continue;
+            snprintf(name, sizeof name, "%s/%s", checkpoint_groups[g], one->name);
             TRY(find(r, name, one, &array));
-            if (copy) TRY(copy_array(r, name, &array, blocks[g] + one->tensor.offset));
+            if (copy) TRY(copy_array(r, name, &array, checkpoint_numbers(p, one, g)));
         }
-        if (!copy) TRY(check_surplus(r, group_names[g], p));
+        if (!copy) TRY(check_surplus(r, g, p));
     }
     return OK;
 }

@@ -1,6 +1,6 @@
 /* Checkpoints: everything that a run needs to resume bit for bit, and that sampling needs.
  *
- *     /model/NAME  /optim/m/NAME  /optim/v/NAME   each parameter, and its AdamW moments
+ *     /model/NAME  /optim/m/NAME  /optim/v/NAME   each parameter, and its moments: those that optim.optimizer keeps
  *     /config  /tokenizer                         text (uint8)
  *     attributes of /:      format, version, step, tokens
  *     attributes of /state: batch (its index), vocab_size, dataset, precision, core

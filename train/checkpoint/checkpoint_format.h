@@ -43,6 +43,13 @@ struct CheckpointFormat {
 
 extern const CheckpointFormat checkpoint_h5;
 
+/* The groups of parameters and moments. */
+enum { GROUP_MODEL, GROUP_M, GROUP_V, GROUPS };
+extern const char *const checkpoint_groups[GROUPS];
+
+/* The numbers of a parameter in a group; NULL: the optimizer keeps none. */
+real *checkpoint_numbers(const Params *p, const Param *one, int group);
+
 /* checkpoint_open() for a given format. */
 Status checkpoint_open_as(CheckpointReader *r, const CheckpointFormat *format, const char *path);
 

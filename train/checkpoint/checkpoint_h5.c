@@ -12,23 +12,25 @@ enum { NAME_MAX_LONG = PARAM_NAME_MAX + 32 };
 /* Version 1, of capstan 0.1, called the batch index "draw". */
 const BlockKind checkpoint_kind = {"CAPSCKPT", "checkpoint", 2, 1, 512, 8, E_FORMAT};
 
-static void put_group(H5Writer *w, const char *group, const Params *p, const real *numbers)
+static void put_group(H5Writer *w, int group, const Params *p)
 {
     char name[NAME_MAX_LONG];
-    h5_put_group(w, group);
+    h5_put_group(w, checkpoint_groups[group]);
     for (const Param *one = p->first; one; one = one->next) {
-        snprintf(name, sizeof name, "%s/%s", group, one->name);
-        h5_put(w, name, NUMBER_REAL, one->tensor.shape, numbers + one->tensor.offset);
+        const real *numbers = checkpoint_numbers(p, one, group);
+        if (!numbers) continue;
+        snprintf(name, sizeof name, "%s/%s", checkpoint_groups[group], one->name);
+        h5_put(w, name, NUMBER_REAL, one->tensor.shape, numbers);
     }
 }
 
 static void put_params(H5Writer *w, const Params *p)
 {
-    put_group(w, "/model", p, p->value);
+    put_group(w, GROUP_MODEL, p);
     if (!p->m) return;
     h5_put_group(w, "/optim");
-    put_group(w, "/optim/m", p, p->m);
-    put_group(w, "/optim/v", p, p->v);
+    put_group(w, GROUP_M, p);
+    put_group(w, GROUP_V, p);
 }
 
 static void put_state(H5Writer *w, const Checkpoint *c)
@@ -50,7 +52,6 @@ static void put_state(H5Writer *w, const Checkpoint *c)
 
 Status checkpoint_save(const char *path, const Checkpoint *c)
 {
-    enum { GROUPS = 3 };
     H5Writer w;
     h5_writer_open(&w, &checkpoint_kind, GROUPS * params_named(c->params) + c->list_count + 2);
     h5_put_int(&w, "/", "step", c->info.step);

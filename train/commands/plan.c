@@ -57,6 +57,12 @@ static void print_matrices(const Plan *p)
     }
 }
 
+static const char *const optimizer_parts[] = {
+    [OPTIMIZER_adamw] = "m and v",
+    [OPTIMIZER_muon] = "m; v but for Muon's matrices; scratch of their products",
+    [OPTIMIZER_lion] = "m",
+};
+
 static void print_text(const Plan *p)
 {
     const Config *c = p->config;
@@ -70,13 +76,17 @@ static void print_text(const Plan *p)
            "groups\n",
            grouped(p->tokens_per_step), (long long)c->train.batch, (long long)c->model.context,
            (long long)p->microbatches, (long long)p->groups);
+    if (p->flops_optimizer > 0)
+        printf("              FLOPs of Muon's products %.4g, %.3g %% of those of the model\n",
+               p->flops_optimizer,
+               100 * p->flops_optimizer / (p->flops_per_token * (double)p->tokens_per_step));
     printf("a run         %s steps, %s tokens, %.1f a parameter\n", grouped(c->train.steps),
            grouped(c->train.steps * p->tokens_per_step),
            (double)c->train.steps * (double)p->tokens_per_step / (double)p->parameters);
     printf("\nmemory, on %d threads\n", threads_count());
     print_bytes("parameters", p->value_size, "");
     print_bytes("gradients", p->gradient_size, "one block, and those of groups not yet summed");
-    print_bytes("optimizer", p->optimizer_size, "m and v");
+    print_bytes("optimizer", p->optimizer_size, optimizer_parts[c->optim.optimizer]);
     char activations[128];
     if (config_recompute(c))
         snprintf(activations, sizeof activations,
@@ -127,10 +137,11 @@ static Status print_json(const Plan *p)
     for (int i = 0; i < FLOPS_COUNT; i++)
         json_object_set_new(flops, flops_name((FlopsKind)i), json_number(p->account.flops[i]));
     return json_print(
-        json_pack("{s:I, s:I, s:o, s:o, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
+        json_pack("{s:I, s:I, s:o, s:o, s:o, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:I}",
                   "parameters", (json_int_t)p->parameters, "parameters_non_embedding",
                   (json_int_t)p->parameters_non_embedding, "flops_per_token",
                   json_integer((json_int_t)p->flops_per_token), "flops_by_convention", flops,
+                  "flops_optimizer_per_step", json_integer((json_int_t)p->flops_optimizer),
                   "tokens_per_parameter",
                   steps * (double)p->tokens_per_step / (double)p->parameters, "tokens_per_step",
                   (json_int_t)p->tokens_per_step, "vocab_size", (json_int_t)p->vocab_size,

@@ -4,7 +4,7 @@
 
 #include "data/batch.h"
 #include "layers/gpt.h"
-#include "optim/adamw.h"
+#include "optim/optim.h"
 #include "train/config/monitor_settings.h"
 #include "train/support/precision.h"
 

@@ -151,7 +151,8 @@ static void remedy_optimizer(const Evidence *e, const Config *c, CauseText *t)
                head_width * width_score_scale(&c->model));
     if (e->sign[SIGN_log_z] && c->train.z_loss == 0)
         remedy(t, "train.z_loss: 1e-4 keeps log Z near 0");
-    if ((e->sign[SIGN_rms] || e->sign[SIGN_update]) && !c->optim.update_clip)
+    if ((e->sign[SIGN_rms] || e->sign[SIGN_update]) && !c->optim.update_clip &&
+        c->optim.optimizer != OPTIMIZER_lion)
         remedy(
             t,
             "optim.update_clip: true shortens updates whose gradient exceeds Adam's second moment");

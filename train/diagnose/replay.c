@@ -150,7 +150,7 @@ static Status run_cell(const Config *c, Run *r, const Replay *p, int batch, Repl
         for (int64_t i = 0; i < layers; i++)
             out->max_logit = fmax(out->max_logit, stats.max_logit[i]);
         out->grad_norm = grad_norm(&r->params, NULL);
-        adamw_step(&r->params, &c->optim, learning_rate(&c->optim, r->step + 1) * r->monitor.rate,
+        optim_step(&r->params, &c->optim, learning_rate(&c->optim, r->step + 1) * r->monitor.rate,
                    clip_scale(out->grad_norm, c->optim.clip), r->step + 1, NULL);
         status = fill(c, r, p->batch_index[BATCH_CLEAN]);
     }

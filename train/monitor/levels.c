@@ -99,7 +99,7 @@ void levels_measured(Monitor *m)
              (long long)j->step, log_z, c->log_z_warn);
 }
 
-/* The parameter with the largest RMS_t. */
+/* The parameter with the largest RMS_t; NAN, which is unknown, is the smallest. */
 static const UpdateStats *fill_updates(const Monitor *m, double *row, int64_t *at)
 {
     const History *h = &m->history;
@@ -111,7 +111,7 @@ static const UpdateStats *fill_updates(const Monitor *m, double *row, int64_t *a
         row[history_param(h, i, PARAM_update)] = u->update;
         row[history_param(h, i, PARAM_rms)] = m->judgement.no_loss ? NAN : u->rms;
         squares += u->update * u->update;
-        if (u->rms > m->updates[*at].rms) *at = i;
+        if (u->rms > m->updates[*at].rms || isnan(m->updates[*at].rms)) *at = i;
     }
     row[SIGNAL_update_norm] = sqrt(squares);
     row[SIGNAL_rms] = m->judgement.no_loss ? NAN : m->updates[*at].rms;

@@ -10,7 +10,7 @@
 #ifndef TRAIN_MONITOR_MONITOR_H
 #define TRAIN_MONITOR_MONITOR_H
 
-#include "optim/adamw.h"
+#include "optim/optim.h"
 #include "train/monitor/detector.h"
 #include "train/monitor/history.h"
 #include "train/monitor/zclip.h"

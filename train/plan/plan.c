@@ -63,7 +63,10 @@ static Status count_bytes(Plan *p, Gpt *model)
     p->value_size = p->parameters * (int64_t)(sizeof(real) + (model->bf16 ? sizeof(bf16) : 0));
     p->gradient_size =
         p->parameters * (int64_t)sizeof(real) * gradient_tree_blocks(p->groups, (int)tapes);
-    p->optimizer_size = 2 * p->parameters * (int64_t)sizeof(real);
+    optim_choose(&c->optim, &p->params);
+    p->optimizer_size = (p->parameters + params_count_v(&p->params) + p->params.scratch_count) *
+                        (int64_t)sizeof(real);
+    p->flops_optimizer = optim_flops(&c->optim, &p->params);
     p->image_size = CHECKPOINT_MEMORY;
 
     if (side_by_side) threads_set(1); /* as an op sees it, in a micro-batch */

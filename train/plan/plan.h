@@ -15,12 +15,13 @@ typedef struct Plan {
     int64_t parameters;
     int64_t parameters_non_embedding; /* without embed, positions and head */
     double flops_per_token;           /* FLOPS_PRODUCTS of the account */
+    double flops_optimizer;           /* of the optimizer's matrix products, per step: Muon's */
     int64_t tokens_per_step, microbatches, groups;
 
     /* Bytes. */
     int64_t value_size;
     int64_t gradient_size; /* of all blocks that are alive at once: see train/step/microbatches.h */
-    int64_t optimizer_size;  /* m and v */
+    int64_t optimizer_size;  /* m, v and Muon's scratch */
     int64_t activation_size; /* of the tapes of all threads, by their shapes */
     int64_t kept_size;       /* activation_size with train.recompute = off */
     int64_t recomputed_size; /* activation_size with train.recompute = blocks */

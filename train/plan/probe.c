@@ -87,7 +87,7 @@ Status probe_step(Probe *p, double *seconds)
     const double norm = grad_norm(&p->params, NULL);
     now = mark(p, "norm of gradients", now, block);
     p->step++;
-    adamw_step(&p->params, &c->optim, learning_rate(&c->optim, p->step),
+    optim_step(&p->params, &c->optim, learning_rate(&c->optim, p->step),
                clip_scale(norm, c->optim.clip), p->step, NULL);
     mark(p, "optimizer", now, 7 * block);
     *seconds = clock_seconds() - begin;

@@ -159,11 +159,12 @@ static int64_t unjudged(const Config *c)
     RULE(lr_huge, o->lr >= 1, \
          "optim.lr = %g: AdamW changes each parameter by up to that much a step, and they start " \
          "near 0.02; expected a number such as 1e-3", o->lr) \
-    RULE(betas, o->beta1 * o->beta1 >= o->beta2, \
+    RULE(betas, o->optimizer != OPTIMIZER_lion && o->beta1 * o->beta1 >= o->beta2, \
          "optim.beta2 = %g averages squared gradients over too few steps for optim.beta1 = %g, " \
          "which makes AdamW unstable; expected above %.3g, usually 0.95 to 0.999", \
          o->beta2, o->beta1, o->beta1 * o->beta1) \
-    RULE(tiny_updates, f->parameters && o->eps > typical_gradient(f), \
+    RULE(tiny_updates, o->optimizer != OPTIMIZER_lion && f->parameters && \
+         o->eps > typical_gradient(f), \
          "optim.eps = %g is above a typical gradient entry (%.1g: %lld parameters, optim.clip = " \
          "%g), so updates are far smaller than optim.lr; expected optim.eps = 1e-8 and optim.clip " \
          "= 1", o->eps, typical_gradient(f), N(f->parameters), o->clip) \
@@ -201,6 +202,12 @@ static int64_t unjudged(const Config *c)
          "optim.min_lr = 0 is reached at optim.decay_steps = %lld: the steps from there to " \
          "train.steps = %lld learn nothing; expected optim.decay_steps = %lld", \
          N(o->decay_steps), N(t->steps), N(t->steps)) \
+    RULE(unused_muon, o->optimizer != OPTIMIZER_muon && \
+         (key = changed(c, "optim", " muon_lr muon_momentum ")), \
+         "optim.%s has no effect with optim.optimizer = %s; it is for muon", \
+         key, optimizer_text(o->optimizer)) \
+    RULE(unused_eps, o->optimizer == OPTIMIZER_lion && (key = changed(c, "optim", " eps ")), \
+         "optim.%s has no effect with optim.optimizer = lion", key) \
     RULE(unused_cooldown, o->schedule != SCHEDULE_wsd && \
          (key = changed(c, "optim", " cooldown ")), \
          "optim.%s has no effect with optim.schedule = %s; it is for wsd", \

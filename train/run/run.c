@@ -122,7 +122,7 @@ void run_update(Run *r)
     r->batch_index = j->batch_index;
     r->tokens += r->batch.loss_tokens;
     r->lr = learning_rate(c, r->step) * m->rate;
-    adamw_step(&r->params, c, r->lr, scale, r->step,
+    optim_step(&r->params, c, r->lr, scale, r->step,
                m->config && m->config->telemetry ? m->updates : NULL);
     monitor_updated(m, r->lr, scale);
 }

@@ -10,6 +10,7 @@ Status model_open(Gpt *g, Params *p, const Config *c, int64_t vocab_size, bool f
     gpt_init(g, p, &c->model, vocab_size, (uint64_t)c->train.seed);
     g->recompute = config_recompute(c);
     g->bf16 = config_bf16(c);
+    if (for_training) optim_choose(&c->optim, p);
     TRY(params_alloc(p, for_training));
     return g->bf16 ? params_alloc_bf16(p) : OK;
 }

@@ -99,6 +99,12 @@ typedef struct Attention {
      * less than this many positions away: w keys of the past, its own included, and where it sees
      * ahead as many there. The last query is at the last key. 0: no window. NULL: none at all. */
     const int64_t *windows;
+    /* A row that does not see its segment's first keys for its window sees this many of them
+     * nevertheless (Xiao et al. 2023, arXiv:2309.17453). At most the shortest window. */
+    int64_t sinks;
+    /* [heads]: a learned sink, the score of one more key, which has no value (gpt-oss): all weights
+     * of a row sum to less than 1. Statistics leave it out. NULL: none. */
+    Tensor *sink;
     Dropout dropout; /* of the weights */
     AttentionStats stats;
 } Attention;

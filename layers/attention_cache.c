@@ -16,8 +16,9 @@ static int64_t kv_width_of(const GptConfig *c)
 /* Slots of a stream that holds `tokens` tokens. */
 static int64_t slots_of(const GptConfig *c, int64_t layer, int64_t tokens)
 {
-    const int64_t window = windows_longest(c, layer);
-    return window && window + SPARE < tokens ? window + SPARE : tokens;
+    const int64_t window = windows_longest(c, layer), slots = c->sinks + window + SPARE;
+    if (!window || (c->sinks && c->positions == POSITIONS_alibi)) return tokens;
+    return slots < tokens ? slots : tokens;
 }
 
 int64_t attention_cache_count(const GptConfig *c, int64_t layer, int64_t tokens)
@@ -28,14 +29,17 @@ int64_t attention_cache_count(const GptConfig *c, int64_t layer, int64_t tokens)
 /* A call's part of the cache. */
 typedef struct Ring {
     const AttentionCall *call;
-    int64_t width;  /* of a key, and of a value */
-    int64_t slots;  /* of each stream */
+    int64_t width; /* of a key, and of a value */
+    int64_t slots; /* of each stream: of the sinks, then those of the ring */
+    int64_t sinks;
     int64_t length; /* tokens of each stream so far */
 } Ring;
 
 static real *slot(const Ring *r, int64_t stream, int64_t token)
 {
-    return r->call->cache + (stream * r->slots + token % r->slots) * 2 * r->width;
+    const int64_t ring = r->slots - r->sinks,
+                  at = token < r->slots ? token : r->sinks + (token - r->sinks) % ring;
+    return r->call->cache + (stream * r->slots + at) * 2 * r->width;
 }
 
 typedef struct Rows {
@@ -51,28 +55,31 @@ static void copy_row(const Ring *r, const Rows *from, int64_t i, real *to)
     memcpy(to + r->width, from->v->data + i * shape_last(from->v->shape) + from->v_column, size);
 }
 
-/* Appends the rows of each segment; of more than a stream has slots, the last. */
+/* Appends the rows of each segment; of more than a stream has slots, the sinks and the last. */
 static void store(const Ring *r, const Rows *from)
 {
     const AttentionRows *rows = &r->call->rows;
     for (int64_t s = 0; s < rows->segments; s++) {
         const int64_t begin = rows->queries[s], count = rows->queries[s + 1] - begin;
-        for (int64_t i = count > r->slots ? count - r->slots : 0; i < count; i++)
-            copy_row(r, from, begin + i, slot(r, r->call->in->cache->stream[s], r->length + i));
+        for (int64_t i = 0; i < count; i++)
+            if (r->length + i < r->sinks || i >= count - (r->slots - r->sinks))
+                copy_row(r, from, begin + i, slot(r, r->call->in->cache->stream[s], r->length + i));
     }
 }
 
-/* Keys in the order of their positions: those of `old` tokens in the ring, then the input's. */
-static Tensor *gather(const Ring *r, const Rows *from, int64_t old)
+/* Keys in the order of their positions: of the first `sinks` tokens, of the last `old` ones, the
+ * input's. */
+static Tensor *gather(const Ring *r, const Rows *from, int64_t sinks, int64_t old)
 {
     const AttentionRows *rows = &r->call->rows;
-    const int64_t count = rows->segments * old + r->call->in->rows;
+    const int64_t count = rows->segments * (sinks + old) + r->call->in->rows;
     Tensor *all = tape_tensor(r->call->tape, SHAPE(count, 2 * r->width));
     if (!all) return NULL;
     real *to = all->data;
     for (int64_t s = 0; s < rows->segments; s++) {
-        for (int64_t i = r->length - old; i < r->length; i++, to += 2 * r->width)
-            memcpy(to, slot(r, r->call->in->cache->stream[s], i),
+        const int64_t stream = r->call->in->cache->stream[s];
+        for (int64_t i = 0; i < sinks + old; i++, to += 2 * r->width)
+            memcpy(to, slot(r, stream, i < sinks ? i : r->length - old + i - sinks),
                    (size_t)(2 * r->width) * sizeof *to);
         for (int64_t i = rows->queries[s]; i < rows->queries[s + 1]; i++, to += 2 * r->width)
             copy_row(r, from, i, to);
@@ -116,7 +123,11 @@ Tensor *attention_cache_append(const AttentionCall *call, const Tensor *k, int64
     const GptCache *cache = call->in->cache;
     const int64_t count = call->in->rows / call->rows.segments,
                   window = windows_longest(c, call->layer);
-    const Ring r = {call, kv_width_of(c), slots_of(c, call->layer, cache->capacity), cache->length};
+    const Ring r = {.call = call,
+                    .width = kv_width_of(c),
+                    .slots = slots_of(c, call->layer, cache->capacity),
+                    .sinks = c->sinks,
+                    .length = cache->length};
     const Rows from = {k, v, k_column, v_column};
     *rows = call->rows;
     if (r.length + count <= r.slots) {
@@ -124,9 +135,11 @@ Tensor *attention_cache_append(const AttentionCall *call, const Tensor *k, int64
         return in_place(&r, r.length + count, rows);
     }
     INVARIANT(!rows->first || !r.length); /* a prompt is read first */
-    const int64_t old = r.length < window - 1 ? r.length : window - 1;
-    Tensor *all = gather(&r, &from, old);
-    if (all && !place_keys(&r, rows, old + count, NULL, old + count)) return NULL;
+    const int64_t old = r.length < window - 1 ? r.length : window - 1,
+                  sinks = r.length - old < r.sinks ? r.length - old : r.sinks,
+                  keys = sinks + old + count;
+    Tensor *all = gather(&r, &from, sinks, old);
+    if (all && !place_keys(&r, rows, keys, NULL, keys)) return NULL;
     store(&r, &from);
     return all;
 }

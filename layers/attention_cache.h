@@ -1,6 +1,7 @@
 /* The keys and values of softmax attention in the KV cache. A layer in which all heads have windows
- * keeps only the last tokens: its slots are a ring, as long as its longest window and SPARE slots
- * more. */
+ * keeps model.sinks first tokens and the last ones: their slots are a ring, as long as its longest
+ * window and SPARE slots more. With sinks and ALiBi it keeps all, as attention finds distances from
+ * places in the cache. */
 #ifndef LAYERS_ATTENTION_CACHE_H
 #define LAYERS_ATTENTION_CACHE_H
 

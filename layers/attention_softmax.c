@@ -11,6 +11,7 @@ typedef struct Softmax {
     Tensor *qkv, *qkv_bias;  /* [(heads + 2 kv_heads) head_width, C]: q, k and v joined */
     Tensor *out, *out_bias;  /* [C, heads head_width] */
     Tensor *q_norm, *k_norm; /* [head_width]; only with qk_norm_weight */
+    Tensor *sink;            /* [heads]; only with learned_sink */
     int64_t *windows;        /* [kv_heads]; NULL: every head sees all keys */
     double theta;            /* of RoPE */
     Rng drop_weights, drop_out;
@@ -57,6 +58,7 @@ static void *init(Params *p, const char *prefix, const GptConfig *c, int64_t lay
         a->q_norm = params_vector(p, prefix, "q_norm.weight", gpt_head_width(c), 1);
         a->k_norm = params_vector(p, prefix, "k_norm.weight", gpt_head_width(c), 1);
     }
+    if (c->learned_sink) a->sink = params_vector(p, prefix, "sink", c->heads, 0);
     windows_init(a, p, c, layer);
     a->drop_weights = residual_stream(seed, prefix, "weights");
     a->drop_out = residual_stream(seed, prefix, "out");
@@ -103,6 +105,8 @@ static Tensor *forward(const void *self, const AttentionCall *call)
                       .slopes = g->slopes,
                       .rows = call->rows,
                       .windows = a->windows,
+                      .sinks = c->sinks,
+                      .sink = a->sink,
                       .dropout = residual_dropout(g, in, a->drop_weights),
                       .stats = call->stats};
     Tensor *k = q, *v = qkv;

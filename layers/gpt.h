@@ -95,6 +95,12 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     TEXT(S, windows, "full", \
          "sliding windows: keys that a row sees, its own included. full, or a number: 64; by layer, " \
          "repeated: 64,64,full; by key head, repeated: 8/full", SETTING_ADDED) \
+    INT (S, sinks,               0,     0, 1048576, \
+         "attention sinks: first tokens of a document that rows see beyond their window; at most as " \
+         "many as the window is long", SETTING_ADDED) \
+    BOOL(S, learned_sink,    false, \
+         "a learned score for each head that joins the softmax without a value, so that a head can " \
+         "attend to nothing (gpt-oss)", SETTING_ADDED) \
     REAL(S, windows_theta,       0,     0,    1e12, \
          "rope_theta of the layers that have a window; 0: rope_theta", SETTING_ADDED) \
     REAL(S, embed_std,        0.02,  1e-6,      10, \

@@ -67,6 +67,20 @@ static Status check_layer(const GptConfig *c, Entry layer)
     return OK;
 }
 
+static Status check_sinks(const GptConfig *c)
+{
+    for (int64_t i = 0; c->sinks && i < c->layers; i++)
+        for (int64_t h = 0; h < c->kv_heads; h++) {
+            const int64_t window = windows_of(c, i, h);
+            if (window && window < c->sinks)
+                return FAIL(E_CONFIG,
+                            "model.sinks = %lld is more than the window of %lld keys in layer %lld "
+                            "(model.windows = %s)",
+                            (long long)c->sinks, (long long)window, (long long)i, c->windows);
+        }
+    return OK;
+}
+
 Status windows_check(const GptConfig *c)
 {
     const Entry layers = all_layers(c);
@@ -74,6 +88,10 @@ Status windows_check(const GptConfig *c)
     for (int64_t i = 0; i < count_of(layers, ','); i++)
         TRY(check_layer(c, entry_of(layers, ',', i)));
     for (int64_t i = 0; i < c->layers; i++) any |= windows_any(c, i);
+    if (c->sinks && !any)
+        return FAIL(E_CONFIG, "model.sinks = %lld needs a layer with a window (model.windows)",
+                    (long long)c->sinks);
+    TRY(check_sinks(c));
     if (c->windows_theta > 0 && (!any || c->positions != POSITIONS_rope))
         return FAIL(E_CONFIG, "model.windows_theta = %g needs %s", c->windows_theta,
                     any ? "model.positions = rope" : "a layer with a window (model.windows)");

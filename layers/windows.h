@@ -1,4 +1,4 @@
-/* model.windows: how far back each layer and key head sees.
+/* model.windows and model.sinks: what each layer and key head sees.
  *
  *     full             every key
  *     64               the last 64 keys, the row's own included
@@ -9,7 +9,8 @@
 
 #include "layers/gpt.h"
 
-/* E_CONFIG if the setting cannot be read or does not fit the model, which is resolved. */
+/* E_CONFIG if model.windows cannot be read, or it, model.sinks or model.windows_theta do not fit the
+ * model, which is resolved. */
 Status windows_check(const GptConfig *c);
 
 /* The window of a layer's key head, in keys; 0: it sees all keys. */

@@ -120,10 +120,11 @@ Test(packed_model, packed_equals_unpacked_in_windows)
     for (int p = 0; p < 4; p++)
         for (int o = 0; o < 3; o++) {
             losses_of(SETTINGS(positions[p], prompts[o], sees[o]), full);
-            losses_of(SETTINGS("data.pack_depth=1", "model.windows=5,2/full", positions[p],
-                               prompts[o], sees[o]),
+            losses_of(SETTINGS("data.pack_depth=1", "model.windows=5,2/full", "model.sinks=2",
+                               "model.learned_sink=true", positions[p], prompts[o], sees[o]),
                       alone);
-            losses_of(SETTINGS("model.windows=5,2/full", positions[p], prompts[o], sees[o]),
+            losses_of(SETTINGS("model.windows=5,2/full", "model.sinks=2", "model.learned_sink=true",
+                               positions[p], prompts[o], sees[o]),
                       packed);
             cr_expect_lt(difference(packed, alone), 50 * CLOSE, "%s %s: %g", positions[p], sees[o],
                          difference(packed, alone));

@@ -15,11 +15,13 @@
 enum { HEADS = 4, KV = 2, WIDTH = 20, WIDEST = 37, SEGMENTS = 4, ROWS_MAX = 320 };
 enum { COLUMNS = (HEADS + KV) * WIDTH + KV * WIDEST, OUT_MAX = HEADS * WIDEST };
 #define OUT (HEADS * value)
-enum { CAUSAL, PREFIX, WINDOW, DROPOUT, SLIDING, SLIDING_PREFIX, KINDS };
+enum { CAUSAL, PREFIX, WINDOW, DROPOUT, SLIDING, SLIDING_PREFIX, SINKS, KINDS };
 
 static const int lengths[SEGMENTS] = {70, 3, 41, 130};
 static const double slopes[HEADS] = {.5, .25, .125, .0625};
 static const int64_t windows[KV] = {21, 5};
+static real sinks[HEADS] = {1, -2, 9, 0}; /* learned */
+enum { FIRST = 3 };                       /* sinks in SINKS */
 static Tape tape;
 static bool low;          /* rows are bfloat16 */
 static int value = WIDTH; /* width of a head's values */
@@ -55,7 +57,7 @@ static void interval(int kind, int i, int32_t *first, int32_t *end)
 
 static bool slides(int kind)
 {
-    return kind == SLIDING || kind == SLIDING_PREFIX;
+    return kind == SLIDING || kind == SLIDING_PREFIX || kind == SINKS;
 }
 
 /* The same, within the window of head h. */
@@ -89,6 +91,8 @@ static Run *make(int kind, int segments, const int *which)
     return r;
 }
 
+static Tensor learned = {.shape = SHAPE_OF(HEADS), .data = sinks, .name = "sink"};
+
 static Attention attributes(int kind, Run *r)
 {
     Attention a = {.heads = HEADS, .kv_heads = KV, .head_width = WIDTH, .scale = .3};
@@ -97,8 +101,11 @@ static Attention attributes(int kind, Run *r)
     a.v_column = (HEADS + KV) * WIDTH;
     a.slopes = kind == WINDOW || slides(kind) ? slopes : NULL;
     a.windows = slides(kind) ? windows : NULL;
+    a.sinks = kind == SINKS ? FIRST : 0;
+    a.sink = kind == SINKS ? &learned : NULL;
     a.rows = (AttentionRows){r->segments, r->begin, r->begin, r->first, r->end, NULL};
-    if (kind == CAUSAL || kind == DROPOUT || kind == SLIDING) a.rows.first = a.rows.end = NULL;
+    if (kind == CAUSAL || kind == DROPOUT || kind == SLIDING || kind == SINKS)
+        a.rows.first = a.rows.end = NULL;
     if (kind == DROPOUT) a.dropout = (Dropout){rng_stream(3, "drop"), 5, r->first_row, .25};
     if (!r->silent) a.stats = (AttentionStats){r->max_logit, r->entropy, &r->seeing};
     return a;
@@ -336,15 +343,20 @@ static double row_by_loops(int kind, const Run *r, int begin, int i, int h, doub
     double max = -INFINITY, sum = 0, score[ROWS_MAX];
     int32_t first, end;
     head_interval(kind, i, h, &first, &end);
+    const int32_t others = first;
+    if (kind == SINKS) first = 0;
     for (int j = first; j < end; j++) {
-        score[j] = 0;
-        for (int c = 0; c < WIDTH; c++) score[j] += .3 * (double)q[c] * k[j * COLUMNS + c];
+        const bool hidden = kind == SINKS && j >= FIRST && j < others;
+        score[j] = hidden ? -1e300 : 0;
+        for (int c = 0; !hidden && c < WIDTH; c++)
+            score[j] += .3 * (double)q[c] * k[j * COLUMNS + c];
         if (kind == WINDOW || slides(kind)) score[j] -= slopes[h] * abs(i - j);
         max = fmax(max, score[j]);
     }
     for (int j = first; j < end; j++) sum += exp(score[j] - max);
     for (int j = first; j < end; j++)
         *entropy -= exp(score[j] - max) / sum * (score[j] - max - log(sum));
+    if (kind == SINKS) sum += exp((double)sinks[h] - max);
     for (int c = 0; c < value; c++) {
         y[c] = 0;
         for (int j = first; j < end; j++) y[c] += exp(score[j] - max) / sum * v[j * COLUMNS + c];
@@ -374,6 +386,39 @@ Test(attention, agrees_with_loops)
         }
         cr_expect_eq(r->seeing, r->rows);
         free(r);
+    }
+}
+
+/* Row 5 of six: q sin(i / 2), k cos(i / 2), v sin(1 + .7 i), i counting numbers; computed apart. */
+Test(attention, a_window_of_two_with_a_sink_or_a_learned_one)
+{
+    enum { ROWS = 6 };
+    static const int32_t begin[] = {0, ROWS};
+    static const double want[3][2] = {{.4815486009, .8034168223},
+                                      {.5262594878, .8268016822},
+                                      {.2809821729, .4687913205}};
+    real score = .5;
+    Tensor one = {.shape = SHAPE_OF(1), .data = &score, .name = "sink"};
+    for (int i = 0; i < 3; i++) {
+        tape_reset(&tape);
+        const Attention a = {.heads = 1,
+                             .kv_heads = 1,
+                             .head_width = 2,
+                             .scale = sqrt(.5),
+                             .windows = (const int64_t[]){2},
+                             .sinks = i == 1,
+                             .sink = i == 2 ? &one : NULL,
+                             .rows = {1, begin, begin, NULL, NULL, NULL}};
+        Tensor *q = tape_tensor(&tape, SHAPE(ROWS, 2)), *k = tape_tensor(&tape, SHAPE(ROWS, 2)),
+               *v = tape_tensor(&tape, SHAPE(ROWS, 2));
+        for (int j = 0; j < 2 * ROWS; j++) {
+            q->data[j] = (real)sin(.5 * j);
+            k->data[j] = (real)cos(.5 * j);
+            v->data[j] = (real)sin(1 + .7 * j);
+        }
+        const Tensor *y = ag_attention(&tape, q, k, v, &a);
+        cr_assert(y, "%s", error_message());
+        for (int c = 0; c < 2; c++) cr_expect_float_eq(y->data[10 + c], want[i][c], 2e-7);
     }
 }
 

@@ -13,8 +13,9 @@
 #include "autograd/kernels/bf16.h"
 
 /* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other
- * keys; CROSS: any number of keys. SLIDING: as CAUSAL, in a window. */
-enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, SLIDING, KINDS };
+ * keys; CROSS: any number of keys. SLIDING: as CAUSAL, in a window. SINKS:
+ * the same, with first keys and a learned sink. */
+enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, SLIDING, SINKS, KINDS };
 
 typedef struct Sizes {
     int queries, keys, width, values, group; /* width of a head in q and k, values: in v and y */
@@ -42,6 +43,8 @@ typedef struct Case {
     int32_t *first, *end;
     AttentionUnit u;
 } Case;
+
+static const float learned[] = {1, -2, 3}; /* sinks of a group's heads */
 
 static void *take(int64_t count, size_t size)
 {
@@ -101,9 +104,11 @@ static Case open_case(int kind, Sizes s)
                           .dq = {c.dq, c.step},
                           .dk = {c.dk, c.step},
                           .dv = {c.dv, c.step},
-                          .first = kind == CAUSAL || kind == SLIDING ? NULL : c.first,
-                          .end = kind == CAUSAL || kind == SLIDING ? NULL : c.end,
-                          .window = kind == SLIDING ? 41 : 0,
+                          .first = kind == CAUSAL || kind >= SLIDING ? NULL : c.first,
+                          .end = kind == CAUSAL || kind >= SLIDING ? NULL : c.end,
+                          .window = kind >= SLIDING ? 41 : 0,
+                          .sinks = kind == SINKS ? 5 : 0,
+                          .sink = kind == SINKS ? learned : NULL,
                           .scale = .3,
                           .slopes = kind == WINDOW || kind == CROSS ? c.slopes : NULL,
                           .log_sum = c.log_sum,
@@ -153,11 +158,13 @@ static const double ROUND = 0x1p-8, FLOATS = 1e-5; /* sums in float, and the exp
 /* One row: its weights and dropout's factors; returns the number of keys it sees from *first on. */
 static int weights(const Case *c, int head, int i, double *p, real *factor, int *first, Loops *l)
 {
-    const Interval x = seen(&c->u, i);
+    const Interval own = seen(&c->u, i), x = {c->u.sinks ? 0 : own.first, own.end};
     const bf16 *q = c->q + i * c->step + head * c->s.width;
     double max = -INFINITY, sum = 0, spread = 0;
     for (int64_t j = x.first; j < x.end; j++) {
         double s = 0;
+        p[j] = -1e300;
+        if (j < own.first && j >= c->u.sinks) continue;
         for (int d = 0; d < c->s.width; d++)
             s += c->u.scale * bf16_real(q[d]) * bf16_real(c->k[j * c->step + d]);
         if (c->u.slopes) s -= c->slopes[head] * llabs(c->s.keys - c->s.queries + i - j);
@@ -165,9 +172,11 @@ static int weights(const Case *c, int head, int i, double *p, real *factor, int 
         max = fmax(max, s);
     }
     for (int64_t j = x.first; j < x.end; j++) sum += exp(p[j] - max);
+    double all = sum;
+    if (x.first < x.end && c->u.sink) all += exp(c->u.sink[head] - max);
     for (int64_t j = x.first; j < x.end; j++) {
         spread += exp(p[j] - max) * (p[j] - max);
-        p[j] = exp(p[j] - max) / sum;
+        p[j] = exp(p[j] - max) / all;
     }
     if (x.first < x.end) l->entropy += log(sum) - spread / sum;
     l->max_logit = fmax(l->max_logit, max);

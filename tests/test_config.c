@@ -153,6 +153,8 @@ static const struct {
     {"model:\n  windows: 8/\n", "\"\" should be full or 1 to 64 keys"},
     {"model:\n  windows: 8/16\n  heads: 3\n  width: 96\n", "model.windows = 8/16: the 2 windows of \"8/16\" do not divide the 3 key heads (model.kv_heads)"},
     {"model:\n  windows_theta: 100\n  positions: rope\n", "model.windows_theta = 100 needs a layer with a window (model.windows)"},
+    {"model:\n  sinks: 4\n", "a.yaml:2:10: model.sinks = 4 needs a layer with a window (model.windows)"},
+    {"model:\n  sinks: 4\n  windows: 8/3\n", "model.sinks = 4 is more than the window of 3 keys in layer 0 (model.windows = 8/3)"},
     {"model:\n  windows_theta: 100\n  windows: 8\n", "model.windows_theta = 100 needs model.positions = rope"},
     {"model:\n  positions: rope\n  width: 12\n", "model.positions = rope needs an even head width"},
     {"model:\n  positions: sinusoidal\n  width: 9\n  heads: 3\n", "model.positions = sinusoidal needs an even model.width"},
@@ -525,6 +527,7 @@ Test(config, what_is_written_reads_back)
         }
         c.model.qk_norm_weight &= c.model.qk_norm;
         strcpy(c.model.windows, "1,full");
+        c.model.sinks = round % 2;
         if (c.model.positions != POSITIONS_rope) c.model.windows_theta = 0;
         if (c.model.norm_place != NORM_PLACE_pre) c.model.block = BLOCK_sequential;
         if (c.model.positions == POSITIONS_rope) c.model.rope_fraction = 0.5;

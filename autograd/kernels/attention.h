@@ -40,8 +40,10 @@ typedef struct AttentionUnit {
     bool add_q, add_k, add_v;   /* dq, dk, dv hold sums to add to, not garbage */
     const int32_t *first, *end; /* [queries]: the keys that a row sees; NULL: causal */
     int64_t window; /* a row sees only keys less than `window` positions away; 0: no window */
+    int64_t sinks;  /* first keys that a row sees besides; at most as many as its window is long */
     double scale;
     const double *slopes; /* [group] or NULL */
+    const real *sink;     /* [group]: a score that takes its share of the weights; NULL: none */
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */
     int64_t log_sum_step;
     real *max_logit; /* [group]: the largest score; this and the next NULL: not wanted */

@@ -137,7 +137,7 @@ static void keep_begin(const AttentionUnit *u, const Queries *q, int64_t key, ui
 /* Per-query inputs of a block's gradient, besides its scores. */
 typedef struct Sides {
     __m512 log_sum[2], delta[2], scale, slope, drop_scale;
-    __m512i first[2], end[2], own[2];
+    __m512i first[2], end[2], sinks[2], own[2];
     const uint32_t *keep;
 } Sides;
 
@@ -157,8 +157,9 @@ BLOCK_INLINE void key_gradient(const Backward *w, const Sides *a, const bool pla
             continue;
         }
         const __m512i position = _mm512_set1_epi32((int)(key + j));
-        const __mmask16 sees = _mm512_cmpge_epi32_mask(position, a->first[i]) &
-                               _mm512_cmplt_epi32_mask(position, a->end[i]);
+        const __mmask16 sees = (_mm512_cmpge_epi32_mask(position, a->first[i]) &
+                                _mm512_cmplt_epi32_mask(position, a->end[i])) |
+                               _mm512_cmplt_epi32_mask(position, a->sinks[i]);
         const __m512 away =
             _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(position, a->own[i])));
         x = _mm512_fnmadd_ps(away, a->slope, x);
@@ -193,6 +194,7 @@ static void block_gradient(const AttentionUnit *u, const Backward *w, int64_t ke
         a.delta[i] = _mm512_loadu_ps(w->delta + at * SIDE + i * 16);
         a.first[i] = _mm512_loadu_si512(q->first + i * 16);
         a.end[i] = _mm512_loadu_si512(q->end + i * 16);
+        a.sinks[i] = _mm512_loadu_si512(q->sinks + i * 16);
         a.own[i] = _mm512_add_epi32(count, _mm512_set1_epi32((int)(u->keys - u->queries + q->row) +
                                                              i * 16));
     }
@@ -213,9 +215,10 @@ static void block_gradient(const AttentionUnit *u, const Backward *w, int64_t ke
     }
 }
 
-static bool sees(Interval x, int64_t key)
+static bool sees(const Queries *q, int64_t key)
 {
-    return x.first < key + SIDE && x.end > key;
+    if (key >= 0 && key < q->most_sinks) return true;
+    return q->all.first < key + SIDE && q->all.end > key;
 }
 
 /* One block of keys against a stretch of queries: dk, dv, and ds, from which queries_backward()
@@ -225,13 +228,15 @@ static void keys_backward(const AttentionUnit *u, Backward *w, int64_t blocks, i
     const int64_t width = w->width, values = w->values;
     bf16 *pairs = w->ds_pairs + key / SIDE % BLOCKS * BLOCKS * 2 * TILE;
     int64_t begin = blocks, end = 0;
+    if (u->sinks) /* queries_backward() also reads blocks between the sinks and the others */
+        memset(pairs, 0, (size_t)(blocks * 2 * TILE) * sizeof *pairs);
     for (int64_t i = 0; i < blocks; i++) {
-        if (!sees(w->block[i].all, key)) continue;
+        if (!sees(&w->block[i], key)) continue;
         begin = i < begin ? i : begin;
         end = i + 1;
     }
     for (int64_t i = begin; i < end; i++) {
-        if (!sees(w->block[i].all, key)) {
+        if (!sees(&w->block[i], key)) {
             memset(w->p + i * SIDE * SIDE, 0, SIDE * SIDE * sizeof *w->p);
             memset(w->ds + i * SIDE * SIDE, 0, SIDE * SIDE * sizeof *w->ds);
             continue;
@@ -240,7 +245,7 @@ static void keys_backward(const AttentionUnit *u, Backward *w, int64_t blocks, i
                (Steps){w->q + i * SIDE * width, TILE, 2 * TILE});
         square(w->dp, SIDE, false, values / SIDE, (Steps){w->v + key * values, values, SIDE},
                (Steps){w->dy + i * SIDE * values, TILE, 2 * TILE});
-        if (u->drop_below && (key % 64 == 0 || !sees(w->block[i].all, key - SIDE)))
+        if (u->drop_below && (key % 64 == 0 || !sees(&w->block[i], key - SIDE)))
             keep_begin(u, &w->block[i], key / 64 * 64, w->keep + i * 64);
         block_gradient(u, w, key, i, pairs + i * 2 * TILE);
     }
@@ -261,9 +266,8 @@ static void queries_backward(const Backward *w, int64_t blocks, int64_t from, in
 {
     const int64_t width = w->width;
     for (int64_t i = 0; i < blocks; i++) {
-        const Interval x = w->block[i].all;
-        const int64_t first = x.first / SIDE, begin = first > from ? first : from,
-                      last = blocks_of(x.end), end = last < stop ? last : stop;
+        const Interval x = blocks_in(&w->block[i], from, stop);
+        const int64_t first = first_block(&w->block[i]), begin = x.first, end = x.end;
         for (int64_t c = 0; begin < end && c < width; c += SIDE)
             square(w->dq + c * STRETCH + i * SIDE, STRETCH, from > first, end - begin,
                    (Steps){w->k_transposed + (begin * width + c) * SIDE, SIDE, SIDE * width},
@@ -328,6 +332,7 @@ static void stretch_backward(const AttentionUnit *u, Backward *w, int64_t head, 
     for (; blocks < BLOCKS && row + blocks * SIDE < u->queries; blocks++) {
         queries_begin(u, w, head, row + blocks * SIDE, blocks);
         all = join(all, w->block[blocks].all);
+        if (w->block[blocks].most_sinks) all.first = 0;
     }
     const int64_t last = blocks_of(all.end);
     for (int64_t from = all.first / STRETCH * BLOCKS; from < last; from += BLOCKS) {

@@ -67,8 +67,9 @@ static void block_scores(const AttentionUnit *u, const Queries *q, int64_t key, 
         for (int j = 0; j < SIDE; j += 16) {
             const __m512i position = _mm512_add_epi32(count, _mm512_set1_epi32((int)key + j));
             const __mmask16 sees =
-                _mm512_cmpge_epi32_mask(position, _mm512_set1_epi32(q->first[r])) &
-                _mm512_cmplt_epi32_mask(position, _mm512_set1_epi32(q->end[r]));
+                (_mm512_cmpge_epi32_mask(position, _mm512_set1_epi32(q->first[r])) &
+                 _mm512_cmplt_epi32_mask(position, _mm512_set1_epi32(q->end[r]))) |
+                _mm512_cmplt_epi32_mask(position, _mm512_set1_epi32(q->sinks[r]));
             const __m512i own = _mm512_set1_epi32((int)(u->keys - u->queries + q->row + r));
             const __m512 away =
                 _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(position, own)));
@@ -163,8 +164,10 @@ static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, 
     bf16 *y = u->y_bf16.data + row * u->y_bf16.step + q->head * u->value_width;
     float *log_sum = u->log_sum ? u->log_sum + q->head * u->log_sum_step + row : NULL;
     const bool empty = q->first[r] >= q->end[r];
-    const float sum = empty ? 1 : _mm512_reduce_add_ps(_mm512_loadu_ps(f->lanes + r * 16));
-    const __m512 over = _mm512_set1_ps(1 / sum);
+    const float own = empty ? 1 : _mm512_reduce_add_ps(_mm512_loadu_ps(f->lanes + r * 16)),
+                own_max = f->max[r] * f->scale;
+    float sum = own, max = own_max;
+    const __m512 over = _mm512_set1_ps(add_sink(empty ? NULL : u->sink, q->head, &max, &sum));
     for (int64_t c = 0; c < f->values; c += SIDE) {
         const float *x = f->sum + r * f->values + c;
         const __m512i both = to_bf16_32(_mm512_mul_ps(_mm512_loadu_ps(x), over),
@@ -172,19 +175,18 @@ static void put_row(const AttentionUnit *u, const Forward *f, const Queries *q, 
         _mm512_mask_storeu_epi16(y + c, within_32(c, u->value_width),
                                  empty ? _mm512_setzero_si512() : both);
     }
-    const float max = f->max[r] * f->scale;
     if (log_sum) *log_sum = empty ? 0 : max + log2f(sum);
     if (empty) return;
     if (u->entropy)
         u->entropy[q->head] +=
-            (log2f(sum) - _mm512_reduce_add_ps(_mm512_loadu_ps(f->spread + r * 16)) / sum) / LOG2E;
-    if (u->max_logit && max / (float)LOG2E > u->max_logit[q->head])
-        u->max_logit[q->head] = max / (float)LOG2E;
+            (log2f(own) - _mm512_reduce_add_ps(_mm512_loadu_ps(f->spread + r * 16)) / own) / LOG2E;
+    if (u->max_logit && own_max / (float)LOG2E > u->max_logit[q->head])
+        u->max_logit[q->head] = own_max / (float)LOG2E;
 }
 
 static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q)
 {
-    const int64_t width = f->width, values = f->values, first = q->all.first / SIDE,
+    const int64_t width = f->width, values = f->values, first = first_block(q),
                   end = blocks_of(q->all.end);
     const AttentionMatrixBf16 x = u->q_bf16, y = u->y_bf16;
     const int64_t column = q->head * u->head_width, y_column = q->head * u->value_width,
@@ -195,8 +197,9 @@ static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q
     for (int i = 0; i < SIDE; i++) f->max[i] = -INFINITY;
     memset(f->lanes, 0, 2 * SIDE * 16 * sizeof *f->lanes);
     for (int64_t from = first / BLOCKS * BLOCKS; from < end; from += BLOCKS) {
-        const int64_t begin = from > first ? from : first, stop = from + BLOCKS,
-                      last = stop < end ? stop : end;
+        const Interval seen_here = blocks_in(q, from, from + BLOCKS);
+        const int64_t begin = seen_here.first, last = seen_here.end;
+        if (begin >= last) continue;
         for (int64_t b = begin; b < last; b++) {
             float *s = f->s + (b - from) * SIDE;
             square(s, STRETCH_ROW, false, width / SIDE, (Steps){f->q, width, SIDE},

@@ -24,14 +24,12 @@ INLINE real dot(const real *x, const real *y, int64_t width)
     return total(sum) + rest;
 }
 
-/* p = log2 e times the scores of the keys that are seen, padded with -infinity to a whole
- * vector. */
+/* p = log2 e times the scores of the keys in `see`. */
 static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real *p)
 {
     const real scale = (real)(u->scale * LOG2E);
     const real slope = u->slopes ? (real)(u->slopes[head] * LOG2E) : 0;
     const real *q = u->q.data + head * u->head_width;
-    store(p + (see.end - see.first - 1) / LANES * LANES, all(-(real)INFINITY));
     for (int64_t key = see.first; key < see.end; key++) {
         const real *k = u->k.data + key * u->k.step;
         if (key + PREFETCH_ROWS < see.end)
@@ -40,29 +38,29 @@ static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real 
     }
 }
 
-/* y = factor times the sum of the seen rows of v, each times its weight. */
-static void one_sum(const AttentionUnit *u, Interval see, const real *p, real factor, real *y)
+/* y = the sum of the seen rows of v, each times its weight, or y += that. */
+static void one_sum(const AttentionUnit *u, Interval see, const real *p, real *y, bool add)
 {
     const int64_t count = see.end - see.first, step = u->v.step, width = u->value_width;
     const real *v = u->v.data + see.first * step;
     int64_t c = 0;
     for (int64_t vecs; (vecs = (width - c) / LANES) > 0; c += (vecs > 1 ? 2 : 1) * LANES)
         if (vecs > 1)
-            product_tile(1, 2, count, p, 0, 1, v + c, step, y + c, 0, false);
+            product_tile(1, 2, count, p, 0, 1, v + c, step, y + c, 0, add);
         else
-            product_tile(1, 1, count, p, 0, 1, v + c, step, y + c, 0, false);
-    scale_row(y, y, c, factor);
+            product_tile(1, 1, count, p, 0, 1, v + c, step, y + c, 0, add);
     for (; c < width; c++) {
-        real sum = 0;
+        real sum = add ? y[c] : 0;
         for (int64_t i = 0; i < count; i++) sum += p[i] * v[i * step + c];
-        y[c] = sum * factor;
+        y[c] = sum;
     }
 }
 
 static void one_forward(const AttentionUnit *u)
 {
     const Interval see = seen(u, 0);
-    const int64_t count = see.end - see.first;
+    const Interval sinks = {0, sinks_of(u, see)};
+    const int64_t count = sinks.end + see.end - see.first;
     real *p = u->scratch;
     for (int64_t head = 0; head < u->group; head++) {
         real *y = u->y.data + head * u->value_width;
@@ -74,21 +72,25 @@ static void one_forward(const AttentionUnit *u)
             memset(y, 0, (size_t)u->value_width * sizeof *y);
             continue;
         }
-        one_scores(u, head, see, p);
+        store(p + (count - 1) / LANES * LANES, all(-(real)INFINITY));
+        one_scores(u, head, sinks, p);
+        one_scores(u, head, see, p + sinks.end);
         Vec most = load(p), lanes = {0}, spread = {0};
         for (int64_t i = LANES; i < count; i += LANES) most = larger(load(p + i), most);
-        const real max = largest(most);
+        real max = largest(most);
         for (int64_t i = 0; i < count; i += LANES) {
             const Vec score = load(p + i) - max, e = exp2_vec(score);
             lanes += e;
             if (u->entropy) spread += e * larger(score, all(WEIGHTLESS));
             store(p + i, e);
         }
-        const real sum = total(lanes);
-        one_sum(u, see, p, 1 / sum, y);
-        if (log_sum) *log_sum = (real)(max + log2_real(sum));
+        real sum = total(lanes);
         if (u->entropy) u->entropy[head] = entropy_of(sum, total(spread));
         if (u->max_logit) u->max_logit[head] = max / (real)LOG2E;
+        if (sinks.end) one_sum(u, sinks, p, y, false);
+        one_sum(u, see, p + sinks.end, y, sinks.end > 0);
+        scale_row(y, y, u->value_width, add_sink(u->sink, head, &max, &sum));
+        if (log_sum) *log_sum = (real)(max + log2_real(sum));
     }
 }
 

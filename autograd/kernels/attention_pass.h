@@ -78,7 +78,8 @@ static Scratch scratch_cut(const AttentionUnit *u, bool backward)
 typedef struct Tile {
     int64_t row, rows, head;
     Interval strip[STRIPS], all;
-    bool has_empty; /* a row that sees no key */
+    int64_t sinks[STRIPS], most_sinks; /* a strip sees the keys [0, sinks), too */
+    bool has_empty;                    /* a row that sees no key */
 } Tile;
 
 static Interval join(Interval a, Interval b)
@@ -94,15 +95,41 @@ static Tile tile_at(const AttentionUnit *u, int64_t head, int64_t row)
     t.rows = u->queries - row < QUERIES ? u->queries - row : QUERIES;
     for (int64_t i = 0; u->first && i < t.rows; i++) {
         const Interval see = seen(u, row + i);
+        const int64_t sinks = sinks_of(u, see);
         if (see.first >= see.end) t.has_empty = true;
         t.strip[i / STRIP] = join(t.strip[i / STRIP], see);
+        if (sinks > t.sinks[i / STRIP]) t.sinks[i / STRIP] = sinks;
     }
     for (int64_t i = 0; !u->first && i < t.rows; i += STRIP) {
         const Interval last = seen(u, row + (i + STRIP < t.rows ? i + STRIP : t.rows) - 1);
         t.strip[i / STRIP] = (Interval){seen(u, row + i).first, last.end};
+        t.sinks[i / STRIP] = sinks_of(u, last);
     }
-    for (int i = 0; i < STRIPS; i++) t.all = join(t.all, t.strip[i]);
+    for (int i = 0; i < STRIPS; i++) {
+        t.all = join(t.all, t.strip[i]);
+        if (t.sinks[i] > t.most_sinks) t.most_sinks = t.sinks[i];
+    }
     return t;
+}
+
+/* The first key that a strip sees. */
+static int64_t strip_begin(const Tile *t, int64_t strip)
+{
+    return t->sinks[strip] ? 0 : t->strip[strip].first;
+}
+
+/* Where the first tile of keys begins, and the one after `key`: those between the sinks and the
+ * others are skipped. */
+static int64_t first_keys(const Tile *t)
+{
+    return t->most_sinks ? 0 : t->all.first / KEYS * KEYS;
+}
+
+static int64_t next_keys(const Tile *t, int64_t key)
+{
+    const int64_t others = t->all.first / KEYS * KEYS;
+    key += KEYS;
+    return key >= t->most_sinks && key < others ? others : key;
 }
 
 /* The part of interval x in the tile of keys that begins at `key`, relative to key. */
@@ -111,6 +138,15 @@ static Interval within(Interval x, int64_t key)
     x.first = x.first > key ? x.first - key : 0;
     x.end = x.end < key + KEYS ? x.end - key : KEYS;
     return x;
+}
+
+/* The keys that a strip sees in a tile of keys; if it sees sinks and others there, the keys
+ * between them as well. */
+static Interval strip_keys(const Tile *t, int64_t strip, int64_t key)
+{
+    const Interval x = within(t->strip[strip], key);
+    if (!t->sinks[strip]) return x;
+    return join(x, within((Interval){0, t->sinks[strip]}, key));
 }
 
 static Interval whole_vectors(Interval x)
@@ -169,6 +205,7 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
     const real own = (real)(u->keys - u->queries + t->row + i - key);
     /* Compared as reals: positions in a tile are small, so all are exact. */
     const real first = (real)(x.first < 0 ? 0 : x.first), end = (real)(x.end > KEYS ? KEYS : x.end);
+    const real sinks = (real)(sinks_of(u, see) - key);
     const Vec minus = all(-(real)INFINITY), zero = {0};
     /* Keys that all rows see need no mask: often all but the diagonal. */
     if (!u->slopes && x.first <= v.first && x.end > v.first)
@@ -180,7 +217,8 @@ static void row_scores(const AttentionUnit *u, const Tile *t, int64_t i, int64_t
             const Vec away = position - own;
             y -= slope * choose(away < zero, -away, away);
         }
-        const Mask inside = (position >= all(first)) & (position < all(end));
+        Mask inside = (position >= all(first)) & (position < all(end));
+        if (u->sinks) inside |= position < all(sinks);
         store(s + j, choose(inside, y, minus));
     }
 }
@@ -194,11 +232,11 @@ typedef struct Online {
 static void strip_forward(const AttentionUnit *u, const Scratch *w, const Tile *t, Online *o,
                           int64_t strip, int64_t key)
 {
-    const Interval x = within(t->strip[strip], key);
+    const Interval x = strip_keys(t, strip, key);
     if (x.first >= x.end) return;
     const Interval v = whole_vectors(x);
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
-    const bool is_first = key <= t->strip[strip].first; /* the first tile that it sees */
+    const bool is_first = key <= strip_begin(t, strip); /* the first tile that it sees */
     const bool prefetches = is_first && prefetches_next(u, t->head);
     const int64_t head = u->head_width, value = u->value_width;
     real *p = w->p, shrink[STRIP + 15] = {0}, moved[STRIP], factor[KEYS];
@@ -256,7 +294,7 @@ static void tile_forward(const AttentionUnit *u, const Scratch *w, const Tile *t
     Online o = {.q = tile_rows(u, t, u->q, &w->head, w->q_rows), .v = v};
     for (int i = 0; i < QUERIES; i++) o.max[i] = -(real)INFINITY;
 
-    for (int64_t key = t->all.first / KEYS * KEYS; key < t->all.end; key += KEYS)
+    for (int64_t key = first_keys(t); key < t->all.end; key = next_keys(t, key))
         for (int64_t strip = 0; strip * STRIP < t->rows; strip++)
             strip_forward(u, w, t, &o, strip, key);
 
@@ -269,12 +307,13 @@ static void tile_forward(const AttentionUnit *u, const Scratch *w, const Tile *t
             if (log_sum) *log_sum = 0;
             continue;
         }
-        const real sum = total(load(w->lanes + i * LANES)), over = 1 / sum;
-        scale_row(y, w->sum + i * w->value.padded, u->value_width, over);
-        if (log_sum) *log_sum = (real)(o.max[i] + log2_real(sum));
+        real sum = total(load(w->lanes + i * LANES)), max = o.max[i];
         if (u->entropy) u->entropy[t->head] += entropy_of(sum, total(load(w->spread + i * LANES)));
         if (u->max_logit && o.max[i] / (real)LOG2E > u->max_logit[t->head])
             u->max_logit[t->head] = o.max[i] / (real)LOG2E;
+        const real over = add_sink(u->sink, t->head, &max, &sum);
+        scale_row(y, w->sum + i * w->value.padded, u->value_width, over);
+        if (log_sum) *log_sum = (real)(max + log2_real(sum));
     }
 }
 
@@ -315,9 +354,9 @@ typedef struct Backward {
 
 /* Whether all keys of a strip are in one tile: then the sum over keys of p dp replaces that of dy
  * y, and y is not read. */
-static bool in_one_tile(Interval x)
+static bool in_one_tile(const Tile *t, int64_t strip)
 {
-    return x.first / KEYS == (x.end - 1) / KEYS;
+    return strip_begin(t, strip) / KEYS == (t->strip[strip].end - 1) / KEYS;
 }
 
 /* Where the gradient of `rows` rows from `row` on is summed: in place in x, or in a copy. */
@@ -357,13 +396,13 @@ static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const T
                                const Backward *d, int64_t strip, int64_t key)
 {
     const int64_t row = strip * STRIP, rows = t->rows - row < STRIP ? t->rows - row : STRIP;
-    const Interval x = within(t->strip[strip], key);
+    const Interval x = strip_keys(t, strip, key);
     if (x.first >= x.end) return (Interval){0, 0};
     const Interval v = whole_vectors(x);
     real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS, factor[KEYS];
-    const bool is_first = key <= t->strip[strip].first,
+    const bool is_first = key <= strip_begin(t, strip),
                prefetches = is_first && prefetches_next(u, t->head);
-    const bool one = in_one_tile(t->strip[strip]);
+    const bool one = in_one_tile(t, strip);
     const int64_t head = u->head_width, value = u->value_width, column = t->head * head,
                   at = t->head * u->log_sum_step + t->row + row;
     if (is_first) {
@@ -397,7 +436,7 @@ static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const T
     const bool direct = to.data != w->sum + row * w->head.padded;
     product((rows + 3) / 4 * 4, w->head.padded / LANES, x.end - x.first, dp + x.first, KEYS, 1,
             d->k.data + (key + x.first) * d->k.step, d->k.step, to.data + (direct ? column : 0),
-            to.step, key > t->strip[strip].first || (direct && u->add_q));
+            to.step, !is_first || (direct && u->add_q));
     if (prefetches) prefetch_next(u, u->next->dy, u->next->queries, value, t->row + row);
     return x;
 }
@@ -484,7 +523,7 @@ static void tile_backward(const AttentionUnit *u, const Scratch *w, const Tile *
                   .dy = tile_rows(u, t, u->dy, &w->value, w->dy_rows),
                   .k = k};
     for (int64_t i = 0; i < t->rows; i++) {
-        if (in_one_tile(t->strip[i / STRIP])) continue;
+        if (in_one_tile(t, i / STRIP)) continue;
         const real *y = u->y.data + (t->row + i) * u->y.step + t->head * width;
         const real *g = d.dy.data + i * d.dy.step;
         Vec sum = {0};
@@ -494,7 +533,7 @@ static void tile_backward(const AttentionUnit *u, const Scratch *w, const Tile *
         for (; c < width; c++) rest += y[c] * g[c];
         d.delta[i] = (total(sum) + rest) * (real)u->scale;
     }
-    for (int64_t key = t->all.first / KEYS * KEYS; key < t->all.end; key += KEYS) {
+    for (int64_t key = first_keys(t); key < t->all.end; key = next_keys(t, key)) {
         Interval see[STRIPS];
         for (int64_t strip = 0; strip < strips; strip++) {
             const int64_t at = key + strip * STRIP;

@@ -5,6 +5,8 @@
  *     dv = p^T g,           ds = p (g v^T - sum over columns of g y),
  *     dq = scale ds k,      dk = scale ds^T q
  *
+ * A learned sink of score z takes part in the softmax's sum alone: dz = -sum over rows of p_z (g y).
+ *
  * Dropout multiplies p, and g v^T likewise, by 0 or 1 / (1 - rate). Threads take units of one
  * segment and one key head, so each part of the gradients of k and v has one writer. */
 #include <math.h>
@@ -13,9 +15,10 @@
 
 #include "autograd/base/threads.h"
 #include "autograd/kernels/attention_bf16.h"
+#include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
 
-enum { Q, K, V, BLOCKS_A_THREAD = 8 };
+enum { Q, K, V, SINK, BLOCKS_A_THREAD = 8 };
 
 /* The columns of an input that attention reads. */
 typedef struct Columns {
@@ -142,9 +145,14 @@ static Status shape(Node *n)
                     (long long)a->head_width, (long long)a->value_width);
     if (!(a->dropout.rate >= 0 && a->dropout.rate < 1))
         return FAIL(E_ARG, "attention: dropout %g: not in [0, 1)", a->dropout.rate);
+    if (a->sinks < 0) return FAIL(E_ARG, "attention: %lld sinks", (long long)a->sinks);
     for (int64_t h = 0; a->windows && h < a->kv_heads; h++)
-        if (a->windows[h] < 0)
-            return FAIL(E_ARG, "attention: a window of %lld keys", (long long)a->windows[h]);
+        if (a->windows[h] < 0 || (a->windows[h] && a->windows[h] < a->sinks))
+            return FAIL(E_ARG, "attention: a window of %lld keys, %lld sinks",
+                        (long long)a->windows[h], (long long)a->sinks);
+    if (n->in[SINK] && !shape_equal(n->in[SINK]->shape, SHAPE(a->heads)))
+        return FAIL(E_SHAPE, "attention: a learned sink %s of %lld heads",
+                    shape_text(n->in[SINK]->shape), (long long)a->heads);
     TRY(check_columns(n));
     TRY(check_rows(n));
     const int64_t rows = n->in[Q]->shape.dim[0];
@@ -227,6 +235,8 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .first = r->first ? r->first + query : NULL,
         .end = r->end ? r->end + query : NULL,
         .window = a->windows ? a->windows[kv] : 0,
+        .sinks = a->windows && a->windows[kv] ? a->sinks : 0,
+        .sink = n->in[SINK] ? n->in[SINK]->data + head : NULL,
         .scale = a->scale,
         .slopes = a->slopes ? a->slopes + head : NULL,
         .log_sum = n->record ? (real *)n->keep + head * rows + query : NULL,
@@ -293,18 +303,19 @@ static double causal_pairs(double rows, double before, double window)
 }
 
 /* The same in one segment, for one key head. */
-static double pairs_of(const AttentionRows *r, int64_t s, int64_t window)
+static double pairs_of(const AttentionRows *r, int64_t s, int64_t window, int64_t sinks)
 {
     const int64_t begin = r->queries[s], rows = r->queries[s + 1] - begin,
                   before = keys_of(r, s) - rows;
-    if (!r->first) return causal_pairs((double)rows, (double)before, (double)window);
+    if (!r->first && !sinks) return causal_pairs((double)rows, (double)before, (double)window);
     double pairs = 0;
     for (int64_t i = 0; i < rows; i++) {
-        int64_t first = r->first[begin + i], end = r->end[begin + i];
         const int64_t own = before + i;
+        int64_t first = r->first ? r->first[begin + i] : 0,
+                end = r->first ? r->end[begin + i] : own + 1;
         if (window && first <= own - window) first = own - window + 1;
         if (window && end > own + window) end = own + window;
-        if (end > first) pairs += (double)(end - first);
+        if (end > first) pairs += (double)(end - first + (sinks < first ? sinks : first));
     }
     return pairs;
 }
@@ -366,12 +377,40 @@ static void clear_rest(const Node *n, int i)
     }
 }
 
+/* The product of a row of dL/dy and of y. */
+static double dy_y(const Node *n, int64_t at, int64_t width)
+{
+    double sum = 0;
+    for (int64_t i = at; i < at + width; i++)
+        sum += (double)n->dout[i] *
+               (double)(n->out->data ? n->out->data[i] : (real)bf16_real(n->out->bf16[i]));
+    return sum;
+}
+
+/* The gradients of the learned sinks of heads [begin, end). */
+static void sink_backward(const void *context, int64_t begin, int64_t end, int worker)
+{
+    const Node *n = context;
+    const Attention *a = n->attr;
+    const int64_t rows = n->in[Q]->shape.dim[0], width = width_of(a, V);
+    (void)worker;
+    for (int64_t h = begin; h < end; h++) {
+        const real *log_sum = (const real *)n->keep + h * rows;
+        const double score = (double)n->in[SINK]->data[h] / log(2);
+        double sum = 0;
+        for (int64_t i = 0; i < rows; i++)
+            sum -= exp2(score - (double)log_sum[i]) * dy_y(n, (i * a->heads + h) * width, width);
+        grad_store(n->din[SINK] + h, &(real){(real)sum}, 1, n->add[SINK]);
+    }
+}
+
 static void backward(const Node *n)
 {
     const Pass p = pass_begin(n, true);
     for (int i = Q; i <= V; i++)
         if (n->din[i] && !n->add[i]) clear_rest(n, i);
     work(&p);
+    if (n->din[SINK]) threads_range(((const Attention *)n->attr)->heads, 1, sink_backward, n);
 }
 
 /* FLOPs: two products for each pair of query and key in forward, four in backward. */
@@ -382,7 +421,8 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
     double pairs = 0; /* of all heads */
     for (int64_t s = 0; s < a->rows.segments; s++)
         for (int64_t h = 0; h < a->kv_heads; h++)
-            pairs += (double)group * pairs_of(&a->rows, s, a->windows ? a->windows[h] : 0);
+            pairs += (double)group * pairs_of(&a->rows, s, a->windows ? a->windows[h] : 0,
+                                              a->windows && a->windows[h] ? a->sinks : 0);
     w->operations = (in_backward ? 4 : 2) * pairs * (double)(a->head_width + width_of(a, V));
 }
 
@@ -398,6 +438,12 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
         SHAPE_OF(queries, heads *width), SHAPE_OF(keys, kv_heads *width), \
             SHAPE_OF(keys, kv_heads *value)                               \
     }
+#define SHAPES_SINK(rows, heads, kv_heads, width) SINK_WIDTHS(rows, rows, heads, kv_heads, width)
+#define SINK_WIDTHS(queries, keys, heads, kv_heads, width)                \
+    {                                                                     \
+        SHAPE_OF(queries, heads *width), SHAPE_OF(keys, kv_heads *width), \
+            SHAPE_OF(keys, kv_heads *width), SHAPE_OF(heads)              \
+    }
 #define HEADS(heads_, kv_heads_, width_) \
     .heads = heads_, .kv_heads = kv_heads_, .head_width = width_, .scale = .5
 #define WINDOWS(...) ((const int64_t[]){__VA_ARGS__})
@@ -409,86 +455,108 @@ static void count_work(const Node *n, bool in_backward, OpWork *w)
 
 /* Intervals in 6 rows: a prefix of 3; rows that see no key; the latest 3 keys. */
 static const OpCase cases[] = {
-    {"causal", SHAPES(5, 5, 1, 1, 3), .attr = &(Attention){HEADS(1, 1, 3), ONE(5, 5)}},
-    {"heads", SHAPES(5, 5, 2, 2, 3), .attr = &(Attention){HEADS(2, 2, 3), ONE(5, 5)}},
-    {"grouped", SHAPES(5, 5, 4, 2, 2), .attr = &(Attention){HEADS(4, 2, 2), ONE(5, 5)}},
-    {"one key head", SHAPES(5, 5, 3, 1, 2), .attr = &(Attention){HEADS(3, 1, 2), ONE(5, 5)}},
-    {"slopes", SHAPES(5, 5, 2, 1, 2),
+    {"causal", SHAPES(5, 5, 1, 1, 3), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(1, 1, 3), ONE(5, 5)}},
+    {"heads", SHAPES(5, 5, 2, 2, 3), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(2, 2, 3), ONE(5, 5)}},
+    {"grouped", SHAPES(5, 5, 4, 2, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(4, 2, 2), ONE(5, 5)}},
+    {"one key head", SHAPES(5, 5, 3, 1, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(3, 1, 2), ONE(5, 5)}},
+    {"slopes", SHAPES(5, 5, 2, 1, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .slopes = SLOPES}},
-    {"fewer queries than keys", SHAPES(2, 7, 2, 2, 2),
+    {"fewer queries than keys", SHAPES(2, 7, 2, 2, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 2, 2), ONE(2, 7), .slopes = SLOPES}},
-    {"one query", SHAPES(1, 37, 2, 1, 3),
+    {"one query", SHAPES(1, 37, 2, 1, 3), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 37), .slopes = SLOPES}},
-    {"segments", SHAPES(6, 6, 2, 2, 2), .attr = &(Attention){HEADS(2, 2, 2), THREE}},
+    {"segments", SHAPES(6, 6, 2, 2, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(2, 2, 2), THREE}},
     {"other columns",
      {SHAPE_OF(5, 7), SHAPE_OF(5, 4), SHAPE_OF(5, 3)},
+     .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .q_column = 2, .k_column = 1}},
-    {"wider than a vector", SHAPES(3, 3, 1, 1, 21),
+    {"wider than a vector", SHAPES(3, 3, 1, 1, 21), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(1, 1, 21), ONE(3, 3)}},
-    {"prefix", SHAPES(6, 6, 1, 1, 2),
+    {"prefix", SHAPES(6, 6, 1, 1, 2), .absent = 1 << SINK,
      .attr =
          &(Attention){HEADS(1, 1, 2), .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 0, 0, 0),
                                                INTS(3, 3, 3, 4, 5, 6), NULL}}},
-    {"empty rows", SHAPES(6, 6, 2, 1, 2),
+    {"empty rows", SHAPES(6, 6, 2, 1, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 2),
                           .rows = {2, INTS(0, 3, 6), INTS(0, 3, 6), INTS(0, 0, 0, 0, 1, 2),
                                    INTS(1, 0, 3, 0, 1, 2), NULL}}},
-    {"window, slopes", SHAPES(6, 6, 2, 2, 2),
+    {"window, slopes", SHAPES(6, 6, 2, 2, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 2, 2), .slopes = SLOPES,
                           .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 1, 2, 3),
                                    INTS(1, 2, 3, 4, 5, 6), NULL}}},
-    {"sliding window", SHAPES(6, 6, 2, 2, 2),
+    {"sliding window", SHAPES(6, 6, 2, 2, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 2, 2), THREE, .windows = WINDOWS(2, 0)}},
-    {"sliding window, prefix, slopes, dropout", SHAPES(6, 6, 2, 1, 2),
+    {"sliding window, prefix, slopes, dropout", SHAPES(6, 6, 2, 1, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 2), .windows = WINDOWS(2), .slopes = SLOPES,
                           .dropout = {.rate = .3},
                           .rows = {1, INTS(0, 6), INTS(0, 6), INTS(0, 0, 0, 0, 0, 0),
                                    INTS(4, 4, 4, 4, 5, 6), NULL}}},
-    {"sliding window, fewer queries", SHAPES(3, 7, 2, 2, 2),
+    {"sliding window, fewer queries", SHAPES(3, 7, 2, 2, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 2, 2), ONE(3, 7), .windows = WINDOWS(3, 1)}},
-    {"sliding window, one query", SHAPES(1, 37, 2, 1, 3),
+    {"sliding window, one query", SHAPES(1, 37, 2, 1, 3), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 37), .windows = WINDOWS(20), .slopes = SLOPES}},
-    {"sliding window, tiles", SHAPES(74, 74, 1, 1, 2),
+    {"sliding window, tiles", SHAPES(74, 74, 1, 1, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70, .windows = WINDOWS(9)}},
-    {"dropout", SHAPES(6, 6, 2, 2, 2),
+    {"dropout", SHAPES(6, 6, 2, 2, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 2, 2), THREE, .dropout = {.rate = .4, .step = 3}}},
-    {"tiles", SHAPES(74, 74, 1, 1, 2), .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70}},
-    {"tiles, grouped, slopes, dropout", SHAPES(74, 74, 2, 1, 1),
+    {"tiles", SHAPES(74, 74, 1, 1, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(1, 1, 2), FOUR_AND_70}},
+    {"tiles, grouped, slopes, dropout", SHAPES(74, 74, 2, 1, 1), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 1), FOUR_AND_70, .slopes = SLOPES, .dropout = {.rate = .3}}},
-    {"values wider", WIDTHS(5, 5, 2, 1, 2, 5),
+    {"values wider", WIDTHS(5, 5, 2, 1, 2, 5), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .value_width = 5, .slopes = SLOPES}},
-    {"values narrower", WIDTHS(6, 6, 2, 2, 16, 3),
+    {"values narrower", WIDTHS(6, 6, 2, 2, 16, 3), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 2, 16), THREE, .value_width = 3, .dropout = {.rate = .4}}},
-    {"values wider, one query", WIDTHS(1, 37, 2, 1, 3, 17),
+    {"values wider, one query", WIDTHS(1, 37, 2, 1, 3, 17), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 37), .value_width = 17}},
     {"values wider, other columns",
      {SHAPE_OF(5, 7), SHAPE_OF(5, 4), SHAPE_OF(5, 6)},
+     .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 2), ONE(5, 5), .value_width = 4, .q_column = 2, .k_column = 1,
                           .v_column = 1}},
-    {"values wider, tiles", WIDTHS(74, 74, 2, 1, 1, 3),
+    {"values wider, tiles", WIDTHS(74, 74, 2, 1, 1, 3), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 1), FOUR_AND_70, .value_width = 3, .slopes = SLOPES}},
-    {"values narrower, tiles", WIDTHS(74, 74, 1, 1, 8, 1),
+    {"values narrower, tiles", WIDTHS(74, 74, 1, 1, 8, 1), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(1, 1, 8), FOUR_AND_70, .value_width = 1}},
-    {"fewer keys", SHAPES(5, 3, 2, 1, 2),
+    {"fewer keys", SHAPES(5, 3, 2, 1, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 1, 2), .slopes = SLOPES,
                           .rows = {1, INTS(0, 5), INTS(0, 3), INTS(0, 0, 0, 2, 1),
                                    INTS(3, 1, 0, 3, 3), NULL}}},
-    {"segments with fewer keys, or none", SHAPES(9, 7, 2, 2, 2),
+    {"segments with fewer keys, or none", SHAPES(9, 7, 2, 2, 2), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(2, 2, 2), .dropout = {.rate = .4},
                           .rows = {3, INTS(0, 5, 7, 9), INTS(0, 3, 3, 7),
                                    INTS(0, 1, 0, 2, 0, 0, 0, 0, 2), INTS(3, 3, 2, 2, 1, 0, 0, 4, 4),
                                    NULL}}},
-    {"tiles, fewer queries", SHAPES(3, 140, 1, 1, 1),
+    {"tiles, fewer queries", SHAPES(3, 140, 1, 1, 1), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(1, 1, 1), ONE(3, 140)}},
+    {"learned sink", SHAPES_SINK(6, 4, 2, 2), .attr = &(Attention){HEADS(4, 2, 2), THREE}},
+    {"learned sink, tiles, dropout", SHAPES_SINK(74, 2, 1, 2),
+     .attr = &(Attention){HEADS(2, 1, 2), FOUR_AND_70, .slopes = SLOPES, .dropout = {.rate = .3}}},
+    {"sinks", SHAPES(9, 9, 2, 2, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(2, 2, 2), ONE(9, 9), .windows = WINDOWS(3, 0), .sinks = 2}},
+    {"sinks, tiles", SHAPES(74, 74, 2, 1, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(2, 1, 2), FOUR_AND_70, .windows = WINDOWS(9), .sinks = 5,
+                          .slopes = SLOPES, .dropout = {.rate = .3}}},
+    {"sinks, far tiles", SHAPES(210, 210, 1, 1, 1), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(1, 1, 1), ONE(210, 210), .windows = WINDOWS(5), .sinks = 3}},
+    {"sinks, learned sink, one query", SINK_WIDTHS(1, 90, 2, 1, 3),
+     .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 90), .windows = WINDOWS(20), .sinks = 5,
+                          .slopes = SLOPES}},
     {0},
 };
 
 const Op op_attention = {
     .name = "attention",
-    .inputs = 3,
+    .inputs = 4,
+    .optional = 1 << SINK,
     .attr_size = sizeof(Attention),
     .bf16_result = true,
-    .needs_inputs = 1 << Q | 1 << K | 1 << V | 1 << OP_RESULT,
+    .needs_inputs = 1 << Q | 1 << K | 1 << V | 1 << SINK | 1 << OP_RESULT,
     .shape = shape,
     .forward = forward,
     .backward = backward,
@@ -498,5 +566,5 @@ const Op op_attention = {
 
 Tensor *ag_attention(Tape *t, Tensor *q, Tensor *k, Tensor *v, const Attention *a)
 {
-    return tape_apply(t, &op_attention, (Tensor *[]){q, k, v}, a);
+    return tape_apply(t, &op_attention, (Tensor *[]){q, k, v, a->sink}, a);
 }

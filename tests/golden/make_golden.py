@@ -28,7 +28,7 @@ DEFAULTS = {
     "model.mlp": "gelu", "model.mlp_width": 96, "model.norm": "layernorm", "model.norm_place": "pre",
     "model.positions": "learned", "model.rope_theta": 10000, "model.qk_norm": False,
     "model.bias": True, "model.tied": True,
-    "model.windows": "full", "model.windows_theta": 0,
+    "model.windows": "full", "model.windows_theta": 0, "model.sinks": 0, "model.learned_sink": False,
     "optim.lr": 1e-2, "optim.beta1": 0.9, "optim.beta2": 0.95, "optim.eps": 1e-8,
     "optim.weight_decay": 0.1, "optim.clip": 1.0, "optim.schedule": "cosine", "optim.warmup": 3,
     "optim.min_lr": 1e-3, "train.steps": 10, "train.batch": 4,
@@ -67,6 +67,10 @@ CASES = {
     "windows_alibi": {**ONE, "model.windows": "1,7/3", "model.positions": "alibi"},
     "windows_llama": {**LLAMA, "model.windows": "4/full,full", "model.windows_theta": 50},
     "windows_documents": {**ONE, "model.windows": "2,6", "data.document_mask": True},
+    "sinks": {**ONE, "model.windows": "4/full", "model.sinks": 3},
+    "sinks_documents": {**LLAMA, **ONE, "model.windows": 2, "model.sinks": 2, "data.document_mask": True},
+    "learned_sink": {**ONE, "model.learned_sink": True},
+    "learned_sink_llama": {**LLAMA, "model.learned_sink": True, "model.windows": "5,full", "model.sinks": 1},
     "z_loss": {**ONE, "train.z_loss": 0.01},
     "label_smoothing": {**ONE, "train.label_smoothing": 0.1},
     "z_loss_and_smoothing": {**LLAMA, **ONE, "train.z_loss": 0.01, "train.label_smoothing": 0.1},
@@ -130,6 +134,8 @@ def shapes(c):
         linear(b + "attn.k", c["model.kv_heads"] * head, width)
         linear(b + "attn.v", c["model.kv_heads"] * head, width)
         linear(b + "attn.out", width, width)
+        if c["model.learned_sink"]:
+            out[b + "attn.sink"] = (c["model.heads"],)
         norm(b + "norm2")
         if c["model.mlp"] in ("swiglu", "geglu"):
             linear(b + "mlp.gate", c["model.mlp_width"], width)
@@ -224,8 +230,12 @@ def logits(c, p, x):
             scores = scores - torch.tensor(slopes(heads), dtype=x_type)[:, None, None] * (i - j).abs()
         scores = scores.masked_fill(j > i, float("-inf"))
         reach = torch.tensor(seen).repeat_interleave(heads // c["model.kv_heads"])[:, None, None]
-        scores = scores.masked_fill(i - j >= reach, float("-inf"))
-        y = torch.softmax(scores, dim=-1) @ v
+        scores = scores.masked_fill((i - j >= reach) & (j >= c["model.sinks"]), float("-inf"))
+        if c["model.learned_sink"]:
+            sink = p[b + "attn.sink"].view(1, heads, 1, 1).expand(batch, heads, length, 1)
+            y = torch.softmax(torch.cat([scores, sink], dim=-1), dim=-1)[..., :-1] @ v
+        else:
+            y = torch.softmax(scores, dim=-1) @ v
         return linear(b + "attn.out", y.transpose(1, 2).reshape(batch, length, width))
 
     def mlp(b, h):

@@ -31,29 +31,36 @@ typedef struct Scores {
     double entropy, even; /* over rows: of their weights; of even ones */
 } Scores;
 
-/* One row's scores with the keys [begin, end), in `work`. */
+/* The keys that a row sees: [at, at + sinks) and [first, end). */
+typedef struct Seen {
+    int64_t at, sinks, first, end;
+} Seen;
+
+/* One row's scores with the keys that it sees, in `work`. */
 static void add_row(Scores *s, const Attention *a, const real *q, const Tensor *k, int64_t column,
-                    int64_t begin, int64_t end, double *work)
+                    const Seen *see, double *work)
 {
+    const int64_t count = see->sinks + see->end - see->first;
     double max = -INFINITY, over = 0, weighted = 0;
-    for (int64_t j = begin; j < end; j++) {
-        const real *key = k->data + j * k->shape.dim[1] + column;
+    for (int64_t j = 0; j < count; j++) {
+        const int64_t row = j < see->sinks ? see->at + j : see->first + j - see->sinks;
+        const real *key = k->data + row * k->shape.dim[1] + column;
         double x = 0;
         for (int64_t i = 0; i < a->head_width; i++) x += (double)q[i] * (double)key[i];
-        work[j - begin] = x *= a->scale;
+        work[j] = x *= a->scale;
         s->count++;
         s->sum += x;
         s->squares += x * x;
         max = fmax(max, x);
     }
-    for (int64_t j = 0; j < end - begin; j++) {
+    for (int64_t j = 0; j < count; j++) {
         const double e = exp(work[j] - max);
         over += e;
         weighted += e * (work[j] - max);
     }
-    if (end == begin) return;
+    if (count == 0) return;
     s->entropy += log(over) - weighted / over;
-    s->even += log((double)(end - begin));
+    s->even += log((double)count);
 }
 
 static Status add_node(Scores *s, const Node *n)
@@ -73,8 +80,11 @@ static Status add_node(Scores *s, const Node *n)
                         end = r->first ? at + r->end[i] : own + 1;
                 if (window && first <= own - window) first = own - window + 1;
                 if (window && end > own + window) end = own + window;
+                Seen see = {at, 0, first, end < first ? first : end};
+                if (window && see.end > first)
+                    see.sinks = a->sinks < first - at ? a->sinks : first - at;
                 add_row(s, a, q->data + i * q->shape.dim[1] + a->q_column + h * a->head_width, k,
-                        a->k_column + head * a->head_width, first, end < first ? first : end, work);
+                        a->k_column + head * a->head_width, &see, work);
             }
     free(work);
     return OK;

@@ -17,7 +17,7 @@
 #include "train/support/json.h"
 
 typedef struct Args {
-    const char *checkpoint, *prompt;
+    const char *checkpoint, *prompt, *regex;
     int64_t count;
     int64_t top; /* --logprobs; negative: not given */
     bool interactive, json;
@@ -193,6 +193,15 @@ static void warn(const Args *w, const LoadedModel *t)
         warnings_print(warnings_of_sample, &f);
 }
 
+static Status open_regex(Args *w, const LoadedModel *t, Arena *a)
+{
+    RegexTokens *r = arena_take(a, sizeof *r);
+    if (!w->regex) return OK;
+    if (!r) return FAIL(E_NOMEM, "--regex");
+    w->sampling.logits.regex = r;
+    return regex_tokens_open(r, a, w->regex, t->tokenizer, t->model.vocab_size, w->sampling.tokens);
+}
+
 /* Checks what depends on the model. a: for what the arguments become, and for results. */
 static Status fit_model(Args *w, const LoadedModel *t, Arena *a)
 {
@@ -209,6 +218,7 @@ static Status fit_model(Args *w, const LoadedModel *t, Arena *a)
     if (w->top > vocab_size)
         return FAIL(E_ARG, "--logprobs %lld: the vocabulary has %lld tokens", (long long)w->top,
                     (long long)vocab_size);
+    TRY(open_regex(w, t, a));
     if (w->json) w->sampling.log_probs = a;
     w->sampling.top = w->top > 0 ? w->top : 0;
     return OK;
@@ -274,6 +284,8 @@ Status command_sample(const Command *self, int argc, char *argv[])
                      "add VALUE to the logit of a token; -inf: never this token"),
         OPTION_TEXTS("--stop", w.stops, &w.stop_count, "STRING",
                      "end a text where it would contain STRING; the prompt is not searched"),
+        OPTION_TEXT("--regex", &w.regex, "PATTERN",
+                    "the whole new text matches this regular expression"),
         OPTION_INT("--logprobs", &w.top, "N", 0, 1e9,
                    "with --json: the log-probability of each token, and the N most likely ones"),
         OPTION_INT("--seed", &seed, "S", 0, 9e18,
@@ -291,6 +303,8 @@ Status command_sample(const Command *self, int argc, char *argv[])
     if (w.top >= 0 && !w.json) return FAIL(E_ARG, "--logprobs needs --json");
     if (w.interactive && (w.json || *w.prompt || w.count != 1))
         return FAIL(E_ARG, "--interactive goes with none of --prompt, --count and --json");
+    if (w.regex && w.stop_count)
+        return FAIL(E_ARG, "--regex goes without --stop: the whole text must match");
     threads_set((int)threads);
     w.sampling.seed = (uint64_t)seed;
 

@@ -19,6 +19,13 @@ bool logit_stages_are_on(const LogitParams *p)
     return false;
 }
 
+Status logit_stages_add(const LogitParams *p, TokenHistory *h, int32_t token)
+{
+    if (p->regex && token != h->end_of_text)
+        h->regex_state = regex_tokens_step(p->regex, h->regex_state, token);
+    return token_history_add(h, token);
+}
+
 static Status nothing_left(const LogitParams *p)
 {
     char list[256] = "";

@@ -7,10 +7,12 @@
 #define TRAIN_GENERATE_LOGIT_STAGES_H
 
 #include "autograd/tensor.h"
+#include "train/generate/regex_tokens.h"
 #include "train/generate/token_history.h"
 
 #define LOGIT_STAGES(X)   \
     X(logit_bias)         \
+    X(regex)              \
     X(repetition_penalty) \
     X(count_penalties)    \
     X(no_repeat_ngram)
@@ -26,6 +28,7 @@ typedef struct LogitParams {
     int64_t bias_count;
     double repetition_penalty, presence_penalty, frequency_penalty;
     int64_t no_repeat_ngram;
+    const RegexTokens *regex; /* NULL: off */
 } LogitParams;
 
 typedef struct LogitStage {
@@ -45,6 +48,9 @@ bool logit_stages_are_on(const LogitParams *p);
  * finite. E_ARG: no token is left. */
 Status logit_stages_apply(const LogitParams *p, const TokenHistory *h, const real *logits,
                           real *out);
+
+/* Adds a token that was sampled to the history, for the stages. */
+Status logit_stages_add(const LogitParams *p, TokenHistory *h, int32_t token);
 
 /* "50=-3.5", "50=-inf". E_ARG: not in this form, or there is no token of that number. */
 Status logit_bias_read(const char *text, int64_t vocab_size, LogitBias *out);

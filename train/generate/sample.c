@@ -40,6 +40,7 @@ static Status begin_streams(Streams *s, const int32_t *tokens, int64_t count)
         if (s->changed)
             TRY(token_history_open(&one->history, s->arena, s->decoder->model->vocab_size,
                                    end_of_text(s), tokens, count));
+        one->history.left = s->how->tokens;
         for (int64_t i = 0; s->how->with_prompt && i < count; i++)
             text_writer_prompt(&one->writer, tokens[i]);
         if (count) one->writer.drops_blank = false;
@@ -69,7 +70,7 @@ static Status sample_next(Streams *s, Stream *one, const real *logits, double un
     if (s->changed) TRY(logit_stages_apply(&how->logits, &one->history, logits, s->changed));
     TRY(sampler_choose(s->changed ? s->changed : logits, vocab_size, &how->sampler, uniform,
                        s->scratch, &next));
-    if (s->changed) TRY(token_history_add(&one->history, next.token));
+    if (s->changed) TRY(logit_stages_add(&how->logits, &one->history, next.token));
     if (how->log_probs)
         TRY(log_probs_add(&one->result.log_probs, how->log_probs, logits, vocab_size, how->top,
                           next.token, next.probability));

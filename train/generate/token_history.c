@@ -39,6 +39,7 @@ Status token_history_add(TokenHistory *h, int32_t token)
     h->tokens[h->count++] = token;
     h->seen[token] = true;
     h->generated[token]++;
+    h->left--;
     return OK;
 }
 
@@ -49,5 +50,7 @@ Status token_history_copy(TokenHistory *to, const TokenHistory *from)
     memcpy(to->seen, from->seen, (size_t)from->vocab_size * sizeof *to->seen);
     memcpy(to->generated, from->generated, (size_t)from->vocab_size * sizeof *to->generated);
     to->count = from->count;
+    to->left = from->left;
+    to->regex_state = from->regex_state;
     return OK;
 }

@@ -13,8 +13,10 @@ typedef struct TokenHistory {
     int32_t end_of_text; /* -1: there is none */
     int32_t *tokens;     /* [room]: prompt, then new text */
     int64_t count, prompt, room;
-    bool *seen;         /* [vocab_size]: in the text, its prompt included */
-    int32_t *generated; /* [vocab_size]: how often in the new text */
+    bool *seen;          /* [vocab_size]: in the text, its prompt included */
+    int32_t *generated;  /* [vocab_size]: how often in the new text */
+    int64_t left;        /* tokens that the new text may still have; the caller sets it at first */
+    int32_t regex_state; /* of the new text; see logit_stages_add() */
 } TokenHistory;
 
 /* prompt [count] without end-of-text. Lives in a. */

@@ -160,6 +160,8 @@ static void remedy_optimizer(const Evidence *e, const Config *c, CauseText *t)
         remedy(t, "optim.beta2: 0.95 adapts to larger gradients sooner (now: %g)", c->optim.beta2);
     remedy(t, "optim.lr: %.2g, a third of the present one; or a longer optim.warmup (now: %lld)",
            c->optim.lr / 3, (long long)c->optim.warmup);
+    if (c->optim.optimizer == OPTIMIZER_muon)
+        remedy(t, "optim.muon_lr: %.2g, a third of the present one", c->optim.muon_lr / 3);
     if (c->optim.clip == 0) remedy(t, "optim.clip: 1 (now: off)");
 }
 

@@ -89,7 +89,8 @@ Status probe_step(Probe *p, double *seconds)
     p->step++;
     optim_step(&p->params, &c->optim, learning_rate(&c->optim, p->step),
                clip_scale(norm, c->optim.clip), p->step, NULL);
-    mark(p, "optimizer", now, 7 * block);
+    mark(p, "optimizer", now,
+         5 * block + 2 * (double)params_count_v(&p->params) * sizeof(real)); /* v, if there is */
     *seconds = clock_seconds() - begin;
     return OK;
 }

@@ -92,6 +92,7 @@ typedef struct Attention {
     int64_t value_width;     /* of a head in v and in the result; 0: head_width */
     int64_t q_column, k_column, v_column; /* where the heads begin in the rows of q, k, v */
     double scale;
+    double softcap; /* scores s become softcap tanh(s / softcap), before ALiBi is added; 0: none */
     /* [heads]: ALiBi, adds -slope |i - j|; the last query is at the last key. NULL: none. */
     const double *slopes;
     AttentionRows rows;

@@ -102,6 +102,7 @@ static Tensor *forward(const void *self, const AttentionCall *call)
                       .k_column = q_width_of(c),
                       .v_column = q_width_of(c) + kv_width_of(c),
                       .scale = width_score_scale(c),
+                      .softcap = c->score_softcap,
                       .slopes = g->slopes,
                       .rows = call->rows,
                       .windows = a->windows,

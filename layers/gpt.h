@@ -95,6 +95,9 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     TEXT(S, windows, "full", \
          "sliding windows: keys that a row sees, its own included. full, or a number: 64; by layer, " \
          "repeated: 64,64,full; by key head, repeated: 8/full", SETTING_ADDED) \
+    REAL(S, score_softcap,       0,     0,     1e6, \
+         "soft cap c of attention scores: c tanh(score / c), before ALiBi (Gemma 2: 50); 0: none", \
+         SETTING_ADDED) \
     INT (S, sinks,               0,     0, 1048576, \
          "attention sinks: first tokens of a document that rows see beyond their window; at most as " \
          "many as the window is long", SETTING_ADDED) \

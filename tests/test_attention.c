@@ -91,6 +91,11 @@ static Run *make(int kind, int segments, const int *which)
     return r;
 }
 
+static double softcap_of(int kind)
+{
+    return kind == SLIDING_PREFIX || kind == SINKS ? 1.5 : 0;
+}
+
 static Tensor learned = {.shape = SHAPE_OF(HEADS), .data = sinks, .name = "sink"};
 
 static Attention attributes(int kind, Run *r)
@@ -101,6 +106,7 @@ static Attention attributes(int kind, Run *r)
     a.v_column = (HEADS + KV) * WIDTH;
     a.slopes = kind == WINDOW || slides(kind) ? slopes : NULL;
     a.windows = slides(kind) ? windows : NULL;
+    a.softcap = softcap_of(kind);
     a.sinks = kind == SINKS ? FIRST : 0;
     a.sink = kind == SINKS ? &learned : NULL;
     a.rows = (AttentionRows){r->segments, r->begin, r->begin, r->first, r->end, NULL};
@@ -350,6 +356,8 @@ static double row_by_loops(int kind, const Run *r, int begin, int i, int h, doub
         score[j] = hidden ? -1e300 : 0;
         for (int c = 0; !hidden && c < WIDTH; c++)
             score[j] += .3 * (double)q[c] * k[j * COLUMNS + c];
+        if (!hidden && softcap_of(kind) > 0)
+            score[j] = softcap_of(kind) * tanh(score[j] / softcap_of(kind));
         if (kind == WINDOW || slides(kind)) score[j] -= slopes[h] * abs(i - j);
         max = fmax(max, score[j]);
     }

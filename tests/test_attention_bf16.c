@@ -14,8 +14,8 @@
 
 /* CAUSAL: first and end are NULL; PREFIX also has rows that see nothing; GAPS: neighbours see other
  * keys; CROSS: any number of keys. SLIDING: as CAUSAL, in a window. SINKS:
- * the same, with first keys and a learned sink. */
-enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, SLIDING, SINKS, KINDS };
+ * the same, with first keys and a learned sink. CAPPED: SLIDING with a soft cap. */
+enum { CAUSAL, PREFIX, WINDOW, GAPS, DROPOUT, CROSS, SLIDING, SINKS, CAPPED, KINDS };
 
 typedef struct Sizes {
     int queries, keys, width, values, group; /* width of a head in q and k, values: in v and y */
@@ -108,6 +108,7 @@ static Case open_case(int kind, Sizes s)
                           .end = kind == CAUSAL || kind >= SLIDING ? NULL : c.end,
                           .window = kind >= SLIDING ? 41 : 0,
                           .sinks = kind == SINKS ? 5 : 0,
+                          .softcap = kind == CAPPED ? 2 : 0,
                           .sink = kind == SINKS ? learned : NULL,
                           .scale = .3,
                           .slopes = kind == WINDOW || kind == CROSS ? c.slopes : NULL,
@@ -167,6 +168,7 @@ static int weights(const Case *c, int head, int i, double *p, real *factor, int 
         if (j < own.first && j >= c->u.sinks) continue;
         for (int d = 0; d < c->s.width; d++)
             s += c->u.scale * bf16_real(q[d]) * bf16_real(c->k[j * c->step + d]);
+        if (c->u.softcap > 0) s = c->u.softcap * tanh(s / c->u.softcap);
         if (c->u.slopes) s -= c->slopes[head] * llabs(c->s.keys - c->s.queries + i - j);
         p[j] = s;
         max = fmax(max, s);
@@ -184,6 +186,15 @@ static int weights(const Case *c, int head, int i, double *p, real *factor, int 
         if (c->u.drop_below) drop_factors(&c->u, head, i, j, (Interval){0, 64}, factor + j);
     *first = (int)x.first;
     return (int)x.end;
+}
+
+/* The derivative of the soft cap at a score. */
+static double steepness_of(const Case *c, int head, int i, int j)
+{
+    const bf16 *q = c->q + i * c->step + head * c->s.width, *k = c->k + j * c->step;
+    double s = 0;
+    for (int d = 0; d < c->s.width; d++) s += c->u.scale * bf16_real(q[d]) * bf16_real(k[d]);
+    return c->u.softcap > 0 ? 1 - pow(tanh(s / c->u.softcap), 2) : 1;
 }
 
 static void row_by_loops(const Case *c, int head, int i, Loops *l)
@@ -218,7 +229,7 @@ static void row_by_loops(const Case *c, int head, int i, Loops *l)
             l->dv[j * c->step + d] += p[j] * factor[j] * dy[d];
             l->dv_off[j * c->step + d] += (2.1 * ROUND) * p[j] * factor[j] * fabs(dy[d]);
         }
-        const double ds = p[j] * (dp - delta),
+        const double steepness = steepness_of(c, head, i, j), ds = p[j] * (dp - delta) * steepness,
                      off = 1.01 * p[j] * (dp_off + delta_off) + (ROUND + FLOATS) * fabs(ds);
         for (int d = 0; d < width; d++) {
             l->dq[at + d] += c->u.scale * ds * bf16_real(k[d]);

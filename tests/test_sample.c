@@ -68,7 +68,7 @@ static const char *const kinds[][5] = {
     {"model.positions=alibi", "model.heads=8", "model.kv_heads=2"},
     {"model.positions=none", "model.norm_place=post"},
     {"model.positions=rope", "model.kv_heads=2", "model.windows=3,9/5,full"},
-    {"model.positions=alibi", "model.windows=7"},
+    {"model.positions=alibi", "model.windows=7", "model.score_softcap=2"},
     {"model.positions=rope", "model.windows=5", "model.sinks=3", "model.learned_sink=true"},
     {"model.positions=alibi", "model.windows=4,full", "model.sinks=4"},
     {"model.positions=rope", "model.qk_norm=true", "model.norm=rmsnorm", "model.mlp=swiglu"},

@@ -30,7 +30,7 @@ static const char *const variants[][20] = {
     {VARIANT_BASE, "train.microbatches=3", "model.block=parallel"},
     {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.positions=rope",
      "model.windows=7,3/full", "model.windows_theta=100", "model.sinks=2",
-     "model.learned_sink=true", "model.dropout=0.1"},
+     "model.learned_sink=true", "model.score_softcap=0.5", "model.dropout=0.1"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 

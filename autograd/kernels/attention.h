@@ -42,6 +42,7 @@ typedef struct AttentionUnit {
     int64_t window; /* a row sees only keys less than `window` positions away; 0: no window */
     int64_t sinks;  /* first keys that a row sees besides; at most as many as its window is long */
     double scale;
+    double softcap; /* scaled scores s become softcap tanh(s / softcap), before ALiBi; 0: none */
     const double *slopes; /* [group] or NULL */
     const real *sink;     /* [group]: a score that takes its share of the weights; NULL: none */
     real *log_sum;        /* [group, log_sum_step]: log2 of the sum of exponentials */

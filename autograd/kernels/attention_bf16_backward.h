@@ -137,9 +137,18 @@ static void keep_begin(const AttentionUnit *u, const Queries *q, int64_t key, ui
 /* Per-query inputs of a block's gradient, besides its scores. */
 typedef struct Sides {
     __m512 log_sum[2], delta[2], scale, slope, drop_scale;
+    float cap; /* softcap times log2 e; 0: none */
     __m512i first[2], end[2], sinks[2], own[2];
     const uint32_t *keep;
 } Sides;
+
+/* Scores with a soft cap, minus log_sum, and the derivative of the cap. */
+BLOCK_INLINE __m512 capped(__m512 x, const Sides *a, int i, __m512 *steepness)
+{
+    const __m512 cap = _mm512_set1_ps(a->cap), t = tanh_16(_mm512_div_ps(x, cap));
+    *steepness = _mm512_fnmadd_ps(t, t, *steepness);
+    return _mm512_fmsub_ps(t, cap, a->log_sum[i]);
+}
 
 /* Weights and their gradient, of one key and 32 queries. */
 BLOCK_INLINE void key_gradient(const Backward *w, const Sides *a, const bool plain, int64_t key,
@@ -162,15 +171,17 @@ BLOCK_INLINE void key_gradient(const Backward *w, const Sides *a, const bool pla
                                _mm512_cmplt_epi32_mask(position, a->sinks[i]);
         const __m512 away =
             _mm512_cvtepi32_ps(_mm512_abs_epi32(_mm512_sub_epi32(position, a->own[i])));
+        __m512 steepness = _mm512_set1_ps(1);
+        if (a->cap > 0) x = capped(_mm512_add_ps(x, a->log_sum[i]), a, i, &steepness);
         x = _mm512_fnmadd_ps(away, a->slope, x);
         e[i] = _mm512_maskz_mov_ps(sees, exp2_16(x));
         if (!a->keep) {
-            g[i] = _mm512_mul_ps(e[i], _mm512_sub_ps(g[i], a->delta[i]));
+            g[i] = _mm512_mul_ps(_mm512_mul_ps(e[i], _mm512_sub_ps(g[i], a->delta[i])), steepness);
             continue;
         }
         const __mmask16 keep = (__mmask16)(a->keep[j] >> (16 * i));
         g[i] = _mm512_maskz_mul_ps(keep, g[i], a->drop_scale);
-        g[i] = _mm512_mul_ps(e[i], _mm512_sub_ps(g[i], a->delta[i]));
+        g[i] = _mm512_mul_ps(_mm512_mul_ps(e[i], _mm512_sub_ps(g[i], a->delta[i])), steepness);
         e[i] = _mm512_maskz_mul_ps(keep, e[i], a->drop_scale);
     }
     *p = to_bf16_32(e[0], e[1]);
@@ -183,11 +194,12 @@ static void block_gradient(const AttentionUnit *u, const Backward *w, int64_t ke
 {
     const Queries *q = &w->block[at];
     bf16 *p = w->p + at * SIDE * SIDE, *ds = w->ds + at * SIDE * SIDE;
-    const bool plain = !u->slopes && !u->drop_below && all_see(q, key);
+    const bool plain = !u->slopes && !u->drop_below && !(u->softcap > 0) && all_see(q, key);
     const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     Sides a = {.scale = _mm512_set1_ps((float)(u->scale * LOG2E)),
                .slope = _mm512_set1_ps(u->slopes ? (float)(u->slopes[q->head] * LOG2E) : 0),
                .drop_scale = _mm512_set1_ps((float)u->drop_scale),
+               .cap = (float)(u->softcap * LOG2E),
                .keep = u->drop_below ? w->keep + at * 64 + key % 64 : NULL};
     for (int i = 0; i < 2; i++) {
         a.log_sum[i] = _mm512_loadu_ps(w->log_sum + at * SIDE + i * 16);

@@ -58,6 +58,17 @@ static Forward forward_begin(const AttentionUnit *u)
     return f;
 }
 
+/* Soft cap of a block of scores, which are not scaled yet. */
+static void block_softcap(const AttentionUnit *u, int64_t rows, float *s)
+{
+    const __m512 cap = _mm512_set1_ps((float)(u->softcap / u->scale)),
+                 over = _mm512_set1_ps((float)(u->scale / u->softcap));
+    for (int64_t r = 0; r < rows; r++, s += STRETCH_ROW)
+        for (int j = 0; j < SIDE; j += 16)
+            _mm512_storeu_ps(s + j, _mm512_mul_ps(cap, tanh_16(_mm512_mul_ps(_mm512_loadu_ps(s + j),
+                                                                             over))));
+}
+
 /* Adds ALiBi to a block of scores and masks them. */
 static void block_scores(const AttentionUnit *u, const Queries *q, int64_t key, float *s)
 {
@@ -204,6 +215,7 @@ static void queries_forward(const AttentionUnit *u, Forward *f, const Queries *q
             float *s = f->s + (b - from) * SIDE;
             square(s, STRETCH_ROW, false, width / SIDE, (Steps){f->q, width, SIDE},
                    (Steps){f->k + b * SIDE * width, TILE, 2 * TILE});
+            if (u->softcap > 0) block_softcap(u, q->count, s);
             if (u->slopes || !all_see(q, b * SIDE)) block_scores(u, q, b * SIDE, s);
         }
         stretch_weights(u, f, q, from * SIDE, (begin - from) * SIDE, (last - from) * SIDE,

@@ -29,12 +29,15 @@ static void one_scores(const AttentionUnit *u, int64_t head, Interval see, real 
 {
     const real scale = (real)(u->scale * LOG2E);
     const real slope = u->slopes ? (real)(u->slopes[head] * LOG2E) : 0;
+    const real cap = (real)(u->softcap * LOG2E);
     const real *q = u->q.data + head * u->head_width;
     for (int64_t key = see.first; key < see.end; key++) {
         const real *k = u->k.data + key * u->k.step;
         if (key + PREFETCH_ROWS < see.end)
             PREFETCH(k + PREFETCH_ROWS * u->k.step, u->head_width, 0);
-        p[key - see.first] = dot(q, k, u->head_width) * scale - slope * (real)(u->keys - 1 - key);
+        real s = dot(q, k, u->head_width) * scale;
+        if (u->softcap > 0) s = cap * (real)tanh((double)(s / cap));
+        p[key - see.first] = s - slope * (real)(u->keys - 1 - key);
     }
 }
 

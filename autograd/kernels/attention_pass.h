@@ -193,6 +193,17 @@ static void strip_product(int64_t rows, int64_t width, AttentionMatrix a, const 
     }
 }
 
+/* Soft cap of one row's scores, and their derivatives, unless NULL. */
+static void row_softcap(const AttentionUnit *u, Interval v, real *s, real *steepness)
+{
+    const real cap = (real)(u->softcap * LOG2E), over = 1 / cap;
+    for (int64_t j = v.first; j < v.end; j += LANES) {
+        const Vec t = tanh_vec(load(s + j) * over);
+        store(s + j, t * cap);
+        if (steepness) store(steepness + j, 1 - t * t);
+    }
+}
+
 static const real lane_numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
 /* Finishes the scores of one row: adds ALiBi and masks. */
@@ -250,6 +261,7 @@ static void strip_forward(const AttentionUnit *u, const Scratch *w, const Tile *
                   p);
     if (prefetches) prefetch_next(u, u->next->k, u->next->keys, head, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
+        if (u->softcap > 0) row_softcap(u, v, p + r * KEYS, NULL);
         row_scores(u, t, row + r, key, v, p + r * KEYS);
         Vec max = all(-(real)INFINITY);
         for (int64_t j = v.first; j < v.end; j += LANES) max = larger(load(p + r * KEYS + j), max);
@@ -399,7 +411,7 @@ static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const T
     const Interval x = strip_keys(t, strip, key);
     if (x.first >= x.end) return (Interval){0, 0};
     const Interval v = whole_vectors(x);
-    real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS, factor[KEYS];
+    real *p = w->p + row * KEYS, *dp = w->dp + row * KEYS, factor[KEYS], steepness[KEYS];
     const bool is_first = key <= strip_begin(t, strip),
                prefetches = is_first && prefetches_next(u, t->head);
     const bool one = in_one_tile(t, strip);
@@ -421,12 +433,14 @@ static Interval strip_backward(const AttentionUnit *u, const Scratch *w, const T
     if (prefetches) prefetch_next(u, u->next->v, u->next->keys, value, t->row + row);
     for (int64_t r = 0; r < rows; r++) {
         real *weight = p + r * KEYS, *g = dp + r * KEYS;
+        if (u->softcap > 0) row_softcap(u, v, weight, steepness);
         row_scores(u, t, row + r, key, v, weight);
         if (u->drop_below) {
             drop_factors(u, t->head, t->row + row + r, key, v, factor);
             for (int64_t j = v.first; j < v.end; j++) g[j] *= factor[j];
         }
         row_gradient(weight, g, v, u->log_sum[at + r], one ? NULL : d->delta + row + r);
+        for (int64_t j = v.first; u->softcap > 0 && j < v.end; j++) g[j] *= steepness[j];
         for (int64_t j = v.first; u->drop_below && j < v.end; j++) weight[j] *= factor[j];
     }
     if (prefetches) prefetch_next(u, u->next->q, u->next->queries, head, t->row + row);

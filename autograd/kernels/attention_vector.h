@@ -37,6 +37,22 @@ INLINE Vec exp2_vec(Vec x)
     return choose(x < all(min), (Vec){0}, y);
 }
 
+INLINE Vec tanh_vec(Vec x)
+{
+    const Vec size = choose(x < (Vec){0}, -x, x), e = exp2_vec(size * (real)(-2 * LOG2E)),
+              y = (1 - e) / (1 + e);
+    const Vec result = choose(x < (Vec){0}, -y, y);
+#ifdef CAPSTAN_DOUBLE
+    return result;
+#else /* near 0, where 1 - e has lost digits, the series */
+    const Vec z = x * x,
+              near = x + x * z *
+                             (z * (z * (z * 0x1.664f48p-6f - 0x1.ba1ba2p-5f) + 0x1.111112p-3f) -
+                              0x1.555556p-2f);
+    return choose(size < all(0.3f), near, result);
+#endif
+}
+
 INLINE double log2_real(real x)
 {
     return sizeof x == sizeof(float) ? log2f((float)x) : log2((double)x);

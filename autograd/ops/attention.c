@@ -5,6 +5,9 @@
  *     dv = p^T g,           ds = p (g v^T - sum over columns of g y),
  *     dq = scale ds k,      dk = scale ds^T q
  *
+ * A soft cap c replaces the scaled product t by c tanh(t / c) (Gemma Team 2024, arXiv:2408.00118,
+ * section 2): dt = ds (1 - tanh(t / c)^2).
+ *
  * A learned sink of score z takes part in the softmax's sum alone: dz = -sum over rows of p_z (g y).
  *
  * Dropout multiplies p, and g v^T likewise, by 0 or 1 / (1 - rate). Threads take units of one
@@ -145,6 +148,7 @@ static Status shape(Node *n)
                     (long long)a->head_width, (long long)a->value_width);
     if (!(a->dropout.rate >= 0 && a->dropout.rate < 1))
         return FAIL(E_ARG, "attention: dropout %g: not in [0, 1)", a->dropout.rate);
+    if (!(a->softcap >= 0)) return FAIL(E_ARG, "attention: a soft cap of %g", a->softcap);
     if (a->sinks < 0) return FAIL(E_ARG, "attention: %lld sinks", (long long)a->sinks);
     for (int64_t h = 0; a->windows && h < a->kv_heads; h++)
         if (a->windows[h] < 0 || (a->windows[h] && a->windows[h] < a->sinks))
@@ -238,6 +242,7 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .sinks = a->windows && a->windows[kv] ? a->sinks : 0,
         .sink = n->in[SINK] ? n->in[SINK]->data + head : NULL,
         .scale = a->scale,
+        .softcap = a->softcap,
         .slopes = a->slopes ? a->slopes + head : NULL,
         .log_sum = n->record ? (real *)n->keep + head * rows + query : NULL,
         .log_sum_step = rows,
@@ -534,6 +539,13 @@ static const OpCase cases[] = {
                                    NULL}}},
     {"tiles, fewer queries", SHAPES(3, 140, 1, 1, 1), .absent = 1 << SINK,
      .attr = &(Attention){HEADS(1, 1, 1), ONE(3, 140)}},
+    {"soft cap", SHAPES(6, 6, 2, 1, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(2, 1, 2), THREE, .softcap = .7}},
+    {"soft cap, tiles, slopes, dropout", SHAPES(74, 74, 2, 1, 2), .absent = 1 << SINK,
+     .attr = &(Attention){HEADS(2, 1, 2), FOUR_AND_70, .softcap = .3, .slopes = SLOPES,
+                          .windows = WINDOWS(30), .dropout = {.rate = .3}}},
+    {"soft cap, learned sink, one query", SINK_WIDTHS(1, 37, 2, 1, 3),
+     .attr = &(Attention){HEADS(2, 1, 3), ONE(1, 37), .softcap = .5}},
     {"learned sink", SHAPES_SINK(6, 4, 2, 2), .attr = &(Attention){HEADS(4, 2, 2), THREE}},
     {"learned sink, tiles, dropout", SHAPES_SINK(74, 2, 1, 2),
      .attr = &(Attention){HEADS(2, 1, 2), FOUR_AND_70, .slopes = SLOPES, .dropout = {.rate = .3}}},

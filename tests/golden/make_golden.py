@@ -28,7 +28,7 @@ DEFAULTS = {
     "model.mlp": "gelu", "model.mlp_width": 96, "model.norm": "layernorm", "model.norm_place": "pre",
     "model.positions": "learned", "model.rope_theta": 10000, "model.qk_norm": False,
     "model.bias": True, "model.tied": True,
-    "model.windows": "full", "model.windows_theta": 0, "model.sinks": 0, "model.learned_sink": False,
+    "model.windows": "full", "model.windows_theta": 0, "model.sinks": 0, "model.learned_sink": False, "model.score_softcap": 0,
     "optim.lr": 1e-2, "optim.beta1": 0.9, "optim.beta2": 0.95, "optim.eps": 1e-8,
     "optim.weight_decay": 0.1, "optim.clip": 1.0, "optim.schedule": "cosine", "optim.warmup": 3,
     "optim.min_lr": 1e-3, "train.steps": 10, "train.batch": 4,
@@ -71,6 +71,9 @@ CASES = {
     "sinks_documents": {**LLAMA, **ONE, "model.windows": 2, "model.sinks": 2, "data.document_mask": True},
     "learned_sink": {**ONE, "model.learned_sink": True},
     "learned_sink_llama": {**LLAMA, "model.learned_sink": True, "model.windows": "5,full", "model.sinks": 1},
+    "softcap": {**ONE, "model.score_softcap": 0.2},
+    "softcap_alibi": {**ONE, "model.score_softcap": 0.1, "model.positions": "alibi", "model.windows": "6,full"},
+    "softcap_llama": {**LLAMA, "model.score_softcap": 0.3, "model.windows": 7, "model.sinks": 2},
     "z_loss": {**ONE, "train.z_loss": 0.01},
     "label_smoothing": {**ONE, "train.label_smoothing": 0.1},
     "z_loss_and_smoothing": {**LLAMA, **ONE, "train.z_loss": 0.01, "train.label_smoothing": 0.1},
@@ -225,6 +228,8 @@ def logits(c, p, x):
             q, k = rotate(q, theta), rotate(k, theta)
         k, v = (y.repeat_interleave(heads // c["model.kv_heads"], dim=1) for y in (k, v))
         scores = q @ k.transpose(-1, -2) / math.sqrt(head)
+        if c["model.score_softcap"]:
+            scores = c["model.score_softcap"] * torch.tanh(scores / c["model.score_softcap"])
         i, j = torch.arange(length)[:, None], torch.arange(length)[None, :]
         if c["model.positions"] == "alibi":
             scores = scores - torch.tensor(slopes(heads), dtype=x_type)[:, None, None] * (i - j).abs()

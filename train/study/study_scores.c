@@ -47,7 +47,9 @@ static void add_row(Scores *s, const Attention *a, const real *q, const Tensor *
         const real *key = k->data + row * k->shape.dim[1] + column;
         double x = 0;
         for (int64_t i = 0; i < a->head_width; i++) x += (double)q[i] * (double)key[i];
-        work[j] = x *= a->scale;
+        x *= a->scale;
+        if (a->softcap > 0) x = a->softcap * tanh(x / a->softcap);
+        work[j] = x;
         s->count++;
         s->sum += x;
         s->squares += x * x;

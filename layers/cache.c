@@ -22,6 +22,21 @@ real *cache_layer(const GptConfig *c, const GptCache *cache, int64_t layer)
     return cache->data + cache->streams * count_below(c, layer, cache->capacity);
 }
 
+void cache_copy(const GptConfig *c, GptCache *cache, int64_t from, int64_t to, int64_t same)
+{
+    for (int64_t i = 0; i < c->layers; i++) {
+        const AttentionKind *kind = attention_kind(c, i);
+        const int64_t stride = kind->cache_count(c, i, cache->capacity),
+                      used = kind->cache_count(c, i, cache->length);
+        /* Only where each token has numbers of its own do the first tokens stay as they are. */
+        const bool is_linear = used == cache->length * kind->cache_count(c, i, 1);
+        const int64_t begin = is_linear ? kind->cache_count(c, i, same) : 0;
+        real *data = cache_layer(c, cache, i);
+        memcpy(data + to * stride + begin, data + from * stride + begin,
+               (size_t)(used - begin) * sizeof *data);
+    }
+}
+
 void cache_split(const GptConfig *c, GptCache *cache, int64_t streams)
 {
     INVARIANT(streams <= cache->streams);

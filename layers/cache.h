@@ -24,4 +24,7 @@ real *cache_layer(const GptConfig *c, const GptCache *cache, int64_t layer);
 /* Copies stream 0 to the streams 1 to streams - 1. */
 void cache_split(const GptConfig *c, GptCache *cache, int64_t streams);
 
+/* Copies stream `from` to stream `to`, which have the same first `same` tokens. */
+void cache_copy(const GptConfig *c, GptCache *cache, int64_t from, int64_t to, int64_t same);
+
 #endif

@@ -8,6 +8,7 @@
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "train/commands/commands.h"
+#include "train/generate/beam_search.h"
 #include "train/generate/loaded_model.h"
 #include "train/generate/sample.h"
 #include "train/plan/plan.h"
@@ -24,6 +25,7 @@ typedef struct Args {
     const char *biases[OPTION_VALUES_MAX], *stops[OPTION_VALUES_MAX];
     int bias_count, stop_count;
     Sampling sampling;
+    BeamParams beams; /* beams 0: sample */
 } Args;
 
 /* Some of the samples, made side by side: text [count] is what comes of each, the first one's as
@@ -128,6 +130,13 @@ static Status write_all(const Args *w, const LoadedModel *t, Decoder *d, json_t 
     return status;
 }
 
+static Status print_json_of(const Args *w, const LoadedModel *t, json_t *list, double begin)
+{
+    return json_print(json_pack("{s:o, s:o, s:I, s:o}", "samples", list, "prompt",
+                                json_text(w->prompt), "step", (json_int_t)t->checkpoint.info.step,
+                                "seconds", json_number(clock_seconds() - begin)));
+}
+
 static Status print_json(const Args *w, const LoadedModel *t, Decoder *d)
 {
     const double begin = clock_seconds();
@@ -137,9 +146,50 @@ static Status print_json(const Args *w, const LoadedModel *t, Decoder *d)
         json_decref(list);
         return status;
     }
-    return json_print(json_pack("{s:o, s:o, s:I, s:o}", "samples", list, "prompt",
-                                json_text(w->prompt), "step", (json_int_t)t->checkpoint.info.step,
-                                "seconds", json_number(clock_seconds() - begin)));
+    return print_json_of(w, t, list, begin);
+}
+
+/* The best text, or, as JSON, all of them. */
+static Status show_beams(const Args *w, const LoadedModel *t, const Group *g,
+                         const BeamResult *results, int64_t made, double begin)
+{
+    if (!w->json) {
+        if (made) text_show(stdout, g->text[0], g->size[0]);
+        putchar('\n');
+        return OK;
+    }
+    json_t *list = json_array();
+    for (int64_t i = 0; list && i < made; i++) {
+        json_t *one = json_sample(w, g->text[i], g->size[i], &results[i].sample);
+        if (one) json_object_set_new(one, "score", json_number(results[i].score));
+        json_array_append_new(list, one);
+    }
+    return print_json_of(w, t, list, begin);
+}
+
+static Status search_beams(const Args *w, const LoadedModel *t, Decoder *d)
+{
+    const double begin = clock_seconds();
+    BeamResult results[DECODER_STREAMS_MAX];
+    Group g = {.count = w->beams.beams};
+    int64_t made = 0, open = 0;
+    Status status = OK;
+    for (; open < g.count && status == OK; open++) {
+        g.out[open] = open_memstream(&g.text[open], &g.size[open]);
+        if (!g.out[open]) {
+            status = FAIL(E_NOMEM, "sample");
+            break;
+        }
+    }
+    if (status == OK)
+        status =
+            beam_search(d, t->tokenizer, &w->sampling, &w->beams, w->prompt, g.out, results, &made);
+    while (open--)
+        if (!text_close(g.out[open], &g.text[open]) && status == OK)
+            status = FAIL(E_NOMEM, "sample");
+    if (status == OK) status = show_beams(w, t, &g, results, made, begin);
+    group_free(&g);
+    return status;
 }
 
 /* One prompt per line; a line that cannot be tokenized is reported, and the next one is read. */
@@ -219,6 +269,9 @@ static Status fit_model(Args *w, const LoadedModel *t, Arena *a)
         return FAIL(E_ARG, "--logprobs %lld: the vocabulary has %lld tokens", (long long)w->top,
                     (long long)vocab_size);
     TRY(open_regex(w, t, a));
+    if (w->beams.beams > vocab_size)
+        return FAIL(E_ARG, "--beams %lld: the vocabulary has %lld tokens",
+                    (long long)w->beams.beams, (long long)vocab_size);
     if (w->json) w->sampling.log_probs = a;
     w->sampling.top = w->top > 0 ? w->top : 0;
     return OK;
@@ -227,13 +280,31 @@ static Status fit_model(Args *w, const LoadedModel *t, Arena *a)
 static Status sample(const Args *w, const LoadedModel *t)
 {
     Decoder d;
-    Status status = decoder_open(&d, &t->model, streams(w, t));
+    const int64_t count = w->beams.beams ? w->beams.beams : streams(w, t);
+    Status status = decoder_open(&d, &t->model, count);
     if (status == OK)
-        status = w->interactive ? answer_lines(w, t, &d)
-                 : w->json      ? print_json(w, t, &d)
-                                : write_all(w, t, &d, NULL);
+        status = w->beams.beams   ? search_beams(w, t, &d)
+                 : w->interactive ? answer_lines(w, t, &d)
+                 : w->json        ? print_json(w, t, &d)
+                                  : write_all(w, t, &d, NULL);
     decoder_close(&d);
     return status;
+}
+
+/* Beam search takes the best texts, so what is random about sampling has no meaning there. */
+static Status check_beams(Args *w, const char *form)
+{
+    const SamplerParams *p = &w->sampling.sampler;
+    if (strcmp(form, "huggingface") && strcmp(form, "gnmt"))
+        return FAIL(E_ARG, "--length-penalty-form %s: expected huggingface or gnmt", form);
+    w->beams.form = strcmp(form, "gnmt") ? LENGTH_HUGGINGFACE : LENGTH_GNMT;
+    if (!w->beams.beams && w->beams.length_penalty != 0)
+        return FAIL(E_ARG, "--length-penalty needs --beams");
+    if (w->beams.beams && (p->temperature > 0 || p->top_k || p->top_p < 1 || p->min_p > 0 ||
+                           p->typical_p > 0 || w->count != 1 || w->interactive))
+        return FAIL(E_ARG, "--beams goes with none of --temperature, --top-k, --top-p, --min-p, "
+                           "--typical-p, --count and --interactive");
+    return OK;
 }
 
 Status command_sample(const Command *self, int argc, char *argv[])
@@ -244,8 +315,9 @@ Status command_sample(const Command *self, int argc, char *argv[])
               .sampling = {.tokens = 500,
                            .with_prompt = true,
                            .seed = 1,
-                           .sampler = {.temperature = 0.8, .top_p = 1}}};
+                           .sampler = {.temperature = -1, .top_p = 1}}};
     int64_t seed = 1, threads = 0;
+    const char *form = "huggingface";
     bool helped;
     int count;
     SamplerParams *sampler = &w.sampling.sampler;
@@ -284,6 +356,13 @@ Status command_sample(const Command *self, int argc, char *argv[])
                      "add VALUE to the logit of a token; -inf: never this token"),
         OPTION_TEXTS("--stop", w.stops, &w.stop_count, "STRING",
                      "end a text where it would contain STRING; the prompt is not searched"),
+        OPTION_INT("--beams", &w.beams.beams, "N", 1, DECODER_STREAMS_MAX,
+                   "beam search with N beams: the best text it finds; with --json the N best"),
+        OPTION_REAL("--length-penalty", &w.beams.length_penalty, "A", -100, 100,
+                    "beams: score = log-probability / length^A; above 0 favours long texts "
+                    "(default: 0)"),
+        OPTION_TEXT("--length-penalty-form", &form, "huggingface|gnmt",
+                    "beams: divide by length^A (default), or by ((5 + length) / 6)^A"),
         OPTION_TEXT("--regex", &w.regex, "PATTERN",
                     "the whole new text matches this regular expression"),
         OPTION_INT("--logprobs", &w.top, "N", 0, 1e9,
@@ -303,6 +382,8 @@ Status command_sample(const Command *self, int argc, char *argv[])
     if (w.top >= 0 && !w.json) return FAIL(E_ARG, "--logprobs needs --json");
     if (w.interactive && (w.json || *w.prompt || w.count != 1))
         return FAIL(E_ARG, "--interactive goes with none of --prompt, --count and --json");
+    TRY(check_beams(&w, form));
+    if (sampler->temperature < 0) sampler->temperature = w.beams.beams ? 0 : 0.8;
     if (w.regex && w.stop_count)
         return FAIL(E_ARG, "--regex goes without --stop: the whole text must match");
     threads_set((int)threads);

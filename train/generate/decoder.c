@@ -20,8 +20,9 @@ Status decoder_open(Decoder *d, const Gpt *model, int64_t streams)
     d->end = arena_take(&d->arena, context * index);
     d->step = arena_take(&d->arena, STEP_ROWS * (streams + 1) * index);
     d->logits = arena_take(&d->arena, streams * model->vocab_size * (int64_t)sizeof *d->logits);
-    if (!d->cache.data || !d->window || !d->positions || !d->first || !d->end || !d->step ||
-        !d->logits)
+    d->same = arena_zero(&d->arena, streams * streams * index);
+    if (!d->cache.data || !d->window || !d->same || !d->positions || !d->first || !d->end ||
+        !d->step || !d->logits)
         return FAIL(E_NOMEM, "keys and values of %lld times %lld tokens", (long long)streams,
                     (long long)context);
     for (int64_t i = 0; i < context; i++) d->positions[i] = (int32_t)i;
@@ -35,8 +36,16 @@ void decoder_close(Decoder *d)
     *d = (Decoder){0};
 }
 
+/* From here on no two streams share tokens. */
+static void forget_shared(Decoder *d)
+{
+    const int64_t count = d->cache.streams * d->cache.streams;
+    memset(d->same, 0, (size_t)count * sizeof *d->same);
+}
+
 void decoder_restart(Decoder *d)
 {
+    forget_shared(d);
     d->cache.length = 0;
     d->prompt = 0;
 }
@@ -52,6 +61,7 @@ static bool make_room(Decoder *d, int64_t count, int64_t *old)
     if (*old > length) *old = length;
     d->prompt = d->prompt > length - *old ? d->prompt - (length - *old) : 0;
     d->cache.length = 0;
+    forget_shared(d);
     return true;
 }
 
@@ -126,6 +136,25 @@ void decoder_split(Decoder *d, int64_t count)
     cache_split(d->model->config, &d->cache, count);
     for (int64_t stream = 1; stream < count; stream++)
         memcpy(d->window + stream * c->capacity, d->window, (size_t)c->length * sizeof *d->window);
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t k = 0; k < count; k++) d->same[i * c->streams + k] = (int32_t)c->length;
+}
+
+int64_t decoder_same(const Decoder *d, int32_t a, int32_t b)
+{
+    return d->same[a * d->cache.streams + b];
+}
+
+void decoder_copy(Decoder *d, int32_t from, int32_t to)
+{
+    const int64_t streams = d->cache.streams, capacity = d->cache.capacity,
+                  length = d->cache.length, same = decoder_same(d, from, to);
+    cache_copy(d->model->config, &d->cache, from, to, same);
+    memcpy(d->window + to * capacity + same, d->window + from * capacity + same,
+           (size_t)(length - same) * sizeof *d->window);
+    for (int64_t i = 0; i < streams; i++)
+        d->same[to * streams + i] = d->same[i * streams + to] = d->same[from * streams + i];
+    d->same[to * streams + from] = d->same[from * streams + to] = (int32_t)length;
 }
 
 /* Reads the old tokens and the new one of each stream, one stream after the other: with this

@@ -24,6 +24,7 @@ typedef struct Decoder {
     int32_t *first, *end; /* [context]: scratch */
     int32_t *step;        /* [5, streams + 1]: scratch of decoder_step() */
     real *logits;   /* [streams, vocab_size]: filled when a step reads its streams one by one */
+    int32_t *same;  /* [streams, streams]: first tokens that two streams certainly share */
     int64_t prompt; /* the first tokens of the window, which attend to each other */
 } Decoder;
 
@@ -48,6 +49,12 @@ Status decoder_read(Decoder *d, const int32_t *tokens, int64_t count, const real
 
 /* Copies stream 0 to the streams 1 .. count - 1. */
 void decoder_split(Decoder *d, int64_t count);
+
+/* Copies stream `from` to stream `to`: only what follows the tokens that they share already. */
+void decoder_copy(Decoder *d, int32_t from, int32_t to);
+
+/* The first tokens of both streams that are certainly the same, so that a copy is cheap. */
+int64_t decoder_same(const Decoder *d, int32_t a, int32_t b);
 
 /* Reads one token of each of count >= 1 streams; a stream that is left out once has ended.
  * streams [count], ascending; tokens [count]. *logits: [count, vocab_size]. */

@@ -160,6 +160,25 @@ Tensor *ag_log_prob(Tape *t, Tensor *x, Tensor *w, const int32_t *targets);
  * square. E_SHAPE if w is not [n]. */
 Tensor *ag_rmsnorm(Tape *t, Tensor *x, Tensor *w, double eps);
 
+#define ROPE_SCALING_CHOICES(X) \
+    X(ROPE_SCALING, none)       \
+    X(ROPE_SCALING, linear)     \
+    X(ROPE_SCALING, ntk)        \
+    X(ROPE_SCALING, dynamic) X(ROPE_SCALING, yarn) X(ROPE_SCALING, llama3) X(ROPE_SCALING, longrope)
+
+CHOICES(RopeScaling, ROPE_SCALING_CHOICES, rope_scaling_text)
+
+/* How frequencies are stretched, so that a model reads longer texts than it was trained on. linear:
+ * position interpolation (Chen et al. 2023, arXiv:2306.15595); ntk, dynamic, yarn: Peng et al. 2023,
+ * arXiv:2309.00071; llama3: arXiv:2407.21783; longrope: Ding et al. 2024, arXiv:2402.13753. */
+typedef struct RopeStretch {
+    RopeScaling kind;
+    double factor, original;                    /* above 1; the trained context */
+    double beta_fast, beta_slow;                /* yarn: turns within the trained context */
+    double low_freq_factor, high_freq_factor;   /* llama3: likewise */
+    const double *factors_short, *factors_long; /* longrope: [pairs], divisors of frequencies */
+} RopeStretch;
+
 typedef struct Rope {
     int64_t heads, head_width; /* of queries and keys together: the first columns of x */
     bool normalize;            /* RMSNorm of each head first, without weight ("QK-norm") */
@@ -168,6 +187,9 @@ typedef struct Rope {
     double theta;             /* base of the wavelengths: the longest is 2 pi theta positions */
     const int32_t *positions; /* [rows]; not read unless rotate */
     int64_t rotated;          /* even: only the first columns of each head; 0: all */
+    RopeStretch stretch;
+    /* [rows]: tokens of each row's text; not read unless stretch is dynamic or longrope */
+    const int32_t *lengths;
 } Rope;
 
 /* Prepares queries and keys for attention: the first heads * head_width columns of x [rows, n],

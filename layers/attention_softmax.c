@@ -4,6 +4,7 @@
 #include "layers/attention_cache.h"
 #include "layers/positions.h"
 #include "layers/residual.h"
+#include "layers/rope.h"
 #include "layers/width.h"
 #include "layers/windows.h"
 
@@ -13,7 +14,7 @@ typedef struct Softmax {
     Tensor *q_norm, *k_norm; /* [head_width]; only with qk_norm_weight */
     Tensor *sink;            /* [heads]; only with learned_sink */
     int64_t *windows;        /* [kv_heads]; NULL: every head sees all keys */
-    double theta;            /* of RoPE */
+    Rope rope;               /* what all passes have in common */
     Rng drop_weights, drop_out;
 } Softmax;
 
@@ -29,9 +30,8 @@ static int64_t q_width_of(const GptConfig *c)
 
 static void windows_init(Softmax *a, Params *p, const GptConfig *c, int64_t layer)
 {
-    a->theta = c->rope_theta;
     if (!windows_any(c, layer)) return;
-    if (c->windows_theta > 0) a->theta = c->windows_theta;
+    if (c->windows_theta > 0) a->rope.theta = c->windows_theta;
     a->windows = residual_layer(p, c->kv_heads * (int64_t)sizeof *a->windows);
     for (int64_t h = 0; a->windows && h < c->kv_heads; h++) a->windows[h] = windows_of(c, layer, h);
 }
@@ -59,6 +59,10 @@ static void *init(Params *p, const char *prefix, const GptConfig *c, int64_t lay
         a->k_norm = params_vector(p, prefix, "k_norm.weight", gpt_head_width(c), 1);
     }
     if (c->learned_sink) a->sink = params_vector(p, prefix, "sink", c->heads, 0);
+    a->rope = (Rope){.heads = c->heads + c->kv_heads,
+                     .head_width = gpt_head_width(c),
+                     .eps = c->norm_eps};
+    rope_init(&a->rope, p, c);
     windows_init(a, p, c, layer);
     a->drop_weights = residual_stream(seed, prefix, "weights");
     a->drop_out = residual_stream(seed, prefix, "out");
@@ -71,15 +75,12 @@ static Tensor *prepare(const Softmax *a, const AttentionCall *call, Tensor *qkv)
 {
     const GptConfig *c = call->gpt->config;
     const bool rotate = position_kind(c)->rotates;
-    Rope rope = {.heads = c->heads + c->kv_heads,
-                 .head_width = gpt_head_width(c),
-                 .normalize = c->qk_norm,
-                 .eps = c->norm_eps,
-                 .rotate = rotate && !a->q_norm,
-                 .theta = a->theta,
-                 .positions = call->in->positions,
-                 .rotated = gpt_rotated(c)};
     if (!rotate && !c->qk_norm) return qkv;
+    Rope rope = a->rope;
+    rope.normalize = c->qk_norm;
+    rope.rotate = rotate && !a->q_norm;
+    rope.positions = call->in->positions;
+    if (rotate) rope_set_lengths(&rope, call->tape, call->in);
     Tensor *q = ag_rope(call->tape, qkv, &rope);
     if (!a->q_norm) return q;
     q = ag_scale_heads(call->tape, q, a->q_norm, a->k_norm, c->heads);

@@ -12,6 +12,7 @@
 #include "layers/norm.h"
 #include "layers/positions.h"
 #include "layers/residual.h"
+#include "layers/rope.h"
 #include "layers/width.h"
 #include "layers/windows.h"
 
@@ -46,6 +47,7 @@ Status gpt_check(const GptConfig *c)
                     (long long)c->kv_heads, (long long)c->heads);
     TRY(windows_check(c));
     const PositionKind *kind = position_kind(c);
+    if (!kind->rotates) TRY(rope_check(c));
     return kind->check ? kind->check(c) : OK;
 }
 

@@ -65,6 +65,26 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     REAL(S, rope_fraction,       1,  1e-3,       1, \
          "share of a head that RoPE rotates: its first columns (partial rotary; GPT-NeoX: 0.25)", \
          SETTING_ADDED) \
+    CHOICE(S, rope_scaling, none, RopeScaling, ROPE_SCALING_CHOICES, \
+         "how RoPE is stretched beyond rope_original_context: position interpolation (linear), a " \
+         "larger base (ntk; dynamic: by the length of the text), by parts (yarn, llama3), or by " \
+         "lists of factors (longrope)", SETTING_ADDED) \
+    REAL(S, rope_factor,         1,     1,     1e6, \
+         "rope_scaling: how many times as long contexts become", SETTING_ADDED) \
+    INT (S, rope_original_context, 0,   0, 1048576, \
+         "rope_scaling: context length before it was stretched; 0: context / rope_factor", \
+         SETTING_ADDED) \
+    REAL(S, rope_beta_fast,     32,  1e-3,     1e6, \
+         "yarn: pairs of columns that turn more often within the original context keep their " \
+         "frequency", SETTING_ADDED) \
+    REAL(S, rope_beta_slow,      1,  1e-3,     1e6, \
+         "yarn: pairs that turn less often are interpolated as by linear", SETTING_ADDED) \
+    REAL(S, rope_low_freq_factor, 1, 1e-3,     1e6, "llama3: as rope_beta_slow", SETTING_ADDED) \
+    REAL(S, rope_high_freq_factor, 4, 1e-3,    1e6, "llama3: as rope_beta_fast", SETTING_ADDED) \
+    TEXT(S, rope_factors_short, "", \
+         "longrope: divisors of frequencies, one a pair of rotated columns, for texts within the " \
+         "original context: \"1 1.05 1.1\"", SETTING_ADDED) \
+    TEXT(S, rope_factors_long,  "", "longrope: those for longer texts", SETTING_ADDED) \
     CHOICE(S, block, sequential, BlockChoice, BLOCK_CHOICES, \
          "attention, then MLP; or both from the same x: parallel, after one norm (GPT-J), or " \
          "parallel2, each after its own (GPT-NeoX)", SETTING_ADDED) \
@@ -187,8 +207,9 @@ typedef struct GptInput {
     int64_t rows;
     const int32_t *tokens, *positions; /* [R]; positions below context */
     AttentionRows attention;
-    bool dropout;  /* true: training */
-    uint64_t step; /* see Dropout.step */
+    int64_t rope_length; /* tokens of the text, where RoPE depends on them; 0: of each segment */
+    bool dropout;        /* true: training */
+    uint64_t step;       /* see Dropout.step */
     int64_t first_row;
     AttentionStats *stats; /* [layers]; NULL: not wanted */
     /* Output, [layers]: sum of squares of the residual stream after each block; NULL: not

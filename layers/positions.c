@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "layers/residual.h"
+#include "layers/rope.h"
 
 static void learned(Gpt *g, Params *p)
 {
@@ -12,7 +13,7 @@ static void learned(Gpt *g, Params *p)
 
 static Status check_rope(const GptConfig *c)
 {
-    if (gpt_rotated(c) % 2 == 0 && gpt_rotated(c)) return OK;
+    if (gpt_rotated(c) % 2 == 0 && gpt_rotated(c)) return rope_check(c);
     if (c->rope_fraction != 1)
         return FAIL(
             E_CONFIG,

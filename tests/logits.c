@@ -25,7 +25,7 @@ int main(int argc, char *argv[])
     Decoder d = {0};
     Status status = argc < 3 ? FAIL(E_ARG, "logits CHECKPOINT TOKEN...") : OK;
     if (status == OK) {
-        status = loaded_model_open(&m, argv[1], argv);
+        status = loaded_model_open(&m, argv[1], argv, 0, NULL);
         if (status == OK) status = decoder_open(&d, &m.model, 1);
         if (status == OK) status = print_logits(&m, &d, argc - 2, argv + 2);
         decoder_close(&d);

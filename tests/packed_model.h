@@ -88,8 +88,16 @@ static double difference(const double *a, const double *b)
     return most;
 }
 
+/* In positions[4] the frequencies depend on a document's length. */
 static const char *const positions[] = {"model.positions=learned", "model.positions=rope",
-                                        "model.positions=alibi", "model.positions=sinusoidal"};
+                                        "model.positions=alibi", "model.positions=sinusoidal",
+                                        "model.positions=rope"};
+static const char *const stretches[] = {"model.rope_scaling=none", "model.rope_scaling=none",
+                                        "model.rope_scaling=none", "model.rope_scaling=none",
+                                        "model.rope_scaling=dynamic"};
+static const char *const factors[] = {"model.rope_factor=1", "model.rope_factor=1",
+                                      "model.rope_factor=1", "model.rope_factor=1",
+                                      "model.rope_factor=8"};
 static const char *const prompts[] = {"data.objective=causal", "data.objective=prefix",
                                       "data.objective=prefix"};
 static const char *const sees[] = {"data.prefix_attention=causal",
@@ -102,11 +110,15 @@ Test(packed_model, packed_equals_unpacked)
     static const char *const packings[] = {"data.packing=greedy", "data.packing=spfhp",
                                            "data.packing=optimal", "data.packing=best_fit"};
     static double alone[TOKENS], packed[TOKENS];
-    for (int p = 0; p < 4; p++)
+    for (int p = 0; p < 5; p++)
         for (int o = 0; o < 3; o++) {
-            losses_of(SETTINGS("data.pack_depth=1", positions[p], prompts[o], sees[o]), alone);
+            losses_of(SETTINGS("data.pack_depth=1", positions[p], stretches[p], factors[p],
+                               prompts[o], sees[o]),
+                      alone);
             for (int k = 0; k < 4; k++) {
-                losses_of(SETTINGS(packings[k], positions[p], prompts[o], sees[o]), packed);
+                losses_of(SETTINGS(packings[k], positions[p], stretches[p], factors[p], prompts[o],
+                                   sees[o]),
+                          packed);
                 /* The numbers are large, and so is rounding, on some kinds of core. */
                 cr_expect_lt(difference(packed, alone), 50 * CLOSE, "%s %s %s: %g", packings[k],
                              positions[p], sees[o], difference(packed, alone));

@@ -225,7 +225,13 @@ static const int32_t *positions_from;
 static Tensor *row_op(int which, Tensor *x)
 {
     Tensor *w = random_tensor(SHAPE(70), 5);
-    const Rope rope = {2, 34, true, 1e-5, true, 1e4, positions_from, 0};
+    const Rope rope = {.heads = 2,
+                       .head_width = 34,
+                       .normalize = true,
+                       .eps = 1e-5,
+                       .rotate = true,
+                       .theta = 1e4,
+                       .positions = positions_from};
     switch (which) {
     case 0: return ag_activation(&tape, x, ACTIVATION_gelu);
     case 1: return ag_activation(&tape, x, ACTIVATION_swiglu);
@@ -275,7 +281,13 @@ static void every_op(int threads, real grads[static 1 << 16], real *loss)
 
     tape_reset(&tape);
     tape_record(&tape, grads, written);
-    const Rope rope = {2, 34, true, 1e-5, true, 1e4, positions, 0};
+    const Rope rope = {.heads = 2,
+                       .head_width = 34,
+                       .normalize = true,
+                       .eps = 1e-5,
+                       .rotate = true,
+                       .theta = 1e4,
+                       .positions = positions};
     const Dropout drop = {rng_stream(1, "a"), 7, 0, 0.5};
     Tensor *x = ag_embedding(&tape, embed, place, tokens, positions, ROWS), *y = x;
     y = ag_layernorm(&tape, y, w, b, 1e-5);

@@ -64,6 +64,8 @@ static const char *const kinds[][5] = {
     {"model.positions=rope", "model.rope_fraction=0.25", "model.block=parallel2",
      "model.mlp=gelu_exact"},
     {"model.positions=rope", "model.kv_heads=2", "model.qk_norm=true", "model.qk_norm_weight=true"},
+    {"model.positions=rope", "model.rope_scaling=yarn", "model.rope_factor=4",
+     "model.rope_beta_fast=4"},
     {"model.positions=sinusoidal", "model.kv_heads=1"},
     {"model.positions=alibi", "model.heads=8", "model.kv_heads=2"},
     {"model.positions=none", "model.norm_place=post"},

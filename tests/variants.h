@@ -29,6 +29,8 @@ static const char *const variants[][20] = {
      "model.rope_fraction=0.5"},
     {VARIANT_BASE, "train.microbatches=3", "model.block=parallel"},
     {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.positions=rope",
+     "model.rope_scaling=dynamic", "model.rope_factor=4", "model.qk_norm=true"},
+    {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.positions=rope",
      "model.windows=7,3/full", "model.windows_theta=100", "model.sinks=2",
      "model.learned_sink=true", "model.score_softcap=0.5", "model.dropout=0.1"},
 };

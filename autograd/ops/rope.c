@@ -10,6 +10,10 @@
  *
  *     dL/dx = R(p)^-1 (s (g - y mean(g y))),    g = dL/dy
  *
+ * With stretch the frequencies are others, and c and d have a factor m: then y = m R(p) xn, and
+ *
+ *     dL/dx = R(p)^-1 (s (m g - (y / m) mean(g y)))
+ *
  * cos and sin of position p are computed from those of p - p mod 64 by rotating step by step: a
  * function of p alone, accurate to about 1e-14, with few calls of libm.
  *
@@ -20,6 +24,7 @@
 #include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
 #include "autograd/ops.h"
+#include "autograd/ops/rope_scaling.h"
 
 enum { ANCHOR = 64 };
 
@@ -30,13 +35,28 @@ static int64_t rotated_of(const Rope *a)
 
 /* A worker's angles, and their change per position; arrays of head_width / 2. */
 typedef struct Waves {
-    double *frequency, *step_cos, *step_sin; /* shared by all workers */
-    double *cos, *sin;                       /* of position */
-    real *c, *d;                             /* the same as reals */
+    const Rope *rope;
+    double *frequency, *step_cos,
+        *step_sin;     /* shared by all workers, unless they depend on length */
+    double *cos, *sin; /* of position */
+    real *c, *d;       /* the same as reals, times magnitude */
+    double magnitude;
     int64_t pairs, position;
+    int32_t length; /* of the text that frequency is for */
 } Waves;
 
-/* Array `index` in scratch: three arrays are shared, then come four for each worker. */
+/* Arrays that all workers share, and those of each. */
+static int64_t shared_arrays(const Rope *a)
+{
+    return rope_depends_on_length(&a->stretch) ? 0 : 3;
+}
+
+static int64_t own_arrays(const Rope *a)
+{
+    return 7 - shared_arrays(a);
+}
+
+/* Array `index` in scratch: first the shared ones, then those of each worker. */
 static double *array(const Node *n, int64_t index)
 {
     const Rope *a = n->attr;
@@ -58,40 +78,50 @@ static Status shape(Node *n)
     n->out->shape = SHAPE(x.dim[0], width);
     if (a->normalize) n->keep_size = x.dim[0] * a->heads * (int64_t)sizeof(real);
     if (a->rotate)
-        n->scratch_size =
-            (3 + 4 * (int64_t)threads_team()) * (a->head_width / 2) * (int64_t)sizeof(double);
+        n->scratch_size = (shared_arrays(a) + own_arrays(a) * (int64_t)threads_team()) *
+                          (a->head_width / 2) * (int64_t)sizeof(double);
     n->scratch_size += op_bf16_buffer_size(n, 2 * a->head_width);
     return OK;
+}
+
+static void fill(const Rope *a, int32_t length, double *frequency, double *step_cos,
+                 double *step_sin)
+{
+    const int64_t d = rotated_of(a);
+    for (int64_t i = 0; i < d / 2; i++) {
+        const double f = rope_frequency(&a->stretch, a->theta, d, i, length);
+        frequency[i] = f;
+        step_cos[i] = cos(f);
+        step_sin[i] = sin(f);
+    }
 }
 
 /* Fills the shared arrays, once per pass. */
 static void prepare(const Node *n)
 {
     const Rope *a = n->attr;
-    if (!a->rotate) return;
-    for (int64_t i = 0; i < rotated_of(a) / 2; i++) {
-        double f = pow(a->theta, -2.0 * (double)i / (double)rotated_of(a));
-        array(n, 0)[i] = f;
-        array(n, 1)[i] = cos(f);
-        array(n, 2)[i] = sin(f);
-    }
+    if (a->rotate && shared_arrays(a)) fill(a, 0, array(n, 0), array(n, 1), array(n, 2));
 }
 
 static Waves waves_begin(const Node *n, int worker)
 {
     const Rope *a = n->attr;
-    const int64_t mine = 3 + 4 * (int64_t)worker;
+    const int64_t shared = shared_arrays(a), mine = shared + own_arrays(a) * (int64_t)worker,
+                  steps = shared ? 0 : mine + 4;
     if (!a->rotate) return (Waves){0};
     return (Waves){
-        .frequency = array(n, 0),
-        .step_cos = array(n, 1),
-        .step_sin = array(n, 2),
+        .rope = a,
+        .frequency = array(n, steps),
+        .step_cos = array(n, steps + 1),
+        .step_sin = array(n, steps + 2),
         .cos = array(n, mine),
         .sin = array(n, mine + 1),
         .c = (real *)array(n, mine + 2),
         .d = (real *)array(n, mine + 3),
+        .magnitude = rope_magnitude(&a->stretch),
         .pairs = rotated_of(a) / 2,
         .position = -1,
+        .length = -1,
     };
 }
 
@@ -114,8 +144,20 @@ VECTOR_INLINE void waves_move(Waves *w, int64_t to)
             c[i] = rotated;
         }
     w->position = to;
-    for (int64_t i = 0; i < w->pairs; i++) w->c[i] = (real)c[i];
-    for (int64_t i = 0; i < w->pairs; i++) w->d[i] = (real)d[i];
+    for (int64_t i = 0; i < w->pairs; i++) w->c[i] = (real)(w->magnitude * c[i]);
+    for (int64_t i = 0; i < w->pairs; i++) w->d[i] = (real)(w->magnitude * d[i]);
+}
+
+/* To row r. */
+VECTOR_INLINE void waves_turn(Waves *w, int64_t r)
+{
+    const Rope *a = w->rope;
+    if (!shared_arrays(a) && w->length != a->lengths[r]) {
+        w->length = a->lengths[r];
+        w->position = -1;
+        fill(a, w->length, w->frequency, w->step_cos, w->step_sin);
+    }
+    waves_move(w, a->positions[r]);
 }
 
 VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end, int worker)
@@ -128,7 +170,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     real *wide = op_bf16_buffer(n, 2 * width, worker), *wide_y = wide ? wide + width : NULL;
 
     for (int64_t r = begin; r < end; r++) {
-        if (a->rotate) waves_move(&w, a->positions[r]);
+        if (a->rotate) waves_turn(&w, r);
         for (int64_t h = 0; h < a->heads; h++) {
             const int64_t at = (r * a->heads + h) * width;
             const real *x = bf16_numbers(n->in[0], r * from + h * width, width, wide), *c = w.c,
@@ -149,7 +191,7 @@ VECTOR static void forward_rows(const void *context, int64_t begin, int64_t end,
     }
 }
 
-/* dx of one head, from y and g; mean: the mean of g y. */
+/* dx of one head, from y and g; mean: the mean of g y, over m^2. */
 VECTOR_INLINE void rotate_back(real *restrict dx, const real *y, const real *g, const Waves *w,
                                real s, real mean, bool add)
 {
@@ -172,10 +214,11 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
     const int64_t covered = a->heads * width, turned = a->rotate ? rotated_of(a) : 0;
     const bool add = n->add[0];
     Waves w = waves_begin(n, worker);
+    const real m = a->rotate ? (real)w.magnitude : 1;
     real *wide = op_bf16_buffer(n, 2 * width, worker);
 
     for (int64_t r = begin; r < end; r++) {
-        if (a->rotate) waves_move(&w, a->positions[r]);
+        if (a->rotate) waves_turn(&w, r);
         for (int64_t h = 0; h < a->heads; h++) {
             const int64_t at = (r * a->heads + h) * width;
             const real *y = bf16_numbers(n->out, at, width, wide), *g = n->dout + at;
@@ -186,9 +229,9 @@ VECTOR static void backward_rows(const void *context, int64_t begin, int64_t end
                 mean = vector_dot(g, y, width) / (real)width;
             }
             if (a->rotate && add)
-                rotate_back(dx, y, g, &w, s, mean, true);
+                rotate_back(dx, y, g, &w, s, mean / (m * m), true);
             else if (a->rotate)
-                rotate_back(dx, y, g, &w, s, mean, false);
+                rotate_back(dx, y, g, &w, s, mean / (m * m), false);
             for (int64_t i = turned; i < width; i++) {
                 real p = s * (g[i] - y[i] * mean);
                 dx[i] = add ? dx[i] + p : p;
@@ -245,6 +288,32 @@ static const OpCase cases[] = {
              .rotate = true,
              .theta = 100,
              .rotated = 6,
+             POSITIONS},
+     0},
+    {"stretched by YaRN",
+     {SHAPE_OF(6, 2 * 11)},
+     &(Rope){.heads = 2,
+             .head_width = 11,
+             .normalize = true,
+             .eps = 1e-3,
+             .rotate = true,
+             .theta = 100,
+             .rotated = 8,
+             .stretch = {.kind = ROPE_SCALING_yarn,
+                         .factor = 4,
+                         .original = 16,
+                         .beta_fast = 4,
+                         .beta_slow = 1},
+             POSITIONS},
+     0},
+    {"stretched by length",
+     {SHAPE_OF(6, 2 * 8)},
+     &(Rope){.heads = 2,
+             .head_width = 8,
+             .rotate = true,
+             .theta = 100,
+             .stretch = {.kind = ROPE_SCALING_dynamic, .factor = 2, .original = 16},
+             .lengths = (const int32_t[]){20, 20, 20, 72, 72, 10},
              POSITIONS},
      0},
     {"neither", {SHAPE_OF(1, 3)}, &(Rope){.heads = 1, .head_width = 1}, 0},

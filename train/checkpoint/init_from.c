@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "layers/rope.h"
 #include "train/checkpoint/checkpoints.h"
 #include "train/config/yaml.h"
 
@@ -18,7 +19,8 @@ static Status open_checkpoint(const Config *c, CheckpointReader *r)
 static bool is_free(const Key *k, const Config *model)
 {
     const bool has_table = model->model.positions == POSITIONS_learned;
-    return !strcmp(k->name, "dropout") || (!strcmp(k->name, "context") && !has_table);
+    return !strcmp(k->name, "dropout") || !strncmp(k->name, "rope_", 5) ||
+           (!strcmp(k->name, "context") && !has_table);
 }
 
 static bool is_same(const Config *a, const Config *b, const Key *k, char first[TEXT_MAX],
@@ -52,6 +54,7 @@ static Status take_all(Config *c, const Config *model)
     for (int i = 0; i < config_key_count && status == OK; i++)
         status = take(c, resolved, model, &config_keys[i]);
     free(resolved);
+    if (status == OK) rope_keep_original(&c->model, &model->model);
     return status;
 }
 

@@ -1,6 +1,6 @@
 /* train.init_from: a fresh run that starts from the parameters of a checkpoint, at step 0 and with
  * a new optimizer state. The model is the checkpoint's; what the config says about it may only be
- * the same, except for dropout and, without learned positions, context. */
+ * the same, except for dropout, settings of RoPE and, without learned positions, context. */
 #ifndef TRAIN_CHECKPOINT_INIT_FROM_H
 #define TRAIN_CHECKPOINT_INIT_FROM_H
 

@@ -131,7 +131,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
     const char *settings[SETTINGS];
     int count;
     const Option options[] = {
-        OPTION_USAGE("[data.key=value ...]"),
+        OPTION_USAGE("[section.key=value ...]"),
         OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5|RUN",
                     "checkpoint to evaluate; of a run's folder, its best.h5 or latest.h5",
                     .required = IN_EVERY_USAGE),
@@ -156,8 +156,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
     char found[CHECKPOINT_PATH_MAX];
     TRY(options_find_checkpoint(&w.checkpoint, found));
     Dataset d = {0};
-    Status status = loaded_model_open(&t, w.checkpoint, argv);
-    if (status == OK) status = loaded_model_set_data(&t, count, settings);
+    Status status = loaded_model_open(&t, w.checkpoint, argv, count, settings);
     if (status == OK) {
         status = eval_on(&w, &t, &d);
         dataset_close(&d);

@@ -31,7 +31,7 @@ static Status export(const Args *a, LoadedModel *m, char *argv[])
     e = (ModelExport){.model = m, .output = a->output, .type = dtype_of_name(a->type)};
     if (e.type == DTYPE_unknown)
         return FAIL(E_ARG, "--type %s: expected f32, f16, bf16 or q8_0", a->type);
-    TRY(loaded_model_open(m, a->checkpoint, argv));
+    TRY(loaded_model_open(m, a->checkpoint, argv, 0, NULL));
     TRY(file_make_parents(a->output));
     Status status = model_export(&e, a->format);
     if (status == OK && e.note) fprintf(stderr, "capstan: %s\n", e.note);

@@ -320,9 +320,12 @@ Status command_sample(const Command *self, int argc, char *argv[])
     const char *form = "huggingface";
     bool helped;
     int count;
+    enum { SETTINGS = 64 };
+    const char *settings[SETTINGS];
     SamplerParams *sampler = &w.sampling.sampler;
     LogitParams *logits = &w.sampling.logits;
     const Option options[] = {
+        OPTION_USAGE("[model.key=value ...]"),
         OPTION_PATH("--checkpoint", &w.checkpoint, "F.h5|RUN",
                     "checkpoint to sample from; of a run's folder, its best.h5 or latest.h5",
                     .required = IN_EVERY_USAGE),
@@ -376,7 +379,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
         OPTION_JSON(&w.json),
         {0},
     };
-    TRY(options_read(self, options, argc, argv, NULL, 0, &count, &helped));
+    TRY(options_read(self, options, argc, argv, settings, SETTINGS, &count, &helped));
     if (helped) return OK;
     if (!w.checkpoint) return FAIL(E_ARG, "capstan sample needs --checkpoint F");
     if (w.top >= 0 && !w.json) return FAIL(E_ARG, "--logprobs needs --json");
@@ -393,7 +396,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
     char found[CHECKPOINT_PATH_MAX];
     TRY(options_find_checkpoint(&w.checkpoint, found));
     Arena arena = {0};
-    Status status = loaded_model_open(&t, w.checkpoint, argv);
+    Status status = loaded_model_open(&t, w.checkpoint, argv, count, settings);
     w.sampling.stop = interrupt_watch(NULL, false);
     if (status == OK) status = fit_model(&w, &t, &arena);
     if (status == OK) {

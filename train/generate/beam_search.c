@@ -322,6 +322,7 @@ static Status search(Search *s, const char *text, FILE *const out[], BeamResult 
     const real *logits;
     TRY(prompt_open(&prompt, &s->arena, s->tokenizer, s->decoder->model->vocab_size, text));
     TRY(open_search(s, &prompt));
+    s->decoder->text_length = prompt.count + s->how->tokens;
     TRY(prompt_read(&prompt, s->decoder, &s->how->form, &logits));
     TRY(run(s, logits));
     for (int64_t i = 0; i < s->ended_count; i++)

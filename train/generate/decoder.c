@@ -80,6 +80,13 @@ static Status forward(Decoder *d, const GptInput *in, const real **logits)
     return OK;
 }
 
+/* It does not change while the cache is filled, since keys are cached rotated. */
+static int64_t text_length(const Decoder *d)
+{
+    const int64_t context = d->cache.capacity;
+    return d->text_length && d->text_length < context ? d->text_length : context;
+}
+
 /* Reads the `rows` tokens of a stream's window that follow those in the cache. */
 static Status read_rows(Decoder *d, const int32_t *stream, int64_t rows, const real **logits)
 {
@@ -89,6 +96,7 @@ static Status read_rows(Decoder *d, const int32_t *stream, int64_t rows, const r
                    .tokens = d->window + *stream * d->cache.capacity + begin,
                    .positions = d->positions + begin,
                    .attention = {.segments = 1, .queries = queries, .keys = keys},
+                   .rope_length = text_length(d),
                    .cache = &d->cache};
     d->cache.stream = stream;
     if (begin < d->prompt) { /* a prompt is read in one pass, so begin is 0 */
@@ -206,6 +214,7 @@ Status decoder_step(Decoder *d, const int32_t *streams, const int32_t *tokens, i
                                              .queries = of[QUERIES],
                                              .keys = of[KEYS],
                                              .key_ends = of[KEY_ENDS]},
+                               .rope_length = text_length(d),
                                .cache = &d->cache},
                    logits);
 }

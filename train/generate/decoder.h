@@ -23,9 +23,10 @@ typedef struct Decoder {
     int32_t *positions;   /* [context]: 0, 1, 2 ... */
     int32_t *first, *end; /* [context]: scratch */
     int32_t *step;        /* [5, streams + 1]: scratch of decoder_step() */
-    real *logits;   /* [streams, vocab_size]: filled when a step reads its streams one by one */
-    int32_t *same;  /* [streams, streams]: first tokens that two streams certainly share */
-    int64_t prompt; /* the first tokens of the window, which attend to each other */
+    real *logits;  /* [streams, vocab_size]: filled when a step reads its streams one by one */
+    int32_t *same; /* [streams, streams]: first tokens that two streams certainly share */
+    int64_t text_length; /* tokens of the text at its end, for GptInput.rope_length; 0: context */
+    int64_t prompt;      /* the first tokens of the window, which attend to each other */
 } Decoder;
 
 enum { DECODER_STREAMS_MAX = SKINNY_GEMM_ROWS };

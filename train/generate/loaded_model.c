@@ -1,11 +1,37 @@
 #include "train/generate/loaded_model.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "layers/rope.h"
 #include "train/step/model.h"
 #include "train/support/precision.h"
 
-Status loaded_model_open(LoadedModel *m, const char *path, char *argv[])
+/* The checkpoint's config with settings that change no parameter. */
+static Status change(LoadedModel *m, int count, const char *const settings[])
+{
+    const GptConfig trained = m->config->model;
+    for (int i = 0; i < count; i++)
+        if (strncmp(settings[i], "data.", 5) && strncmp(settings[i], "model.", 6))
+            return FAIL(E_ARG,
+                        "%s: only model and data settings (section.key=value) can be changed here",
+                        settings[i]);
+    TRY(checkpoint_config(&m->checkpoint, count, settings, m->config));
+    rope_keep_original(&m->config->model, &trained);
+    return OK;
+}
+
+static Status check_model(LoadedModel *m, int settings)
+{
+    char why[512];
+    const Status status = checkpoint_check_model(&m->checkpoint, m->config);
+    if (status != E_FORMAT || !settings) return status;
+    snprintf(why, sizeof why, "%s", error_message());
+    return FAIL(E_ARG, "a setting changes the model's parameters: %s", why);
+}
+
+Status loaded_model_open(LoadedModel *m, const char *path, char *argv[], int count,
+                         const char *const settings[])
 {
     *m = (LoadedModel){0};
     const CheckpointInfo *info = &m->checkpoint.info;
@@ -15,20 +41,12 @@ Status loaded_model_open(LoadedModel *m, const char *path, char *argv[])
     m->config = arena_zero(&m->arena, sizeof *m->config);
     if (!m->config) return FAIL(E_NOMEM, "%s", path);
     TRY(checkpoint_config(&m->checkpoint, 0, NULL, m->config));
-    TRY(checkpoint_check_model(&m->checkpoint, m->config));
+    if (count) TRY(change(m, count, settings));
+    TRY(check_model(m, count));
     if (info->tokenizer_size)
         TRY(tokenizer_parse(&m->arena, info->tokenizer, info->tokenizer_size, path, &m->tokenizer));
     TRY(model_open(&m->model, &m->params, m->config, info->vocab_size, false));
     return checkpoint_load(&m->checkpoint, &m->params, false);
-}
-
-Status loaded_model_set_data(LoadedModel *m, int count, const char *const settings[])
-{
-    for (int i = 0; i < count; i++)
-        if (strncmp(settings[i], "data.", 5))
-            return FAIL(E_ARG, "%s: only data settings (data.key=value) can be changed here",
-                        settings[i]);
-    return checkpoint_config(&m->checkpoint, count, settings, m->config);
 }
 
 void loaded_model_close(LoadedModel *m)

@@ -15,13 +15,12 @@ typedef struct LoadedModel {
     Tokenizer *tokenizer; /* NULL: trained on a raw token file */
 } LoadedModel;
 
-/* Close m whatever this returns. A checkpoint in the other precision makes capstan execute its
- * other program: see precision_switch(), also for argv. E_FORMAT. */
-Status loaded_model_open(LoadedModel *m, const char *path, char *argv[]);
-
-/* Changes settings of the section data ("data.key=value"), to evaluate on other data. E_ARG:
- * another section. */
-Status loaded_model_set_data(LoadedModel *m, int count, const char *const settings[]);
+/* settings [count]: "section.key=value" of model or data, which may change no parameter's name or
+ * shape, such as model.rope_scaling=yarn. Close m whatever this returns. A checkpoint in the other
+ * precision makes capstan execute its other program: see precision_switch(), also for argv.
+ * E_FORMAT. E_ARG, E_CONFIG: a setting. */
+Status loaded_model_open(LoadedModel *m, const char *path, char *argv[], int count,
+                         const char *const settings[]);
 void loaded_model_close(LoadedModel *m);
 
 #endif

@@ -55,6 +55,7 @@ static Status read_prompt(Streams *s, const char *text, const real **logits)
     Prompt p;
     TRY(prompt_open(&p, s->arena, s->tokenizer, s->decoder->model->vocab_size, text));
     TRY(begin_streams(s, p.tokens, p.count));
+    s->decoder->text_length = p.count + s->how->tokens;
     TRY(prompt_read(&p, s->decoder, &s->how->form, logits));
     decoder_split(s->decoder, s->count);
     return OK;

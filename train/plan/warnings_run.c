@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/packing.h"
+#include "layers/rope.h"
 #include "layers/width.h"
 #include "train/plan/warnings_table.h"
 
@@ -88,6 +89,16 @@ static int64_t unjudged(const Config *c)
     RULE(rope_repeats, g->positions == POSITIONS_rope && (double)g->context > 6.28 * g->rope_theta, \
          "model.rope_theta = %g: positions repeat within model.context = %lld; expected at least " \
          "the context, usually 10000", g->rope_theta, N(g->context)) \
+    RULE(unstretched, g->rope_scaling != ROPE_SCALING_none && \
+         g->context <= rope_original(g), \
+         "model.rope_scaling = %s: model.context = %lld is within the original context, %g; " \
+         "expected about %g times as much", rope_scaling_text(g->rope_scaling), N(g->context), \
+         rope_original(g), g->rope_factor) \
+    RULE(beyond_ramp, g->rope_scaling == ROPE_SCALING_yarn && \
+         rope_original(g) / 6.2832 < g->rope_beta_fast, \
+         "model.rope_beta_fast = %g: no pair of columns turns so often within the original " \
+         "context, %g; expected about %.2g, a quarter of the most turns", g->rope_beta_fast, \
+         rope_original(g), rope_original(g) / 25.13) \
     RULE(norm_eps, g->norm_eps > g->embed_std * g->embed_std, \
          "model.norm_eps = %g is above the variance of the token embedding (model.embed_std " \
          "squared, %.2g), so the first norm does not normalize; expected 1e-5", \
@@ -103,6 +114,11 @@ static int64_t unjudged(const Config *c)
          g->positions != POSITIONS_rope && (key = changed(c, "model", " rope_theta ")), \
          "model.%s has no effect with model.positions = %s; it is for rope", \
          key, positions_text(g->positions)) \
+    RULE(unused_rope_scaling, g->rope_scaling == ROPE_SCALING_none && \
+         (key = changed(c, "model", " rope_factor rope_original_context rope_beta_fast " \
+                        "rope_beta_slow rope_low_freq_factor rope_high_freq_factor " \
+                        "rope_factors_short rope_factors_long ")), \
+         "model.%s has no effect with model.rope_scaling = none", key) \
     RULE(unused_base_width, g->parametrization != PARAMETRIZATION_mup && \
          (key = changed(c, "model", " base_width ")), \
          "model.%s has no effect with model.parametrization = %s; it is for mup", \

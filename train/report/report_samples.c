@@ -55,7 +55,7 @@ static Status sample_of(ReportData *r, const ReportOptions *o, const char *path)
 {
     char *text[DECODER_STREAMS_MAX] = {NULL};
     LoadedModel t;
-    Status status = loaded_model_open(&t, path, NULL);
+    Status status = loaded_model_open(&t, path, NULL, 0, NULL);
     if (status == OK)
         status = write_texts(r, &t, o, o->prompt ? o->prompt : t.config->train.sample_prompt, text);
     for (int i = 0; i < DECODER_STREAMS_MAX; i++) free(text[i]);

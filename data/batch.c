@@ -90,6 +90,7 @@ Status batches_open(Batches *b, const Dataset *d, const Split *split, const Data
                    .config = c,
                    .context = context,
                    .sequences = sequences,
+                   .stride = context,
                    .seed = seed};
     b->is_packed = !uses_windows(c);
     TRY(find_ends(b));
@@ -252,10 +253,42 @@ Status batches_fill(const Batches *b, int64_t batch_index, Batch *out)
     return check_tokens(b, out);
 }
 
+Status batches_set_stride(Batches *b, int64_t stride)
+{
+    if (b->is_packed)
+        return FAIL(E_ARG,
+                    "--stride is for windows, and data.packing = %s reads whole documents; "
+                    "set data.packing=none",
+                    packing_text(b->config->packing));
+    if (stride < 1 || stride > b->context)
+        return FAIL(E_ARG, "--stride %lld is not in [1, %lld], the context", (long long)stride,
+                    (long long)b->context);
+    b->stride = stride;
+    return OK;
+}
+
+/* Windows that contain each target. */
+static int64_t eval_windows(const Batches *b)
+{
+    const int64_t behind = b->split->count - 1 - b->context; /* targets after the first window */
+    if (b->is_packed) return b->windows;
+    return behind > 0 ? 1 + (behind + b->stride - 1) / b->stride : 1;
+}
+
+/* Removes the targets of sequence s that the window before has. */
+static void drop_judged(const Batches *b, int64_t window, int64_t s, Batch *out)
+{
+    const int64_t first = s * b->context;
+    for (int64_t i = first; window && i < first + b->context - b->stride; i++) {
+        out->loss_tokens -= out->targets[i] >= 0;
+        out->targets[i] = -1;
+        out->origins[i] = -1;
+    }
+}
+
 int64_t batches_eval_count(const Batches *b)
 {
-    const int64_t windows =
-        b->is_packed ? b->windows : (b->split->count - 1 + b->context - 1) / b->context;
+    const int64_t windows = eval_windows(b);
     return (windows + b->sequences - 1) / b->sequences;
 }
 
@@ -266,7 +299,8 @@ Status batches_eval(const Batches *b, int64_t i, Batch *out)
     for (int64_t j = 0; j < b->sequences; j++) {
         const int64_t window = i * b->sequences + j;
         TRY(b->is_packed ? batch_fill_pack(b, window, 0, j, out)
-                         : fill_window(b, window * b->context, j, out));
+                         : fill_window(b, window * b->stride, j, out));
+        drop_judged(b, window, j, out);
     }
     return check_tokens(b, out);
 }

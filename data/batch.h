@@ -97,6 +97,7 @@ typedef struct Batches {
     const Split *split;
     const DataConfig *config;
     int64_t context, sequences;
+    int64_t stride; /* between evaluation windows: see batches_set_stride() */
     uint64_t seed;
     int64_t windows; /* per epoch: (count - 1) / context, or the number of packs */
     bool is_packed;
@@ -119,6 +120,11 @@ int64_t batches_without_loss(const Batches *b);
 /* Batch number `batch_index`, from 1, into out (same sequences and context). E_DATA if tokens
  * that it touches are damaged. Threads may call it at once. */
 Status batches_fill(const Batches *b, int64_t batch_index, Batch *out);
+
+/* Evaluation windows begin at multiples of `stride` tokens, and a window's targets are those that no
+ * earlier one has: each has at least context - stride tokens before it, but for the first ones of
+ * the split. E_ARG: stride is not in [1, context], or packs are evaluated. */
+Status batches_set_stride(Batches *b, int64_t stride);
 
 /* The number of batches in the whole split: non-overlapping windows, the last one partial, or
  * packs. */

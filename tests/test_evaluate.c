@@ -142,6 +142,35 @@ Test(evaluate, by_position_and_by_document)
     }
 }
 
+/* Windows at multiples of the stride: each target once, with the context it should have. */
+Test(evaluate, strides)
+{
+    static const char *const masked[] = {"data.document_mask=true"};
+    static real plain[COUNT], strided[COUNT];
+    const Evaluation e = run_as(0, NULL, &(EvaluateOptions){.tokens = plain}),
+                     same = run_as(0, NULL, &(EvaluateOptions){.stride = CONTEXT});
+    cr_expect_eq(same.loss, e.loss, "a stride of the context is windows side by side");
+    cr_expect(isnan(plain[0]) && !isnan(plain[1]) && !isnan(plain[COUNT - 1]));
+    double sum = 0;
+    for (int i = 1; i < COUNT; i++) sum += (double)plain[i];
+    cr_expect_float_eq(sum, e.loss * (double)e.tokens, 1e-3);
+    for (int64_t stride = 1; stride <= CONTEXT; stride++) {
+        const Evaluation s =
+            run_as(0, NULL, &(EvaluateOptions){.stride = stride, .tokens = strided});
+        cr_expect_eq(s.tokens, COUNT - 1, "%d", (int)stride);
+        cr_expect_eq(s.bytes, e.bytes, "%d", (int)stride);
+        /* The first window is the same; and so is each token that has as many before it. */
+        for (int64_t i = 1; i < COUNT; i++) {
+            const int64_t windows = i <= CONTEXT ? 0 : (i - CONTEXT + stride - 1) / stride;
+            if ((windows * stride) % CONTEXT == 0 && i > windows * stride)
+                cr_expect_float_eq((double)strided[i], (double)plain[i], 1e-5, "%d: %d",
+                                   (int)stride, (int)i);
+        }
+        cr_expect_eq(run_as(1, masked, &(EvaluateOptions){.stride = stride}).tokens,
+                     run(1, masked).tokens);
+    }
+}
+
 Test(evaluate, positions_are_a_partition)
 {
     PositionLoss positions[POSITION_BINS];

@@ -1,5 +1,6 @@
 /* capstan eval: the loss of a checkpoint on a whole split. */
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +16,8 @@
 
 typedef struct Args {
     const char *checkpoint, *data, *split;
-    bool by_position, by_document, json;
+    int64_t stride;
+    bool by_position, by_document, by_token, json;
 } Args;
 
 /* [from, to, tokens, loss] of the positions that have tokens. */
@@ -43,8 +45,22 @@ static json_t *json_documents(const DocumentLoss *documents, int64_t count)
     return all;
 }
 
+/* [document, position in it, token, loss] of the tokens that have a loss. */
+static json_t *json_tokens(const real *losses, const Split *s)
+{
+    json_t *all = json_array();
+    for (int64_t i = 0; all && i < s->count; i++) {
+        if (isnan(losses[i])) continue;
+        const int64_t document = split_document(s, i);
+        json_array_append_new(all, json_pack("[I, I, I, f]", (json_int_t)document,
+                                             (json_int_t)(i - (int64_t)s->offsets[document]),
+                                             (json_int_t)split_token(s, i), (double)losses[i]));
+    }
+    return all;
+}
+
 static Status print_json(const Args *w, const char *path, long long step, const Evaluation *e,
-                         const EvaluateOptions *o, int64_t documents)
+                         const EvaluateOptions *o, const Split *split)
 {
     json_t *root = json_pack("{s:o, s:o, s:o, s:I, s:o, s:s, s:I, s:o}", "loss",
                              json_number(e->loss), "perplexity", json_number(e->perplexity),
@@ -54,17 +70,19 @@ static Status print_json(const Args *w, const char *path, long long step, const 
     if (root && o->positions)
         json_object_set_new(root, "by_position", json_positions(o->positions));
     if (root && o->documents)
-        json_object_set_new(root, "by_document", json_documents(o->documents, documents));
+        json_object_set_new(root, "by_document", json_documents(o->documents, split->documents));
+    if (root && o->tokens) json_object_set_new(root, "by_token", json_tokens(o->tokens, split));
     return json_print(root);
 }
 
 static Status print(const Args *w, const LoadedModel *t, const Evaluation *e,
-                    const EvaluateOptions *o, int64_t documents)
+                    const EvaluateOptions *o, const Split *split)
 {
+    const int64_t documents = split->documents;
     const char *path = w->data ? w->data : t->config->data.path;
     const long long step = (long long)t->checkpoint.info.step;
     char shown[PATH_MAX];
-    if (w->json) return print_json(w, path, step, e, o, documents);
+    if (w->json) return print_json(w, path, step, e, o, split);
     printf("%s of %s, after step %lld: %lld tokens in %.1f s\n", w->split,
            text_escape(path, shown, sizeof shown), step, (long long)e->tokens, e->seconds);
     printf("loss           %.6f nats per token\nperplexity     %.4f\n", e->loss, e->perplexity);
@@ -105,7 +123,8 @@ static void warn(const Args *w, const LoadedModel *t, const Dataset *d)
 
 static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
 {
-    EvaluateOptions o = {.progress = isatty(STDERR_FILENO) ? stderr : NULL,
+    EvaluateOptions o = {.stride = w->stride,
+                         .progress = isatty(STDERR_FILENO) ? stderr : NULL,
                          .stop = interrupt_watch(NULL, false)};
     Evaluation e;
     TRY(dataset_open(d, w->data ? w->data : t->config->data.path));
@@ -116,10 +135,12 @@ static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
         o.positions = arena_take(&t->arena, POSITION_BINS * (int64_t)sizeof *o.positions);
     if (w->by_document)
         o.documents = arena_take(&t->arena, split->documents * (int64_t)sizeof *o.documents);
-    if ((w->by_position && !o.positions) || (w->by_document && !o.documents))
+    if (w->by_token) o.tokens = arena_take(&t->arena, split->count * (int64_t)sizeof *o.tokens);
+    if ((w->by_token && !o.tokens) || (w->by_position && !o.positions) ||
+        (w->by_document && !o.documents))
         return FAIL(E_NOMEM, "losses of %lld documents", (long long)split->documents);
     TRY(evaluate(&t->model, &t->params, t->config, d, split, &o, &e));
-    return print(w, t, &e, &o, split->documents);
+    return print(w, t, &e, &o, split);
 }
 
 Status command_eval(const Command *self, int argc, char *argv[])
@@ -141,6 +162,10 @@ Status command_eval(const Command *self, int argc, char *argv[])
         OPTION_FLAG("--by-position", &w.by_position,
                     "also print the loss by position in the document"),
         OPTION_FLAG("--by-document", &w.by_document, "also print the loss of each document"),
+        OPTION_FLAG("--by-token", &w.by_token, "with --json: also the loss of each token"),
+        OPTION_INT("--stride", &w.stride, "N", 1, 1e9,
+                   "windows overlap: each token has at least context - N tokens before it, but for "
+                   "the first (default: windows side by side)"),
         OPTION_THREADS(&threads),
         OPTION_JSON(&w.json),
         {0},
@@ -150,6 +175,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
     if (!w.checkpoint) return FAIL(E_ARG, "capstan eval needs --checkpoint F");
     if (strcmp(w.split, "val") && strcmp(w.split, "train"))
         return FAIL(E_ARG, "--split %s: expected val or train", w.split);
+    if (w.by_token && !w.json) return FAIL(E_ARG, "--by-token needs --json");
     threads_set((int)threads);
 
     LoadedModel t;

@@ -56,6 +56,7 @@ static void add_rows(const EvaluateOptions *o, const Split *split, const Batch *
         if (b->origins[row] < 0) continue;
         const int64_t document = split_document(split, b->origins[row]),
                       position = b->origins[row] - (int64_t)split->offsets[document];
+        if (o->tokens) o->tokens[b->origins[row]] = row_loss[row];
         if (o->positions) {
             o->positions[bin_of(position)].tokens++;
             o->positions[bin_of(position)].sum += (double)row_loss[row];
@@ -82,11 +83,13 @@ static Status open_evaluator(Evaluator *e, Params *p, const Config *c, const Dat
     const int64_t rows = c->train.batch * c->model.context;
     TRY(batches_open(&e->batches, d, split, &c->data, c->model.context, c->train.batch,
                      (uint64_t)c->train.seed));
+    if (o->stride) TRY(batches_set_stride(&e->batches, o->stride));
     TRY(batch_alloc(&e->batch, &e->arena, c->train.batch, c->model.context));
     TRY(token_sizes(d, &e->arena, &e->sizes));
     if (o->positions) begin_positions(o->positions);
     if (o->documents) memset(o->documents, 0, (size_t)split->documents * sizeof *o->documents);
-    if (o->positions || o->documents) {
+    for (int64_t i = 0; o->tokens && i < split->count; i++) o->tokens[i] = (real)NAN;
+    if (o->positions || o->documents || o->tokens) {
         e->row_loss = arena_take(&e->arena, rows * (int64_t)sizeof *e->row_loss);
         if (!e->row_loss) return FAIL(E_NOMEM, "losses of %lld rows", (long long)rows);
     }

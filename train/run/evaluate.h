@@ -32,14 +32,15 @@ typedef struct Evaluation {
 } Evaluation;
 
 typedef struct EvaluateOptions {
-    FILE *progress;                    /* a line that is updated in place; NULL: none */
-    PositionLoss *positions;           /* [POSITION_BINS]: filled; NULL: not wanted */
+    int64_t stride;          /* see batches_set_stride(); 0: windows do not overlap */
+    FILE *progress;          /* a line that is updated in place; NULL: none */
+    PositionLoss *positions; /* [POSITION_BINS]: filled; NULL: not wanted */
+    real *tokens; /* [tokens of the split]: of each, NAN if it has none; NULL: not wanted */
     DocumentLoss *documents;           /* [documents of the split]: filled; NULL: not wanted */
     const volatile sig_atomic_t *stop; /* stops with E_INTERRUPTED if not 0; may be NULL */
 } EvaluateOptions;
 
-/* Evaluates the split in windows that do not overlap, including a last partial one, in batches of
- * c->train.batch, with the packing and masks of c->data. The batch size changes the result by
+/* Evaluates the split in windows, including a last partial one, in batches of c->train.batch, with the packing and masks of c->data. The batch size changes the result by
  * rounding only. p: the model's parameters. E_CONFIG: the split is too short. */
 Status evaluate(const Gpt *model, Params *p, const Config *c, const Dataset *d, const Split *split,
                 const EvaluateOptions *o, Evaluation *out);

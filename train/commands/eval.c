@@ -8,14 +8,20 @@
 #include "autograd/base/text.h"
 #include "autograd/base/threads.h"
 #include "train/commands/commands.h"
+#include "train/generate/choices.h"
 #include "train/generate/loaded_model.h"
 #include "train/plan/warnings.h"
 #include "train/run/evaluate.h"
+#include "train/support/clock.h"
 #include "train/support/interrupt.h"
 #include "train/support/json.h"
 
+/* Choices that share a pass over their context. */
+enum { CHOICE_STREAMS = 8 };
+
 typedef struct Args {
     const char *checkpoint, *data, *split;
+    const char *choices;
     int64_t stride;
     bool by_position, by_document, by_token, json;
 } Args;
@@ -121,6 +127,41 @@ static void warn(const Args *w, const LoadedModel *t, const Dataset *d)
     warnings_print(warnings_of_eval, &f);
 }
 
+static Status print_choices(const Args *w, const LoadedModel *t, const Choices *c, double seconds)
+{
+    const double count = (double)c->questions;
+    double range[2], norm[2];
+    choices_interval(c->right, c->questions, range);
+    choices_interval(c->right_norm, c->questions, norm);
+    if (w->json)
+        return json_print(
+            json_pack("{s:f, s:[f, f], s:f, s:[f, f], s:f, s:I, s:o, s:I, s:f}", "accuracy",
+                      (double)c->right / count, "accuracy_interval", range[0], range[1],
+                      "accuracy_norm", (double)c->right_norm / count, "accuracy_norm_interval",
+                      norm[0], norm[1], "chance", c->chance, "questions", (json_int_t)c->questions,
+                      "choices", json_text(w->choices), "step", (json_int_t)t->checkpoint.info.step,
+                      "seconds", seconds));
+    printf("accuracy       %.4f  [%.4f, %.4f]\naccuracy_norm  %.4f  [%.4f, %.4f]\n"
+           "chance         %.4f; %lld questions, 95 %% intervals\n",
+           (double)c->right / count, range[0], range[1], (double)c->right_norm / count, norm[0],
+           norm[1], c->chance, (long long)c->questions);
+    return OK;
+}
+
+static Status eval_choices(const Args *w, const LoadedModel *t)
+{
+    const double begin = clock_seconds();
+    const PromptForm form = prompt_form(&t->config->data);
+    Decoder d;
+    Choices c;
+    Status status = decoder_open(&d, &t->model, CHOICE_STREAMS);
+    if (status == OK)
+        status =
+            choices_judge(&d, t->tokenizer, &form, w->choices, interrupt_watch(NULL, false), &c);
+    decoder_close(&d);
+    return status == OK ? print_choices(w, t, &c, clock_seconds() - begin) : status;
+}
+
 static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
 {
     EvaluateOptions o = {.stride = w->stride,
@@ -166,6 +207,9 @@ Status command_eval(const Command *self, int argc, char *argv[])
         OPTION_INT("--stride", &w.stride, "N", 1, 1e9,
                    "windows overlap: each token has at least context - N tokens before it, but for "
                    "the first (default: windows side by side)"),
+        OPTION_PATH("--choices", &w.choices, "FILE",
+                    "multiple choice instead of loss: rows {\"context\": TEXT, \"choices\": [TEXT, "
+                    "...], \"answer\": INDEX}"),
         OPTION_THREADS(&threads),
         OPTION_JSON(&w.json),
         {0},
@@ -175,6 +219,9 @@ Status command_eval(const Command *self, int argc, char *argv[])
     if (!w.checkpoint) return FAIL(E_ARG, "capstan eval needs --checkpoint F");
     if (strcmp(w.split, "val") && strcmp(w.split, "train"))
         return FAIL(E_ARG, "--split %s: expected val or train", w.split);
+    if (w.choices && (w.data || w.stride || w.by_position || w.by_document || w.by_token))
+        return FAIL(E_ARG, "--choices goes with none of --data, --stride, --by-position, "
+                           "--by-document and --by-token");
     if (w.by_token && !w.json) return FAIL(E_ARG, "--by-token needs --json");
     threads_set((int)threads);
 
@@ -184,7 +231,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
     Dataset d = {0};
     Status status = loaded_model_open(&t, w.checkpoint, argv, count, settings);
     if (status == OK) {
-        status = eval_on(&w, &t, &d);
+        status = w.choices ? eval_choices(&w, &t) : eval_on(&w, &t, &d);
         dataset_close(&d);
     }
     loaded_model_close(&t);

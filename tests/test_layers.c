@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "layers/cache.h"
 #include "layers/cost.h"
 #include "layers/mlp.h"
 
@@ -121,6 +122,56 @@ Test(layers, no_loss_is_no_fault)
     cr_expect_not_null(gpt_next(&m.gpt, &t, &m.in));
     cr_expect_eq(t.status, OK);
     tape_free(&t);
+    close_model(&m);
+}
+
+/* Pairs of query and key, one by one. */
+static double pairs_by_hand(int64_t window, int64_t sinks)
+{
+    double pairs = 0;
+    for (int64_t i = 0; i < ROWS; i++)
+        for (int64_t j = 0; j <= i; j++) pairs += !window || i - j < window || j < sinks;
+    return pairs;
+}
+
+Test(layers, work_in_windows_is_what_is_seen)
+{
+    Model m;
+    Cost cost;
+    open_model(&m);
+    snprintf(m.config.windows, sizeof m.config.windows, "5,3/full");
+    for (m.config.sinks = 0; m.config.sinks <= 3; m.config.sinks += 3) {
+        Gpt g;
+        Params p = {0};
+        gpt_init(&g, &p, &m.config, VOCAB, 1);
+        MUST(cost_forward(&g, &m.in, m.targets, &cost));
+        const double pairs = 2 * pairs_by_hand(5, m.config.sinks) +
+                             pairs_by_hand(3, m.config.sinks) + pairs_by_hand(0, 0);
+        cr_expect_eq(cost.scores, pairs * 2 * (6 + 6));
+        params_free(&p);
+    }
+    close_model(&m);
+}
+
+/* A ring of the longest window, 32 slots more, and the sinks; a head that sees all needs all. */
+Test(layers, a_window_bounds_the_cache)
+{
+    enum { SLOT = 2 * 12 };
+    static const struct {
+        const char *windows;
+        int sinks, slots;
+    } cases[] = {{"full", 0, 1000}, {"8", 0, 40},        {"8/16", 0, 48},
+                 {"8", 4, 44},      {"8/full", 0, 1000}, {"990", 0, 1000}};
+    Model m;
+    open_model(&m);
+    m.config.context = 1000;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        snprintf(m.config.windows, sizeof m.config.windows, "%s", cases[i].windows);
+        m.config.sinks = cases[i].sinks;
+        cr_expect_eq(cache_count(&m.config, 1000), 2 * SLOT * cases[i].slots, "%s",
+                     cases[i].windows);
+        cr_expect_eq(cache_count(&m.config, 7), 2 * SLOT * 7, "%s", cases[i].windows);
+    }
     close_model(&m);
 }
 

@@ -103,6 +103,9 @@ typedef struct Attention {
     /* A row that does not see its segment's first keys for its window sees this many of them
      * nevertheless (Xiao et al. 2023, arXiv:2309.17453). At most the shortest window. */
     int64_t sinks;
+    /* For a KV cache, with one query a segment: the last `ring` keys of each segment are a ring, whose
+     * first key is `turn` rows after the segment's other keys; 0, 0: keys are in order. */
+    int64_t ring, turn;
     /* [heads]: a learned sink, the score of one more key, which has no value (gpt-oss): all weights
      * of a row sum to less than 1. Statistics leave it out. NULL: none. */
     Tensor *sink;

@@ -116,30 +116,45 @@ static Tensor *in_place(const Ring *r, int64_t count, AttentionRows *rows)
                      slot(r, one ? cache->stream[0] : 0, 0));
 }
 
-Tensor *attention_cache_append(const AttentionCall *call, const Tensor *k, int64_t k_column,
-                               const Tensor *v, int64_t v_column, AttentionRows *rows)
+/* All keys of a stream that is longer than its slots: one query reads them in place. */
+static Tensor *in_ring(const Ring *r, Attention *a)
+{
+    const GptCache *cache = r->call->in->cache;
+    a->ring = r->slots - r->sinks;
+    a->turn = (r->length + 1 - r->sinks) % a->ring;
+    if (!place_keys(r, &a->rows, r->slots, cache->stream, r->slots)) return NULL;
+    return tape_wrap(r->call->tape, SHAPE(cache->streams * r->slots, 2 * r->width), slot(r, 0, 0));
+}
+
+/* The keys that several new rows see, side by side. */
+static Tensor *in_copy(const Ring *r, const Rows *from, int64_t count, Attention *a)
+{
+    const int64_t window = windows_longest(r->call->gpt->config, r->call->layer),
+                  old = r->length < window - 1 ? r->length : window - 1,
+                  sinks = r->length - old < r->sinks ? r->length - old : r->sinks,
+                  keys = sinks + old + count;
+    INVARIANT(!a->rows.first || !r->length); /* a prompt is read first */
+    Tensor *all = gather(r, from, sinks, old);
+    return all && place_keys(r, &a->rows, keys, NULL, keys) ? all : NULL;
+}
+
+Tensor *attention_cache_append(const AttentionCall *call, const Tensor *k, const Tensor *v,
+                               Attention *a)
 {
     const GptConfig *c = call->gpt->config;
     const GptCache *cache = call->in->cache;
-    const int64_t count = call->in->rows / call->rows.segments,
-                  window = windows_longest(c, call->layer);
+    const int64_t count = call->in->rows / call->rows.segments;
     const Ring r = {.call = call,
                     .width = kv_width_of(c),
                     .slots = slots_of(c, call->layer, cache->capacity),
                     .sinks = c->sinks,
                     .length = cache->length};
-    const Rows from = {k, v, k_column, v_column};
-    *rows = call->rows;
-    if (r.length + count <= r.slots) {
-        store(&r, &from);
-        return in_place(&r, r.length + count, rows);
-    }
-    INVARIANT(!rows->first || !r.length); /* a prompt is read first */
-    const int64_t old = r.length < window - 1 ? r.length : window - 1,
-                  sinks = r.length - old < r.sinks ? r.length - old : r.sinks,
-                  keys = sinks + old + count;
-    Tensor *all = gather(&r, &from, sinks, old);
-    if (all && !place_keys(&r, rows, keys, NULL, keys)) return NULL;
+    const Rows from = {k, v, a->k_column, a->v_column};
+    const bool fits = r.length + count <= r.slots;
+    Tensor *copy = fits || count == 1 ? NULL : in_copy(&r, &from, count, a);
     store(&r, &from);
-    return all;
+    a->k_column = 0;
+    a->v_column = r.width;
+    if (fits) return in_place(&r, r.length + count, &a->rows);
+    return count == 1 ? in_ring(&r, a) : copy;
 }

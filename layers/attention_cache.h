@@ -10,9 +10,10 @@
 /* See AttentionKind.cache_count. */
 int64_t attention_cache_count(const GptConfig *c, int64_t layer, int64_t tokens);
 
-/* Appends the input's keys (columns of k from k_column) and values (of v) to their streams. Returns
- * the keys and values [.., 2 kv_width] that the input's rows see, and in *rows where they are. */
-Tensor *attention_cache_append(const AttentionCall *call, const Tensor *k, int64_t k_column,
-                               const Tensor *v, int64_t v_column, AttentionRows *rows);
+/* Appends the input's keys (columns of k from a->k_column) and values (of v from a->v_column) to
+ * their streams. Returns the keys, each with its value, that the input's rows see [.., 2 kv_width],
+ * and in *a where they are. */
+Tensor *attention_cache_append(const AttentionCall *call, const Tensor *k, const Tensor *v,
+                               Attention *a);
 
 #endif

@@ -113,9 +113,7 @@ static Tensor *forward(const void *self, const AttentionCall *call)
                       .stats = call->stats};
     Tensor *k = q, *v = qkv;
     if (call->cache && q && qkv) {
-        k = v = attention_cache_append(call, q, attr.k_column, qkv, attr.v_column, &attr.rows);
-        attr.k_column = 0;
-        attr.v_column = kv_width_of(c);
+        k = v = attention_cache_append(call, q, qkv, &attr);
     }
     Tensor *mixed = ag_attention(t, q, k, v, &attr);
     return residual_linear(g, t, mixed, a->out, a->out_bias, call->residual, in, a->drop_out);

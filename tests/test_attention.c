@@ -495,7 +495,7 @@ Test(attention, entropy_of_one_query)
 
 ParameterizedTestParameters(attention, measures_change_no_bit)
 {
-    static int kinds[] = {CAUSAL, PREFIX, WINDOW, DROPOUT};
+    static int kinds[] = {CAUSAL, PREFIX, WINDOW, DROPOUT, SLIDING, SLIDING_PREFIX, SINKS};
     return cr_make_param_array(int, kinds, KINDS);
 }
 

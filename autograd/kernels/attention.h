@@ -41,6 +41,9 @@ typedef struct AttentionUnit {
     const int32_t *first, *end; /* [queries]: the keys that a row sees; NULL: causal */
     int64_t window; /* a row sees only keys less than `window` positions away; 0: no window */
     int64_t sinks;  /* first keys that a row sees besides; at most as many as its window is long */
+    /* With one query: of the keys, the last `ring` are a ring in k and v, whose first key is `turn`
+     * rows after the others. 0, 0: all are in order. */
+    int64_t ring, turn;
     double scale;
     double softcap; /* scaled scores s become softcap tanh(s / softcap), before ALiBi; 0: none */
     const double *slopes; /* [group] or NULL */

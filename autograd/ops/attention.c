@@ -71,12 +71,17 @@ static int64_t keys_of(const AttentionRows *r, int64_t segment)
 
 static Status check_segment(const Node *n, int64_t s)
 {
-    const AttentionRows *r = &((const Attention *)n->attr)->rows;
+    const Attention *a = n->attr;
+    const AttentionRows *r = &a->rows;
     const Shape k = n->in[K]->shape;
     const int64_t queries = r->queries[s + 1] - r->queries[s], keys = keys_of(r, s);
     if (r->key_ends && (r->keys[s] < 0 || r->key_ends[s] > k.dim[0]))
         return FAIL(E_SHAPE, "attention: segment %lld has keys %d to %d of k %s", (long long)s,
                     (int)r->keys[s], (int)r->key_ends[s], shape_text(k));
+    if (a->ring && (queries != 1 || a->turn >= a->ring || a->ring > keys || a->dropout.rate > 0 ||
+                    !r->key_ends))
+        return FAIL(E_ARG, "attention: segment %lld: a ring is for one query and a KV cache",
+                    (long long)s);
     if (queries < 0 || keys < 0)
         return FAIL(E_SHAPE, "attention: segment %lld has %lld queries and %lld keys", (long long)s,
                     (long long)queries, (long long)keys);
@@ -241,6 +246,8 @@ static AttentionUnit unit(const Pass *p, int64_t i, int worker)
         .window = a->windows ? a->windows[kv] : 0,
         .sinks = a->windows && a->windows[kv] ? a->sinks : 0,
         .sink = n->in[SINK] ? n->in[SINK]->data + head : NULL,
+        .ring = a->ring,
+        .turn = a->turn,
         .scale = a->scale,
         .softcap = a->softcap,
         .slopes = a->slopes ? a->slopes + head : NULL,

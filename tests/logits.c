@@ -27,6 +27,7 @@ int main(int argc, char *argv[])
     if (status == OK) {
         status = loaded_model_open(&m, argv[1], argv, 0, NULL);
         if (status == OK) status = decoder_open(&d, &m.model, 1);
+        d.text_length = argc - 2;
         if (status == OK) status = print_logits(&m, &d, argc - 2, argv + 2);
         decoder_close(&d);
         loaded_model_close(&m);

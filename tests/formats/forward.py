@@ -73,11 +73,35 @@ def heads_of(x, count):
     return x.reshape(len(x), count, -1).transpose(1, 0, 2)
 
 
-def rope(x, theta, width):  # rotate-half, in the first `width` columns
+def frequencies(theta, width, scaling, rows):
+    """Of pairs, and the factor of cos and sin."""
     i = np.arange(width // 2)
-    angle = np.arange(x.shape[1])[:, None] * theta ** (-2 * i / width)
+    w = theta ** (-2.0 * i / width)
+    s = scaling or {}
+    kind, factor = s.get("rope_type", "none"), s.get("factor", 1)
+    first = s.get("original_max_position_embeddings")
+    if kind == "linear":
+        return w / factor, 1
+    if kind == "dynamic" and rows > first:
+        return (theta * (factor * rows / first - (factor - 1)) ** (width / (width - 2))) ** (-2.0 * i / width), 1
+    if kind == "llama3":
+        wave, low, high = 2 * np.pi / w, s["low_freq_factor"], s["high_freq_factor"]
+        t = np.clip((first / wave - low) / (high - low), 0, 1)
+        return (1 - t) * w / factor + t * w, 1
+    if kind == "yarn":
+        at = lambda turns: width * np.log(first / (turns * 2 * np.pi)) / (2 * np.log(theta))
+        low, high = max(np.floor(at(s["beta_fast"])), 0), min(np.ceil(at(s["beta_slow"])), width - 1)
+        ramp = np.clip((i - low) / (high - low if high > low else 0.001), 0, 1)
+        return w * (1 - ramp) + w / factor * ramp, 0.1 * np.log(factor) + 1
+    return w, 1
+
+
+def rope(x, theta, width, scaling=None):  # rotate-half, in the first `width` columns
+    w, factor = frequencies(theta, width, scaling, x.shape[1])
+    angle = np.arange(x.shape[1])[:, None] * w
+    cos, sin = factor * np.cos(angle), factor * np.sin(angle)
     a, b = x[..., : width // 2], x[..., width // 2 : width]
-    return np.concatenate([a * np.cos(angle) - b * np.sin(angle), b * np.cos(angle) + a * np.sin(angle), x[..., width:]], -1)
+    return np.concatenate([a * cos - b * sin, b * cos + a * sin, x[..., width:]], -1)
 
 
 def gpt2(c, t, ids):
@@ -118,7 +142,7 @@ def llama(c, t, ids):
         q, k, v = (heads_of(linear(h, f"self_attn.{n}_proj"), m) for n, m in (("q", H), ("k", KV), ("v", KV)))
         if f"model.layers.{i}.self_attn.q_norm.weight" in t:
             q, k = rmsnorm(q, w("self_attn.q_norm.weight"), eps), rmsnorm(k, w("self_attn.k_norm.weight"), eps)
-        q, k = rope(q, theta, q.shape[-1]), rope(k, theta, k.shape[-1])
+        q, k = (rope(y, theta, y.shape[-1], c.get("rope_scaling")) for y in (q, k))
         k, v = (np.repeat(y, H // KV, 0) for y in (k, v))
         x = x + linear(attention(q, k, v, window_of(c, i)), "self_attn.o_proj")
         h = rmsnorm(x, w("post_attention_layernorm.weight"), eps)

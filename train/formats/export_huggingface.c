@@ -10,6 +10,7 @@
 
 #include "autograd/base/text.h"
 #include "train/formats/huggingface.h"
+#include "train/formats/huggingface_rope.h"
 #include "train/formats/huggingface_windows.h"
 #include "train/formats/safetensors_write.h"
 #include "train/formats/vocabulary.h"
@@ -57,10 +58,12 @@ static json_t *config_of(const ModelExport *e)
             huggingface_put_windows(json, e->kind, &c->model);
             continue;
         }
+        if (!strncmp(s->names[MODEL_huggingface], "rope_scaling", 12)) continue;
         kind_value(s, c, text, sizeof text);
         json_object_set_new(json, s->names[MODEL_huggingface],
                             setting_value(kind_value_type(s), text));
     }
+    huggingface_put_rope(json, &c->model);
     return json;
 }
 

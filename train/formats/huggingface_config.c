@@ -4,15 +4,8 @@
 
 #include "autograd/base/text.h"
 #include "train/formats/huggingface.h"
+#include "train/formats/huggingface_rope.h"
 #include "train/formats/huggingface_windows.h"
-
-/* The kind of scaling of RoPE that an object names: "llama3"; "default" is none. */
-static const char *scaling_of(const json_t *object)
-{
-    const char *type = json_string_value(json_object_get(object, "rope_type"));
-    if (!type) type = json_string_value(json_object_get(object, "type"));
-    return type && strcmp(type, "default") ? type : "none";
-}
 
 /* The text that all items of a list are; NULL: they differ, or are no texts. */
 static const char *same_of(const json_t *list)
@@ -46,12 +39,7 @@ static bool find(const void *file, const char *key, char *out, size_t size)
 {
     const json_t *value = json_object_get(file, key),
                  *rope = json_object_get(file, "rope_parameters");
-    if (!strcmp(key, "rope_scaling")) {
-        if (!json_is_object(value)) value = rope;
-        if (!json_is_object(value)) return false;
-        snprintf(out, size, "%s", scaling_of(value));
-        return true;
-    }
+    if (!strncmp(key, "rope_scaling", 12)) return huggingface_rope(file, key, out, size);
     if (!strcmp(key, "sliding_window")) {
         huggingface_windows(file, out, size);
         return true;

@@ -25,6 +25,7 @@
     X(rope)          \
     X(scale)         \
     X(scale_heads)   \
+    X(softcap)       \
     X(sum)
 
 #define ACTIVATION_CHOICES(X) \
@@ -124,6 +125,7 @@ typedef struct CrossEntropy {
     double scale;           /* 1 / (sum of weights over the whole step) makes it a mean */
     double z_loss;          /* adds z_loss * log(Z)^2 (Chowdhery et al. 2022, section 5) */
     double smoothing;       /* of labels (Szegedy et al. 2016, section 7) */
+    double softcap;         /* of the logits, before everything else: see ag_softcap(); 0: none */
     /* Output, each [rows] or NULL: the cross-entropy in nats without z-loss and smoothing, and log
      * Z; 0 where the target is -1. */
     real *row_loss, *row_logz;
@@ -206,6 +208,9 @@ Tensor *ag_scale(Tape *t, Tensor *x, double factor);
 /* The columns of each head of x [..., heads width] times a weight: q [width] for the first q_heads
  * heads, k [width] for the others: [..., heads width]. E_SHAPE if these do not fit. */
 Tensor *ag_scale_heads(Tape *t, Tensor *x, Tensor *q, Tensor *k, int64_t q_heads);
+
+/* cap tanh(x / cap): [...], between -cap and cap (Gemma 2, arXiv:2408.00118, section 2). cap > 0. */
+Tensor *ag_softcap(Tape *t, Tensor *x, double cap);
 
 /* scale * sum of weights[i] * x[i] over all numbers of x [...]: []. weights: one for each number of
  * x; NULL: 1 each. With scale = 1 / count that is the mean. */

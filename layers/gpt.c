@@ -105,8 +105,10 @@ Tensor *gpt_loss(const Gpt *g, Tape *t, const GptInput *in, const CrossEntropy *
     GptInput own = *in;
     own.extra_loss = &extra;
     Tensor *x = gpt_forward(g, t, &own);
+    CrossEntropy capped = *loss;
+    capped.softcap = g->config->logit_softcap;
     tape_scope(t, "head");
-    Tensor *objective = ag_cross_entropy(t, x, g->head, loss);
+    Tensor *objective = ag_cross_entropy(t, x, g->head, &capped);
     return extra ? ag_add(t, objective, extra) : objective;
 }
 
@@ -126,5 +128,6 @@ Tensor *gpt_next(const Gpt *g, Tape *t, const GptInput *in)
     }
     tape_scope(t, "head");
     if (g->bf16) t->bf16 = BF16_PRODUCTS; /* logits are real */
-    return ag_linear(t, last, g->head, NULL, NULL);
+    Tensor *logits = ag_linear(t, last, g->head, NULL, NULL);
+    return g->config->logit_softcap > 0 ? ag_softcap(t, logits, g->config->logit_softcap) : logits;
 }

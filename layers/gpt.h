@@ -115,6 +115,9 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
     TEXT(S, windows, "full", \
          "sliding windows: keys that a row sees, its own included. full, or a number: 64; by layer, " \
          "repeated: 64,64,full; by key head, repeated: 8/full", SETTING_ADDED) \
+    REAL(S, logit_softcap,       0,     0,     1e6, \
+         "soft cap c of the logits, c tanh(l / c), before loss and sampling; 0: none (Gemma 2: 30)", \
+         SETTING_ADDED) \
     REAL(S, score_softcap,       0,     0,     1e6, \
          "soft cap c of attention scores: c tanh(score / c), before ALiBi (Gemma 2: 50); 0: none", \
          SETTING_ADDED) \

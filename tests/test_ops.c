@@ -163,6 +163,13 @@ Test(ops, heads_are_scaled_by_their_weights)
         cr_assert_eq(y->data[i], x->data[i] * (i % 15 < 10 ? q : k)->data[i % 5]);
 }
 
+Test(ops, softcap_is_a_scaled_tanh)
+{
+    Tensor *x = random_tensor(SHAPE(1), 1);
+    x->data[0] = 45;
+    cr_expect_float_eq(ag_softcap(&tape, x, 30)->data[0], 27.1544476, 1e-5);
+}
+
 Test(ops, rope_normalises_each_head)
 {
     const Rope rope = {.heads = 2, .head_width = 30, .normalize = true, .eps = 1e-6};

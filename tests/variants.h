@@ -32,7 +32,8 @@ static const char *const variants[][20] = {
      "model.rope_scaling=dynamic", "model.rope_factor=4", "model.qk_norm=true"},
     {VARIANT_BASE, "train.microbatches=2", VARIANT_MASKED, "model.positions=rope",
      "model.windows=7,3/full", "model.windows_theta=100", "model.sinks=2",
-     "model.learned_sink=true", "model.score_softcap=0.5", "model.dropout=0.1"},
+     "model.learned_sink=true", "model.score_softcap=0.5", "model.logit_softcap=3",
+     "model.dropout=0.1"},
 };
 enum { VARIANTS = sizeof variants / sizeof *variants };
 

@@ -4,7 +4,8 @@
  *     (1 - s) (log Z - l_t) + s (log Z - mean of l) + z (log Z)^2,
  *     dL/dl_j = (1 + 2 z log Z) p_j - (1 - s) [j = t] - s / V
  *
- * with smoothing s and z-loss factor z, times weight and scale.
+ * with smoothing s and z-loss factor z, times weight and scale. With softcap c, l = c tanh(w x / c),
+ * and the gradient of w x is that of l times 1 - (l / c)^2.
  *
  * The logits are never all in memory (logits.h), and backward would have to recompute them. So
  * forward computes the gradients at once, while the logits of a chunk are in memory: it keeps that
@@ -18,7 +19,7 @@ enum { X, W };
 static Status shape(Node *n)
 {
     const CrossEntropy *c = n->attr;
-    TRY(logits_prepare(n, c->targets));
+    TRY(logits_prepare(n, c->targets, c->softcap > 0));
     n->out->shape = (Shape){0};
     if (n->in[X]->wants_grad) n->keep_size = shape_count(n->in[X]->shape) * (int64_t)sizeof(real);
     return OK;
@@ -86,6 +87,10 @@ static const OpCase cases[] = {
     {"smoothing",
      {SHAPE_OF(3, 4), SHAPE_OF(5, 4)},
      .attr = &(CrossEntropy){TARGETS(1, 0, 3), .scale = .5, .smoothing = .2}},
+    {"soft cap, z-loss, smoothing",
+     {SHAPE_OF(3, 4), SHAPE_OF(5, 4)},
+     .attr = &(CrossEntropy){TARGETS(1, -1, 3), .scale = .5, .z_loss = .1, .smoothing = .2,
+                             .softcap = .7}},
     {"rows without target, in between",
      {SHAPE_OF(5, 2), SHAPE_OF(3, 2)},
      .attr = &(CrossEntropy){TARGETS(-1, 2, -1, 0, -1), .scale = 1, .z_loss = .1, .smoothing = .1}},

@@ -16,7 +16,7 @@ typedef struct Attr {
 static Status shape(Node *n)
 {
     const Attr *a = n->attr;
-    TRY(logits_prepare(n, a->targets));
+    TRY(logits_prepare(n, a->targets, false));
     n->out->shape = SHAPE(n->in[X]->shape.dim[0]);
     return OK;
 }

@@ -27,6 +27,7 @@ typedef struct Scratch {
     bf16 *g;          /* [chunk, V]: gradient of the logits as bfloat16 */
     bf16 *transposed; /* [CLASSES, chunk] for each worker: part of g */
     real *maxima;     /* [logits_parts(V)] for each worker */
+    real *slopes;     /* [V] for each worker; only with a soft cap */
     double *loss;     /* [rows]: loss of each row that has a target, in order */
     int32_t *active;  /* [rows]: the indices of these rows */
 } Scratch;
@@ -52,7 +53,7 @@ static void *take(char *base, int64_t *used, int64_t size)
 }
 
 /* Divides scratch, which begins at base, and returns its size; NULL: only returns the size. */
-static int64_t scratch_of(const Node *n, char *base, Scratch *s)
+static int64_t scratch_of(const Node *n, bool is_capped, char *base, Scratch *s)
 {
     const int64_t rows = n->in[X]->shape.dim[0], width = n->in[X]->shape.dim[1],
                   classes = n->in[W]->shape.dim[0], chunk = chunk_rows(n), team = threads_team(),
@@ -71,12 +72,13 @@ static int64_t scratch_of(const Node *n, char *base, Scratch *s)
     s->g = take(base, &used, chunk * classes * half);
     s->transposed = take(base, &used, team * CLASSES * chunk * half);
     s->maxima = take(base, &used, team * logits_parts(classes) * number);
+    s->slopes = take(base, &used, is_capped ? team * classes * number : 0);
     s->loss = take(base, &used, rows * (int64_t)sizeof *s->loss);
     s->active = take(base, &used, rows * (int64_t)sizeof *s->active);
     return used;
 }
 
-Status logits_prepare(Node *n, const int32_t *targets)
+Status logits_prepare(Node *n, const int32_t *targets, bool is_capped)
 {
     const Shape x = n->in[X]->shape, w = n->in[W]->shape;
     if (x.rank != 2 || w.rank != 2 || x.dim[1] != w.dim[1])
@@ -86,7 +88,7 @@ Status logits_prepare(Node *n, const int32_t *targets)
         if (targets[r] < -1 || targets[r] >= w.dim[0])
             return FAIL(E_ARG, "%s: target %d of row %lld: not in [-1, %lld)", n->op->name,
                         (int)targets[r], (long long)r, (long long)w.dim[0]);
-    n->scratch_size = scratch_of(n, NULL, &(Scratch){0});
+    n->scratch_size = scratch_of(n, is_capped, NULL, &(Scratch){0});
     return OK;
 }
 
@@ -113,7 +115,8 @@ static void chunk_losses(const void *context, int64_t begin, int64_t end, int wo
                                     .seed = k->pass->seed,
                                     .logits = k->s.logits + i * classes,
                                     .g = k->n->bf16_products ? k->s.g + i * classes : NULL,
-                                    .maxima = k->s.maxima + worker * logits_parts(classes)});
+                                    .maxima = k->s.maxima + worker * logits_parts(classes),
+                                    .slopes = k->s.slopes + worker * classes});
 }
 
 /* The three products of a chunk whose rows are at x; the gradient of x goes to dx. */
@@ -236,7 +239,7 @@ double logits_run(const Node *n, const LogitsPass *p)
 {
     const Shape w = n->in[W]->shape;
     Chunk k = {.n = n, .pass = p};
-    scratch_of(n, n->scratch, &k.s);
+    scratch_of(n, p->loss->softcap > 0, n->scratch, &k.s);
     const int64_t active = find_active(&k);
 
     if (k.s.w) to_bf16_matrix(k.s.w, n->in[W]->data, w.dim[0], w.dim[1]);

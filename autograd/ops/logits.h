@@ -22,7 +22,7 @@ typedef struct LogitsPass {
 
 /* For shape rules: checks x [rows, C], w [V, C] and targets [rows], and sets n->scratch_size.
  * E_SHAPE; E_ARG if a target is not in [-1, V). */
-Status logits_prepare(Node *n, const int32_t *targets);
+Status logits_prepare(Node *n, const int32_t *targets, bool is_capped);
 
 /* Runs over all rows of node n, whose inputs are x and w. Returns the loss. */
 double logits_run(const Node *n, const LogitsPass *p);

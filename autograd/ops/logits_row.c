@@ -75,8 +75,30 @@ static void gradient(const LogitsRow *x, double rate, double max, real shift, re
         x->logits[target] = of_target;
 }
 
+/* Caps the logits; slopes: the derivative of each by what it was. */
+VECTOR static void cap_logits(const LogitsRow *x)
+{
+    const real cap = (real)x->loss->softcap, part = 1 / cap;
+    real *restrict l = x->logits, *restrict slopes = x->slopes;
+    for (int64_t i = 0; i < x->classes; i++) {
+        const real share = vtanh(part * l[i]);
+        l[i] = cap * share;
+        slopes[i] = 1 - share * share;
+    }
+}
+
+VECTOR static void cap_gradient(const LogitsRow *x)
+{
+    const real *slopes = x->slopes;
+    if (x->g)
+        for (int64_t i = 0; i < x->classes; i++) x->g[i] = bf16_of(bf16_real(x->g[i]) * slopes[i]);
+    else
+        for (int64_t i = 0; i < x->classes; i++) x->logits[i] *= slopes[i];
+}
+
 double logits_row(const LogitsRow *x)
 {
+    if (x->loss->softcap > 0) cap_logits(x);
     const CrossEntropy *c = x->loss;
     const double classes = (double)x->classes, logit = x->logits[c->targets[x->row]],
                  factor = (c->weights ? c->weights[x->row] : 1) * c->scale,
@@ -91,6 +113,7 @@ double logits_row(const LogitsRow *x)
         const real shift = (real)(-g * c->smoothing / classes);
         gradient(x, rate, max, shift,
                  (real)(rate * exp(logit - max) - g * (1 - c->smoothing)) + shift);
+        if (c->softcap > 0) cap_gradient(x);
     }
     return factor *
            ((1 - c->smoothing) * (z - logit) +

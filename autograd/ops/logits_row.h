@@ -13,6 +13,7 @@ typedef struct LogitsRow {
     real *logits; /* [classes]; overwritten, by the gradient if g is NULL */
     bf16 *g;      /* [classes]: output, the gradient as bfloat16 */
     real *maxima; /* [logits_parts(classes)]: scratch */
+    real *slopes; /* [classes]: scratch; only with loss->softcap */
 } LogitsRow;
 
 int64_t logits_parts(int64_t classes);

@@ -15,7 +15,7 @@
     X(MLP, relu) X(MLP, relu2) X(MLP, silu) X(MLP, swiglu) X(MLP, geglu) X(MLP, gelu_exact)
 #define NORM_CHOICES(X)            X(NORM, layernorm) X(NORM, rmsnorm)
 #define NORM_PLACE_CHOICES(X)      X(NORM_PLACE, pre) X(NORM_PLACE, post) X(NORM_PLACE, sandwich)
-#define INIT_CHOICES(X)            X(INIT, scaled) X(INIT, plain)
+#define INIT_CHOICES(X)            X(INIT, scaled) X(INIT, plain) X(INIT, zero)
 #define PARAMETRIZATION_CHOICES(X) X(PARAMETRIZATION, standard) X(PARAMETRIZATION, mup)
 #define POSITIONS_CHOICES(X) \
     X(POSITIONS, learned)    \
@@ -103,7 +103,7 @@ CHOICES(AttentionScale, ATTENTION_SCALE_CHOICES, attention_scale_text)
          "it has. Rows beyond them are no targets (padding)", SETTING_ADDED) \
     CHOICE(S, init, scaled, Init, INIT_CHOICES, \
          "initial std of the output projections of attention and MLP: 0.02 / sqrt(2 layers), " \
-         "or plain 0.02 as for all other matrices") \
+         "plain 0.02 as for all other matrices, or zero") \
     CHOICE(S, parametrization, standard, Parametrization, PARAMETRIZATION_CHOICES, \
          "how initial values, learning rates and logits scale with width: not at all, or by " \
          "muP, so that the best learning rate transfers between widths (layers/width.h)") \

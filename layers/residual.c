@@ -5,6 +5,7 @@
 
 double residual_std(const GptConfig *c)
 {
+    if (c->init == INIT_zero) return 0;
     return c->init == INIT_plain ? GPT_STD : GPT_STD / sqrt(2.0 * (double)c->layers);
 }
 

@@ -7,6 +7,7 @@
 #include "layers/cache.h"
 #include "layers/cost.h"
 #include "layers/mlp.h"
+#include "layers/residual.h"
 
 enum { VOCAB = 11, ROWS = 16 };
 
@@ -186,4 +187,10 @@ Test(layers, a_new_kind_is_counted)
     cr_expect_eq(more.weights - plain.weights, 2.0 * ROWS * 8 * 12);
     cr_expect_eq(more.scores, plain.scores);
     close_model(&m);
+}
+
+Test(layers, init_zero_is_for_output_projections)
+{
+    cr_expect_eq(residual_std(&(GptConfig){.layers = 2, .init = INIT_zero}), 0);
+    cr_expect_eq(residual_std(&(GptConfig){.layers = 2, .init = INIT_plain}), 0.02);
 }

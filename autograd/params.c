@@ -6,6 +6,7 @@
 #include "autograd/base/rng.h"
 #include "autograd/base/threads.h"
 #include "autograd/kernels/bf16.h"
+#include "autograd/kernels/q8.h"
 
 static void *take(Params *p, int64_t size)
 {
@@ -169,6 +170,18 @@ static void update_bf16(const void *context, int64_t begin, int64_t end, int wor
 void params_update_bf16(const Params *p)
 {
     if (p->bf16) threads_range(p->count, 1 << 16, update_bf16, p);
+}
+
+Status params_round_q8(Params *p, Tensor *x)
+{
+    const int64_t rows = x->shape.dim[0], columns = x->shape.dim[1];
+    Q8Block *q8 = take(p, q8_size(rows, columns) * (int64_t)sizeof *q8);
+    if (p->status) return p->status;
+    if (!q8_pack(x->data, rows, columns, q8))
+        return FAIL(E_FAILED, "%s has a number that is not finite or too large for 8 bits",
+                    x->name);
+    x->q8 = q8;
+    return OK;
 }
 
 typedef struct Draw {

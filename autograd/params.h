@@ -79,6 +79,10 @@ Status params_alloc_bf16(Params *p);
 /* Copies value to bf16: call it whenever value has changed. Does nothing if bf16 is NULL. */
 void params_update_bf16(const Params *p);
 
+/* After params_alloc(): rounds the numbers of x, a parameter of rank 2 or a span of such ones, to 8 bits, also those
+ * in x->data, and keeps them in x->q8. E_FAILED: a number cannot be rounded; E_NOMEM. */
+Status params_round_q8(Params *p, Tensor *x);
+
 /* Draws initial values: each parameter from its own stream of seed. */
 void params_init(Params *p, uint64_t seed);
 

@@ -44,6 +44,8 @@ typedef struct Tensor {
     /* The numbers as bfloat16, or NULL. A parameter has them beside data, as a copy
      * (params_update_bf16()); a result has them instead of data (Tape.bf16). */
     bf16 *bf16;
+    struct Q8Block *
+        q8; /* of a parameter: the numbers of data in 8 bits (params_round_q8()); NULL: not rounded */
     const char *name; /* of a parameter; NULL: no parameter */
     /* In numbers: of a parameter, in Params.value; of a result's gradient, in the region of
      * tape_plan(). */

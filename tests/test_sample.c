@@ -10,6 +10,7 @@
 #include "autograd/base/threads.h"
 #include "train/config/config.h"
 #include "train/generate/sample.h"
+#include "train/step/model.h"
 
 enum { VOCAB = 257, CONTEXT = 44 };
 
@@ -82,12 +83,13 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 
 ParameterizedTestParameters(decode, equals_the_full_pass)
 {
-    static int which[KINDS];
-    for (int i = 0; i < KINDS; i++) which[i] = i;
-    return cr_make_param_array(int, which, KINDS);
+    static int which[2 * KINDS];
+    for (int i = 0; i < 2 * KINDS; i++) which[i] = i;
+    return cr_make_param_array(int, which, 2 * KINDS);
 }
 
-/* Reads a text at once, token by token, and in chunks; also past the end of the context. */
+/* Reads a text at once, token by token, and in chunks; also past the end of the context. The second half of the
+ * cases has weights in 8 bits. */
 ParameterizedTest(int *which, decode, equals_the_full_pass)
 {
     static Model m;
@@ -96,8 +98,10 @@ ParameterizedTest(int *which, decode, equals_the_full_pass)
     int32_t tokens[CONTEXT + 5];
     const real *cached, *full;
     int count = 0;
-    while (count < 4 && kinds[*which][count]) count++;
-    open_model(&m, count, kinds[*which]);
+    const char *const *kind = kinds[*which % KINDS];
+    while (count < 4 && kind[count]) count++;
+    open_model(&m, count, kind);
+    if (*which >= KINDS) cr_assert_eq(model_round_q8(&m.gpt, &m.params), OK, "%s", error_message());
     for (int i = 0; i < CONTEXT + 5; i++) tokens[i] = (i * 37 + 11) % VOCAB;
     cr_assert_eq(decoder_open(&d, &m.gpt, 1), OK, "%s", error_message());
 
@@ -204,9 +208,9 @@ ParameterizedTest(int *which, decode, prompt_sees_itself)
  * alone. */
 ParameterizedTestParameters(decode, streams_are_as_alone)
 {
-    static int which[2 * KINDS];
-    for (int i = 0; i < 2 * KINDS; i++) which[i] = i;
-    return cr_make_param_array(int, which, 2 * KINDS);
+    static int which[3 * KINDS];
+    for (int i = 0; i < 3 * KINDS; i++) which[i] = i;
+    return cr_make_param_array(int, which, 3 * KINDS);
 }
 
 ParameterizedTest(int *which, decode, streams_are_as_alone)
@@ -221,6 +225,8 @@ ParameterizedTest(int *which, decode, streams_are_as_alone)
     int overrides = 0;
     while (overrides < 4 && kind[overrides]) overrides++;
     open_model(&m, overrides, kind);
+    if (*which >= 2 * KINDS)
+        cr_assert_eq(model_round_q8(&m.gpt, &m.params), OK, "%s", error_message());
     for (int i = 0; i < PROMPT; i++) tokens[i] = (i * 31 + 7) % VOCAB;
     for (int count = 1; count <= STREAMS; count += STREAMS - 1) {
         cr_assert_eq(decoder_open(&d, &m.gpt, count), OK, "%s", error_message());

@@ -10,7 +10,7 @@
 
 /* ALONE: numbers of w, times rows / 8, below which one thread is faster than waking another. Else
  * there are enough blocks that no thread waits long for another. */
-enum { ALONE = 1 << 15, BLOCKS_A_THREAD = 2, GRAIN = 8 };
+enum { ALONE = 1 << 15, BLOCKS_A_THREAD = 2, GRAIN = 16 };
 
 static void block(const void *context, int64_t begin, int64_t end, int worker)
 {

@@ -8,6 +8,7 @@
 #define AUTOGRAD_KERNELS_SKINNY_GEMM_H
 
 #include "autograd/kernels/bf16.h"
+#include "autograd/kernels/q8.h"
 #include "autograd/tensor.h"
 
 /* Up to this many rows it is faster than gemm(), which packs the weights first. */
@@ -18,6 +19,7 @@ typedef struct SkinnyGemm {
     const real *x;        /* [rows, k] */
     const real *w;        /* [width, k] */
     const bf16 *w_bf16;   /* read instead of w unless NULL */
+    const Q8Block *w_q8;  /* read instead of both unless NULL: see q8_pack() */
     const real *b;        /* [width]; NULL: none */
     const real *residual; /* [rows, width]; NULL: none */
     real *y;              /* [rows, width] = x w^T + b + residual */
@@ -25,7 +27,7 @@ typedef struct SkinnyGemm {
 
 void skinny_gemm(const SkinnyGemm *f);
 
-/* Columns [begin, end) of y: one version for each instruction set. */
+/* Columns [begin, end) of y, with w_q8 whole panels of them: one version for each instruction set. */
 typedef void SkinnyGemmColumns(const SkinnyGemm *f, int64_t begin, int64_t end);
 SkinnyGemmColumns skinny_gemm_columns_plain, skinny_gemm_columns_avx2, skinny_gemm_columns_avx512;
 

@@ -6,6 +6,8 @@
 #include "autograd/kernels/skinny_gemm.h"
 #include "autograd/kernels/vec.h"
 
+#include "autograd/kernels/skinny_gemm_q8_tile.h"
+
 enum { COLUMNS = 4, PAIRS = 2 * LANES };
 
 #define TWICE(i, odd) 2 * (i) + (odd)
@@ -140,7 +142,9 @@ INLINE void all_columns(const SkinnyGemm *f, const bool is_bf16, int64_t begin, 
 
 void COLUMNS_NAME(const SkinnyGemm *f, int64_t begin, int64_t end)
 {
-    if (f->w_bf16)
+    if (f->w_q8)
+        q8_columns(f, begin, end);
+    else if (f->w_bf16)
         all_columns(f, true, begin, end);
     else
         all_columns(f, false, begin, end);

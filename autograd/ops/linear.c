@@ -139,6 +139,7 @@ static void forward(const Node *n)
                                   .k = k,
                                   .x = n->in[X]->data,
                                   .w = n->in[W]->data,
+                                  .w_q8 = n->in[W]->q8,
                                   .b = n->in[B] ? n->in[B]->data : NULL,
                                   .residual = n->in[RESIDUAL] ? n->in[RESIDUAL]->data : NULL,
                                   .y = n->out->data});

@@ -22,6 +22,7 @@ extern const int bench_case_count;
 typedef struct BenchOptions {
     int64_t steps;   /* in each repeat; 0: as many as take about a second */
     int64_t repeats; /* their median is the result */
+    bool q8;         /* of generating text: weights in 8 bits (model_round_q8()) */
 } BenchOptions;
 
 typedef struct BenchResult {

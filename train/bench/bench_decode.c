@@ -34,7 +34,7 @@ static double mean_cache(const GptConfig *c, int64_t tokens)
     return sum / (double)tokens;
 }
 
-static Status sampler_open(Sampler *s, const Config *c, int64_t vocab_size)
+static Status sampler_open(Sampler *s, const Config *c, int64_t vocab_size, bool q8)
 {
     const int64_t context = c->model.context;
     const int64_t most =
@@ -42,6 +42,7 @@ static Status sampler_open(Sampler *s, const Config *c, int64_t vocab_size)
     *s = (Sampler){.rng = rng_stream((uint64_t)c->train.seed, "bench")};
     TRY(model_open(&s->model, &s->params, c, vocab_size, false));
     params_init(&s->params, (uint64_t)c->train.seed);
+    if (q8) TRY(model_round_q8(&s->model, &s->params));
     TRY(decoder_open(&s->decoder, &s->model, most < 1 ? 1 : most < STREAMS ? most : STREAMS));
     s->scratch = arena_take(&s->arena, vocab_size * (int64_t)sizeof *s->scratch);
     s->prompt = arena_take(&s->arena, context * (int64_t)sizeof *s->prompt);
@@ -95,9 +96,18 @@ static Status read_prompt(Sampler *s, int64_t count, double *seconds)
     return OK;
 }
 
+/* Streams at which a step takes twice as long as the part of it that they share, if each adds the same time: step
+ * is the seconds of one with 1 and with `streams` of them. 0: too few streams, or none took longer. */
+static double balance(double alone, double together, int64_t streams)
+{
+    const double each = streams > 1 ? (together - alone) / (double)(streams - 1) : 0;
+    return each > 0 && alone > each ? (alone - each) / each : 0;
+}
+
 static Status measure(Sampler *s, const BenchOptions *o, BenchDecode *out)
 {
-    double one[REPEATS_MAX], many[REPEATS_MAX], prompt[REPEATS_MAX], memory[REPEATS_MAX];
+    double one[REPEATS_MAX], many[REPEATS_MAX], prompt[REPEATS_MAX], memory[REPEATS_MAX],
+        fma[REPEATS_MAX];
     INVARIANT(o->repeats > 0 && o->repeats <= REPEATS_MAX);
     const int64_t few = out->tokens < 4 ? out->tokens : 4;
     TRY(write_tokens(s, 1, few, one));
@@ -105,6 +115,7 @@ static Status measure(Sampler *s, const BenchOptions *o, BenchDecode *out)
     TRY(read_prompt(s, out->prompt, prompt));
     for (int64_t i = 0; i < o->repeats; i++) {
         TRY(machine_read(threads_count(), (int64_t)out->bytes, &memory[i]));
+        fma[i] = machine_fma(threads_count());
         TRY(write_tokens(s, 1, out->tokens, &one[i]));
         TRY(write_tokens(s, out->streams, out->tokens, &many[i]));
         TRY(read_prompt(s, out->prompt, &prompt[i]));
@@ -115,6 +126,8 @@ static Status measure(Sampler *s, const BenchOptions *o, BenchDecode *out)
     out->prompt_rate = (double)out->prompt / median(prompt, o->repeats);
     out->memory = median(memory, o->repeats);
     out->memory_seconds = out->bytes / out->memory;
+    out->balance = out->weight_bytes / out->memory / (out->work / median(fma, o->repeats));
+    out->balance_measured = balance(1 / out->one, (double)out->streams / out->many, out->streams);
     return OK;
 }
 
@@ -135,6 +148,13 @@ static Status prompt_cost(const Gpt *g, double *flops)
     return status;
 }
 
+/* Of a weight as products read it. */
+static double number_bytes(const Config *c, bool q8)
+{
+    if (q8) return (double)sizeof(Q8Block) / (Q8_LENGTH * Q8_PANEL);
+    return config_bf16(c) ? sizeof(bf16) : sizeof(real);
+}
+
 Status bench_decode_run(const Config *c, int64_t vocab_size, const BenchOptions *o,
                         BenchDecode *out)
 {
@@ -144,15 +164,16 @@ Status bench_decode_run(const Config *c, int64_t vocab_size, const BenchOptions 
     const int64_t context = c->model.context, wanted = o->steps ? o->steps : TOKENS;
     *out = (BenchDecode){.tokens = wanted < context ? wanted : context - 1, .prompt = context};
     if (out->tokens < 1) out->tokens = 1;
-    Status status = sampler_open(&s, c, vocab_size);
+    Status status = sampler_open(&s, c, vocab_size, o->q8);
     if (status == OK) status = account_params(&s.model, &s.params, &account);
     if (status == OK) status = prompt_cost(&s.model, &flops);
     if (status == OK) {
         /* Lookup tables are left out: a token reads one row of them. */
         const double weights = (double)(account.params - account.params_lookup);
         out->streams = s.decoder.cache.streams;
-        out->bytes = (config_bf16(c) ? sizeof(bf16) : sizeof(real)) * weights +
-                     sizeof(real) * mean_cache(&c->model, out->tokens);
+        out->weight_bytes = number_bytes(c, o->q8) * weights;
+        out->work = 2 * weights;
+        out->bytes = out->weight_bytes + sizeof(real) * mean_cache(&c->model, out->tokens);
         status = measure(&s, o, out);
         out->prompt_work = flops / (double)context * out->prompt_rate;
     }
@@ -167,18 +188,21 @@ void bench_decode_print(const char *name, const BenchDecode *d)
            name, d->one, 1e-6 * d->bytes, d->memory_seconds * d->one, 1e-9 * d->memory);
     printf("       %2lld streams %8.1f tokens/s: %.1f times one stream\n", (long long)d->streams,
            d->many, d->many / d->one);
-    printf("       prompt     %8.1f tokens/s of %lld: %.1f GFLOP/s\n", d->prompt_rate,
+    printf("       reading and computing balance at %.1f streams by formula", d->balance);
+    if (d->balance_measured > 0) printf(", %.1f as measured", d->balance_measured);
+    printf("\n       prompt     %8.1f tokens/s of %lld: %.1f GFLOP/s\n", d->prompt_rate,
            (long long)d->prompt, 1e-9 * d->prompt_work);
     fflush(stdout);
 }
 
 json_t *bench_decode_json(const char *name, const BenchDecode *d)
 {
-    return json_pack("{s:s, s:I, s:f, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f}", "name", name,
-                     "tokens", (json_int_t)d->tokens, "tokens_per_second", d->one, "streams",
+    return json_pack("{s:s, s:I, s:f, s:I, s:f, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "name",
+                     name, "tokens", (json_int_t)d->tokens, "tokens_per_second", d->one, "streams",
                      (json_int_t)d->streams, "streams_tokens_per_second", d->many, "prompt_tokens",
                      (json_int_t)d->prompt, "prompt_tokens_per_second", d->prompt_rate,
                      "prompt_gflops", 1e-9 * d->prompt_work, "megabytes_per_token", 1e-6 * d->bytes,
                      "read_gigabytes_per_second", 1e-9 * d->memory, "fraction_of_reading",
-                     d->memory_seconds * d->one);
+                     d->memory_seconds * d->one, "balance_streams", d->balance,
+                     "balance_streams_measured", d->balance_measured);
 }

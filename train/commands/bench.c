@@ -207,7 +207,7 @@ Status command_bench(const Command *self, int argc, char *argv[])
     Bench b = {.options.repeats = 5};
     int64_t threads = 0;
     bool all = false, products = false, helped;
-    const char *names[NAMES_MAX];
+    const char *names[NAMES_MAX], *weights = "trained";
     int count;
     const Option options[] = {
         OPTION_USAGE("[c1 ... c5 | CONFIG ...] [section.key=value ...]"),
@@ -225,6 +225,7 @@ Status command_bench(const Command *self, int argc, char *argv[])
                     "a prompt"),
         OPTION_FLAG("--products", &products,
                     "print only OpenBLAS's core type and its GFLOP/s on a square matrix product"),
+        OPTION_WEIGHTS(&weights),
         OPTION_THREADS(&threads),
         OPTION_JSON(&b.json),
         {0},
@@ -244,6 +245,10 @@ Status command_bench(const Command *self, int argc, char *argv[])
         else
             names[named++] = names[i];
     if (b.profile && b.sampling) return FAIL(E_ARG, "--profile and --sampling exclude each other");
+    b.options.q8 = !strcmp(weights, "q8");
+    if (!b.options.q8 && strcmp(weights, "trained"))
+        return FAIL(E_ARG, "--weights %s: expected trained or q8", weights);
+    if (b.options.q8 && !b.sampling) return FAIL(E_ARG, "--weights q8 needs --sampling");
     if (products) {
         threads_set((int)threads);
         return products_only();

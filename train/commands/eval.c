@@ -20,7 +20,7 @@
 enum { CHOICE_STREAMS = 8 };
 
 typedef struct Args {
-    const char *checkpoint, *data, *split;
+    const char *checkpoint, *data, *split, *weights;
     const char *choices;
     int64_t stride;
     bool by_position, by_document, by_token, json;
@@ -186,7 +186,7 @@ static Status eval_on(const Args *w, LoadedModel *t, Dataset *d)
 
 Status command_eval(const Command *self, int argc, char *argv[])
 {
-    Args w = {.split = "val"};
+    Args w = {.split = "val", .weights = "trained"};
     int64_t threads = 0;
     bool helped;
     enum { SETTINGS = 64 };
@@ -210,6 +210,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
         OPTION_PATH("--choices", &w.choices, "FILE",
                     "multiple choice instead of loss: rows {\"context\": TEXT, \"choices\": [TEXT, "
                     "...], \"answer\": INDEX}"),
+        OPTION_WEIGHTS(&w.weights),
         OPTION_THREADS(&threads),
         OPTION_JSON(&w.json),
         {0},
@@ -230,6 +231,7 @@ Status command_eval(const Command *self, int argc, char *argv[])
     TRY(options_find_checkpoint(&w.checkpoint, found));
     Dataset d = {0};
     Status status = loaded_model_open(&t, w.checkpoint, argv, count, settings);
+    if (status == OK) status = loaded_model_set_weights(&t, w.weights);
     if (status == OK) {
         status = w.choices ? eval_choices(&w, &t) : eval_on(&w, &t, &d);
         dataset_close(&d);

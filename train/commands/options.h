@@ -82,6 +82,9 @@ typedef struct Option {
     }
 
 /* Options that several commands have. */
+#define OPTION_WEIGHTS(to)                     \
+    OPTION_TEXT("--weights", to, "trained|q8", \
+                "q8: weights rounded to 8 bits, in blocks of 32 with a scale (default: trained)")
 #define OPTION_THREADS(where)                           \
     OPTION_INT("--threads", where, "N", 0, THREADS_MAX, \
                "CPU threads; 0: OMP_NUM_THREADS, or one per core (default)")

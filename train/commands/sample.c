@@ -18,7 +18,7 @@
 #include "train/support/json.h"
 
 typedef struct Args {
-    const char *checkpoint, *prompt, *regex;
+    const char *checkpoint, *prompt, *regex, *weights;
     int64_t count;
     int64_t top; /* --logprobs; negative: not given */
     bool interactive, json;
@@ -310,6 +310,7 @@ static Status check_beams(Args *w, const char *form)
 Status command_sample(const Command *self, int argc, char *argv[])
 {
     Args w = {.prompt = "",
+              .weights = "trained",
               .count = 1,
               .top = -1,
               .sampling = {.tokens = 500,
@@ -375,6 +376,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
         OPTION_INT("--count", &w.count, "N", 1, 1e9, "number of samples (default: 1)"),
         OPTION_FLAG("--interactive", &w.interactive,
                     "read prompts from standard input, one per line, and continue each"),
+        OPTION_WEIGHTS(&w.weights),
         OPTION_THREADS(&threads),
         OPTION_JSON(&w.json),
         {0},
@@ -398,6 +400,7 @@ Status command_sample(const Command *self, int argc, char *argv[])
     Arena arena = {0};
     Status status = loaded_model_open(&t, w.checkpoint, argv, count, settings);
     w.sampling.stop = interrupt_watch(NULL, false);
+    if (status == OK) status = loaded_model_set_weights(&t, w.weights);
     if (status == OK) status = fit_model(&w, &t, &arena);
     if (status == OK) {
         w.sampling.form = prompt_form(&t.config->data);

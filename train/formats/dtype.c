@@ -5,6 +5,8 @@
 #include <strings.h>
 
 #include "autograd/kernels/bf16.h"
+#include "autograd/kernels/half.h"
+#include "autograd/kernels/q8.h"
 
 static const struct Row {
     const char *name;
@@ -67,32 +69,6 @@ Dtype dtype_of_ggml(int64_t number)
     int d = 0;
     while (d < DTYPE_COUNT && rows[d].ggml != number) d++;
     return (Dtype)d;
-}
-
-static float half_float(uint16_t half)
-{
-    const uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31,
-                   fraction = half & 0x3ff;
-    uint32_t bits = sign | (exponent + 112) << 23 | fraction << 13;
-    float x;
-    if (!exponent) return (sign ? -1.0F : 1.0F) * (float)fraction * 0x1p-24F;
-    if (exponent == 31) bits = sign | 0x7f800000 | fraction << 13;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* Of a number whose magnitude is at most 65504 after rounding, else an infinity. */
-static uint16_t half_of(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    const float size = fabsf(x);
-    if (size < 0x1p-14F) return (uint16_t)(sign | (uint16_t)nearbyintf(size * 0x1p24F));
-    if (size >= 65520) return sign | 0x7c00;
-    bits &= 0x7fffffff;
-    bits += 0xfff + (bits >> 13 & 1);
-    return (uint16_t)(sign | ((bits >> 13) - (112 << 10)));
 }
 
 static void read_f32(const unsigned char *bytes, real *to, int64_t count)
@@ -158,16 +134,12 @@ static float largest(const real *from, int64_t count, int64_t *at)
 
 static bool write_q8_0(const real *from, unsigned char *bytes, int64_t count, int64_t *at)
 {
-    for (int64_t i = 0; i < count; i += 32, bytes += 34) {
-        int64_t place = 0;
-        const float scale = largest(from + i, 32, &place) / 127;
-        const uint16_t half = half_of(scale);
-        *at = i + place;
-        if (!(scale < 65520)) return false;
-        memcpy(bytes, &half, sizeof half);
-        for (int k = 0; k < 32; k++)
-            bytes[2 + k] =
-                (unsigned char)(int8_t)(scale > 0 ? roundf((float)from[i + k] / scale) : 0);
+    for (int64_t i = 0; i < count; i += Q8_LENGTH, bytes += 2 + Q8_LENGTH) {
+        uint16_t scale;
+        const bool fits = q8_round(from + i, Q8_LENGTH, &scale, (int8_t *)bytes + 2, at);
+        *at += i;
+        if (!fits) return false;
+        memcpy(bytes, &scale, sizeof scale);
     }
     return true;
 }

@@ -49,6 +49,13 @@ Status loaded_model_open(LoadedModel *m, const char *path, char *argv[], int cou
     return checkpoint_load(&m->checkpoint, &m->params, false);
 }
 
+Status loaded_model_set_weights(LoadedModel *m, const char *weights)
+{
+    if (!strcmp(weights, "trained")) return OK;
+    if (strcmp(weights, "q8")) return FAIL(E_ARG, "--weights %s: expected trained or q8", weights);
+    return model_round_q8(&m->model, &m->params);
+}
+
 void loaded_model_close(LoadedModel *m)
 {
     checkpoint_close(&m->checkpoint);

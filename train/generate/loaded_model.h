@@ -21,6 +21,10 @@ typedef struct LoadedModel {
  * E_FORMAT. E_ARG, E_CONFIG: a setting. */
 Status loaded_model_open(LoadedModel *m, const char *path, char *argv[], int count,
                          const char *const settings[]);
+
+/* How the weights are kept: "trained", as they are, or "q8", rounded to 8 bits (model_round_q8()). E_ARG: neither. */
+Status loaded_model_set_weights(LoadedModel *m, const char *weights);
+
 void loaded_model_close(LoadedModel *m);
 
 #endif

@@ -366,6 +366,9 @@ static const char *choice(const Key *k, int n, char out[64])
     return out;
 }
 
+/* For the 16 pairs of columns of a head. */
+#define ONES "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"
+
 Test(config, takes_each_choice_and_both_bounds)
 {
     char text[64], assignment[256], value[TEXT_MAX];
@@ -374,11 +377,17 @@ Test(config, takes_each_choice_and_both_bounds)
         for (int n = 0; k->choices && choice(k, n, text); n++) {
             snprintf(assignment, sizeof assignment, "%s.%s=%s", k->section, k->name, text);
             /* prompts need whole documents, faults a place */
-            const char *const all[] = {"data.packing=optimal", "data.objective=prefix",
+            const char *const all[] = {"data.packing=optimal",
+                                       "data.objective=prefix",
                                        "monitor.inject_batch=1",
-                                       "monitor.inject_where=blocks.0.mlp/linear", assignment};
+                                       "monitor.inject_where=blocks.0.mlp/linear",
+                                       "model.positions=rope",
+                                       "model.rope_factor=2",
+                                       "model.rope_factors_short=" ONES,
+                                       "model.rope_factors_long=" ONES,
+                                       assignment};
             const int first = strcmp(k->section, "data") || !strcmp(k->name, "packing") ? 2 : 0;
-            cr_assert_eq(config_load(&c, NULL, 5 - first, all + first), OK, "%s", error_message());
+            cr_assert_eq(config_load(&c, NULL, 9 - first, all + first), OK, "%s", error_message());
             cr_assert_str_eq(config_value(&c, k, value, sizeof value), text);
             cr_assert_eq(*(int *)((char *)&c + k->offset), n);
             strcat(assignment, "x");
@@ -531,6 +540,10 @@ Test(config, what_is_written_reads_back)
         if (c.model.positions != POSITIONS_rope) c.model.windows_theta = 0;
         if (c.model.norm_place != NORM_PLACE_pre) c.model.block = BLOCK_sequential;
         if (c.model.positions == POSITIONS_rope) c.model.rope_fraction = 0.5;
+        c.model.rope_scaling = round % 2 && c.model.positions == POSITIONS_rope
+                                   ? ROPE_SCALING_linear
+                                   : ROPE_SCALING_none;
+        c.model.rope_factor = 2 + rng_uniform(rng, at++, 0);
         if (c.optim.optimizer == OPTIMIZER_lion) c.optim.update_clip = false;
         if (c.optim.decay_steps == 0) c.optim.decay_steps = 1;
         c.optim.warmup_share = 0; /* as in every resolved config */

@@ -124,7 +124,9 @@ Test(choices, refuse_bad_rows)
         "{\"context\": \"a\", \"choices\": [\"b\", \"\"], \"answer\": 0}",
         "{\"context\": \"a\", \"choices\": [\"b\", 3], \"answer\": 0}",
         "{\"context\": \"a\", \"choices\": [\"b\", \"c\"], \"answer\": \"0\"}",
-        "{\"context\": \"a\", \"choices\": [\"b\", \"cccccccccccccccccccccc\"], \"answer\": 0}",
+        ("{\"context\": \"a\", \"choices\": [\"b\", \"ccccccccccccccccccccccccccccc\"], "
+         "\"answer\": "
+         "0}"),
         "{\"context\": \"a\", \"choices\": \"bc\", \"answer\": 0}",
         "{\"context\": \"a\\u0000\"}"};
     static Model m;

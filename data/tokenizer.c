@@ -359,6 +359,10 @@ static Status encode(const Tokenizer *t, bool special, const TextPlace *place, c
     if (room < tokenizer_room(t, size))
         return FAIL(E_ARG, "room for %lld tokens is too little for %lld bytes", (long long)room,
                     (long long)size);
+    if (!size) {
+        *count = 0;
+        return OK;
+    }
     e.finds_raw = added_finder_open(&e.raw, t, special, false);
     e.finds_normalized = added_finder_open(&e.normalized, t, false, true);
     if (!e.finds_raw && !e.finds_normalized && !t->normalizer.count)

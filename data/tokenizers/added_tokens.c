@@ -24,10 +24,12 @@ bool added_finder_open(AddedFinder *f, const Tokenizer *t, bool special, bool no
 static void longest(const AddedFinder *f, const Special *list, int64_t count,
                     const unsigned char *text, int64_t left, const Special **best)
 {
-    for (const Special *s = list; s < list + count; s++)
+    for (int64_t i = 0; i < count; i++) {
+        const Special *s = &list[i];
         if (wants(f, s) && s->size <= left && !memcmp(text, s->text, (size_t)s->size) &&
             !(*best && (*best)->size >= s->size))
             *best = s;
+    }
 }
 
 /* The character that ends at `at`, or begins there; -1: there is none. */
@@ -112,8 +114,10 @@ static bool may_be_at(const Special *s, const unsigned char *text, int64_t size,
 
 bool added_touches(const Tokenizer *t, const unsigned char *text, int64_t size, int64_t cut)
 {
-    for (const Special *s = t->added; s < t->added + t->added_count; s++)
+    for (int64_t i = 0; i < t->added_count; i++) {
+        const Special *s = &t->added[i];
         for (int64_t at = cut > s->size ? cut - s->size : 0; at <= cut; at++)
             if (may_be_at(s, text, size, at)) return true;
+    }
     return false;
 }

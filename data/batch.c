@@ -178,8 +178,8 @@ void batch_weigh(Batch *out, int64_t row, int64_t rows)
     out->weight_sum += (double)weight * (double)losses;
 }
 
-/* The token that the next one is predicted from: begin-of-text stands for the end of the document
- * before. */
+/* The token that the next one is predicted from: begin-of-text instead of the end-of-text of the
+ * document before. */
 static int32_t input_at(const Batches *b, int64_t i)
 {
     const int32_t token = split_token(b->split, i);

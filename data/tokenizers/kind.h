@@ -47,7 +47,7 @@ typedef struct Special {
     int64_t size; /* of text */
     int32_t token;
     bool normalized;     /* sought in normalized text */
-    bool single_word;    /* only if no word goes on beside it */
+    bool single_word;    /* only if no letter or digit is beside it */
     bool lstrip, rstrip; /* takes the white space before and after it with it */
 } Special;
 

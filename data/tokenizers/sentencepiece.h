@@ -38,7 +38,7 @@ typedef struct SentencePiece {
 Status sentencepiece_add(SentencePiece *m, int32_t i, const char *bytes, int64_t size,
                          bool is_text);
 
-/* The byte that <0xNN> stands for; -1: another text. */
+/* The byte that the text <0xNN> names; -1: another text. */
 int sentencepiece_byte(const char *text);
 
 /* Once all pieces are there. */

@@ -79,7 +79,7 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The byte of an escape that stands for one; p->at is behind the backslash. */
+/* The byte that an escape sequence names; p->at is after the backslash. */
 static Status read_escape(Parser *p, int *byte)
 {
     static const char names[] = "ntrfv", bytes[] = "\n\t\r\f\v";
